@@ -1,0 +1,49 @@
+# make demo   sets up, plans the county sample, says where the files are
+# make test   sets up, then checks style, types, layers and runs the tests
+PYTHON ?= python3
+BIN = .venv/bin
+AS_OF = 2026-11-01
+
+.PHONY: demo test check tests lock clean
+
+demo: .venv/ready
+	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
+	@echo
+	@echo "Open demo/report.html in a browser. What to try next:"
+	@echo "  $(BIN)/kith shortlist data/samples/county C0001 --as-of $(AS_OF)"
+	@echo "  $(BIN)/kith explain data/samples/county C0001 V0001 --as-of $(AS_OF)"
+	@echo "  $(BIN)/kith check data/samples/messy       every import error and what to do about it"
+	@echo "  $(BIN)/kith rules                          every rule with its source"
+
+test: .venv/ready-to-test check tests
+
+check: .venv/ready-to-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+tests: .venv/ready-to-test
+	$(BIN)/pytest -n auto
+
+# The lock files hold every package with its hash; --no-deps then adds Kith itself and nothing that is not locked.
+.venv/ready: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Kith needs Python 3.11 or newer: make PYTHON=python3.11"'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/ready-to-test: .venv/ready requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Makes the lock files anew from pyproject.toml.
+lock: .venv/ready-to-test
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --upgrade \
+	    pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --upgrade \
+	    --extra dev --constraint requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean:
+	rm -rf .venv demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,88 @@
+"""Kith matches children in care who wait for an Independent Visitor with approved volunteers.
+
+    import matcher
+    instance = matcher.read("data/samples/county", as_of="2026-11-01")
+    plan = matcher.match(instance)
+    plan.frame, plan.unmatched_frame
+    matcher.shortlist(instance, "C0001", plan=plan)
+    matcher.explain(instance, "C0001", "V0001")
+
+A person decides every match: Kith proposes, explains, and refuses what the rules forbid.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from matcher.audit import Violation, audit
+from matcher.catalogue import load_policy
+from matcher.errors import (
+    AuditError,
+    InputError,
+    KithError,
+    NoPlanError,
+    NotFoundError,
+    PolicyError,
+    Problem,
+    ProblemError,
+)
+from matcher.explain import Explanation, explain
+from matcher.instance import Instance, today
+from matcher.pipeline import match
+from matcher.plan import Plan, PlannedMatch, Unmatched
+from matcher.policy import Policy
+from matcher.readers import Reading, read_folder
+from matcher.records import Authority, Child, Declined, Match, Place, Volunteer
+from matcher.shortlist import Candidate, shortlist
+
+__all__ = [
+    "AuditError",
+    "Authority",
+    "Candidate",
+    "Child",
+    "Declined",
+    "Explanation",
+    "InputError",
+    "Instance",
+    "KithError",
+    "Match",
+    "NoPlanError",
+    "NotFoundError",
+    "Place",
+    "Plan",
+    "PlannedMatch",
+    "Policy",
+    "PolicyError",
+    "Problem",
+    "ProblemError",
+    "Reading",
+    "Unmatched",
+    "Violation",
+    "Volunteer",
+    "audit",
+    "explain",
+    "load_policy",
+    "match",
+    "read",
+    "read_folder",
+    "shortlist",
+    "today",
+]
+
+
+def read(folder: str | Path, *, policy: str | Path | Policy = "national", as_of: str | date | None = None) -> Instance:
+    """The instance in a folder of spreadsheets.
+
+    Args:
+        folder: holds children.csv and volunteers.csv; matches.csv, declined.csv and authorities.csv if there are any.
+        policy: a preset's name, a TOML file, or a Policy.
+        as_of: the date on which every limit is reckoned, as a date or "2026-11-01"; today in London if None.
+
+    Raises:
+        InputError: with every problem, if any row cannot be used.
+        PolicyError: if the policy cannot be followed.
+    """
+    when = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of or today()
+    chosen = policy if isinstance(policy, Policy) else load_policy(policy)
+    return read_folder(folder, when).instance(chosen, when)

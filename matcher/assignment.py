@@ -1,0 +1,287 @@
+"""The assignment problem as integers and arrays, checked once, here.
+
+    pairs             one entry a pair of a child and a volunteer: who, whom, points, cost, fund, pinned
+    children          one entry a child: family, coordinator, group to be matched together
+    volunteers        one entry a volunteer: capacity
+    funds, coordinators   one entry each: budget, limit of new matches
+
+A *plan* is a set of pairs. It may be chosen when
+
+    one_volunteer   each child is in at most one of its pairs,
+    capacity        each volunteer is in at most `capacity` of them,
+    family          no volunteer has two children of one family,
+    budget          the costs charged to a fund stay within its budget,
+    caseload        a coordinator's children are in at most `caseload_limit` pairs,
+    together        of each group all children are matched, or none,
+    pinned          every pinned pair is in it.
+
+Its value is the sum of its points, and nothing else: a pair of no points may be chosen or left, whichever the solver
+meets first. Where a match counts for its own sake, its points must say so.
+
+Everything downstream trusts an `AssignmentProblem`: whatever makes no sense is refused on construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from matcher.errors import ProblemError
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+NONE = -1
+"""Stands for "no family", "no fund", "no coordinator", "no group"."""
+
+LIMIT = 2**62
+"""Points of all pairs together, and costs of all pairs together, stay below this: CP-SAT adds them up in an int64."""
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class AssignmentProblem:
+    """Pairs, their points and the limits on a plan; see the module for what they mean.
+
+    Args:
+        child: index of the child, one entry a pair, 0 <= child < n_children.
+        volunteer: index of the volunteer, one entry a pair.
+        points: what the pair is worth, >= 0, one entry a pair. All of them together stay below 2**62.
+        n_children: number of children, with or without pairs.
+        n_volunteers: number of volunteers; by default as many as `capacity` has entries, or as the pairs name.
+        capacity: children a volunteer may take, one entry a volunteer; 1 each by default.
+        family: family of each child, -1 for none.
+        cost: pence a pair, >= 0. Only pairs with a fund are counted.
+        fund: index of the fund that pays for the pair, -1 for none.
+        budget: pence a fund.
+        caseload: index of each child's coordinator, -1 for none.
+        caseload_limit: pairs that a coordinator can take on.
+        together: group of each child, -1 for none.
+        pinned: which pairs must be chosen.
+
+    Raises:
+        ProblemError: arrays of the wrong length, type or range; a pair given twice; sums too large for an int64;
+            pinned pairs that break a limit among themselves. Names the entries, the value and the remedy.
+    """
+
+    child: Ints
+    volunteer: Ints
+    points: Ints
+    n_children: int
+    n_volunteers: int
+    capacity: Ints
+    family: Ints
+    cost: Ints
+    fund: Ints
+    budget: Ints
+    caseload: Ints
+    caseload_limit: Ints
+    together: Ints
+    pinned: Bools
+
+    def __init__(
+        self,
+        child: ArrayLike,
+        volunteer: ArrayLike,
+        points: ArrayLike,
+        *,
+        n_children: int,
+        n_volunteers: int | None = None,
+        capacity: ArrayLike | None = None,
+        family: ArrayLike | None = None,
+        cost: ArrayLike | None = None,
+        fund: ArrayLike | None = None,
+        budget: ArrayLike | None = None,
+        caseload: ArrayLike | None = None,
+        caseload_limit: ArrayLike | None = None,
+        together: ArrayLike | None = None,
+        pinned: ArrayLike | None = None,
+    ) -> None:
+        pairs = np.size(child)
+        if n_volunteers is None:
+            named = _integers("volunteer", volunteer, pairs)
+            n_volunteers = np.size(_or(capacity, 1)) if np.ndim(_or(capacity, 1)) else int(named.max(initial=-1)) + 1
+        _whole_number("n_children", n_children)
+        _whole_number("n_volunteers", n_volunteers)
+        if n_children * n_volunteers >= LIMIT:
+            raise ProblemError(f"{n_children} children by {n_volunteers} volunteers are too many. Plan in parts.")
+
+        funds, coordinators = np.size(_or(budget, [])), np.size(_or(caseload_limit, []))
+        everything: dict[str, int | Ints | Bools] = {
+            "child": _integers("child", child, pairs, low=0, high=n_children),
+            "volunteer": _integers("volunteer", volunteer, pairs, low=0, high=n_volunteers),
+            "points": _integers("points", points, pairs, low=0),
+            "n_children": int(n_children),
+            "n_volunteers": int(n_volunteers),
+            "capacity": _integers("capacity", _or(capacity, 1), n_volunteers, low=0),
+            "family": _integers("family", _or(family, NONE), n_children, low=NONE),
+            "cost": _integers("cost", _or(cost, 0), pairs, low=0),
+            "fund": _integers("fund", _or(fund, NONE), pairs, low=NONE, high=funds),
+            "budget": _integers("budget", _or(budget, []), funds, low=0),
+            "caseload": _integers("caseload", _or(caseload, NONE), n_children, low=NONE, high=coordinators),
+            "caseload_limit": _integers("caseload_limit", _or(caseload_limit, []), coordinators, low=0),
+            "together": _integers("together", _or(together, NONE), n_children, low=NONE),
+            "pinned": _booleans("pinned", _or(pinned, False), pairs),
+        }
+        for name, value in everything.items():
+            object.__setattr__(self, name, value)
+
+        _sum_fits("points", self.points)
+        _sum_fits("cost", self.cost)
+        _no_pair_twice(self)
+        _pins_fit(self)
+
+    def __len__(self) -> int:
+        """The number of pairs."""
+        return len(self.child)
+
+
+def violations(problem: AssignmentProblem, chosen: ArrayLike) -> list[str]:
+    """Every limit that a plan breaks, one sentence each; none for a plan that may be chosen.
+
+    Args:
+        chosen: indices of the plan's pairs, in any order.
+    """
+    pairs = np.unique(np.asarray(chosen, dtype=np.int64))
+    left_out = np.setdiff1d(np.flatnonzero(problem.pinned), pairs)
+    missing = [f"Pinned pair {pair} is not in the plan." for pair in left_out]
+    return [*missing, *_broken_limits(problem, pairs), *_torn_groups(problem, pairs)]
+
+
+def _broken_limits(problem: AssignmentProblem, pairs: Ints) -> Iterator[str]:
+    """The limits that only ever get tighter as pairs are added, hence what pinned pairs can break among themselves."""
+    child, volunteer = problem.child[pairs], problem.volunteer[pairs]
+
+    for one in _above(child, 1):
+        yield f"Pairs {_shown(pairs[child == one])} give child {one} more than one volunteer."
+
+    for one in _above(volunteer, problem.capacity):
+        many = f"{_shown(pairs[volunteer == one])} give volunteer {one} more than {problem.capacity[one]} children"
+        yield f"Pairs {many}, the volunteer's capacity."
+
+    kin = problem.family[child] != NONE
+    family, size = np.unique(np.stack([problem.family[child], volunteer])[:, kin], axis=1, return_counts=True)
+    for one, whom in family[:, size > 1].T:
+        same = pairs[(problem.family[child] == one) & (volunteer == whom)]
+        yield f"Pairs {_shown(same)} give volunteer {whom} two children of family {one}."
+
+    fund = problem.fund[pairs]
+    spent = np.zeros(len(problem.budget), np.int64)
+    np.add.at(spent, fund[fund != NONE], problem.cost[pairs[fund != NONE]])
+    for one in np.flatnonzero(spent > problem.budget):
+        bill = f"Pairs {_shown(pairs[fund == one])} cost {spent[one]} pence"
+        yield f"{bill}, more than the {problem.budget[one]} of fund {one}."
+
+    caseload = problem.caseload[child]
+    for one in _above(caseload[caseload != NONE], problem.caseload_limit):
+        many = f"{_shown(pairs[caseload == one])} give coordinator {one} more than {problem.caseload_limit[one]}"
+        yield f"Pairs {many} new matches, the caseload limit."
+
+
+def _torn_groups(problem: AssignmentProblem, pairs: Ints) -> Iterator[str]:
+    matched = np.zeros(problem.n_children, np.bool_)
+    matched[problem.child[pairs]] = True
+    grouped = problem.together != NONE
+    for group in np.intersect1d(problem.together[grouped & matched], problem.together[grouped & ~matched]):
+        left = np.flatnonzero((problem.together == group) & ~matched)
+        yield f"Group {group} is to be matched together, but children {_shown(left)} are left."
+
+
+def _pins_fit(problem: AssignmentProblem) -> None:
+    """Refuse pins that no plan can hold: a limit broken already, or a group that can never be complete.
+
+    Pins may still be impossible together in a way that only the search finds; the solution then says INFEASIBLE.
+    """
+    pins = np.flatnonzero(problem.pinned)
+    found = list(_broken_limits(problem, pins))
+
+    # A child of a pinned child's group needs a pair of its own.
+    in_pairs = np.zeros(problem.n_children, np.bool_)
+    in_pairs[problem.child] = True
+    for pair in pins:
+        group = problem.together[problem.child[pair]]
+        alone = np.flatnonzero((problem.together == group) & ~in_pairs) if group != NONE else pins[:0]
+        if len(alone):
+            found.append(f"Pair {pair} needs the whole of group {group}, but children {_shown(alone)} are in no pair.")
+
+    if found:
+        raise ProblemError("Pinned pairs break a limit. " + " ".join(found) + " Unpin one of them or raise the limit.")
+
+
+def _above(index: Ints, limit: Ints | int) -> Ints:
+    """The indices that stand more often than their limit."""
+    size = 0 if isinstance(limit, int) else len(limit)
+    return np.flatnonzero(np.bincount(index, minlength=size) > limit)
+
+
+def _or(given: ArrayLike | None, default: ArrayLike) -> ArrayLike:
+    return default if given is None else given
+
+
+def _integers(name: str, given: ArrayLike, length: int, *, low: int | None = None, high: int | None = None) -> Ints:
+    """`given` as int64, one entry each, within low <= entry < high. A single number stands for as many as needed."""
+    array = _of_length(name, given, length)
+    if array.dtype.kind not in "iu" and array.size:
+        raise ProblemError(f"`{name}` holds {array.dtype} entries. Give integers; round on purpose, not by accident.")
+    top = 2**63 if high is None else high
+    wrong = np.flatnonzero(array >= top) if low is None else np.flatnonzero((array < low) | (array >= top))
+    if len(wrong):
+        span = f"{low} to {high - 1}" if high is not None else f"at least {low}"
+        raise ProblemError(
+            f"`{name}` is {array[wrong[0]]} at {_shown(wrong)}. Each entry must be {span}: correct it, or leave it out."
+        )
+    return array.astype(np.int64)
+
+
+def _booleans(name: str, given: ArrayLike, length: int) -> Bools:
+    array = _of_length(name, given, length)
+    if array.dtype.kind != "b" and array.size:
+        raise ProblemError(f"`{name}` holds {array.dtype} entries. Give True or False for each pair, not pair indices.")
+    return array.astype(np.bool_)
+
+
+def _of_length(name: str, given: ArrayLike, length: int) -> NDArray[Any]:
+    array = np.asarray(given)
+    if array.ndim == 0 and name not in {"child", "volunteer", "points"}:
+        array = np.full(length, array)
+    if array.shape != (length,):
+        raise ProblemError(f"`{name}` has shape {array.shape} where {length} entries are needed. Give one entry each.")
+    return array
+
+
+def _whole_number(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise ProblemError(f"`{name}` is {value!r}. Give a whole number of 0 or more.")
+
+
+def _sum_fits(name: str, array: Ints) -> None:
+    # Exact, without a Python integer for every entry: high and low halves are summed apart.
+    total = (int((array >> 31).sum()) << 31) + int((array & (2**31 - 1)).sum())
+    if total >= LIMIT:
+        raise ProblemError(
+            f"`{name}` add up to {total} over all pairs, and must stay below 2**62 = {LIMIT} to be added safely."
+            " Divide them all by one number, or put fewer tiers between the smallest and the largest."
+        )
+
+
+def _no_pair_twice(problem: AssignmentProblem) -> None:
+    key = problem.child * max(problem.n_volunteers, 1) + problem.volunteer
+    if np.all(key[1:] > key[:-1]):  # in order already, as they mostly come
+        return
+    order = np.argsort(key, kind="stable")
+    again = np.flatnonzero(key[order][1:] == key[order][:-1])
+    if len(again):
+        first, second = order[again[0]], order[again[0] + 1]
+        raise ProblemError(
+            f"Pairs {first} and {second} are both child {problem.child[first]} with volunteer"
+            f" {problem.volunteer[first]}. Give each pair once."
+        )
+
+
+def _shown(indices: Ints) -> str:
+    """A few indices, and how many more."""
+    head = ", ".join(str(one) for one in indices[:5])
+    return head if len(indices) <= 5 else f"{head} and {len(indices) - 5} more"

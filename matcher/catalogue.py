@@ -1,0 +1,48 @@
+"""Everything that a policy can speak of, in one list: what `kith rules`, the documentation and the tests read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
+from matcher.policy import Policy, read_policy
+from matcher.rules.base import Limit
+from matcher.scoring import PRIORITIES, SCORES, Priority, Score
+
+CATALOGUE: tuple[Limit | Score | Priority, ...] = (*PAIR_RULES, *PLAN_CONSTRAINTS, *SCORES, *PRIORITIES)
+
+
+def load_policy(name_or_file: str | Path = "national") -> Policy:
+    """The policy of a preset's name or of a TOML file, held against the catalogue. Raises PolicyError."""
+    return read_policy(name_or_file).checked(CATALOGUE)
+
+
+def title_of(entry: Limit | Score | Priority, policy: Policy) -> str:
+    """The entry's sentence with the policy's limits in it."""
+    return entry.title.format_map(_limits_of(entry, policy))
+
+
+def described(policy: Policy) -> list[dict[str, Any]]:
+    """One row an entry: section, id, title, source, core, whether it is in force, and the policy's limits."""
+    return [
+        {
+            "section": entry.section,
+            "id": entry.id,
+            "title": title_of(entry, policy),
+            "core": entry.core,
+            "in_force": policy.on(f"{entry.section}.{entry.id}"),
+            "limits": {
+                key: {"value": value, "shown": entry.limits[key].show(value)}
+                for key, value in _limits_of(entry, policy).items()
+            },
+            "source": policy.source(f"{entry.section}.{entry.id}") or entry.source,
+        }
+        for entry in CATALOGUE
+    ]
+
+
+def _limits_of(entry: Limit | Score | Priority, policy: Policy) -> Mapping[str, Any]:
+    given = policy.sections[entry.section].get(entry.id, {})
+    return {key: given[key] for key in entry.limits}

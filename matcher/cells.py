@@ -1,0 +1,183 @@
+"""What a cell of a spreadsheet may say, and what is made of it.
+
+Each reader takes the text of one cell, trimmed and not blank, and gives a value or raises `RefusedError` with what is
+wrong and what to do about it, in a coordinator's words. Nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from matcher import geography, vocabulary
+from matcher.errors import NotFoundError
+from matcher.geography import METRES_PER_MILE
+from matcher.records import Place
+
+Word = TypeVar("Word", bound=StrEnum)
+
+NONE_WORDS = frozenset({"none", "no", "nil", "n/a", "na", "no one", "nobody", "-"})
+"""Ways to write that a list is known to be empty."""
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+class RefusedError(Exception):
+    """A cell that cannot be read."""
+
+    def __init__(self, wrong: str, remedy: str) -> None:
+        super().__init__(wrong)
+        self.wrong = wrong
+        self.remedy = remedy
+
+
+class Remark(Warning):
+    """A cell that was read in part: carries what was read, and what to tell about the rest."""
+
+    def __init__(self, value: object, wrong: str, remedy: str) -> None:
+        super().__init__(wrong)
+        self.value = value
+        self.wrong = wrong
+        self.remedy = remedy
+
+
+def reference(text: str) -> str:
+    """An id: short, in one line, without blanks at its ends. 0012 stays 0012."""
+    if len(text) > 64 or not text.isprintable():
+        raise RefusedError("is not a reference", "Use up to 64 letters, digits and signs in one line")
+    return text
+
+
+def day(text: str) -> date:
+    """A date as the United Kingdom writes it: 03/05/2012, 3 May 2012, or 2012-05-03."""
+    refusal = RefusedError("is not a date", "Write day/month/year, such as 03/05/2012")
+    plain = re.sub(r"[ T]00:00(:00)?$", "", text)
+    if found := re.fullmatch(r"(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})", plain):
+        numbers = int(found[3]), int(found[2]), int(found[1])
+    elif found := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", plain):
+        numbers = int(found[1]), int(found[2]), int(found[3])
+    elif found := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?[ -]([A-Za-z]{3,9})[ -,]*(\d{4})", plain):
+        name = found[2].lower()
+        if name[:3] not in MONTHS:
+            raise refusal
+        numbers = int(found[3]), MONTHS.index(name[:3]) + 1, int(found[1])
+    elif re.fullmatch(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2}", plain):
+        raise RefusedError("has a year of two digits", "Write the year with four, such as 03/05/2012")
+    else:
+        raise refusal
+    try:
+        when = date(*numbers)
+    except ValueError:
+        raise RefusedError("is a day that does not exist", "Check the day and the month") from None
+    if not 1900 <= when.year <= 2100:
+        raise RefusedError("is not a likely year", "Check the year")
+    return when
+
+
+def one_of(kind: type[Word], also: Mapping[str, Word] | None = None) -> Callable[[str], Word]:
+    """A word of an enumeration, or one of the other ways to say it."""
+    ways = {word.value: word for word in kind} | dict(also or {})
+
+    def read(text: str) -> Word:
+        try:
+            return ways[text.casefold()]
+        except KeyError:
+            raise RefusedError("is not one of the words used here", f"Write {', '.join(kind)}") from None
+
+    return read
+
+
+def yes_or_no(text: str) -> bool:
+    words = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
+    try:
+        return words[text.casefold()]
+    except KeyError:
+        raise RefusedError("is neither yes nor no", "Write yes or no") from None
+
+
+def place(text: str) -> Place:
+    found: Place = _found(geography.find_place, text)
+    return found
+
+
+def council(text: str) -> str:
+    found: str = _found(geography.find_council, text)
+    return found
+
+
+def councils(text: str) -> tuple[str, ...]:
+    """Councils between semicolons; none where there is none. A comma may be part of a name."""
+    if text.casefold() in NONE_WORDS:
+        return ()
+    return tuple(sorted({council(part.strip()) for part in re.split(r"[;\n]", text) if part.strip()}))
+
+
+def ethnicity(text: str) -> str | None:
+    """An SSDA903 code. Refused, or not yet obtained, is the same as not recorded."""
+    code = _found(vocabulary.find_ethnicity, text)
+    return None if vocabulary.ethnicity_group(code) is None else code
+
+
+def languages(text: str) -> tuple[str, ...]:
+    """Languages by name. One that is not understood refuses the row: a rule rests on them."""
+    if text.casefold() in NONE_WORDS:
+        return ()
+    tags, unknown = vocabulary.read_languages(text)
+    if unknown:
+        raise RefusedError(f"names a language that is not known: “{unknown[0].text}”", _language_remedy(unknown[0]))
+    return tags
+
+
+def _language_remedy(unknown: vocabulary.Unknown) -> str:
+    near = [vocabulary.language_name(tag) for tag in unknown.suggestions]
+    meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    return f"{meant}Write languages by their English names, between semicolons"
+
+
+def interests(text: str) -> tuple[str, ...]:
+    """Interests as tags. What is not understood is told, and the rest is kept: a score rests on them, no rule does."""
+    if text.casefold() in NONE_WORDS:
+        return ()
+    tags, unknown = vocabulary.read_interests(text)
+    if unknown:
+        told = [
+            f"“{word.text}”" + (f" (did you mean {' or '.join(word.suggestions)}?)" if word.suggestions else "")
+            for word in unknown
+        ]
+        remedy = "Correct them, or leave them: they do not count"
+        raise Remark(tags, f"has interests that are not known: {', '.join(told)}", remedy)
+    return tags
+
+
+def miles(text: str) -> int:
+    """A distance in miles, as whole metres."""
+    number = _number(text.casefold().removesuffix("miles").removesuffix("mile").strip(), "miles", "25")
+    if not 0 < number <= 1000:
+        raise RefusedError("is not a likely distance in miles", "Write miles, between 1 and 1000")
+    return int(number * METRES_PER_MILE)
+
+
+def pounds(text: str) -> int:
+    """An amount in pounds, as whole pence."""
+    number = _number(text.removeprefix("£").replace(",", "").strip(), "pounds", "12500")
+    if not 0 <= number <= 100_000_000:
+        raise RefusedError("is not a likely amount", "Write pounds, 0 or more")
+    return round(number * 100)
+
+
+def _number(text: str, unit: str, example: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise RefusedError(f"is not a number of {unit}", f"Write digits, such as {example}")
+    return float(text)
+
+
+def _found(find: Callable[[str], Any], text: str) -> Any:
+    """A look-up whose refusal already says value, fault and remedy: only the last two are kept."""
+    try:
+        return find(text)
+    except NotFoundError as error:
+        wrong, _, remedy = str(error).removeprefix(f"“{text}” ").partition(". ")
+        raise RefusedError(wrong, remedy.rstrip(".")) from None

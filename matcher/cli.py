@@ -1,0 +1,339 @@
+"""kith: the command line. Thin: it reads arguments, calls the library, and prints.
+
+Errors are one message on standard error and an exit code: 1 the input has problems or nothing was found, 2 the command
+was called wrongly, 3 no plan was found, 70 a fault in Kith itself (a plan that failed the audit).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
+
+if TYPE_CHECKING:
+    from matcher.instance import Instance
+    from matcher.shortlist import Candidate
+
+# Commands import what they need when they run: `kith --help` should not wait for numpy.
+
+app = typer.Typer(
+    name="kith",
+    help="Matches children in care who wait for an Independent Visitor with approved volunteers. "
+    "Kith proposes and explains; a person decides every match.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder with children.csv and volunteers.csv; matches.csv, declined.csv "
+                                             "and authorities.csv if there are any.")]  # fmt: skip
+PolicyName = Annotated[str, typer.Option("--policy", help="A preset's name, or a TOML file.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="The date of the run, such as 2026-11-01. Default: today in London.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+STEPS = 6
+"""How many steps `pipeline.match` tells of."""
+
+
+def main() -> None:
+    """Entry point of the command `kith`."""
+    try:
+        app()
+    except KithError as error:
+        _complain(error)
+        raise SystemExit(_exit_code(error)) from None
+    except KeyboardInterrupt:
+        print("Stopped. Nothing was written.", file=sys.stderr)  # noqa: T201
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except OSError as error:
+        name = f"“{error.filename}”: " if error.filename else ""
+        print(f"kith: {name}{error.strerror or error}. Check the path and that you may use it.", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
+@app.command()
+def match(
+    folder: Folder,
+    policy: PolicyName = "national",
+    as_of: AsOf = None,
+    out: Annotated[Path, typer.Option("--out", help="Where the files go; made if need be.")] = Path("plan"),
+    top: Annotated[int, typer.Option("--top", min=1, help="Volunteers on each shortlist.")] = 5,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            min=0.001,
+            help="Seconds for the search; the best plan found so far is then given with its bound.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Plan: who could visit whom. Writes plan.csv, shortlists.csv, unmatched.csv and report.html."""
+    from matcher.export import summary, write_files
+    from matcher.pipeline import consider, plan
+    from matcher.shortlist import shortlists
+
+    with _progress(STEPS) as tell:
+        tell("Reading the files")
+        instance = _instance(folder, policy, as_of)
+        scored = consider(instance, tell=tell)
+        best = plan(scored, time_limit=time_limit, tell=tell)
+        files = write_files(out, instance, best, shortlists(scored, top=top, plan=best))
+    if as_json:
+        _print_json({**best.to_dict(), "files": [str(file) for file in files]})
+        return
+    console = Console()
+    lines = Table.grid(padding=(0, 3))
+    for question, answer in summary(instance, best).items():
+        lines.add_row(Text(question, style="bold"), answer)
+    console.print(lines)
+    console.print()
+    for file in files:
+        console.print(Text(f"  {file}"))
+
+
+@app.command()
+def check(folder: Folder, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Read and validate only: every problem with its place, its value and what to do. Exit 1 if there are any."""
+    from matcher.readers import read_folder
+    from matcher.sheets import SHEETS
+
+    reading = read_folder(folder, _date(as_of))
+    refusals = reading.refusals
+    notes = [problem for problem in reading.problems if not problem.rejected]
+    if as_json:
+        counts = {
+            name: {"given": given, "loaded": len(reading.records[name]), "rejected": reading.rejected[name]}
+            for name, given in reading.given.items()
+        }
+        _print_json({"rows": counts, "problems": [vars(problem) for problem in reading.problems]})
+    else:
+        console = Console(soft_wrap=True)
+        for sheet in SHEETS:
+            if sheet.name in reading.given:
+                given, loaded = reading.given[sheet.name], len(reading.records[sheet.name])
+                console.print(
+                    Text(
+                        f"{sheet.file}: {given} {'row' if given == 1 else 'rows'}, {loaded} read, {given - loaded} rejected"
+                    )
+                )
+        for title, problems in (("To be mended", refusals), ("To note: read, but look once", notes)):
+            if problems:
+                console.print(Text(f"\n{title} ({len(problems)})", style="bold"))
+                for problem in problems:
+                    console.print(Text(f"  {problem}"))
+        if not reading.problems:
+            console.print("Nothing to mend.")
+    if refusals:
+        raise typer.Exit(1)
+
+
+@app.command()
+def shortlist(
+    folder: Folder,
+    child: Annotated[str, typer.Argument(help="The child's reference.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="How many volunteers.")] = 5,
+    policy: PolicyName = "national",
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """The volunteers who could visit one child, best fit first, with the reasons."""
+    from matcher.explain import why_nobody
+    from matcher.shortlist import shortlist as ranked
+
+    instance = _instance(folder, policy, as_of)
+    candidates = ranked(instance, child, top=top)
+    why = None if candidates else why_nobody(instance, child)
+    if as_json:
+        _print_json({
+            "child": child,
+            "policy": instance.policy.name,
+            "policy_version": instance.policy.version,
+            "policy_hash": instance.policy.content_hash,
+            "data_hash": instance.data_hash,
+            "as_of": instance.as_of.isoformat(),
+            "shortlist": [candidate.to_dict() for candidate in candidates],
+            "nobody_because": why.reason if why else None,
+        })  # fmt: skip
+    elif why:
+        Console(soft_wrap=True).print(Text(f"{child}: {why.reason}"))
+    else:
+        _print_shortlist(instance, candidates)
+
+
+@app.command()
+def explain(
+    folder: Folder,
+    child: Annotated[str, typer.Argument(help="The child's reference.")],
+    volunteer: Annotated[str, typer.Argument(help="The volunteer's reference.")],
+    policy: PolicyName = "national",
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Each rule's verdict on one pair with its reason and source, and each score's points."""
+    from matcher.explain import explain as told
+
+    explanation = told(_instance(folder, policy, as_of), child, volunteer)
+    if as_json:
+        _print_json(explanation.to_dict())
+        return
+    console = Console()
+    if explanation.eligible:
+        console.print(Text(f"{volunteer} could visit {child}: every rule passes.", style="bold"))
+    else:
+        console.print(Text(f"{volunteer} cannot visit {child}:", style="bold"))
+        for reason in explanation.reasons:
+            if reason.verdict in ("fails", "not recorded"):
+                console.print(Text(f"  {reason.sentence}"))
+    console.print(Text(f"Policy {explanation.policy} {explanation.policy_version}, as of {explanation.as_of}.\n"))
+    rules = _table("Verdict", "Rule", "Why", "Source")
+    style = {"passes": "green", "fails": "bold red", "not recorded": "bold yellow"}
+    for reason in explanation.reasons:
+        verdict = Text(reason.verdict, style=style.get(reason.verdict, ""))
+        rules.add_row(verdict, reason.rule.replace("_", " "), reason.sentence, Text(reason.source, style="dim"))
+    console.print(rules)
+    points = _table("Score or priority", "Weight", "Points", "Why")
+    for line in (*explanation.scores, *explanation.priorities):
+        shown = str(line.points) if line.counts == "known" else "–"
+        points.add_row(line.title, "" if line.weight is None else str(line.weight), shown, line.sentence)
+    console.print(points)
+    console.print(f"Fit {explanation.fit} of 1000, priority {explanation.priority}: {explanation.points} points.")
+
+
+@app.command()
+def rules(policy: PolicyName = "national", as_json: Json = False) -> None:
+    """Every rule, constraint, score and priority: what it says, its source, and the policy's limit."""
+    from matcher.catalogue import described, load_policy
+
+    chosen = load_policy(policy)
+    rows = described(chosen)
+    if as_json:
+        _print_json({"policy": chosen.name, "version": chosen.version, "hash": chosen.content_hash, "entries": rows})
+        return
+    console = Console(soft_wrap=True)
+    console.print(
+        Text(f"{chosen.title} (policy {chosen.name} {chosen.version}, {chosen.content_hash})\n", style="bold")
+    )
+    for section in dict.fromkeys(row["section"] for row in rows):
+        console.print(Text(section.upper(), style="bold"))
+        for row in (row for row in rows if row["section"] == section):
+            mark = " (core)" if row["core"] else "" if row["in_force"] else " (off)"
+            limits = "; ".join(f"{key} = {limit['value']}" for key, limit in row["limits"].items())
+            console.print(Text.assemble((f"  {row['id']}{mark}", "bold"), f"  {row['title']}."))
+            console.print(Text(f"      {limits + '. ' if limits else ''}Source: {row['source']}", style="dim"))
+        console.print()
+    console.print("Core rules are statutory or safeguarding: no policy can switch them off.")
+
+
+@app.command()
+def sample(
+    children: Annotated[int, typer.Option("--children", min=1, max=100_000, help="How many children.")],
+    volunteers: Annotated[int, typer.Option("--volunteers", min=1, max=100_000, help="How many volunteers.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; made if need be.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same service.")] = 1,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Make up a realistic service from published figures. Synthetic: no real person."""
+    from matcher.sample import write_sample
+
+    files = [str(file) for file in write_sample(out, children, volunteers, seed, as_of=_date(as_of))]
+    if as_json:
+        _print_json({"files": files})
+    else:
+        Console(soft_wrap=True).print(Text("\n".join(files)))
+
+
+def _instance(folder: Path, policy: str, as_of: str | None) -> Instance:
+    from matcher.catalogue import load_policy
+    from matcher.readers import read_folder
+
+    chosen, when = load_policy(policy), _date(as_of)
+    return read_folder(folder, when).instance(chosen, when)
+
+
+def _date(text: str | None) -> date:
+    if text is None:
+        from matcher.instance import today
+
+        return today()
+    from matcher.cells import RefusedError, day
+
+    try:
+        return day(text)
+    except RefusedError as error:
+        raise typer.BadParameter(f"“{text}” {error.wrong}. {error.remedy}.", param_hint="--as-of") from None
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal; nothing where the output goes to a file or another program."""
+    console = Console(stderr=True)
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("", total=steps)
+
+        def tell(step: str) -> None:
+            bar.update(task, description=step, advance=1)
+
+        yield tell
+
+
+def _print_shortlist(instance: Instance, candidates: tuple[Candidate, ...]) -> None:
+    console = Console()
+    first = candidates[0]
+    console.print(Text(f"Shortlist of {first.child}", style="bold"))
+    console.print(Text(f"Policy {instance.policy.name} {instance.policy.version}, as of {instance.as_of}."))
+    for line in first.priorities:
+        console.print(Text(f"Priority {line.points}: {line.sentence}"))
+    console.print()
+    table = _table("Rank", "Volunteer", "Fit", "Why")
+    for one in candidates:
+        why = [f"{line.sentence} ({line.points})" for line in one.scores if line.counts == "known"]
+        why += [f"{line.title}: not recorded" for line in one.scores if line.counts == "not recorded"]
+        if one.cost_pence:
+            why.append(f"£{one.cost_pence / 100:,.2f} a year outside the county.")
+        table.add_row(str(one.rank), one.volunteer, str(one.fit), "\n".join(why))
+    console.print(table)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline", show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))  # noqa: T201
+
+
+def _complain(error: KithError) -> None:
+    print(f"kith: {error}", file=sys.stderr)  # noqa: T201
+
+
+def _exit_code(error: KithError) -> int:
+    if isinstance(error, AuditError):
+        return 70
+    if isinstance(error, NoPlanError):
+        return 3
+    return 2 if isinstance(error, PolicyError) and not isinstance(error, InputError) else 1

@@ -1,0 +1,90 @@
+"""What may never be broken: PAIR_RULES on one pair, PLAN_CONSTRAINTS on all the matches of a plan together.
+
+One rule is one small class in `rules/` and its name in a tuple here. The command line, the pages, the documentation and
+the contract tests read the tuples; nothing is listed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from matcher.pairs import Bools, Pairs, Tables
+from matcher.policy import Policy
+from matcher.rules.base import Limit, PairRule, PlanConstraint, Verdict
+from matcher.rules.child import ChildAgrees
+from matcher.rules.pair import (
+    AgeGap,
+    IndependentOfAuthority,
+    Language,
+    NotDeclined,
+    RequestedGender,
+    SiblingHistory,
+    Travel,
+    policy_reach_metres,
+)
+from matcher.rules.plan import Capacity, OneVisitor, OutOfCountyBudget, SiblingsApart
+from matcher.rules.volunteer import Approved, DbsCurrent, MinimumAge
+
+PAIR_RULES: tuple[PairRule, ...] = (
+    Approved(),
+    MinimumAge(),
+    DbsCurrent(),
+    ChildAgrees(),
+    AgeGap(),
+    Travel(),
+    IndependentOfAuthority(),
+    SiblingHistory(),
+    NotDeclined(),
+    RequestedGender(),
+    Language(),
+)
+"""Every rule on a pair, in the order in which a person is told of them."""
+
+PLAN_CONSTRAINTS: tuple[PlanConstraint, ...] = (
+    OneVisitor(),
+    Capacity(),
+    SiblingsApart(),
+    OutOfCountyBudget(),
+)
+"""Every limit on a plan."""
+
+
+def in_force(policy: Policy) -> tuple[Limit, ...]:
+    """The rules and constraints that this policy applies."""
+    return tuple(limit for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS) if policy.on(f"{limit.section}.{limit.id}"))
+
+
+def eligible(pairs: Pairs, policy: Policy) -> Bools:
+    """Whether each pair passes every rule and could stand in some plan."""
+    return _passing(pairs, in_force(policy), policy)
+
+
+def eligible_pairs(tables: Tables, policy: Policy) -> Pairs:
+    """The pairs that pass every rule and could stand in some plan, by child and then volunteer.
+
+    Rules about one person are judged once a person, and only pairs within reach are formed: a county of ten thousand
+    children and as many volunteers never becomes a hundred million rows.
+    """
+    everyone = tables.instance
+    children = np.arange(len(everyone.waiting))
+    volunteers = np.arange(len(everyone.volunteers))
+    limits = in_force(policy)
+    about_child = [limit for limit in limits if limit.about == "child"]
+    about_volunteer = [limit for limit in limits if limit.about == "volunteer"]
+    children = children[_passing(tables.children_alone(children), about_child, policy)]
+    volunteers = volunteers[_passing(tables.volunteers_alone(volunteers), about_volunteer, policy)]
+    reach = policy_reach_metres(policy) if policy.on("rules.travel") else None
+    pairs = tables.pairs_within(children, volunteers, reach)
+    for limit in limits:
+        if limit.about == "pair":
+            pairs = pairs[limit.verdicts(pairs, policy) == Verdict.PASSES]
+    return pairs
+
+
+def _passing(pairs: Pairs, limits: Sequence[Limit], policy: Policy) -> Bools:
+    passing = np.ones(len(pairs), dtype=np.bool_)
+    for limit in limits:
+        passing &= limit.verdicts(pairs, policy) == Verdict.PASSES
+    return passing

@@ -1,0 +1,77 @@
+"""Everything that can go wrong, as one tree.
+
+    KithError                    catch this one: whatever Kith refuses, it refuses with a sentence
+    ├── InputError               files or records that cannot be used; carries the list of problems
+    ├── PolicyError              a policy that is unknown, misspelt, impossible or that weakens a core rule
+    ├── ProblemError             arrays handed to the solver that make no sense
+    ├── NotFoundError            a child, volunteer or place that nobody knows
+    ├── NoPlanError              the limits cannot all be met, or no plan was found in time; says which
+    └── AuditError               a plan that breaks a rule; carries the violations, and is never published
+
+Each message states the value, where it stands, and the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class KithError(Exception):
+    """Base of every error that Kith raises on purpose."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in the input, in a coordinator's words.
+
+    `row` counts as the spreadsheet does: the heading is row 1. Row 0 speaks of the whole file.
+    `rejected` tells whether the row was left out because of it; otherwise the row was read, and this is a notice.
+    """
+
+    file: str
+    row: int
+    column: str
+    value: str
+    wrong: str
+    remedy: str
+    rejected: bool = True
+
+    def __str__(self) -> str:
+        place = self.file if self.row == 0 else f"{self.file}, row {self.row}"
+        if self.column:
+            place += f", column {self.column}"
+        shown = f" “{self.value}”" if self.value else ""
+        return f"{place}:{shown} {self.wrong}. {self.remedy}"
+
+
+class InputError(KithError):
+    """Input that cannot be used as it stands. `problems` lists every one of them, not the first alone."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class PolicyError(KithError):
+    """A policy that cannot be followed."""
+
+
+class ProblemError(KithError):
+    """An assignment problem whose arrays are ill-formed."""
+
+
+class NotFoundError(KithError):
+    """A reference to something that is not there."""
+
+
+class NoPlanError(KithError):
+    """No plan can be given; says whether that is proven or only out of time."""
+
+
+class AuditError(KithError):
+    """A plan that breaks a rule. `violations` holds one sentence each."""
+
+    def __init__(self, message: str, violations: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.violations = tuple(violations)

@@ -1,0 +1,223 @@
+"""Why a pair is eligible or not, what its points rest on, and why a child stays unmatched. Typed first, words last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from matcher.catalogue import title_of
+from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, in_force
+from matcher.errors import NotFoundError
+from matcher.instance import Instance
+from matcher.pairs import Between, Pairs, Tables, tables
+from matcher.plan import Unmatched
+from matcher.records import Volunteer
+from matcher.rules.base import Verdict
+from matcher.scoring import PRIORITIES, SCORES, Scored, score
+from matcher.words import listed
+
+_NOBODY = Volunteer("")
+"""Stands beside a child where a rule speaks of the child alone."""
+
+WORDS = {Verdict.PASSES: "passes", Verdict.FAILS: "fails", Verdict.NOT_RECORDED: "not recorded"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One rule's verdict on one pair."""
+
+    rule: str
+    title: str
+    source: str
+    core: bool
+    verdict: str
+    """"passes", "fails", "not recorded", or "not in force" where the policy has switched it off."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Points:
+    """What one score or priority contributes to one pair."""
+
+    id: str
+    title: str
+    source: str
+    weight: int | None
+    """Of a score; None of a priority."""
+    points: int
+    counts: str
+    """"known", "not recorded" (a score then drops out), or "does not apply"."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One child and one volunteer under one policy."""
+
+    child: str
+    volunteer: str
+    eligible: bool
+    reasons: tuple[Reason, ...]
+    scores: tuple[Points, ...]
+    priorities: tuple[Points, ...]
+    fit: int
+    priority: int
+    policy: str
+    policy_version: str
+    policy_hash: str
+    as_of: str
+
+    @property
+    def points(self) -> int:
+        return self.fit + self.priority
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "points": self.points}
+
+
+def explain(instance: Instance, child: str, volunteer: str) -> Explanation:
+    """Every rule's verdict and every score's points for one pair. Raises NotFoundError for ids that are not there."""
+    pairs = _one_pair(instance, child, volunteer)
+    policy, between = instance.policy, pairs.between(0)
+    reasons = []
+    for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS):
+        in_policy = policy.on(f"{limit.section}.{limit.id}")
+        verdict = Verdict(int(limit.verdicts(pairs, policy)[0]))
+        reasons.append(
+            Reason(
+                limit.id,
+                title_of(limit, policy),
+                policy.source(f"{limit.section}.{limit.id}") or limit.source,
+                limit.core,
+                WORDS[verdict] if in_policy else "not in force",
+                limit.reason(between, policy, verdict) if in_policy else "This policy does not ask for it.",
+            )
+        )
+    scored = score(pairs, policy)
+    return Explanation(
+        child,
+        volunteer,
+        all(reason.verdict in ("passes", "not in force") for reason in reasons),
+        tuple(reasons),
+        score_points(between, scored, 0),
+        priority_points(between, scored, 0),
+        int(scored.fit[0]),
+        int(scored.priority[0]),
+        policy.name,
+        policy.version,
+        policy.content_hash,
+        instance.as_of.isoformat(),
+    )
+
+
+def score_points(between: Between, scored: Scored, row: int) -> tuple[Points, ...]:
+    """What each score in force gives the pair at a row."""
+    policy = between.instance.policy
+    lines = []
+    for one in SCORES:
+        if one.id not in scored.by_score:
+            continue
+        _, counts, unknown = one.thousandths(between.pairs, policy)
+        state = "known" if counts[0] else "not recorded" if unknown[0] else "does not apply"
+        sentence = {"not recorded": "Not recorded: it does not count.", "does not apply": "Does not apply."}.get(state)
+        lines.append(
+            Points(
+                one.id,
+                title_of(one, policy),
+                policy.source(f"scores.{one.id}") or one.source,
+                policy.number(f"scores.{one.id}.weight"),
+                int(scored.by_score[one.id][row]),
+                state,
+                sentence or one.words(between, policy),
+            )
+        )
+    return tuple(lines)
+
+
+def priority_points(between: Between, scored: Scored, row: int) -> tuple[Points, ...]:
+    """What each priority in force gives the child of the pair at a row."""
+    policy = between.instance.policy
+    return tuple(
+        Points(
+            one.id,
+            title_of(one, policy),
+            policy.source(f"priorities.{one.id}") or one.source,
+            None,
+            int(scored.by_priority[one.id][row]),
+            "known" if all(between.pairs.known(path)[0] for path in one.reads) else "not recorded",
+            one.words(between, policy),
+        )
+        for one in PRIORITIES
+        if one.id in scored.by_priority
+    )
+
+
+def why_nobody(instance: Instance, child: str) -> Unmatched:
+    """Why no volunteer at all is eligible for a child who waits."""
+    every = tables(instance)
+    row = [one.id for one in instance.waiting].index(child)
+    return why_unmatched(every, row, eligible=0, fitting=0, lost={})
+
+
+def why_unmatched(every: Tables, child_row: int, *, eligible: int, fitting: int, lost: Mapping[str, int]) -> Unmatched:
+    """Why a child is in no match of a plan.
+
+    Args:
+        every: the tables of the instance.
+        child_row: the child.
+        eligible: how many volunteers could visit the child.
+        fitting: how many of those reach the policy's minimum fit.
+        lost: where those are in the plan: {"proposed to other children": 2}.
+    """
+    instance, policy = every.instance, every.instance.policy
+    child = instance.waiting[child_row]
+    excluded = _excluded(every, child_row)
+    about_child = [limit for limit in in_force(policy) if limit.about == "child"]
+    alone = every.children_alone(np.array([child_row]))
+    for limit in about_child:
+        verdict = Verdict(int(limit.verdicts(alone, policy)[0]))
+        if verdict is not Verdict.PASSES:
+            between = Between(child, _NOBODY, instance, alone)
+            return Unmatched(child.id, "child", limit.reason(between, policy, verdict), 0, excluded)
+    number = len(instance.volunteers)
+    if not number:
+        return Unmatched(child.id, "nobody", "There are no volunteers.", 0, excluded)
+    if not eligible:
+        counts = listed(f"{count} {_short(rule)}" for rule, count in excluded.items())
+        return Unmatched(child.id, "nobody", f"No volunteer is eligible: of {number}, {counts}.", 0, excluded)
+    could = f"{eligible} {'volunteer' if eligible == 1 else 'volunteers'} could visit"
+    if not fitting:
+        reason = f"{could}, but none fits with {policy.minimum_fit} points or more, as the policy asks."
+        return Unmatched(child.id, "fit", reason, eligible, excluded)
+    where = listed(f"{count} {what}" for what, count in sorted(lost.items()))
+    return Unmatched(child.id, "others", f"{could}. In the plan: {where}.", eligible, excluded)
+
+
+def _excluded(every: Tables, child_row: int) -> Mapping[str, int]:
+    """How many volunteers each rule is the first to exclude for a child, in the order of the rules."""
+    policy = every.instance.policy
+    pairs = every.all_pairs_of(child_row)
+    left = np.ones(len(pairs), dtype=np.bool_)
+    counts: Counter[str] = Counter()
+    for limit in in_force(policy):
+        fails = left & (limit.verdicts(pairs, policy) != Verdict.PASSES)
+        if fails.any():
+            counts[limit.id] = int(fails.sum())
+        left &= ~fails
+    return dict(counts)
+
+
+def _short(rule: str) -> str:
+    return next(limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS) if limit.id == rule)
+
+
+def _one_pair(instance: Instance, child: str, volunteer: str) -> Pairs:
+    instance.child(child)
+    instance.volunteer(volunteer)
+    if child in instance.visited:
+        raise NotFoundError(f"Child {child} is not waiting: a visitor is appointed now (matches.csv).")
+    return tables(instance).pair(child, volunteer)

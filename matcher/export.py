@@ -1,0 +1,186 @@
+"""Plans and shortlists as files that a coordinator opens: CSV for a spreadsheet, HTML to read and print.
+
+The same plan gives the same bytes: no clock, no random order. A cell that a spreadsheet would take for a formula is
+neutralised with an apostrophe.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from matcher.catalogue import CATALOGUE, described, title_of
+from matcher.instance import Instance
+from matcher.plan import Plan
+from matcher.shortlist import Candidate
+from matcher.words import council, day, pounds
+
+FILES = ("plan.csv", "shortlists.csv", "unmatched.csv", "report.html")
+
+
+def write_files(
+    folder: str | Path, instance: Instance, plan: Plan, shortlists: Iterable[tuple[Candidate, ...]]
+) -> list[Path]:
+    """Writes the four files into a folder, made if need be, and gives their paths."""
+    into = Path(folder)
+    into.mkdir(parents=True, exist_ok=True)
+    ranked = list(shortlists)
+    contents = {
+        "plan.csv": plan_csv(plan),
+        "shortlists.csv": shortlists_csv(ranked),
+        "unmatched.csv": unmatched_csv(plan),
+        "report.html": report_html(instance, plan, ranked),
+    }
+    for name in FILES:
+        (into / name).write_text(contents[name], encoding="utf-8", newline="")
+    return [into / name for name in FILES]
+
+
+def plan_csv(plan: Plan) -> str:
+    """One row a match."""
+    rows = [
+        {
+            "child_id": match.child,
+            "volunteer_id": match.volunteer,
+            "points": match.points,
+            "fit_points": match.fit,
+            **{f"fit_{name}": number for name, number in match.by_score.items()},
+            "priority_points": match.priority,
+            **{f"priority_{name}": number for name, number in match.by_priority.items()},
+            "fit_not_recorded_percent": match.unknown // 10,
+            "miles": match.miles,
+            "out_of_county_pounds_a_year": f"{match.cost_pence / 100:.2f}",
+            **_stamp(plan),
+        }
+        for match in plan.matches
+    ]
+    return _csv(rows, ["child_id", "volunteer_id"])
+
+
+def shortlists_csv(shortlists: Sequence[tuple[Candidate, ...]]) -> str:
+    """One row a candidate, child by child, best first."""
+    rows = [
+        {
+            "child_id": one.child,
+            "rank": one.rank,
+            "volunteer_id": one.volunteer,
+            "points": one.points,
+            "fit_points": one.fit,
+            "fit_not_recorded_percent": one.unknown // 10,
+            "distance": one.distance,
+            "out_of_county_pounds_a_year": f"{one.cost_pence / 100:.2f}",
+            "in_the_plan": _in_the_plan(one),
+            "why": " ".join(score.sentence for score in one.scores if score.counts != "does not apply"),
+        }
+        for candidates in shortlists
+        for one in candidates
+    ]
+    return _csv(rows, ["child_id", "rank", "volunteer_id"])
+
+
+def unmatched_csv(plan: Plan) -> str:
+    """One row a child who stays without a visitor."""
+    limits = [entry.id for entry in CATALOGUE if entry.section in ("rules", "constraints")]
+    counted = [id for id in limits if any(id in child.excluded for child in plan.unmatched)]
+    rows = [
+        {
+            "child_id": child.child,
+            "reason": child.reason,
+            "eligible_volunteers": child.eligible,
+            **{f"excluded_by_{id}": child.excluded.get(id, 0) for id in counted},
+        }
+        for child in plan.unmatched
+    ]
+    return _csv(rows, ["child_id", "reason", "eligible_volunteers"])
+
+
+def report_html(instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candidate, ...]]) -> str:
+    """One page without script and without anything fetched, to read on a screen or print."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(
+            lambda name: resources.files("matcher").joinpath("templates", name).read_text(encoding="utf-8")
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"day": day, "pounds": pounds, "council": council, "miles": _miles}
+    titles = {entry.id: title_of(entry, instance.policy) for entry in CATALOGUE if entry.section == "scores"}
+    return environment.get_template("report.html").render(
+        instance=instance,
+        plan=plan,
+        shortlists={candidates[0].child: candidates for candidates in shortlists},
+        summary=summary(instance, plan),
+        scores=titles,
+        rules=described(instance.policy),
+        in_the_plan=_in_the_plan,
+    )
+
+
+def summary(instance: Instance, plan: Plan) -> dict[str, str]:
+    """The plan in a few lines, each a question and its answer."""
+    visited = len(instance.visited & {child.id for child in instance.children})
+    lines = {
+        "Policy": f"{plan.policy} {plan.policy_version} ({plan.policy_hash}), as of {day(plan.as_of)}",
+        "Children": f"{plan.children} wait for a visitor" + (f"; {visited} have one" if visited else ""),
+        "Volunteers": f"{plan.volunteers} on file",
+        "Pairs that pass every rule": f"{plan.eligible_pairs:,}",
+        "Matches proposed": f"{len(plan.matches)}, worth {plan.points:,} points",
+        "Children left": str(len(plan.unmatched)),
+    }
+    for authority, fund in instance.authorities.items():
+        if fund.budget_pence is not None:
+            left = max(fund.budget_pence - fund.spent_pence, 0)
+            spent = pounds(plan.spent_pence.get(authority, 0))
+            lines[f"Out of county, {council(authority)}"] = f"{spent} of {pounds(left)} left this year"
+    lines["Proof"] = proof(plan)
+    return lines
+
+
+def proof(plan: Plan) -> str:
+    """How good the plan is proven to be."""
+    if plan.status == "OPTIMAL":
+        return "OPTIMAL: no plan that keeps the rules is worth more"
+    tier, reached = next(iter(plan.tiers.items()))
+    return f"FEASIBLE: {reached:,} {tier.replace('_', ' ')}; no plan exceeds {plan.first_tier_bound:,}"
+
+
+def _stamp(plan: Plan) -> dict[str, str]:
+    return {
+        "policy": f"{plan.policy} {plan.policy_version}",
+        "policy_hash": plan.policy_hash,
+        "data_hash": plan.data_hash,
+        "as_of": plan.as_of.isoformat(),
+    }
+
+
+def _in_the_plan(candidate: Candidate) -> str:
+    if candidate.planned_for is None:
+        return "free"
+    return "proposed" if candidate.planned_for == candidate.child else f"proposed to {candidate.planned_for}"
+
+
+def _miles(number: float | None) -> str:
+    return "not known" if number is None else f"{number:g} miles"
+
+
+def _csv(rows: Sequence[Mapping[str, Any]], heading_if_empty: Sequence[str]) -> str:
+    text = StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else heading_if_empty)
+    writer.writeheader()
+    writer.writerows([{key: harmless(value) for key, value in row.items()} for row in rows])
+    return text.getvalue()
+
+
+def harmless(value: object) -> object:
+    """A value that no spreadsheet takes for a formula."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return "" if value is None else value

@@ -1,0 +1,233 @@
+"""Instance: all that one run needs, checked once. Whatever holds an Instance trusts it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from matcher.errors import InputError, NotFoundError, Problem
+from matcher.policy import Policy
+from matcher.records import Authority, Child, Declined, Match, MatchStatus, Volunteer
+
+Record = TypeVar("Record", Child, Volunteer)
+
+
+def today() -> date:
+    """The date in London, where the policies' days begin and end."""
+    return datetime.now(ZoneInfo("Europe/London")).date()
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The children, the volunteers, what has been between them, one policy and one date.
+
+    Children and volunteers are in order of id, so that nothing downstream depends on the order of rows.
+    Build it with `Instance.of`, which checks every reference.
+    """
+
+    children: tuple[Child, ...]
+    volunteers: tuple[Volunteer, ...]
+    matches: tuple[Match, ...]
+    declined: tuple[Declined, ...]
+    authorities: Mapping[str, Authority]
+    policy: Policy
+    as_of: date
+
+    @classmethod
+    def of(
+        cls,
+        children: Sequence[Child],
+        volunteers: Sequence[Volunteer],
+        *,
+        policy: Policy,
+        as_of: date,
+        matches: Sequence[Match] = (),
+        declined: Sequence[Declined] = (),
+        authorities: Sequence[Authority] = (),
+    ) -> Instance:
+        """Raises InputError with every problem if ids repeat, references dangle or dates cannot be."""
+        problems = [
+            problem
+            for problem in find_problems(children, volunteers, matches, declined, authorities, as_of)
+            if problem.rejected
+        ]
+        if problems:
+            raise InputError(f"{len(problems)} records cannot be used. The first: {problems[0]}", problems)
+        return cls(
+            tuple(sorted(children, key=lambda child: child.id)),
+            tuple(sorted(volunteers, key=lambda volunteer: volunteer.id)),
+            tuple(sorted(matches, key=repr)),
+            tuple(sorted(declined, key=repr)),
+            {authority.code: authority for authority in sorted(authorities, key=lambda authority: authority.code)},
+            policy,
+            as_of,
+        )
+
+    @cached_property
+    def visited(self) -> frozenset[str]:
+        """Ids of the children who have a visitor now."""
+        return frozenset(match.child for match in self.matches if match.status is MatchStatus.CURRENT)
+
+    @cached_property
+    def waiting(self) -> tuple[Child, ...]:
+        """The children who have no visitor now, in order of id."""
+        return tuple(child for child in self.children if child.id not in self.visited)
+
+    @cached_property
+    def family_of(self) -> Mapping[str, str]:
+        """Family of each child whose family is recorded, waiting or not.
+
+        Links are symmetric and transitive: what two records share joins all that either is joined to.
+        """
+        return _families([(child.id, child.family) for child in self.children] + _match_families(self.matches))
+
+    @cached_property
+    def data_hash(self) -> str:
+        """Twelve hex digits that change whenever a record does."""
+        content = repr((self.children, self.volunteers, self.matches, self.declined, list(self.authorities.values())))
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+    def child(self, id: str) -> Child:
+        return _named("child", id, self._children)
+
+    def volunteer(self, id: str) -> Volunteer:
+        return _named("volunteer", id, self._volunteers)
+
+    @cached_property
+    def _children(self) -> Mapping[str, Child]:
+        return {child.id: child for child in self.children}
+
+    @cached_property
+    def _volunteers(self) -> Mapping[str, Volunteer]:
+        return {volunteer.id: volunteer for volunteer in self.volunteers}
+
+
+def find_problems(
+    children: Sequence[Child],
+    volunteers: Sequence[Volunteer],
+    matches: Sequence[Match],
+    declined: Sequence[Declined],
+    authorities: Sequence[Authority],
+    as_of: date,
+) -> list[Problem]:
+    """What is wrong between the records. A problem's file is the sheet's name, its row the position from 1."""
+    problems = [
+        *_repeated("children", "child_id", [child.id for child in children]),
+        *_repeated("volunteers", "volunteer_id", [volunteer.id for volunteer in volunteers]),
+        *_repeated("authorities", "authority", [authority.code for authority in authorities]),
+        *_in_the_future("children", "date_of_birth", [child.date_of_birth for child in children], as_of),
+        *_in_the_future("children", "referred_on", [child.referred_on for child in children], as_of),
+        *_in_the_future("volunteers", "date_of_birth", [person.date_of_birth for person in volunteers], as_of),
+    ]
+    known_volunteers = {volunteer.id for volunteer in volunteers}
+    known_children = {child.id for child in children} | {match.child for match in matches}
+    named = [("matches", row, match.volunteer) for row, match in enumerate(matches, start=1)]
+    named += [("declined", row, no.volunteer) for row, no in enumerate(declined, start=1)]
+    problems += [
+        # Taken as it stands, a mistyped id would silently lose a safeguard.
+        Problem(sheet, row, "volunteer_id", volunteer, "is not in volunteers.csv",
+                "Correct the id, or add the volunteer with the status they had last (e.g. resigned)")
+        for sheet, row, volunteer in named
+        if volunteer not in known_volunteers
+    ]  # fmt: skip
+    for row, no in enumerate(declined, start=1):
+        if no.child not in known_children:
+            problems.append(
+                Problem("declined", row, "child_id", no.child, "is in neither children.csv nor matches.csv",
+                        "Nothing to do if the child has left; correct the id if it is mistyped", rejected=False)
+            )  # fmt: skip
+    problems += _match_problems(children, matches)
+    return problems
+
+
+def _match_problems(children: Sequence[Child], matches: Sequence[Match]) -> list[Problem]:
+    problems = []
+    recorded = {child.id: child.family for child in children}
+    current = Counter(match.child for match in matches if match.status is MatchStatus.CURRENT)
+    seen: set[Match] = set()
+    for row, match in enumerate(matches, start=1):
+        if match in seen:
+            problems.append(
+                Problem("matches", row, "child_id", match.child, "is in the same match in an earlier row",
+                        "Remove one of the two rows")
+            )  # fmt: skip
+        seen.add(match)
+        if match.family is None and match.child not in recorded:
+            problems.append(
+                Problem("matches", row, "family", "", f"is blank, and {match.child} is not in children.csv",
+                        f"Fill it, or write none: until then {match.volunteer} is offered to no child, "
+                        "as any of them could be a sibling", rejected=False)
+            )  # fmt: skip
+        family = recorded.get(match.child)
+        if match.family is not None and family is not None and match.family != family:
+            problems.append(
+                Problem("matches", row, "family", match.family, f"differs from {family} in children.csv",
+                        "The two are taken as one family; correct the one that is wrong", rejected=False)
+            )  # fmt: skip
+        if match.status is MatchStatus.CURRENT and current[match.child] > 1:
+            problems.append(
+                Problem("matches", row, "child_id", match.child, "has more than one current match",
+                        "End the match that is over", rejected=False)
+            )  # fmt: skip
+    return problems
+
+
+def _repeated(sheet: str, column: str, ids: Sequence[str]) -> list[Problem]:
+    first: dict[str, int] = {}
+    problems = []
+    for row, id in enumerate(ids, start=1):
+        if id in first:
+            problems.append(
+                Problem(sheet, row, column, id, "stands in an earlier row too",
+                        "Give each its own id, or remove the row that is out of date")
+            )  # fmt: skip
+        first.setdefault(id, row)
+    return problems
+
+
+def _in_the_future(sheet: str, column: str, dates: Sequence[date | None], as_of: date) -> list[Problem]:
+    return [
+        Problem(sheet, row, column, f"{day:%d/%m/%Y}", f"is after {as_of:%d/%m/%Y}, the date of this run",
+                "Correct the date")
+        for row, day in enumerate(dates, start=1)
+        if day is not None and day > as_of
+    ]  # fmt: skip
+
+
+def _match_families(matches: Iterable[Match]) -> list[tuple[str, str | None]]:
+    return [(match.child, match.family) for match in matches]
+
+
+def _families(links: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """Union-find over children and family references; each family is named by the least of its references."""
+    above: dict[str, str] = {}
+
+    def top(reference: str) -> str:
+        while above.setdefault(reference, reference) != reference:
+            above[reference] = above[above[reference]]
+            reference = above[reference]
+        return reference
+
+    first_reference: dict[str, str] = {}
+    for child, family in links:
+        if family is None:
+            continue
+        one, other = sorted((top(first_reference.setdefault(child, family)), top(family)))
+        above[other] = one
+    return {child: top(reference) for child, reference in first_reference.items()}
+
+
+def _named(kind: str, id: str, known: Mapping[str, Record]) -> Record:
+    try:
+        return known[id]
+    except KeyError:
+        alike = get_close_matches(id, known, n=3)
+        hint = f"Did you mean {' or '.join(alike)}?" if alike else "Check the id."
+        raise NotFoundError(f"There is no {kind} “{id}”. {hint}") from None

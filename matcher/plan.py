@@ -1,0 +1,122 @@
+"""Plan: the matches proposed together by one run, who stays unmatched and why, and the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # frames are for notebooks; a command that makes none need not wait for pandas
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class PlannedMatch:
+    """A pair that the plan proposes. A person decides it."""
+
+    child: str
+    volunteer: str
+    points: int
+    """Priority points of the child and fit points of the pair."""
+    fit: int
+    """Fit points, 0 to 1000."""
+    priority: int
+    by_score: Mapping[str, int]
+    by_priority: Mapping[str, int]
+    unknown: int
+    """How much of the scores' weight is not recorded, in thousandths."""
+    miles: float | None
+    cost_pence: int
+    """What the match costs outside the county in a year; 0 inside."""
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """A child who stays without a visitor, and why."""
+
+    child: str
+    kind: str
+    """"child": a rule about the child does not pass; "nobody": no volunteer is eligible; "others": each eligible
+    volunteer is proposed to another child; "fit": only below the policy's minimum fit."""
+    reason: str
+    eligible: int
+    """How many volunteers could visit this child."""
+    excluded: Mapping[str, int]
+    """How many volunteers each rule excludes first, in the order in which the rules are told."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Matches in order of child id, with what is proven of them."""
+
+    matches: tuple[PlannedMatch, ...]
+    unmatched: tuple[Unmatched, ...]
+    status: str
+    """OPTIMAL: no plan is worth more. FEASIBLE: a plan within the time limit, at most `gap` below the best."""
+    tiers: Mapping[str, int]
+    """What the plan reaches in each tier of the objective, highest first."""
+    first_tier_bound: int
+    """No plan reaches more than this in the first tier."""
+    value: int
+    bound: int
+    """The whole objective as one integer, and what no plan exceeds. Equal when OPTIMAL."""
+    as_of: date
+    policy: str
+    policy_version: str
+    policy_hash: str
+    data_hash: str
+    children: int
+    volunteers: int
+    eligible_pairs: int
+    spent_pence: Mapping[str, int]
+    """What the plan costs outside the county in a year, by authority."""
+
+    @property
+    def points(self) -> int:
+        """Points of all matches together."""
+        return sum(match.points for match in self.matches)
+
+    @property
+    def gap(self) -> float:
+        """The share of the bound that the plan may miss; 0.0 is proven best."""
+        return (self.bound - self.value) / self.bound if self.bound else 0.0
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(child id, volunteer id) of each match."""
+        return tuple((match.child, match.volunteer) for match in self.matches)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a match; scores and priorities as columns `score_…` and `priority_…`."""
+        return _frame([flat(match) for match in self.matches])
+
+    @property
+    def unmatched_frame(self) -> pd.DataFrame:
+        """One row a child left; how many volunteers each rule excluded as columns `excluded_…`."""
+        return _frame([flat(child) for child in self.unmatched])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole plan as JSON takes it."""
+        return {**asdict(self), "as_of": self.as_of.isoformat(), "points": self.points}
+
+
+_PREFIX = {"by_score": "score", "by_priority": "priority", "excluded": "excluded"}
+
+
+def flat(record: PlannedMatch | Unmatched) -> dict[str, Any]:
+    """A record as one row: what is counted by name becomes a column a name."""
+    row: dict[str, Any] = {}
+    for key, value in asdict(record).items():
+        if key in _PREFIX:
+            row |= {f"{_PREFIX[key]}_{name}": number for name, number in value.items()}
+        else:
+            row[key] = value
+    return row
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows)

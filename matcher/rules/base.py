@@ -1,0 +1,126 @@
+"""What every rule is: a limit that a pair keeps or not, told in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.pairs import Array, Between, Bools, Pairs
+from matcher.policy import Choice, Policy, Whole
+
+Verdicts = NDArray[np.int8]
+
+
+class Verdict(IntEnum):
+    PASSES = 1
+    FAILS = 0
+    NOT_RECORDED = -1
+
+
+class Limit:
+    """What pair rules and plan constraints have in common: a limit that a pair keeps or not."""
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    """A sentence that a coordinator would say; {years} stands for a limit of the policy."""
+    short: ClassVar[str]
+    """What a pair that breaks it is called in a count: "31 too far"."""
+    source: ClassVar[str]
+    section: ClassVar[str]
+    about: ClassVar[str] = "pair"
+    """Whose facts it needs: "child", "volunteer" or "pair". The first two are judged once a person."""
+    core: ClassVar[bool] = False
+    """Statutory or safeguarding: no policy can switch it off."""
+    limits: ClassVar[Mapping[str, Whole | Choice]] = {}
+    reads: ClassVar[tuple[str, ...]] = ()
+    """The facts without which the rule cannot pass, as `child.family`."""
+
+    def applies(self, pairs: Pairs, policy: Policy) -> Bools:
+        """Where the limit has anything to say. Elsewhere a pair passes, whatever is recorded."""
+        return np.ones(len(pairs), dtype=np.bool_)
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        """Whether each pair keeps the limit. Read only where the facts are recorded."""
+        return np.ones(len(pairs), dtype=np.bool_)
+
+    def known(self, pairs: Pairs, policy: Policy) -> Bools:
+        """Whether all that `passes` needs is recorded."""
+        known = np.ones(len(pairs), dtype=np.bool_)
+        for path in self.reads:
+            known &= pairs.known(path)
+        return known
+
+    def verdicts(self, pairs: Pairs, policy: Policy) -> Verdicts:
+        """One Verdict a pair. What is not recorded never passes."""
+        judged = np.where(self.passes(pairs, policy), Verdict.PASSES, Verdict.FAILS)
+        judged = np.where(self.known(pairs, policy), judged, Verdict.NOT_RECORDED)
+        return np.where(self.applies(pairs, policy), judged, Verdict.PASSES).astype(np.int8)
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        """Why the pair passes, in a sentence."""
+        raise NotImplementedError
+
+    def failing(self, between: Between, policy: Policy) -> str:
+        """Why the pair fails, in a sentence."""
+        raise NotImplementedError
+
+    def not_recorded(self, between: Between, policy: Policy) -> str:
+        """Which facts are missing, and where they go."""
+        missing = [path for path in self.reads if not between.pairs.known(path)[0]]
+        return "Not recorded: " + " and ".join(_place_of(path, between) for path in missing) + "."
+
+    def reason(self, between: Between, policy: Policy, verdict: Verdict) -> str:
+        if verdict is Verdict.NOT_RECORDED:
+            return self.not_recorded(between, policy)
+        return (self.passing if verdict is Verdict.PASSES else self.failing)(between, policy)
+
+
+def _place_of(path: str, between: Between) -> str:
+    """`child.family` as a coordinator finds it."""
+    side, _, field = path.partition(".")
+    if field == "families_visited":
+        return f"the family of a child that {between.volunteer.id} visits or visited (matches.csv, column family)"
+    column = {"talks": "languages", "travel_limit_metres": "travel_limit_miles"}.get(field, field)
+    file, id = ("children.csv", between.child.id) if side == "child" else ("volunteers.csv", between.volunteer.id)
+    return f"{column.replace('_', ' ')} of {id} ({file}, column {column})"
+
+
+def add_months(days: Array, months: int) -> Array:
+    """The same day of the month, `months` later; a day that the month lacks runs over into the next."""
+    month = days.astype("datetime64[M]")
+    later = (month + np.timedelta64(months, "M")).astype("datetime64[D]") + (days - month.astype("datetime64[D]"))
+    return np.asarray(later)
+
+
+def add_years(days: Array, years: int) -> Array:
+    """The same day, `years` later; 29 February falls on 1 March in other years."""
+    return add_months(days, 12 * years)
+
+
+def whole_years(born: Array, day: Array | np.datetime64) -> int:
+    """Completed years between two dates, each an array of one."""
+    return next(years for years in range(-200, 201) if add_years(born, years + 1)[0] > day)
+
+
+class PairRule(Limit):
+    """A limit on one pair."""
+
+    section = "rules"
+
+
+class PlanConstraint(Limit):
+    """A limit on the whole plan. `verdicts` tells of one pair whether it could stand in any plan at all."""
+
+    section = "constraints"
+
+    def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
+        """What the constraint contributes to the `AssignmentProblem` over these pairs."""
+        return {}
+
+
+def age(between: Between) -> int:
+    return whole_years(between.pairs.volunteer.date_of_birth, between.pairs.as_of)

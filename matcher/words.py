@@ -1,0 +1,40 @@
+"""How dates, money and names are said to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import numpy as np
+
+from matcher import vocabulary
+from matcher.geography import council_name
+
+
+def day(when: date | np.datetime64 | None) -> str:
+    """22 November 2026."""
+    if when is None:
+        return "a day that is not recorded"
+    then = when if isinstance(when, date) else when.astype("datetime64[D]").item()
+    return f"{then.day} {then:%B %Y}"
+
+
+def pounds(pence: int) -> str:
+    """£1,234.50 of 123450 pence."""
+    return f"£{pence / 100:,.2f}"
+
+
+def council(code: str | None) -> str:
+    """West Northamptonshire, of E06000062."""
+    return council_name(code) if code else "an authority that is not recorded"
+
+
+def languages(tags: Iterable[str], joined: str = "and") -> str:
+    """Arabic and Tigrinya, of ("ar", "ti")."""
+    return listed([vocabulary.language_name(tag) for tag in tags], joined)
+
+
+def listed(words: Iterable[str], joined: str = "and") -> str:
+    """a, b and c."""
+    *first, last = list(words) or ["nothing"]
+    return f"{', '.join(first)} {joined} {last}" if first else last

@@ -1,0 +1,248 @@
+"""The solver against a specification that knows no solver: every plan there is, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pytest
+
+from matcher.assignment import NONE, AssignmentProblem, violations
+from matcher.errors import ProblemError
+from matcher.solver import solve
+
+
+def every_plan(problem: AssignmentProblem) -> Iterator[list[int]]:
+    """Each child takes one of its pairs or none: all the ways there are, in plain Python."""
+    options = [[NONE, *np.flatnonzero(problem.child == one).tolist()] for one in range(problem.n_children)]
+    for choice in product(*options):
+        yield [pair for pair in choice if pair != NONE]
+
+
+def allowed(problem: AssignmentProblem, plan: list[int]) -> bool:
+    """The limits as the module's docstring says them, written a second time and without numpy."""
+    child, volunteer = problem.child.tolist(), problem.volunteer.tolist()
+    children = [child[pair] for pair in plan]
+
+    one_volunteer = len(set(children)) == len(plan)
+    capacity = all(
+        sum(volunteer[pair] == one for pair in plan) <= problem.capacity[one] for one in range(problem.n_volunteers)
+    )
+    shared = [(problem.family[child[pair]], volunteer[pair]) for pair in plan if problem.family[child[pair]] != NONE]
+    family = len(set(shared)) == len(shared)
+    budget = all(
+        sum(int(problem.cost[pair]) for pair in plan if problem.fund[pair] == fund) <= limit
+        for fund, limit in enumerate(problem.budget)
+    )
+    caseload = all(
+        sum(problem.caseload[one] == coordinator for one in children) <= limit
+        for coordinator, limit in enumerate(problem.caseload_limit)
+    )
+    together = all(
+        len({one in children for one in range(problem.n_children) if problem.together[one] == group}) == 1
+        for group in set(problem.together.tolist()) - {NONE}
+    )
+    pinned = all(pair in plan for pair in np.flatnonzero(problem.pinned))
+    return one_volunteer and capacity and family and budget and caseload and together and pinned
+
+
+def best_by_enumeration(problem: AssignmentProblem) -> int | None:
+    values = [sum(int(problem.points[pair]) for pair in plan) for plan in every_plan(problem) if allowed(problem, plan)]
+    return max(values, default=None)
+
+
+def random_problem(seed: int) -> AssignmentProblem | None:
+    """A tiny problem with every limit at once, each of them often binding; None if its pins were refused."""
+    rng = np.random.default_rng(seed)
+    children, volunteers = rng.integers(1, 6), rng.integers(1, 5)
+    child, volunteer = np.nonzero(rng.random((children, volunteers)) < rng.choice([0.3, 0.6, 0.9]))
+    order = rng.permutation(len(child))
+    child, volunteer, pairs = child[order], volunteer[order], len(child)
+    funds, coordinators = rng.integers(0, 4), rng.integers(0, 3)
+    points = [rng.integers(0, 4, pairs), rng.integers(0, 1000, pairs), rng.integers(0, 2**55, pairs)][rng.integers(3)]
+    try:
+        return AssignmentProblem(
+            child,
+            volunteer,
+            points,
+            n_children=int(children),
+            capacity=rng.integers(0, 4, volunteers),
+            family=rng.integers(-1, 2, children),
+            cost=rng.integers(0, 10, pairs),
+            fund=rng.integers(-1, funds, pairs) if funds else np.full(pairs, NONE),
+            budget=rng.integers(0, 20, funds),
+            caseload=rng.integers(-1, coordinators, children) if coordinators else np.full(children, NONE),
+            caseload_limit=rng.integers(0, 4, coordinators),
+            together=np.where(rng.random(children) < 0.6, NONE, rng.integers(0, 2, children)),
+            pinned=rng.random(pairs) < 0.05,
+        )
+    except ProblemError:
+        return None
+
+
+PROBLEMS = [(seed, problem) for seed in range(2500) if (problem := random_problem(seed))]
+
+
+def test_every_small_problem_is_solved_as_by_enumeration() -> None:
+    assert len(PROBLEMS) >= 2000
+    statuses = set()
+    for seed, problem in PROBLEMS:
+        best = best_by_enumeration(problem)
+        solution = solve(problem)
+        statuses.add(solution.status)
+        if best is None:
+            assert (solution.status, len(solution.chosen), solution.bound) == ("INFEASIBLE", 0, 0), seed
+            continue
+        assert (solution.status, solution.value, solution.bound) == ("OPTIMAL", best, best), seed
+        assert allowed(problem, solution.chosen.tolist()), seed
+        assert int(problem.points[solution.chosen].sum()) == best, seed
+    assert statuses == {"OPTIMAL", "INFEASIBLE"}  # pins that only the search finds impossible do occur
+
+
+def test_violations_agree_with_the_specification() -> None:
+    broken = 0
+    for seed, problem in PROBLEMS[:300]:
+        rng = np.random.default_rng(seed)
+        plan = np.flatnonzero(rng.random(len(problem)) < 0.3).tolist()
+        assert (violations(problem, plan) == []) == allowed(problem, plan), (seed, plan)
+        broken += not allowed(problem, plan)
+    assert broken > 50
+
+
+def test_the_same_arrays_give_the_same_plan() -> None:
+    rng = np.random.default_rng(1)
+    child, volunteer = np.nonzero(rng.random((30, 20)) < 0.5)
+    points = rng.integers(0, 3, len(child))  # ties everywhere
+    plans = [solve(AssignmentProblem(child, volunteer, points, n_children=30)).chosen for _ in range(3)]
+    assert plans[0].tolist() == plans[1].tolist() == plans[2].tolist()
+    assert plans[0].dtype == np.int64
+    assert np.all(np.diff(plans[0]) > 0)
+
+
+def test_nothing_to_choose_from_is_an_empty_plan_proven_best() -> None:
+    for children in (0, 3):
+        solution = solve(AssignmentProblem([], [], [], n_children=children))
+        assert (solution.status, solution.value, solution.bound, solution.gap) == ("OPTIMAL", 0, 0, 0.0)
+        assert solution.chosen.tolist() == []
+
+
+# Child 0 is worth 5 with volunteer 0 and 4 with volunteer 1; child 1 is worth 3 with volunteer 0 alone.
+# The best is 4 + 3 = 7; with the first pair pinned, child 1 is left and the best is 5.
+def two_children(**limits: object) -> AssignmentProblem:
+    return AssignmentProblem([0, 0, 1], [0, 1, 0], [5, 4, 3], n_children=2, **limits)  # type: ignore[arg-type]
+
+
+def test_a_pin_is_kept_at_any_loss() -> None:
+    assert solve(two_children()).chosen.tolist() == [1, 2]
+    pinned = solve(two_children(pinned=[True, False, False]))
+    assert (pinned.status, pinned.chosen.tolist(), pinned.value, pinned.bound) == ("OPTIMAL", [0], 5, 5)
+
+
+def test_a_pin_counts_towards_every_limit() -> None:
+    pin = [True, False, False]
+    for limits in ({"caseload": [0, 0], "caseload_limit": [1]}, {"cost": [6, 6, 6], "fund": [0] * 3, "budget": [10]}):
+        assert solve(two_children(capacity=[2, 1], pinned=pin, **limits)).chosen.tolist() == [0]
+
+
+def test_pins_that_only_the_search_finds_impossible_are_infeasible() -> None:
+    # Child 0 is pinned to volunteer 0, whom the other child of its group would need.
+    solution = solve(two_children(together=[7, 7], pinned=[True, False, False]))
+    assert (solution.status, solution.chosen.tolist(), solution.value, solution.bound) == ("INFEASIBLE", [], 0, 0)
+
+
+def test_points_as_large_as_may_be_are_added_exactly() -> None:
+    solution = solve(AssignmentProblem([0, 1], [0, 1], [2**61 - 1, 2**61], n_children=2))
+    assert solution.value == solution.bound == 2**62 - 1
+
+
+def test_a_limit_that_is_reached_still_gives_an_honest_answer() -> None:
+    rng = np.random.default_rng(2)
+    child, volunteer = np.nonzero(np.ones((40, 40)))
+    problem = AssignmentProblem(
+        child,
+        volunteer,
+        rng.integers(0, 1000, 1600),
+        n_children=40,
+        cost=rng.integers(1, 1000, 1600),
+        fund=rng.integers(0, 10, 1600),
+        budget=[900] * 10,
+        together=np.arange(40) // 2,
+    )
+    first, second = solve(problem, time_limit=0.05), solve(problem, time_limit=0.05)
+    assert first.status in ("FEASIBLE", "UNKNOWN")
+    assert first.value == int(problem.points[first.chosen].sum())
+    assert violations(problem, first.chosen) == []
+    assert first.bound >= solve(problem, time_limit=3).value
+    assert (first.chosen.tolist(), first.bound) == (second.chosen.tolist(), second.bound)
+    assert 0 < first.gap <= 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"capacity": [1, -1]}, r"`capacity` is -1 at 1\. Each entry must be at least 0"),
+        ({"capacity": [1, 1.5]}, "`capacity` holds float64 entries"),
+        ({"capacity": [1]}, r"`volunteer` is 1 at 1\. Each entry must be 0 to 0"),
+        ({"family": [1]}, r"`family` has shape \(1,\) where 2 entries are needed"),
+        ({"family": [-2, 0]}, r"`family` is -2 at 0"),
+        ({"cost": [1, -5, -6]}, r"`cost` is -5 at 1, 2\."),
+        ({"cost": [2**61, 2**61, 0]}, r"`cost` add up to 4611686018427387904"),
+        ({"fund": [0, 0, 1], "budget": [5]}, r"`fund` is 1 at 2\. Each entry must be -1 to 0"),
+        ({"budget": [-1]}, "`budget` is -1 at 0"),
+        ({"caseload": [0, 1], "caseload_limit": [1]}, r"`caseload` is 1 at 1"),
+        ({"caseload_limit": [-1]}, "`caseload_limit` is -1 at 0"),
+        ({"together": [0, -7]}, "`together` is -7 at 1"),
+        ({"pinned": [1, 0, 0]}, "`pinned` holds int64 entries"),
+        ({"pinned": [True]}, r"`pinned` has shape \(1,\)"),
+        ({"n_volunteers": -1}, "`n_volunteers` is -1"),
+        ({"pinned": [True, True, False]}, r"Pairs 0, 1 give child 0 more than one volunteer\."),
+        ({"pinned": [True, False, True]}, r"Pairs 0, 2 give volunteer 0 more than 1 children"),
+        (
+            {"pinned": [True, False, True], "capacity": [2, 1], "family": [9, 9]},
+            r"Pairs 0, 2 give volunteer 0 two children of family 9\.",
+        ),
+        (
+            {"pinned": [False, True, True], "cost": [0, 7, 4], "fund": [-1, 0, 0], "budget": [10]},
+            r"Pairs 1, 2 cost 11 pence, more than the 10 of fund 0\.",
+        ),
+        (
+            {"pinned": [False, True, True], "caseload": [0, 0], "caseload_limit": [1]},
+            r"Pairs 1, 2 give coordinator 0 more than 1 new matches",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_value(limits: dict[str, object], message: str) -> None:
+    with pytest.raises(ProblemError, match=message):
+        two_children(**limits)
+
+
+@pytest.mark.parametrize(
+    ("child", "volunteer", "points", "message"),
+    [
+        ([0, 0, 1], [0, 1], [5, 4, 3], r"`volunteer` has shape \(2,\) where 3 entries are needed"),
+        ([0, 0, 2], [0, 1, 0], [5, 4, 3], r"`child` is 2 at 2\. Each entry must be 0 to 1"),
+        ([0, 0, -1], [0, 1, 0], [5, 4, 3], r"`child` is -1 at 2"),
+        ([0, 0, 1], [0, -1, 0], [5, 4, 3], r"`volunteer` is -1 at 1"),
+        ([0, 0, 1], [0, 1, 0], [5, -4, 3], r"`points` is -4 at 1"),
+        ([0, 0, 1], [0, 1, 0], [5.0, 4.0, 3.0], "`points` holds float64 entries"),
+        ([0, 0, 1], [0, 1, 0], np.array([2**63, 4, 3], np.uint64), r"`points` is 9223372036854775808 at 0"),
+        ([0, 0, 1], [0, 1, 0], [2**62 - 1, 0, 1], r"`points` add up to 4611686018427387904"),
+        ([0, 0, 1], [0, 1, 0], [2**63 - 1] * 3, r"`points` add up to 27670116110564327421"),
+        ([0, 1, 0], [0, 1, 0], [5, 4, 3], r"Pairs 0 and 2 are both child 0 with volunteer 0"),
+    ],
+)
+def test_ill_formed_pairs_are_refused(child: object, volunteer: object, points: object, message: str) -> None:
+    with pytest.raises(ProblemError, match=message):
+        AssignmentProblem(child, volunteer, points, n_children=2)  # type: ignore[arg-type]
+
+
+def test_a_pin_whose_group_can_never_be_complete_is_refused() -> None:
+    with pytest.raises(ProblemError, match="Pair 0 needs the whole of group 4, but children 1 are in no pair"):
+        AssignmentProblem([0], [0], [1], n_children=2, together=[4, 4], pinned=[True])
+
+
+@pytest.mark.parametrize("wrong", [{"time_limit": 0}, {"time_limit": float("nan")}, {"workers": 0}, {"method": "fast"}])
+def test_a_search_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ProblemError, match=next(iter(wrong))):
+        solve(two_children(), **wrong)  # type: ignore[arg-type]
