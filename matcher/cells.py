@@ -55,16 +55,16 @@ def day(text: str) -> date:
     """A date as the United Kingdom writes it: 03/05/2012, 3 May 2012, or 2012-05-03."""
     refusal = RefusedError("is not a date", "Write day/month/year, such as 03/05/2012")
     plain = re.sub(r"[ T]00:00(:00)?$", "", text)
-    if found := re.fullmatch(r"(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})", plain):
+    if found := re.fullmatch(r"([0-9]{1,2})[/.\- ]([0-9]{1,2})[/.\- ]([0-9]{4})", plain):
         numbers = int(found[3]), int(found[2]), int(found[1])
-    elif found := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", plain):
+    elif found := re.fullmatch(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", plain):
         numbers = int(found[1]), int(found[2]), int(found[3])
-    elif found := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?[ -]([A-Za-z]{3,9})[ -,]*(\d{4})", plain):
+    elif found := re.fullmatch(r"([0-9]{1,2})(?:st|nd|rd|th)?[ -]([A-Za-z]{3,9})[ -,]*([0-9]{4})", plain):
         name = found[2].lower()
         if name[:3] not in MONTHS:
             raise refusal
         numbers = int(found[3]), MONTHS.index(name[:3]) + 1, int(found[1])
-    elif re.fullmatch(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2}", plain):
+    elif re.fullmatch(r"[0-9]{1,2}[/.\-][0-9]{1,2}[/.\-][0-9]{2}", plain):
         raise RefusedError("has a year of two digits", "Write the year with four, such as 03/05/2012")
     else:
         raise refusal
@@ -169,7 +169,7 @@ def pounds(text: str) -> int:
 
 
 def _number(text: str, unit: str, example: str) -> float:
-    if not re.fullmatch(r"\d+(\.\d+)?", text):
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         raise RefusedError(f"is not a number of {unit}", f"Write digits, such as {example}")
     return float(text)
 

@@ -1,12 +1,13 @@
 """kith: the command line. Thin: it reads arguments, calls the library, and prints.
 
 Errors are one message on standard error and an exit code: 1 the input has problems or nothing was found, 2 the command
-was called wrongly, 3 no plan was found, 70 a fault in Kith itself (a plan that failed the audit).
+was called wrongly, 3 no plan was found, 70 a fault in Kith itself (such as a plan that failed the audit).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,16 @@ def main() -> None:
         name = f"“{error.filename}”: " if error.filename else ""
         print(f"kith: {name}{error.strerror or error}. Check the path and that you may use it.", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
+    except Exception as error:
+        if os.environ.get("KITH_DEBUG"):
+            raise
+        kind = type(error).__name__
+        print(  # noqa: T201
+            f"kith: a fault in Kith itself ({kind}: {error}). Your files are as they were. Please report it; "
+            "KITH_DEBUG=1 shows where it happened.",
+            file=sys.stderr,
+        )
+        raise SystemExit(70) from None
 
 
 @app.command()
@@ -254,7 +265,8 @@ def sample(
     """Make up a realistic service from published figures. Synthetic: no real person."""
     from matcher.sample import write_sample
 
-    files = [str(file) for file in write_sample(out, children, volunteers, seed, as_of=_date(as_of))]
+    write_sample(out, children, volunteers, seed, as_of=_date(as_of))
+    files = [str(file) for file in sorted(out.iterdir())]
     if as_json:
         _print_json({"files": files})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from matcher.instance import Instance
 from matcher.pairs import Between, Pairs, Tables, tables
 from matcher.plan import Unmatched
 from matcher.records import Volunteer
-from matcher.rules.base import Verdict
+from matcher.rules.base import Verdict, told_missing
 from matcher.scoring import PRIORITIES, SCORES, Scored, score
 from matcher.words import listed
 
@@ -174,16 +173,11 @@ def why_unmatched(every: Tables, child_row: int, *, eligible: int, fitting: int,
         lost: where those are in the plan: {"proposed to other children": 2}.
     """
     instance, policy = every.instance, every.instance.policy
-    child = instance.waiting[child_row]
+    child, number = instance.waiting[child_row], len(instance.volunteers)
+    about_child = _about_the_child(every, child_row)
     excluded = _excluded(every, child_row)
-    about_child = [limit for limit in in_force(policy) if limit.about == "child"]
-    alone = every.children_alone(np.array([child_row]))
-    for limit in about_child:
-        verdict = Verdict(int(limit.verdicts(alone, policy)[0]))
-        if verdict is not Verdict.PASSES:
-            between = Between(child, _NOBODY, instance, alone)
-            return Unmatched(child.id, "child", limit.reason(between, policy, verdict), 0, excluded)
-    number = len(instance.volunteers)
+    if about_child:
+        return Unmatched(child.id, "child", " ".join(about_child), 0, excluded)
     if not number:
         return Unmatched(child.id, "nobody", "There are no volunteers.", 0, excluded)
     if not eligible:
@@ -197,21 +191,52 @@ def why_unmatched(every: Tables, child_row: int, *, eligible: int, fitting: int,
     return Unmatched(child.id, "others", f"{could}. In the plan: {where}.", eligible, excluded)
 
 
+def _about_the_child(every: Tables, child_row: int) -> list[str]:
+    """What keeps the child from every volunteer, whoever it is: a rule about the child, or a fact not recorded."""
+    instance, policy = every.instance, every.instance.policy
+    alone = every.children_alone(np.array([child_row]))
+    between = Between(instance.waiting[child_row], _NOBODY, instance, alone)
+    reasons = []
+    for limit in in_force(policy):
+        if limit.about == "child":
+            verdict = Verdict(int(limit.verdicts(alone, policy)[0]))
+            if verdict is not Verdict.PASSES:
+                reasons.append(limit.reason(between, policy, verdict))
+        elif limit.about == "pair" and instance.volunteers:
+            pairs = every.all_pairs_of(child_row)
+            if (limit.verdicts(pairs, policy) == Verdict.NOT_RECORDED).all():
+                missing = [path for path in limit.reads if path.startswith("child.") and not pairs.known(path)[0]]
+                if missing:
+                    reasons.append(told_missing(missing, between))
+    return list(dict.fromkeys(reasons))
+
+
 def _excluded(every: Tables, child_row: int) -> Mapping[str, int]:
-    """How many volunteers each rule is the first to exclude for a child, in the order of the rules."""
+    """How many volunteers each rule is the first to exclude for a child, in the order of the rules.
+
+    Who cannot be judged because a fact is not recorded is counted apart, as `dbs_current_not_recorded`.
+    """
     policy = every.instance.policy
     pairs = every.all_pairs_of(child_row)
     left = np.ones(len(pairs), dtype=np.bool_)
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     for limit in in_force(policy):
-        fails = left & (limit.verdicts(pairs, policy) != Verdict.PASSES)
-        if fails.any():
-            counts[limit.id] = int(fails.sum())
-        left &= ~fails
-    return dict(counts)
+        verdicts = limit.verdicts(pairs, policy)
+        for verdict, name in ((Verdict.FAILS, limit.id), (Verdict.NOT_RECORDED, limit.id + _MISSING)):
+            number = int((left & (verdicts == verdict)).sum())
+            if number:
+                counts[name] = number
+        left &= verdicts == Verdict.PASSES
+    return counts
 
 
-def _short(rule: str) -> str:
+_MISSING = "_not_recorded"
+
+
+def _short(counted: str) -> str:
+    rule = counted.removesuffix(_MISSING)
+    if rule != counted:
+        return f"without what “{rule.replace('_', ' ')}” needs on record"
     return next(limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS) if limit.id == rule)
 
 

@@ -85,7 +85,8 @@ def shortlists_csv(shortlists: Sequence[tuple[Candidate, ...]]) -> str:
 def unmatched_csv(plan: Plan) -> str:
     """One row a child who stays without a visitor."""
     limits = [entry.id for entry in CATALOGUE if entry.section in ("rules", "constraints")]
-    counted = [id for id in limits if any(id in child.excluded for child in plan.unmatched)]
+    possible = [name for id in limits for name in (id, f"{id}_not_recorded")]
+    counted = [name for name in possible if any(name in child.excluded for child in plan.unmatched)]
     rows = [
         {
             "child_id": child.child,
@@ -128,7 +129,8 @@ def summary(instance: Instance, plan: Plan) -> dict[str, str]:
     """The plan in a few lines, each a question and its answer."""
     visited = len(instance.visited & {child.id for child in instance.children})
     lines = {
-        "Policy": f"{plan.policy} {plan.policy_version} ({plan.policy_hash}), as of {day(plan.as_of)}",
+        "As of": day(plan.as_of),
+        "Policy": f"{plan.policy} {plan.policy_version} ({plan.policy_hash})",
         "Children": f"{plan.children} wait for a visitor" + (f"; {visited} have one" if visited else ""),
         "Volunteers": f"{plan.volunteers} on file",
         "Pairs that pass every rule": f"{plan.eligible_pairs:,}",
@@ -147,7 +149,7 @@ def summary(instance: Instance, plan: Plan) -> dict[str, str]:
 def proof(plan: Plan) -> str:
     """How good the plan is proven to be."""
     if plan.status == "OPTIMAL":
-        return "OPTIMAL: no plan that keeps the rules is worth more"
+        return "OPTIMAL: no other plan is worth more"
     tier, reached = next(iter(plan.tiers.items()))
     return f"FEASIBLE: {reached:,} {tier.replace('_', ' ')}; no plan exceeds {plan.first_tier_bound:,}"
 
@@ -168,7 +170,9 @@ def _in_the_plan(candidate: Candidate) -> str:
 
 
 def _miles(number: float | None) -> str:
-    return "not known" if number is None else f"{number:g} miles"
+    if number is None:
+        return "not known"
+    return f"{number:g} miles" if number else "same district"
 
 
 def _csv(rows: Sequence[Mapping[str, Any]], heading_if_empty: Sequence[str]) -> str:

@@ -132,15 +132,15 @@ def find_problems(
     named += [("declined", row, no.volunteer) for row, no in enumerate(declined, start=1)]
     problems += [
         # Taken as it stands, a mistyped id would silently lose a safeguard.
-        Problem(sheet, row, "volunteer_id", volunteer, "is not in volunteers.csv",
-                "Correct the id, or add the volunteer with the status they had last (e.g. resigned)")
+        Problem(sheet, row, "volunteer_id", volunteer, "is not among the volunteers that could be read",
+                "Correct the id, mend the volunteer's own row, or add it with the status they had last (e.g. resigned)")
         for sheet, row, volunteer in named
         if volunteer not in known_volunteers
     ]  # fmt: skip
     for row, no in enumerate(declined, start=1):
         if no.child not in known_children:
             problems.append(
-                Problem("declined", row, "child_id", no.child, "is in neither children.csv nor matches.csv",
+                Problem("declined", row, "child_id", no.child, "is not among the children of children.csv or matches.csv",
                         "Nothing to do if the child has left; correct the id if it is mistyped", rejected=False)
             )  # fmt: skip
     problems += _match_problems(children, matches)

@@ -23,6 +23,9 @@ MOST_BYTES = 50_000_000
 """A file over this size is refused before it is read: no council's spreadsheet is."""
 
 
+_FILES = [sheet.file for sheet in SHEETS]
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a folder holds: records by sheet, the spreadsheet row of each, and what there is to say of the rest."""
@@ -103,7 +106,7 @@ def _without_dangling(sheets: Mapping[str, _SheetReading], problems: list[Proble
         {name: tuple(found) for name, found in records.items()},
         {name: tuple(found) for name, found in rows.items()},
         {name: read.given for name, read in sheets.items()},
-        tuple(sorted(problems)),
+        tuple(sorted(problems, key=lambda problem: (_FILES.index(problem.file), problem))),
     )
 
 
@@ -146,8 +149,8 @@ def _columns(sheet: Sheet, heading: Sequence[str]) -> tuple[list[Column | None],
     problems = []
     for name, count in Counter(name for name in names if name).items():
         if name not in known:
-            near = process.extractOne(name, known, score_cutoff=75)
-            meant = f"Did you mean {near[2]}? Correct the heading" if near else "Nothing to do if it is not for Kith"
+            near = process.extractOne(name, list(known), score_cutoff=75)
+            meant = f"Did you mean {near[0]}? Correct the heading" if near else "Nothing to do if it is not for Kith"
             problems.append(Problem(sheet.file, 1, name, "", "is not read", meant, rejected=False))
         elif count > 1:
             problems.append(Problem(sheet.file, 1, name, "", f"stands {count} times", "Keep one of the columns"))

@@ -1,0 +1,5 @@
+"""python -m matcher is kith."""
+
+from matcher.cli import main
+
+main()

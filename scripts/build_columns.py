@@ -1,0 +1,30 @@
+"""Writes docs/columns.md from the description of the sheets: python scripts/build_columns.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matcher.sheets import SHEETS
+
+PAGE = Path(__file__).parents[1] / "docs" / "columns.md"
+
+
+def columns_page() -> str:
+    """The page that documents every column that Kith reads."""
+    lines = [
+        "# The columns that Kith reads",
+        "",
+        "Generated from `matcher/sheets.py` by `python scripts/build_columns.py`. Headings are taken in any capitals, with "
+        "spaces or underscores. A blank cell means *not recorded*; what is not recorded never makes a pair eligible.",
+    ]
+    for sheet in SHEETS:
+        lines += ["", f"## {sheet.file}{' (needed)' if sheet.needed else ''}", "", f"{sheet.means}.", ""]
+        lines += ["| column | what it means | example | if blank |", "|---|---|---|---|"]
+        for column in sheet.columns:
+            blank = "the row is refused" if column.required else "as it says" if column.optional else "not recorded"
+            lines.append(f"| `{column.name}` | {column.means} | {column.example} | {blank} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(columns_page(), encoding="utf-8")

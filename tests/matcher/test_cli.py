@@ -1,0 +1,110 @@
+"""The command line as a person uses it: in its own process, with its exit codes and one message an error."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "data" / "samples"
+TINY, COUNTY = SAMPLES / "tiny", SAMPLES / "county"
+AS_OF = ("--as-of", "2026-11-01")
+
+
+def kith(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "matcher", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment or None)
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_tiny_is_planned_as_its_page_works_it_out(tmp_path: Path) -> None:
+    run = kith("match", TINY, *AS_OF, "--out", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "3,808 points" in run.stdout
+    assert "OPTIMAL" in run.stdout
+    matched = {row["child_id"]: (row["volunteer_id"], row["points"]) for row in rows(tmp_path / "plan.csv")}
+    assert matched == {"C1": ("V1", "1100"), "C2": ("V2", "1085"), "C4": ("V3", "1623")}
+    assert [row["child_id"] for row in rows(tmp_path / "unmatched.csv")] == ["C3"]
+    best = [(row["child_id"], row["volunteer_id"]) for row in rows(tmp_path / "shortlists.csv") if row["rank"] == "1"]
+    assert best == [("C1", "V1"), ("C2", "V2"), ("C3", "V1"), ("C4", "V3")]
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "A person decides every match" in report
+    assert "http" not in report  # nothing is fetched from anywhere
+
+
+def test_every_command_speaks_json(tmp_path: Path) -> None:
+    plan = json.loads(kith("match", TINY, *AS_OF, "--out", tmp_path, "--json").stdout)
+    assert plan["points"] == 3808
+    assert plan["status"] == "OPTIMAL"
+    assert json.loads(kith("check", TINY, "--json").stdout)["rows"]["children"]["loaded"] == 4
+    shortlist = json.loads(kith("shortlist", TINY, "C3", *AS_OF, "--top", "2", "--json").stdout)
+    assert [one["volunteer"] for one in shortlist["shortlist"]] == ["V1", "V2"]
+    assert json.loads(kith("explain", TINY, "C4", "V1", *AS_OF, "--json").stdout)["eligible"] is False
+    assert {entry["id"] for entry in json.loads(kith("rules", "--json").stdout)["entries"]} >= {"age_gap", "interests"}
+    assert (
+        len(json.loads(kith("sample", "--children", "3", "--volunteers", "2", "--out", tmp_path, "--json").stdout)) == 1
+    )
+
+
+def test_explain_tells_the_rule_that_fails_with_its_arithmetic() -> None:
+    # C4 in MK9 and V1 in NN1: 24,295 m = 15.096 miles; 2 × 15.096 × 45p × 24 = £326.08; £1,000 − £750 = £250 left.
+    run = kith("explain", TINY, "C4", "V1", *AS_OF, COLUMNS="200", PATH="")
+    assert "V1 cannot visit C4" in run.stdout
+    assert "£326.08 a year: 2 × 15.1 miles × 45p × 24 visits" in run.stdout
+    assert "£250.00 left" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("match", "nowhere"), 1, "“nowhere” is not a folder"),
+        (("match", SAMPLES / "messy"), 1, "problems have to be mended first"),
+        (("match", TINY, "--policy", "kent"), 2, "There is no policy “kent”. Give one of"),
+        (("match", TINY, "--as-of", "soon"), 2, "“soon” is not a date"),
+        (("shortlist", TINY, "C9", *AS_OF), 1, "There is no child “C9”"),
+        (("explain", TINY, "C1", "V9", *AS_OF), 1, "There is no volunteer “V9”"),
+        (("match", TINY, *AS_OF, "--out", TINY / "README.md"), 1, "README.md"),
+        (("fly",), 2, "No such command"),
+    ],
+)
+def test_errors_are_one_message_and_a_code(arguments: tuple[str | Path, ...], code: int, message: str) -> None:
+    run = kith(*arguments)
+    assert run.returncode == code
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.stdout == ""
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Rows in another order, another hash seed: identical files."""
+    contents = []
+    for number, hash_seed in enumerate(("0", "1", "12345")):
+        folder, out = tmp_path / f"in{number}", tmp_path / f"out{number}"
+        folder.mkdir()
+        for file in COUNTY.glob("*.csv"):
+            heading, *lines = file.read_text(encoding="utf-8").splitlines()
+            random.Random(number).shuffle(lines)
+            (folder / file.name).write_text("\n".join([heading, *lines]) + "\n", encoding="utf-8")
+        run = kith("match", folder, *AS_OF, "--out", out, PYTHONHASHSEED=hash_seed, OMP_NUM_THREADS=str(1 + number % 2))
+        assert run.returncode == 0, run.stderr
+        contents.append({file.name: file.read_bytes() for file in sorted(out.iterdir())})
+    assert set(contents[0]) == {"plan.csv", "shortlists.csv", "unmatched.csv", "report.html"}
+    assert contents[0] == contents[1] == contents[2]
+    assert len(rows(tmp_path / "out0" / "plan.csv")) > 20
+
+
+def test_county_is_planned_and_every_child_is_accounted_for(tmp_path: Path) -> None:
+    run = kith("match", COUNTY, *AS_OF, "--out", tmp_path, "--json")
+    plan = json.loads(run.stdout)
+    assert plan["status"] == "OPTIMAL"
+    assert len(plan["matches"]) + len(plan["unmatched"]) == plan["children"]
+    assert all(child["reason"] for child in plan["unmatched"])
