@@ -20,6 +20,9 @@ from matcher.records import Agreement, Child, MatchStatus, Place, Status, Streng
 Pair = tuple[str, str]
 """Ids of a child and a volunteer."""
 
+CORE = frozenset({"approved", "dbs_current", "child_agrees", "independent_of_authority", "sibling_history"})
+"""Pair rules that hold whatever a policy says, should one that switches them off ever get here."""
+
 
 @dataclass(frozen=True, order=True)
 class Violation:
@@ -76,7 +79,8 @@ class _Audit:
                 found.append(Violation("known", (child,), (volunteer,), f"{child} with {volunteer}: not in the data"))
         for one, other in known:
             for rule, keeps in self._pair_checks.items():
-                if self.policy.on(f"rules.{rule}") and not keeps(one, other):
+                in_force = rule in CORE or self.policy.on(f"rules.{rule}")
+                if in_force and not keeps(one, other):
                     sentence = f"{one.id} with {other.id} breaks it, or a fact it needs is not recorded"
                     found.append(Violation(rule, (one.id,), (other.id,), sentence))
         for check in (self._one_visitor, self._capacity, self._siblings_apart, self._out_of_county_budget):
@@ -183,24 +187,28 @@ class _Audit:
                 sentence = f"it is not recorded whether {child.id} is placed outside the county"
                 yield Violation("out_of_county_budget", (child.id,), (volunteer.id,), sentence)
             elif authority != council:
-                spent[authority] += self._pence_a_year(child, volunteer)
+                pence = self._pence_a_year(child, volunteer)
+                if pence is None:
+                    sentence = f"it is not recorded how far {volunteer.id} travels to {child.id}"
+                    yield Violation("out_of_county_budget", (child.id,), (volunteer.id,), sentence)
+                spent[authority] += pence or 0
                 charged[authority].append(child.id)
-        for authority, pence in spent.items():
+        for authority, total in spent.items():
             fund = self.instance.authorities.get(authority)
             children = tuple(sorted(charged[authority]))
             if fund is None or fund.budget_pence is None:
                 sentence = f"{authority} has no budget recorded"
                 yield Violation("out_of_county_budget", children, (), sentence)
-            elif fund.spent_pence + pence > fund.budget_pence and pence > 0:
-                sentence = f"{authority} would spend {pence} pence beside {fund.spent_pence} of {fund.budget_pence}"
+            elif fund.spent_pence + total > fund.budget_pence and total > 0:
+                sentence = f"{authority} would spend {total} pence beside {fund.spent_pence} of {fund.budget_pence}"
                 yield Violation("out_of_county_budget", children, (), sentence)
 
-    def _pence_a_year(self, child: Child, volunteer: Volunteer) -> int:
+    def _pence_a_year(self, child: Child, volunteer: Volunteer) -> int | None:
         path = "constraints.out_of_county_budget"
         if self.policy.choice(f"{path}.method") == "spot_purchase":
             return 100 * self.policy.number(f"{path}.spot_purchase_pounds")
         if child.placement is None or volunteer.home is None:
-            return 0  # such a pair has broken `travel` already
+            return None
         there_and_back = 2 * _metres(child.placement, volunteer.home)
         a_year = self.policy.number(f"{path}.pence_a_mile") * self.policy.number(f"{path}.visits_a_year")
         # Whole pence, rounded up: 1609.344 metres a mile, in millimetres to stay with integers.

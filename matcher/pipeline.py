@@ -14,10 +14,10 @@ from matcher.errors import NoPlanError
 from matcher.explain import why_unmatched
 from matcher.instance import Instance
 from matcher.objective import Objective, objective
-from matcher.pairs import Ints, tables
+from matcher.pairs import Ints, Pairs, tables
 from matcher.plan import Plan, PlannedMatch, Unmatched
 from matcher.policy import Policy
-from matcher.rules.plan import OutOfCountyBudget
+from matcher.rules.plan import out_of_county_pence
 from matcher.scoring import Scored, score
 from matcher.solver import AssignmentProblem, Solution, solve
 
@@ -66,6 +66,17 @@ def plan(scored: Scored, *, time_limit: float | None = None, tell: Tell = _silen
 
 def _problem(scored: Scored, goal: Objective, rows: Ints, policy: Policy) -> AssignmentProblem:
     pairs = scored.pairs[rows]
+    return AssignmentProblem(
+        pairs.child_row,
+        pairs.volunteer_row,
+        goal.points[rows],
+        n_children=len(pairs.tables.instance.waiting),
+        **_limits(pairs, policy),
+    )
+
+
+def _limits(pairs: Pairs, policy: Policy) -> dict[str, Any]:
+    """What the constraints in force ask of a plan over these pairs, as the solver takes it."""
     arrays: dict[str, Any] = {}
     for constraint in PLAN_CONSTRAINTS:
         if policy.on(f"constraints.{constraint.id}"):
@@ -73,14 +84,12 @@ def _problem(scored: Scored, goal: Objective, rows: Ints, policy: Policy) -> Ass
     instance = pairs.tables.instance
     # Where no policy limits it, a volunteer may visit as many as there are.
     arrays.setdefault("capacity", np.full(len(instance.volunteers), len(instance.waiting)))
-    return AssignmentProblem(
-        pairs.child_row, pairs.volunteer_row, goal.points[rows], n_children=len(instance.waiting), **arrays
-    )
+    return arrays
 
 
 def _plan(scored: Scored, goal: Objective, chosen: Ints, solution: Solution) -> Plan:
     instance, policy = scored.pairs.tables.instance, scored.pairs.tables.instance.policy
-    cost = _cost(scored, policy)
+    cost = out_of_county_pence(scored.pairs, policy)
     spent: Counter[str] = Counter()
     for row in chosen.tolist():
         if cost[row]:
@@ -129,9 +138,10 @@ def _unmatched(scored: Scored, chosen: Ints) -> tuple[Unmatched, ...]:
     families = {
         (int(every.child.family[pairs.child_row[row]]), int(pairs.volunteer_row[row])) for row in chosen.tolist()
     }
-    capacity = next(
-        (c.arrays(pairs, every.instance.policy)["capacity"] for c in PLAN_CONSTRAINTS if c.id == "capacity"), None
-    )
+    limits = _limits(pairs, every.instance.policy)
+    left = np.append(limits.get("budget", np.zeros(0, dtype=np.int64)), 0)  # what is charged to no fund (-1) costs 0
+    fund, cost = limits.get("fund", np.full(len(pairs), -1)), limits.get("cost", np.zeros(len(pairs), dtype=np.int64))
+    np.subtract.at(left, fund[chosen], cost[chosen])
     fitting = scored.fit >= every.instance.policy.minimum_fit
     unmatched = []
     for child in range(len(every.instance.waiting)):
@@ -139,13 +149,16 @@ def _unmatched(scored: Scored, chosen: Ints) -> tuple[Unmatched, ...]:
             continue
         rows = np.arange(*np.searchsorted(pairs.child_row, [child, child + 1]))
         lost: Counter[str] = Counter()
-        for volunteer in pairs.volunteer_row[rows[fitting[rows]]].tolist():
-            if capacity is not None and visits[volunteer] >= capacity[volunteer]:
+        for row in rows[fitting[rows]].tolist():
+            volunteer = int(pairs.volunteer_row[row])
+            if visits[volunteer] >= limits["capacity"][volunteer]:
                 lost["proposed to other children"] += 1
             elif (int(every.child.family[child]), volunteer) in families:
                 lost["proposed to a sibling"] += 1
-            else:
+            elif cost[row] > left[fund[row]]:
                 lost["beyond what is left of the out-of-county budget"] += 1
+            else:  # never in a plan proven best: one more match would be better
+                lost["still free when the time to search was over"] += 1
         unmatched.append(why_unmatched(every, child, eligible=len(rows), fitting=int(fitting[rows].sum()), lost=lost))
     return tuple(unmatched)
 
@@ -153,9 +166,3 @@ def _unmatched(scored: Scored, chosen: Ints) -> tuple[Unmatched, ...]:
 def _ids(scored: Scored, chosen: Ints) -> list[tuple[str, str]]:
     every = [scored.pairs.between(row) for row in chosen.tolist()]
     return [(between.child.id, between.volunteer.id) for between in every]
-
-
-def _cost(scored: Scored, policy: Policy) -> Ints:
-    if not policy.on("constraints.out_of_county_budget"):
-        return np.zeros(len(scored.pairs), dtype=np.int64)
-    return OutOfCountyBudget().cost(scored.pairs, policy)

@@ -71,6 +71,10 @@ class Choice:
         return str(value).replace("_", " ")
 
 
+WEIGHT = Whole("of the scores' weights together", 0, 1000)
+"""The limit of every score's weight."""
+
+
 class Entry(Protocol):
     """What a rule, constraint, score or priority tells a policy of itself."""
 
@@ -120,6 +124,8 @@ class Policy:
         for name, weight in weights.items():
             if name not in scores:
                 raise PolicyError(f"There is no score “{name}”. The scores are {', '.join(sorted(scores))}.")
+            if refusal := WEIGHT.refusal(weight):
+                raise PolicyError(f"The weight of {name} = {weight!r} {refusal}.")
             scores[name]["weight"] = weight
         return replace(self, sections={**self.sections, "scores": scores})
 
@@ -178,8 +184,9 @@ def _wrong_keys(path: str, entry: Entry, given: Mapping[str, Any]) -> list[str]:
     wrong = []
     for key, value in given.items():
         if key == "source":
-            continue
-        if key == "on":
+            if not isinstance(value, str):
+                wrong.append(f"[{path}] source = {value!r} must be words in quotes")
+        elif key == "on":
             if not isinstance(value, bool):
                 wrong.append(f"[{path}] on = {value!r} must be true or false")
             elif entry.core and not value:
@@ -210,15 +217,25 @@ def _read_toml(name_or_file: str | Path) -> dict[str, Any]:
     if name in preset_names():
         text = resources.files("matcher").joinpath("policies", f"{name}.toml").read_text(encoding="utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PolicyError(f"Policy {name} cannot be read: {error}. Save it as plain text in UTF-8.") from None
     else:
         raise PolicyError(
             f"There is no policy “{name}”. Give one of {', '.join(preset_names())}, or the path of a TOML file."
         )
     try:
-        return tomllib.loads(text)
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"Policy {name} is not valid TOML: {error}. Correct that line.") from None
+    for section in SECTIONS:
+        entries = raw.get(section, {})
+        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+            raise PolicyError(f"Policy {name}: {section} must hold tables such as [{section}.name].")
+    if not isinstance(raw.get("objective", {}), dict):
+        raise PolicyError(f"Policy {name}: objective must be a table, [objective].")
+    return raw
 
 
 def _inherited(raw: dict[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
@@ -249,8 +266,8 @@ def _policy(raw: dict[str, Any]) -> Policy:
         raise PolicyError(f"Policy {name}: “{unknown[0]}” is not a section. Sections are {sections}.")
     objective = raw.get("objective", {})
     tiers = objective.get("tiers", ["points"])
-    bad = [tier for tier in tiers if tier not in TIERS]
-    if bad or not tiers or len(set(tiers)) < len(tiers):
+    known = isinstance(tiers, list) and all(isinstance(tier, str) and tier in TIERS for tier in tiers)
+    if not known or not tiers or len(set(tiers)) < len(tiers):
         raise PolicyError(
             f"Policy {name}: objective tiers {tiers} must list some of {', '.join(TIERS)}, each once, highest first."
         )
@@ -260,11 +277,5 @@ def _policy(raw: dict[str, Any]) -> Policy:
     extra = sorted(set(objective) - {"tiers", "minimum_fit"})
     if extra:
         raise PolicyError(f"Policy {name}: objective has no “{extra[0]}”. It knows tiers and minimum_fit.")
-    entries = {section: _entries(name, section, raw.get(section, {})) for section in SECTIONS}
+    entries = {section: {entry: dict(given) for entry, given in raw.get(section, {}).items()} for section in SECTIONS}
     return Policy(name, raw["title"], raw["version"], entries, tuple(tiers), minimum_fit)
-
-
-def _entries(policy: str, section: str, given: Any) -> dict[str, dict[str, Any]]:
-    if not isinstance(given, dict) or not all(isinstance(entry, dict) for entry in given.values()):
-        raise PolicyError(f"Policy {policy}: {section} must hold tables such as [{section}.name].")
-    return {name: dict(entry) for name, entry in given.items()}

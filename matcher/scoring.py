@@ -16,15 +16,13 @@ import numpy as np
 from matcher import vocabulary
 from matcher.geography import METRES_PER_MILE
 from matcher.pairs import Array, Between, Bools, Ints, Pairs, code
-from matcher.policy import Choice, Policy, Whole
+from matcher.policy import WEIGHT, Choice, Policy, Whole
 from matcher.records import Contact, Strength
 from matcher.rules.base import add_months
 from matcher.words import day, languages, listed
 
 FULL_FIT = 1000
 """Points of a pair that fits in every way."""
-
-WEIGHT = Whole("of the scores' weights together", 0, 1000)
 
 
 class Score:
@@ -46,12 +44,16 @@ class Score:
         """Fit in [0, 1], one entry a pair. Read only where the facts are recorded."""
         raise NotImplementedError
 
-    def thousandths(self, pairs: Pairs, policy: Policy) -> tuple[Ints, Bools, Bools]:
-        """Fit in whole thousandths (0 where it does not count), whether it counts, and whether it is unknown."""
-        applies = self.applies(pairs, policy)
+    def known(self, pairs: Pairs, policy: Policy) -> Bools:
+        """Whether all that `fit` needs is recorded."""
         known = np.ones(len(pairs), dtype=np.bool_)
         for path in self.reads:
             known &= pairs.known(path)
+        return known
+
+    def thousandths(self, pairs: Pairs, policy: Policy) -> tuple[Ints, Bools, Bools]:
+        """Fit in whole thousandths (0 where it does not count), whether it counts, and whether it is unknown."""
+        applies, known = self.applies(pairs, policy), self.known(pairs, policy)
         fit = np.where(applies & known, self.fit(pairs, policy), 0.0)
         return np.rint(fit * 1000).astype(np.int64), applies & known, applies & ~known
 
@@ -107,6 +109,11 @@ class Culture(Score):
         if when == "if_requested":
             return np.asarray(pairs.child.culture_request >= code(Strength.PREFERRED))
         return np.full(len(pairs), when == "always")
+
+    def known(self, pairs: Pairs, policy: Policy) -> Bools:
+        # “Refused” and “not yet obtained” are codes too, but two who did not say have nothing in common by it.
+        said = (pairs.child.ethnicity_group >= 0) & (pairs.volunteer.ethnicity_group >= 0)
+        return super().known(pairs, policy) & said
 
     def fit(self, pairs: Pairs, policy: Policy) -> Array:
         # The same group in the census's sense, say Caribbean and African, is half of the same ethnicity.

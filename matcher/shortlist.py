@@ -14,7 +14,7 @@ from matcher.explain import Points, priority_points, score_points
 from matcher.instance import Instance
 from matcher.pairs import Ints, tables
 from matcher.plan import Plan
-from matcher.rules.plan import OutOfCountyBudget
+from matcher.rules.plan import out_of_county_pence
 from matcher.scoring import Scored, score
 
 
@@ -69,7 +69,7 @@ def _ranked(scored: Scored, rows: Ints, top: int, given: Mapping[str, str]) -> t
     pairs = scored.pairs
     order = np.lexsort((pairs.volunteer_row[rows], pairs.metres[rows], -scored.fit[rows]))
     best = rows[order[:top]]
-    pence = OutOfCountyBudget().cost(pairs[best], pairs.tables.instance.policy)
+    pence = out_of_county_pence(pairs[best], pairs.tables.instance.policy)
     ranked = []
     for rank, (row, cost) in enumerate(zip(best.tolist(), pence.tolist(), strict=True), start=1):
         between = pairs.between(row)

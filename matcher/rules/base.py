@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import ClassVar
 
@@ -70,13 +70,18 @@ class Limit:
 
     def not_recorded(self, between: Between, policy: Policy) -> str:
         """Which facts are missing, and where they go."""
-        missing = [path for path in self.reads if not between.pairs.known(path)[0]]
-        return "Not recorded: " + " and ".join(_place_of(path, between) for path in missing) + "."
+        return told_missing(self.reads, between)
 
     def reason(self, between: Between, policy: Policy, verdict: Verdict) -> str:
         if verdict is Verdict.NOT_RECORDED:
             return self.not_recorded(between, policy)
         return (self.passing if verdict is Verdict.PASSES else self.failing)(between, policy)
+
+
+def told_missing(paths: Iterable[str], between: Between) -> str:
+    """Which of these facts are not recorded, in a sentence."""
+    missing = [path for path in paths if not between.pairs.known(path)[0]]
+    return "Not recorded: " + " and ".join(_place_of(path, between) for path in missing) + "."
 
 
 def _place_of(path: str, between: Between) -> str:

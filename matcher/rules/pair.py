@@ -50,7 +50,7 @@ class Travel(PairRule):
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         most = np.minimum(pairs.volunteer.travel_limit_metres, policy_reach_metres(policy))
-        return np.asarray(pairs.metres <= most)
+        return np.asarray((pairs.metres >= 0) & (pairs.metres <= most))
 
     def passing(self, between: Between, policy: Policy) -> str:
         return f"{between.child.id} lives {between.shown_distance} away; {self._most(between, policy)}."
@@ -171,12 +171,14 @@ class Language(PairRule):
 
     def passing(self, between: Between, policy: Policy) -> str:
         shared = sorted(set(self._needed(between)) & set(between.volunteer.languages or ()))
-        return f"They can talk in {languages(shared)}."
+        return f"{between.child.id} and {between.volunteer.id} can talk in {languages(shared)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
-        return f"{between.child.id} needs {languages(self._needed(between), 'or')}; {between.volunteer.id} speaks " + (
-            f"{languages(between.volunteer.languages or ())}." if between.volunteer.languages else "none recorded."
-        )
+        if not self._needed(between):
+            return f"{between.child.id} is recorded as having no language in which to talk."
+        needs = f"{between.child.id} needs {languages(self._needed(between), 'or')}"
+        spoken = languages(between.volunteer.languages) if between.volunteer.languages else "no language on record"
+        return f"{needs}; {between.volunteer.id} speaks {spoken}."
 
     def _needed(self, between: Between) -> Sequence[str]:
         return between.child.needed_languages or between.child.languages or ()

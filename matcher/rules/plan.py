@@ -8,7 +8,7 @@ from matcher.geography import METRES_PER_MILE
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
 from matcher.records import MatchStatus
-from matcher.rules.base import PlanConstraint
+from matcher.rules.base import PlanConstraint, told_missing
 from matcher.words import council, listed, pounds
 
 
@@ -111,9 +111,8 @@ class OutOfCountyBudget(PlanConstraint):
     def known(self, pairs: Pairs, policy: Policy) -> Bools:
         left = self._left(pairs)
         budgeted = np.array(sorted(authority for authority, pence in left.items() if pence is not None), dtype=np.int64)
-        return super().known(pairs, policy) & (
-            ~self.outside(pairs) | np.isin(pairs.child.responsible_authority, budgeted)
-        )
+        priced = np.isin(pairs.child.responsible_authority, budgeted) & self._measured(pairs, policy)
+        return super().known(pairs, policy) & (~self.outside(pairs) | priced)
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         left = self._left(pairs)
@@ -132,6 +131,8 @@ class OutOfCountyBudget(PlanConstraint):
     def not_recorded(self, between: Between, policy: Policy) -> str:
         if not super().known(between.pairs, policy)[0]:
             return super().not_recorded(between, policy)
+        if not self._measured(between.pairs, policy)[0]:
+            return told_missing(("child.placement", "volunteer.home"), between)
         authority = council(between.child.responsible_authority)
         return (
             f"Not recorded: what {authority} may spend on matches outside the county in a year "
@@ -145,8 +146,8 @@ class OutOfCountyBudget(PlanConstraint):
             return f"A visitor for {between.child.id} is bought outside the county for {bill} a year."
         miles = between.metres / METRES_PER_MILE
         return (
-            f"Outside the county, {bill} a year: 2 × {miles:.1f} miles × {policy.number(f'{path}.pence_a_mile')}p × "
-            f"{policy.number(f'{path}.visits_a_year')} visits."
+            f"{between.child.id} is placed outside the county, {bill} a year: 2 × {miles:.1f} miles × "
+            f"{policy.number(f'{path}.pence_a_mile')}p × {policy.number(f'{path}.visits_a_year')} visits."
         )
 
     def _rest(self, between: Between) -> str:
@@ -154,6 +155,12 @@ class OutOfCountyBudget(PlanConstraint):
         budget = between.instance.authorities[authority or ""]
         rest = pounds(max((budget.budget_pence or 0) - budget.spent_pence, 0))
         return f"{council(authority)} has {rest} left this year."
+
+    def _measured(self, pairs: Pairs, policy: Policy) -> Bools:
+        """Whether the price is known: mileage needs both places, which `travel` asks for only where it is in force."""
+        if policy.choice("constraints.out_of_county_budget.method") == "spot_purchase":
+            return np.ones(len(pairs), dtype=np.bool_)
+        return np.asarray(pairs.metres >= 0)
 
     def _left(self, pairs: Pairs) -> dict[int, int | None]:
         """Pence left a year by authority code; None where no budget is recorded."""
@@ -164,3 +171,10 @@ class OutOfCountyBudget(PlanConstraint):
             budget = known.budget_pence if known else None
             left[authority] = None if known is None or budget is None else budget - known.spent_pence
         return left
+
+
+def out_of_county_pence(pairs: Pairs, policy: Policy) -> Ints:
+    """What each pair costs outside the county in a year; 0 where the policy does not count it."""
+    if not policy.on("constraints.out_of_county_budget"):
+        return np.zeros(len(pairs), dtype=np.int64)
+    return OutOfCountyBudget().cost(pairs, policy)

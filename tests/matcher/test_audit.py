@@ -1,0 +1,283 @@
+"""The independent checker against the rules: it lets nothing through that they refuse, and refuses nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from making import AS_OF, NORTH, WEST, Chance, a_child, a_place, a_policy, a_volunteer, an_instance, every_pair, ids_of
+
+from matcher.audit import audit, require_clean
+from matcher.catalogue import CATALOGUE
+from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, eligible, eligible_pairs, in_force
+from matcher.errors import AuditError
+from matcher.explain import explain
+from matcher.instance import Instance
+from matcher.pairs import tables
+from matcher.pipeline import match
+from matcher.records import Agreement, Authority, Declined, Gender, Match, MatchStatus, Status, Strength
+from matcher.rules.base import Verdict
+from matcher.shortlist import shortlist
+
+# Three children and four volunteers. C1 and C2 are siblings; C3 lives outside the county, where a match with a
+# volunteer next door to C1 costs 2160p a year (2 × 1609 m × 45p × 24 visits). V3 visits C9 of another family.
+CHILDREN = (
+    a_child("C1", family="F1"),
+    a_child("C2", family="F1"),
+    a_child("C3", placement=a_place(1609), placement_council=NORTH),
+)
+VOLUNTEERS = (a_volunteer("V1"), a_volunteer("V2"), a_volunteer("V3"), a_volunteer("V4"))
+VISITED = Match("C9", "V3", MatchStatus.CURRENT, family="F9")
+VALID = an_instance(CHILDREN, VOLUNTEERS, matches=[VISITED], authorities=[Authority(WEST, 2160)])
+PLAN = [("C1", "V1"), ("C2", "V2"), ("C3", "V4")]
+
+Broken = tuple[Instance, Iterable[tuple[str, str]]]
+
+
+def the_two(child: dict[str, Any], volunteer: dict[str, Any]) -> Broken:
+    """The valid plan with other facts about C3 and V4, their visitor."""
+    children = (*CHILDREN[:2], replace(CHILDREN[2], **child))
+    return replace(VALID, children=children, volunteers=(*VOLUNTEERS[:3], replace(VOLUNTEERS[3], **volunteer))), PLAN
+
+
+def the_child(**changes: Any) -> Broken:
+    return the_two(changes, {})
+
+
+def the_volunteer(**changes: Any) -> Broken:
+    return the_two({}, changes)
+
+
+def between(*matches: Match, declined: tuple[Declined, ...] = ()) -> Broken:
+    """The valid plan with another past."""
+    return replace(VALID, matches=(VISITED, *matches), declined=declined), PLAN
+
+
+# Each rule, broken on purpose in the valid plan, in the ways that a mistake could break it.
+BROKEN: dict[str, list[Callable[[], Broken]]] = {
+    "approved": [
+        lambda: the_volunteer(status=Status.SUSPENDED),
+        lambda: the_volunteer(status=Status.WITHDRAWN),
+        lambda: the_volunteer(status=None),
+        lambda: the_volunteer(agreement_signed_on=None),
+        lambda: the_volunteer(agreement_signed_on=AS_OF + timedelta(days=1)),
+    ],
+    "minimum_age": [
+        lambda: the_two({"date_of_birth": date(2014, 1, 1)}, {"date_of_birth": date(2005, 11, 1)}),  # 21 today
+    ],
+    "dbs_current": [
+        lambda: the_volunteer(dbs_checked_on=date(2023, 11, 1)),  # due today
+        lambda: the_volunteer(dbs_checked_on=AS_OF + timedelta(days=1)),
+        lambda: the_volunteer(dbs_checked_on=None),
+    ],
+    "child_agrees": [
+        lambda: the_child(agrees=Agreement.NO),
+        lambda: the_child(agrees=Agreement.NOT_ASKED),
+        lambda: the_child(agrees=None),
+    ],
+    "age_gap": [
+        lambda: the_volunteer(date_of_birth=date(2005, 5, 18)),  # C3 was born on 17 May 2012: a day short of 7 years
+        lambda: the_child(date_of_birth=None),
+    ],
+    "travel": [
+        lambda: the_volunteer(travel_limit_metres=1608),
+        lambda: the_volunteer(travel_limit_metres=None),
+    ],
+    "independent_of_authority": [
+        lambda: the_volunteer(connected_authorities=(NORTH, WEST)),
+        lambda: the_volunteer(connected_authorities=None),
+    ],
+    "sibling_history": [
+        lambda: between(Match("C8", "V4", MatchStatus.ENDED, family="C3")),
+        # C3 and C7 were of one family once, and so were C7 and C8.
+        lambda: between(
+            Match("C7", "V2", MatchStatus.ENDED, family="C3"),
+            Match("C7", "V1", MatchStatus.ENDED, family="F8"),
+            Match("C8", "V4", MatchStatus.ENDED, family="F8"),
+        ),
+        lambda: between(Match("C8", "V4", MatchStatus.ENDED)),  # whose family is not recorded
+        lambda: the_child(family=None),
+    ],
+    "not_declined": [
+        lambda: between(declined=(Declined("C3", "V4"),)),
+    ],
+    "requested_gender": [
+        lambda: the_child(requested_gender=Gender.MALE, requested_gender_strength=Strength.ESSENTIAL),
+        lambda: the_child(requested_gender=None, requested_gender_strength=Strength.ESSENTIAL),
+    ],
+    "language": [
+        lambda: the_volunteer(languages=("ti",)),
+        lambda: the_volunteer(languages=None),
+        lambda: the_child(needed_languages=("ti",)),
+        lambda: the_child(languages=None),
+    ],
+    "one_visitor": [
+        lambda: (VALID, [*PLAN, ("C1", "V2")]),
+        lambda: (VALID, [*PLAN, ("C1", "V1")]),
+        lambda: between(Match("C1", "V4", MatchStatus.CURRENT, family="F1")),
+    ],
+    "capacity": [
+        lambda: (VALID, [("C1", "V1"), ("C3", "V1")]),
+        lambda: (VALID, [("C1", "V3")]),
+    ],
+    "siblings_apart": [
+        lambda: (replace(VALID, policy=a_policy({"constraints.capacity.children": 2})), [("C1", "V1"), ("C2", "V1")]),
+        lambda: (replace(VALID, policy=a_policy({"constraints.capacity.on": False})), [("C1", "V1"), ("C2", "V1")]),
+    ],
+    "out_of_county_budget": [
+        lambda: (replace(VALID, authorities={WEST: Authority(WEST, 2159)}), PLAN),
+        lambda: (replace(VALID, authorities={WEST: Authority(WEST, 4000, spent_pence=1841)}), PLAN),
+        lambda: (replace(VALID, authorities={WEST: Authority(WEST, None)}), PLAN),
+        lambda: (replace(VALID, authorities={}), PLAN),
+        lambda: the_child(placement_council=None),
+    ],
+    "known": [
+        lambda: (VALID, [*PLAN[:2], ("C4", "V4")]),
+        lambda: (VALID, [*PLAN[:2], ("C3", "V9")]),
+    ],
+}
+
+BREAKS_BOTH = {
+    ("one_visitor", 0): {"capacity", "siblings_apart"},  # C1 and C2 then share V2
+    ("one_visitor", 1): {"capacity", "siblings_apart"},  # C1 with V1 twice: V1 visits “two” of one family
+    ("one_visitor", 2): {"capacity"},  # V4 visits C1 already, and is given to C3
+}
+"""What else such a plan breaks, by the way in which the rule is broken."""
+
+
+def test_a_valid_plan_is_clean():
+    assert audit(VALID, PLAN) == ()
+    require_clean(VALID, PLAN)
+
+
+def test_no_plan_is_clean():
+    assert audit(VALID, []) == ()
+    assert audit(an_instance([], []), []) == ()
+
+
+def test_every_rule_is_broken_on_purpose():
+    assert set(BROKEN) == {"known"} | {limit.id for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
+
+
+@pytest.mark.parametrize(("rule", "way"), [(rule, way) for rule, ways in BROKEN.items() for way in range(len(ways))])
+def test_a_broken_rule_is_caught_and_named(rule, way):
+    instance, plan = BROKEN[rule][way]()
+    violations = audit(instance, plan)
+    assert {violation.rule for violation in violations} == {rule} | BREAKS_BOTH.get((rule, way), set())
+    with pytest.raises(AuditError, match=r"breaks \d+ rules? and is not published") as refusal:
+        require_clean(instance, plan)
+    assert refusal.value.violations == violations
+
+
+def test_a_violation_names_who_is_in_it():
+    (violation,) = audit(*the_volunteer(status=Status.RESIGNED))
+    assert (violation.rule, violation.children, violation.volunteers) == ("approved", ("C3",), ("V4",))
+    assert "C3" in str(violation)
+    assert "V4" in str(violation)
+
+
+def test_every_broken_rule_is_told_not_the_first_alone():
+    instance, plan = the_volunteer(status=Status.SUSPENDED, dbs_checked_on=None, languages=("ti",))
+    assert [violation.rule for violation in audit(instance, plan)] == ["approved", "dbs_current", "language"]
+
+
+def test_a_budget_is_spent_by_all_matches_together():
+    # Each of C3 and C4 costs 2160p; 4320p are enough for both, and a penny less is not.
+    children = [CHILDREN[2], replace(CHILDREN[2], id="C4", family="C4")]
+    plan = [("C3", "V1"), ("C4", "V2")]
+    for budget, broken in ((4320, []), (4319, ["out_of_county_budget"])):
+        instance = an_instance(children, VOLUNTEERS, authorities=[Authority(WEST, budget)])
+        assert [violation.rule for violation in audit(instance, plan)] == broken
+
+
+@pytest.mark.parametrize("limit", [limit for limit in PAIR_RULES if limit.core], ids=lambda limit: limit.id)
+def test_a_core_rule_holds_even_if_a_policy_that_nobody_checked_switches_it_off(limit):
+    for broken in BROKEN[limit.id]:
+        instance, plan = broken()
+        rules = {**instance.policy.sections["rules"], limit.id: {**instance.policy.sections["rules"][limit.id]}}
+        rules[limit.id]["on"] = False
+        policy = replace(instance.policy, sections={**instance.policy.sections, "rules": rules})
+        assert limit.id in {violation.rule for violation in audit(replace(instance, policy=policy), plan)}
+
+
+def test_core_plan_constraints_cannot_be_switched_off_either():
+    policy = a_policy({"constraints.capacity.on": False})
+    sections = {**policy.sections["constraints"], "siblings_apart": {"on": False}, "one_visitor": {"on": False}}
+    policy = replace(policy, sections={**policy.sections, "constraints": sections})
+    instance = replace(VALID, policy=policy)
+    found = {violation.rule for violation in audit(instance, [("C1", "V1"), ("C2", "V1"), ("C1", "V2")])}
+    assert found == {"siblings_apart", "one_visitor"}
+
+
+# ---- at random: the audit and the rules agree on every single pair ----------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_pair_is_clean_if_and_only_if_the_rules_pass(seed):
+    for instance in Chance(seed).instances(100):
+        pairs = every_pair(instance)
+        passing = eligible(pairs, instance.policy).tolist()
+        for pair, passes in zip(ids_of(pairs), passing, strict=True):
+            assert (audit(instance, [pair]) == ()) == passes, (pair, instance)
+        # The fast way, which judges one person at a time and forms only pairs within reach, finds the same.
+        found = ids_of(eligible_pairs(tables(instance), instance.policy))
+        assert found == [pair for pair, passes in zip(ids_of(pairs), passing, strict=True) if passes]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_explanations_and_shortlists_agree_with_the_rules(seed):
+    for instance in Chance(seed).instances(40):
+        pairs = every_pair(instance)
+        for pair, passes in zip(ids_of(pairs), eligible(pairs, instance.policy).tolist(), strict=True):
+            told = explain(instance, *pair)
+            assert told.eligible == passes
+            broken = {reason.rule for reason in told.reasons if reason.verdict not in ("passes", "not in force")}
+            assert broken == {violation.rule for violation in audit(instance, [pair])}
+            assert all(reason.sentence.endswith(".") and "None" not in reason.sentence for reason in told.reasons)
+        for child in instance.waiting:
+            listed = {candidate.volunteer for candidate in shortlist(instance, child.id, top=9)}
+            clean = {person.id for person in instance.volunteers if not audit(instance, [(child.id, person.id)])}
+            assert listed == clean
+
+
+def test_a_child_who_is_visited_now_is_never_clean():
+    met = 0
+    for instance in Chance(0).instances(200):
+        for child in instance.children:
+            if child.id in instance.visited:
+                for person in instance.volunteers:
+                    met += 1
+                    assert "one_visitor" in {violation.rule for violation in audit(instance, [(child.id, person.id)])}
+    assert met > 50
+
+
+def test_these_instances_meet_every_verdict_of_every_rule():
+    met: Counter[tuple[str, Verdict]] = Counter()
+    for instance in Chance(0).instances(200):
+        pairs = every_pair(instance)
+        for limit in in_force(instance.policy):
+            for verdict in limit.verdicts(pairs, instance.policy).tolist():
+                met[limit.id, Verdict(verdict)] += 1
+    for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS):
+        owed = {Verdict.PASSES} if limit.id in ("one_visitor", "siblings_apart") else {Verdict.PASSES, Verdict.FAILS}
+        owed |= {Verdict.NOT_RECORDED} if limit.reads else set()
+        for verdict in owed:
+            assert met[limit.id, verdict] >= 20, (limit.id, verdict)
+
+
+def test_a_plan_is_stopped_before_anyone_sees_it(monkeypatch):
+    # A rule that forgets to look: the plan it lets through never leaves the pipeline.
+    rule = next(rule for rule in PAIR_RULES if rule.id == "child_agrees")
+    monkeypatch.setattr(type(rule), "passes", lambda self, pairs, policy: np.ones(len(pairs), dtype=np.bool_))
+    instance = an_instance([a_child(agrees=Agreement.NO)], [a_volunteer()])
+    with pytest.raises(AuditError, match=r"child_agrees: C1 with V1"):
+        match(instance)
+
+
+def test_the_policy_of_these_tests_is_whole():
+    assert a_policy().checked(CATALOGUE) == VALID.policy

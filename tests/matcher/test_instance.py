@@ -1,0 +1,209 @@
+"""An instance: references that hold, families that are whole, and who waits."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import permutations
+
+import pytest
+from making import AS_OF, NORTH, WEST, Chance, a_child, a_volunteer, an_instance
+
+from matcher.errors import InputError, NotFoundError
+from matcher.instance import find_problems, today
+from matcher.records import Authority, Declined, Match, MatchStatus
+
+CURRENT, ENDED = MatchStatus.CURRENT, MatchStatus.ENDED
+TOMORROW = AS_OF + timedelta(days=1)
+
+
+def problems(children=(), volunteers=(), matches=(), declined=(), authorities=()):
+    found = find_problems(children, volunteers, matches, declined, authorities, AS_OF)
+    return [(one.file, one.row, one.column, one.value, one.rejected) for one in found]
+
+
+def test_records_that_fit_together_have_no_problem():
+    records = {
+        "children": [a_child(), a_child("C2")],
+        "volunteers": [a_volunteer()],
+        "matches": [Match("C2", "V1", CURRENT), Match("C9", "V1", ENDED, family="F9")],
+        "declined": [Declined("C1", "V1"), Declined("C9", "V1")],
+        "authorities": [Authority(WEST), Authority(NORTH)],
+    }
+    assert problems(**records) == []
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ({"children": [a_child(), a_child("C2"), a_child()]}, [("children", 3, "child_id", "C1", True)]),
+        ({"volunteers": [a_volunteer(), a_volunteer()]}, [("volunteers", 2, "volunteer_id", "V1", True)]),
+        ({"authorities": [Authority(WEST), Authority(WEST, 5)]}, [("authorities", 2, "authority", WEST, True)]),
+        ({"children": [a_child(date_of_birth=TOMORROW)]}, [("children", 1, "date_of_birth", "02/11/2026", True)]),
+        ({"children": [a_child(referred_on=TOMORROW)]}, [("children", 1, "referred_on", "02/11/2026", True)]),
+        ({"children": [a_child(date_of_birth=AS_OF, referred_on=AS_OF)]}, []),
+        (
+            {"volunteers": [a_volunteer(date_of_birth=TOMORROW)]},
+            [("volunteers", 1, "date_of_birth", "02/11/2026", True)],
+        ),
+        # A mistyped id would lose a safeguard: refused.
+        (
+            {"children": [a_child()], "volunteers": [a_volunteer()], "matches": [Match("C1", "V2", ENDED)]},
+            [("matches", 1, "volunteer_id", "V2", True)],
+        ),
+        (
+            {"children": [a_child()], "volunteers": [a_volunteer()], "declined": [Declined("C1", "V2")]},
+            [("declined", 1, "volunteer_id", "V2", True)],
+        ),
+        # A child who has left is no mistake, but told.
+        (
+            {"volunteers": [a_volunteer()], "declined": [Declined("C9", "V1")]},
+            [("declined", 1, "child_id", "C9", False)],
+        ),
+        (
+            {"volunteers": [a_volunteer()], "matches": [Match("C9", "V1", ENDED)]},
+            [("matches", 1, "family", "", False)],
+        ),
+        (
+            {"children": [a_child()], "volunteers": [a_volunteer()], "matches": [Match("C1", "V1", CURRENT)] * 2},
+            [
+                ("matches", 1, "child_id", "C1", False),  # has two visitors
+                ("matches", 2, "child_id", "C1", True),  # stands there twice
+                ("matches", 2, "child_id", "C1", False),
+            ],
+        ),
+        (
+            {
+                "children": [a_child(family="F1")],
+                "volunteers": [a_volunteer()],
+                "matches": [Match("C1", "V1", ENDED, family="F2")],
+            },
+            [("matches", 1, "family", "F2", False)],
+        ),
+    ],
+)
+def test_problems(records, expected):
+    assert problems(**records) == expected
+
+
+def test_problems_that_only_inform_do_not_stop_a_run():
+    instance = an_instance([a_child()], [a_volunteer()], declined=[Declined("C9", "V1")])
+    assert len(instance.declined) == 1
+
+
+def test_every_problem_is_told_not_the_first_alone():
+    with pytest.raises(InputError, match=r"2 records cannot be used. The first: children, row 2") as refusal:
+        an_instance([a_child(), a_child()], [a_volunteer()], matches=[Match("C1", "V7", CURRENT)])
+    assert [one.file for one in refusal.value.problems] == ["children", "matches"]
+
+
+def test_nobody_is_found_by_a_wrong_id():
+    instance = an_instance([a_child("C12")], [a_volunteer()])
+    assert instance.child("C12").id == "C12"
+    with pytest.raises(NotFoundError, match=r"There is no child “C1”. Did you mean C12\?"):
+        instance.child("C1")
+    with pytest.raises(NotFoundError, match=r"There is no volunteer “X”. Check the id."):
+        instance.volunteer("X")
+
+
+# ---- who waits -------------------------------------------------------------------------------------------------------
+
+
+def test_a_child_waits_unless_somebody_visits_now():
+    children = [a_child("C3"), a_child("C2"), a_child("C1"), a_child("C4")]
+    matches = [
+        Match("C1", "V1", ENDED),
+        Match("C2", "V1", CURRENT),
+        Match("C3", "V1", ENDED),  # and again now, by somebody else
+        Match("C3", "V2", CURRENT),
+        Match("C9", "V2", CURRENT, family="F9"),
+    ]
+    instance = an_instance(children, [a_volunteer(), a_volunteer("V2")], matches=matches)
+    assert [child.id for child in instance.waiting] == ["C1", "C4"]
+    assert instance.visited == {"C2", "C3", "C9"}
+
+
+def test_a_child_with_two_visitors_does_not_wait():
+    matches = [Match("C1", "V1", CURRENT), Match("C1", "V2", CURRENT)]
+    instance = an_instance([a_child()], [a_volunteer(), a_volunteer("V2")], matches=matches)
+    assert instance.waiting == ()
+
+
+# ---- families --------------------------------------------------------------------------------------------------------
+
+
+def families(children: dict[str, str | None], *matches: tuple[str, str | None]) -> list[set[str]]:
+    """The families of an instance, as sets of children."""
+    instance = an_instance(
+        [a_child(id, family=family) for id, family in children.items()],
+        [a_volunteer()],
+        matches=[Match(child, "V1", ENDED, family, date(2020, 1, 1) + timedelta(days=n))
+                 for n, (child, family) in enumerate(matches)],
+    )  # fmt: skip
+    groups: dict[str, set[str]] = {}
+    for child, family in instance.family_of.items():
+        groups.setdefault(family, set()).add(child)
+    return sorted(groups.values(), key=sorted)
+
+
+def test_siblings_share_a_reference():
+    assert families({"C1": "F1", "C2": "F1", "C3": "F2"}) == [{"C1", "C2"}, {"C3"}]
+
+
+def test_a_child_known_to_have_no_sibling_is_a_family_of_one():
+    assert families({"C1": "C1", "C2": "C2"}) == [{"C1"}, {"C2"}]
+
+
+def test_a_family_that_is_not_recorded_is_no_family():
+    assert families({"C1": None, "C2": None, "C3": "F1"}) == [{"C3"}]
+
+
+def test_a_family_may_be_known_from_a_match_alone():
+    assert families({"C1": None, "C2": "F1"}, ("C1", "F1")) == [{"C1", "C2"}]
+    assert families({"C1": None}, ("C1", None)) == []
+
+
+def test_two_references_of_one_child_join_two_families():
+    # C2 is of F1 in the children's file and of F2 in an earlier match, as is C3: all three are siblings.
+    assert families({"C1": "F1", "C2": "F1", "C3": "F2"}, ("C2", "F2")) == [{"C1", "C2", "C3"}]
+
+
+def test_links_go_on_through_children_who_have_left():
+    # C1 – F1 – C8 – F2 – C9 – F3 – C2, and none of C8, C9 is among the children any more.
+    chain = (("C8", "F1"), ("C8", "F2"), ("C9", "F2"), ("C9", "F3"))
+    expected = [{"C1", "C2", "C8", "C9"}]
+    for order in permutations(chain):
+        assert families({"C1": "F1", "C2": "F3"}, *order) == expected
+
+
+def test_families_do_not_depend_on_the_order_of_rows():
+    for instance in Chance(0).instances(100):
+        again = an_instance(
+            instance.children[::-1],
+            instance.volunteers[::-1],
+            matches=instance.matches[::-1],
+            declined=instance.declined[::-1],
+        )
+        assert again.family_of == instance.family_of
+        assert again.waiting == instance.waiting
+
+
+# ---- the data's fingerprint ------------------------------------------------------------------------------------------
+
+
+def test_the_hash_changes_with_every_record():
+    base = {"matches": [Match("C9", "V1", ENDED, "F9")], "declined": [Declined("C1", "V1")]}
+    instances = [
+        an_instance([a_child()], [a_volunteer()], **base),
+        an_instance([a_child(interests=())], [a_volunteer()], **base),
+        an_instance([a_child(interests=None)], [a_volunteer()], **base),
+        an_instance([a_child()], [a_volunteer(travel_limit_metres=9999)], **base),
+        an_instance([a_child()], [a_volunteer()], **{**base, "matches": []}),
+        an_instance([a_child()], [a_volunteer()], **{**base, "declined": []}),
+        an_instance([a_child()], [a_volunteer()], **base, authorities=[Authority(WEST)]),
+        an_instance([a_child()], [a_volunteer()], **base, authorities=[Authority(WEST, 5)]),
+    ]
+    assert len({instance.data_hash for instance in instances}) == len(instances)
+
+
+def test_today_is_a_day_and_not_a_moment():
+    assert type(today()) is date

@@ -1,0 +1,344 @@
+"""Points, reckoned by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from math import floor, log
+
+import numpy as np
+import pytest
+from making import AS_OF, Chance, a_child, a_place, a_policy, a_volunteer, an_instance, every_pair
+
+from matcher.explain import explain
+from matcher.pairs import tables
+from matcher.policy import Policy
+from matcher.records import Contact, Strength
+from matcher.scoring import PRIORITIES, SCORES, Scored, score
+
+
+def scored(child=(), volunteer=(), policy: Policy | None = None, **rest) -> Scored:
+    """The points of C1 with V1."""
+    instance = an_instance(
+        [a_child(**dict(child))], [a_volunteer(**dict(volunteer))], policy=policy or a_policy(), **rest
+    )
+    return score(tables(instance).pair("C1", "V1"), instance.policy)
+
+
+def only(id: str, **limits) -> Policy:
+    """The national policy with one score alone: its points are then the thousandths of its fit."""
+    return a_policy(
+        {f"scores.{one.id}.on": one.id == id for one in SCORES}
+        | {f"scores.{id}.{key}": value for key, value in limits.items()}
+    )
+
+
+def alone(id: str, child=(), volunteer=(), **limits) -> int | None:
+    """The thousandths of one score; None where it does not count."""
+    points = scored(child, volunteer, only(id, **limits))
+    explained = explain(points.pairs.tables.instance, "C1", "V1").scores[0]
+    assert explained.points == points.fit[0]
+    return int(points.fit[0]) if explained.counts == "known" else None
+
+
+# ---- interests ------------------------------------------------------------------------------------------
+
+# Of four people three like football, two chess, one cooking. Rarity, as scikit-learn's smoothed inverse document
+# frequency ln((1 + people) / (1 + likers)) + 1, in thousandths:
+#     football  ln(5 / 4) + 1 = 1.22314    1223
+#     chess     ln(5 / 3) + 1 = 1.51083    1511
+#     cooking   ln(5 / 2) + 1 = 1.91629    1916
+FOUR_PEOPLE = an_instance(
+    [a_child("C1", interests=("football", "chess")), a_child("C2", interests=("football",))],
+    [a_volunteer("V1", interests=("chess",)), a_volunteer("V2", interests=("football", "cooking"))],
+    policy=only("interests"),
+)
+
+
+@pytest.mark.parametrize(
+    ("child", "volunteer", "thousandths"),
+    [
+        ("C1", "V1", 553),  # chess of football and chess: 1511 / 2734 = 0.5527
+        ("C1", "V2", 447),  # football of football and chess: 1223 / 2734 = 0.4473
+        ("C2", "V1", 0),  # nothing of football
+        ("C2", "V2", 1000),  # all that the child likes, whatever else the volunteer likes
+    ],
+)
+def test_a_rare_interest_counts_more(child, volunteer, thousandths):
+    assert score(tables(FOUR_PEOPLE).pair(child, volunteer), FOUR_PEOPLE.policy).fit.tolist() == [thousandths]
+
+
+def test_rarity_is_scikit_learns_formula():
+    people = 7
+    for likers in range(1, people + 1):
+        # C1 likes chess, which `likers` people like, and football, which C1 alone does; V1 likes chess.
+        others = [a_volunteer(f"V{n}", interests=("chess",) if n < likers else ("cooking",)) for n in range(1, people)]
+        instance = an_instance([a_child(interests=("chess", "football"))], others, policy=only("interests"))
+        chess, football = (log((1 + people) / (1 + many)) + 1 for many in (likers, 1))
+        expected = 1000 * chess / (chess + football) if likers > 1 else 0
+        fit = score(tables(instance).pair("C1", "V1"), instance.policy).fit[0]
+        assert fit == pytest.approx(expected, abs=1)  # each rarity is rounded to thousandths first
+
+
+@pytest.mark.parametrize(
+    ("child", "volunteer", "expected"),
+    [
+        (("football",), (), 0),  # recorded: none
+        ((), ("football",), None),  # a child without interests is suited less by nobody
+        (None, ("football",), None),
+        (("football",), None, None),
+        (None, None, None),
+        ((), None, None),
+    ],
+)
+def test_interests_that_are_none_or_not_recorded(child, volunteer, expected):
+    assert alone("interests", {"interests": child}, {"interests": volunteer}) == expected
+
+
+# ---- culture --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("child", "volunteer", "thousandths"),
+    [
+        ("BCRB", "BCRB", 1000),
+        ("BCRB", "BAFR", 500),  # of one broad group
+        ("BCRB", "WBRI", 0),
+        ("CHNE", "AIND", 500),
+        ("BCRB", None, None),
+        (None, "BCRB", None),
+        (None, None, None),
+        # “Refused” and “not yet obtained” are codes of the return, and no ethnicity that two could share.
+        ("REFU", "REFU", None),
+        ("REFU", "NOBT", None),
+        ("NOBT", "WBRI", None),
+        ("WBRI", "REFU", None),
+    ],
+)
+def test_culture(child, volunteer, thousandths):
+    assert alone("culture", {"ethnicity": child}, {"ethnicity": volunteer}, when="always") == thousandths
+
+
+@pytest.mark.parametrize(
+    ("when", "asked", "counts"),
+    [
+        ("always", None, True),
+        ("always", Strength.NONE, True),
+        ("if_requested", None, False),
+        ("if_requested", Strength.NONE, False),
+        ("if_requested", Strength.PREFERRED, True),
+        ("if_requested", Strength.ESSENTIAL, True),
+        ("off", Strength.ESSENTIAL, False),
+    ],
+)
+def test_when_culture_counts(when, asked, counts):
+    assert alone("culture", {"culture_request": asked}, when=when) == (1000 if counts else None)
+
+
+# ---- language and closeness -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("child", "volunteer", "thousandths"),
+    [
+        (("ar", "en", "ti"), ("en",), 0),  # the one that is needed to talk at all
+        (("ar", "en", "ti"), ("en", "ti"), 500),  # one of the two beyond it
+        (("ar", "en", "ti"), ("ar", "en", "fr", "ti"), 1000),
+        (("ar", "en", "ti"), ("fr",), 0),
+        (("en", "ti"), ("en", "ti"), 1000),
+        (("en",), ("en", "ti"), None),  # whoever speaks one has none beyond it
+        ((), ("en",), None),
+        (None, ("en",), None),
+        (("en", "ti"), None, None),
+    ],
+)
+def test_language(child, volunteer, thousandths):
+    assert alone("language", {"languages": child}, {"languages": volunteer}) == thousandths
+
+
+@pytest.mark.parametrize(
+    ("metres", "thousandths"),
+    # From next door, 1, to 25 miles or 40,233.6 m, 0.
+    [
+        (0, 1000),
+        (20, 1000),
+        (21, 999),
+        (10_058, 750),
+        (20_117, 500),
+        (40_213, 1),
+        (40_214, 0),
+        (40_233, 0),
+        (90_000, 0),
+    ],
+)
+def test_closeness(metres, thousandths):
+    assert alone("closeness", {"placement": a_place(metres)}) == thousandths
+
+
+def test_closeness_is_unknown_without_both_places():
+    assert alone("closeness", {"placement": None}) is None
+    assert alone("closeness", (), {"home": None}) is None
+
+
+def test_closeness_follows_the_policys_limit():
+    policy = a_policy(
+        {"rules.travel.miles": 1} | {f"scores.{id}.on": False for id in ("interests", "culture", "language")}
+    )
+    assert scored({"placement": a_place(805)}, policy=policy).fit[0] == 500  # 805 of 1609.344 m
+
+
+# ---- all scores together --------------------------------------------------------------------------------
+
+
+def test_a_pair_that_fits_in_every_way():
+    both = {"languages": ("en", "ti"), "interests": ("football",)}
+    points = scored({**both, "culture_request": Strength.PREFERRED}, both)
+    # Weights 40, 20, 15 and 25, all of them counting.
+    assert {id: part.tolist() for id, part in points.by_score.items()} == {
+        "interests": [400],
+        "culture": [200],
+        "language": [150],
+        "closeness": [250],
+    }
+    assert (points.fit.tolist(), points.unknown.tolist()) == ([1000], [0])
+
+
+def test_what_does_not_apply_neither_helps_nor_counts_as_unknown():
+    # One language and no request: interests (40) and closeness (25) are the whole. 1000 × 40 / 65 = 615.4.
+    points = scored()
+    assert {id: int(part[0]) for id, part in points.by_score.items()} == {
+        "interests": 615,
+        "culture": 0,
+        "language": 0,
+        "closeness": 385,
+    }
+    assert (points.fit.tolist(), points.unknown.tolist()) == ([1000], [0])
+
+
+def test_what_is_unknown_drops_out_and_the_rest_is_the_full_scale():
+    # Interests (40) are not recorded: closeness (25) at half way is all that is known. 40 of 65 parts are unknown.
+    points = scored({"interests": None, "placement": a_place(20_117)})
+    assert (points.fit.tolist(), points.unknown.tolist()) == ([500], [615])
+    # It is not zero: with interests recorded and not shared, 500 × 25 / 65 = 192.3.
+    points = scored({"interests": ("chess",), "placement": a_place(20_117)})
+    assert (points.fit.tolist(), points.unknown.tolist()) == ([192], [0])
+
+
+def test_nothing_known_at_all():
+    points = scored({"interests": None, "placement": None, "languages": None})
+    assert (points.fit.tolist(), points.unknown.tolist()) == ([0], [1000])
+
+
+def test_no_weight_at_all():
+    points = scored(policy=a_policy({f"scores.{one.id}.weight": 0 for one in SCORES}))
+    assert (points.fit.tolist(), points.unknown.tolist()) == ([0], [0])
+    points = scored(policy=a_policy({f"scores.{one.id}.on": False for one in SCORES}))
+    assert (points.by_score, points.fit.tolist(), points.points.tolist()) == ({}, [0], [30])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_parts_add_up_to_the_weighted_mean_of_what_is_known(seed):
+    dice = np.random.default_rng(seed)
+    for instance in Chance(seed).instances(50):
+        weights = {one.id: int(dice.integers(0, 60)) for one in SCORES}
+        policy = instance.policy.with_weights(**weights)
+        pairs = every_pair(instance)
+        points = score(pairs, policy)
+        fits = {one.id: one.thousandths(pairs, policy) for one in SCORES if policy.on(f"scores.{one.id}")}
+        assert list(points.by_score) == list(fits)
+        for row in range(len(pairs)):
+            known = sum(weights[id] for id, (_, counts, _) in fits.items() if counts[row])
+            sum_of = sum(weights[id] * int(fit[row]) for id, (fit, counts, _) in fits.items() if counts[row])
+            mean = Fraction(sum_of, known) if known else Fraction(0)
+            parts = {id: int(part[row]) for id, part in points.by_score.items()}
+            assert points.fit[row] == sum(parts.values()) == floor(mean + Fraction(1, 2))
+            for id, part in parts.items():
+                fit, counts, _ = fits[id]
+                share = Fraction(weights[id] * int(fit[row]), known) if known and counts[row] else 0
+                assert abs(part - share) <= 1
+                assert part >= 0
+
+
+def test_the_points_of_a_pair_do_not_depend_on_its_company():
+    for instance in Chance(3).instances(40):
+        pairs = every_pair(instance)
+        together = score(pairs, instance.policy)
+        for row in range(len(pairs)):
+            one = score(pairs[np.array([row])], instance.policy)
+            assert one.points.tolist() == [together.points[row]]
+            assert one.unknown.tolist() == [together.unknown[row]]
+
+
+def test_every_score_and_priority_explains_itself():
+    for instance in Chance(4).instances(60):
+        for child in instance.waiting:
+            for person in instance.volunteers:
+                told = explain(instance, child.id, person.id)
+                assert sum(line.points for line in told.scores) == told.fit
+                assert sum(line.points for line in told.priorities) == told.priority
+                for line in (*told.scores, *told.priorities):
+                    assert line.sentence.endswith(".")
+                    assert "None" not in line.sentence
+                    assert line.source
+                    if line.counts != "known" and line in told.scores:
+                        assert line.points == 0
+
+
+# ---- what a child brings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("contact", "last_visit", "points"),
+    [
+        (Contact.NONE, None, 500),
+        (Contact.INFREQUENT, None, 500),
+        (Contact.INFREQUENT, AS_OF, 500),
+        (Contact.REGULAR, None, 0),
+        (Contact.REGULAR, date(2025, 11, 2), 0),  # a day less than 12 months ago
+        (Contact.REGULAR, date(2025, 11, 1), 0),  # 12 months ago to the day: within the 12 months
+        (Contact.REGULAR, date(2025, 10, 31), 500),  # a day more
+        (None, None, 0),  # not recorded is not “none”
+        (None, date(2026, 9, 1), 0),
+        (None, date(2020, 1, 1), 500),
+    ],
+)
+def test_parental_contact(contact, last_visit, points):
+    found = scored({"parental_contact": contact, "last_parental_visit": last_visit})
+    assert found.by_priority["no_parental_contact"].tolist() == [points]
+    assert found.without_contact.tolist() == [int(points > 0)]
+
+
+@pytest.mark.parametrize(("as_of", "points"), [(date(2025, 2, 28), 0), (date(2025, 3, 1), 0), (date(2025, 3, 2), 500)])
+def test_a_visit_on_29_february_is_12_months_ago_on_1_march(as_of, points):
+    child = {"last_parental_visit": date(2024, 2, 29), "referred_on": None}
+    assert scored(child, as_of=as_of).by_priority["no_parental_contact"].tolist() == [points]
+
+
+@pytest.mark.parametrize(
+    ("referred", "points"),
+    [
+        (AS_OF, 0),
+        (date(2026, 10, 31), 1),
+        (date(2026, 10, 2), 30),
+        (date(2024, 11, 1), 730),  # 365 + 365 days ago
+        (date(2024, 10, 31), 730),  # 731 days count as 730
+        (date(2010, 1, 1), 730),
+        (None, 0),
+    ],
+)
+def test_waiting_time(referred, points):
+    assert scored({"referred_on": referred}).by_priority["waiting_time"].tolist() == [points]
+    threefold = a_policy({"priorities.waiting_time.points_a_day": 3})
+    assert scored({"referred_on": referred}, policy=threefold).by_priority["waiting_time"].tolist() == [3 * points]
+
+
+def test_a_priority_switched_off_brings_nothing():
+    off = a_policy({f"priorities.{one.id}.on": False for one in PRIORITIES})
+    found = scored({"parental_contact": Contact.NONE}, policy=off)
+    assert (found.by_priority, found.priority.tolist()) == ({}, [0])
+    assert found.without_contact.tolist() == [1]  # which a tier may still count
+
+
+def test_points_are_fit_and_priority():
+    found = scored({"parental_contact": Contact.NONE})
+    assert found.points.tolist() == [1000 + 500 + 30]
