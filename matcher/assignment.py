@@ -23,6 +23,7 @@ Everything downstream trusts an `AssignmentProblem`: whatever makes no sense is 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -137,6 +138,36 @@ class AssignmentProblem:
     def __len__(self) -> int:
         """The number of pairs."""
         return len(self.child)
+
+    def only(self, pairs: Ints) -> AssignmentProblem:
+        """The same limits on some of the pairs, given by index. Not checked again."""
+        part = copy.copy(self)
+        for name in ("child", "volunteer", "points", "cost", "fund", "pinned"):
+            object.__setattr__(part, name, getattr(self, name)[pairs])
+        return part
+
+    def apart(self, pairs: Ints) -> AssignmentProblem:
+        """Some of the pairs with their children and volunteers alone, numbered anew in the same order."""
+        part = self.only(pairs)
+        children, child = np.unique(part.child, return_inverse=True)
+        volunteers, volunteer = np.unique(part.volunteer, return_inverse=True)
+        changed = {
+            "child": child,
+            "volunteer": volunteer,
+            "n_children": len(children),
+            "n_volunteers": len(volunteers),
+            "capacity": self.capacity[volunteers],
+        }
+        changed |= {name: getattr(self, name)[children] for name in ("family", "caseload", "together")}
+        for name, value in changed.items():
+            object.__setattr__(part, name, value)
+        return part
+
+    def family_at_volunteer(self) -> Ints:
+        """One entry a pair: a key for the child's family with the volunteer, -1 for a child without family."""
+        family = np.unique(self.family, return_inverse=True)[1]
+        key: Ints = family[self.child] * self.n_volunteers + self.volunteer
+        return np.where(self.family[self.child] == NONE, NONE, key)
 
 
 def violations(problem: AssignmentProblem, chosen: ArrayLike) -> list[str]:

@@ -4,32 +4,41 @@
     solution = solve(problem)
     solution.status, solution.chosen, solution.value, solution.bound
 
-`plain_model` writes the whole problem down for CP-SAT, one constraint after the other: it is the reference.
+The plain way hands the whole problem to CP-SAT: it is the reference. The priced way has the same model, over few pairs:
+
+    1. `bounds` says what no plan exceeds, and how much less any plan with a given pair is worth;
+    2. CP-SAT is asked for a plan that loses at most so much against that bound: pairs that lose more are left out, and
+       every limit that is worth more must be used up;
+    3. the best such plan is the best of all, since whatever was left out would have lost more. If there is none, the
+       bound falls by that much, and four times the loss is allowed.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from matcher.assignment import NONE, AssignmentProblem, Ints
+from matcher.bounds import Bound, Relaxation, possible, spent
 from matcher.errors import ProblemError
-
-if TYPE_CHECKING:  # the import takes 0.6 s, which reading a file or ranking a shortlist need not pay
-    from ortools.sat.python import cp_model
+from matcher.model import Answer, Demand, Status, groups, search
 
 __all__ = ["AssignmentProblem", "Solution", "solve"]
 
-Status = Literal["OPTIMAL", "FEASIBLE", "INFEASIBLE", "UNKNOWN"]
-Method = Literal["plain"]
+Method = Literal["auto", "priced", "plain"]
 
-SEED = 20
-"""Any number would do; that it is always the same one makes plans repeat."""
+PART = 1000
+"""Pairs below which independent parts are searched in one."""
+
+FIRST_LOSS = 20
+"""The first search may lose the bound divided by two to this power: a millionth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +53,7 @@ class Solution:
         bound: no plan is worth more than this. Equal to `value` when OPTIMAL, 0 when INFEASIBLE.
         seconds: how long it took.
         considered: pairs in the problem.
-        remaining: pairs that the search had to look at.
+        remaining: pairs that CP-SAT had to look at.
     """
 
     status: Status
@@ -62,18 +71,19 @@ class Solution:
 
 
 def solve(
-    problem: AssignmentProblem, *, time_limit: float | None = None, method: Method = "plain", workers: int = 1
+    problem: AssignmentProblem, *, time_limit: float | None = None, method: Method = "auto", workers: int = 1
 ) -> Solution:
     """Choose the plan of the most points.
 
-    The same arrays give the same plan, on any machine: one worker, one seed, and `time_limit` counted by
+    The same arrays give the same plan, on any machine: one seed, one worker a search, and `time_limit` counted by
     CP-SAT's deterministic clock, whose second is about a second of a usual processor.
 
     Args:
-        time_limit: deterministic seconds; None to search until the best plan is proven. A wall clock ten times as
-            long stands behind it, for a machine that hangs: only if that strikes may a result not repeat.
-        method: "plain" hands the whole problem to CP-SAT.
-        workers: searches that CP-SAT runs at once. More than one may break ties another way each time.
+        time_limit: deterministic seconds of CP-SAT; None to search until the best plan is proven. A wall clock ten
+            times as long stands behind it, for a machine that hangs: only if that strikes may a result not repeat.
+        method: "priced" is fast, "plain" hands the whole problem to CP-SAT as a reference; "auto" is "priced".
+        workers: independent parts that are searched at once, which changes nothing but the time. With "plain" it is
+            the workers of CP-SAT, and more than one may break ties another way each time.
 
     Raises:
         ProblemError: a limit that is not positive, or an unknown method.
@@ -82,105 +92,197 @@ def solve(
         raise ProblemError(f"`time_limit` is {time_limit}. Give seconds above 0, or None for no limit.")
     if workers < 1:
         raise ProblemError(f"`workers` is {workers}. Give 1 or more.")
-    if method != "plain":
-        raise ProblemError(f"`method` is {method!r}. Give one of: 'plain'.")
-    return _solve_plain(problem, time_limit, workers)
+    if method not in ("auto", "priced", "plain"):
+        raise ProblemError(f"`method` is {method!r}. Give 'auto', 'priced' or 'plain'.")
 
-
-def _solve_plain(problem: AssignmentProblem, time_limit: float | None, workers: int) -> Solution:
     start = time.perf_counter()
-    model, chosen = plain_model(problem)
-    solver = _solver(time_limit, workers)
-    status: Status = solver.solve(model).name  # type: ignore[assignment]  # never MODEL_INVALID: the border saw to it
-    plan = np.empty(0, np.int64)
-    if status in ("OPTIMAL", "FEASIBLE"):
-        plan = np.flatnonzero([solver.boolean_value(x) for x in chosen])
-
-    if status == "UNKNOWN" and not problem.pinned.any():
-        status = "FEASIBLE"  # without pins, to match nobody is always allowed
-
-    # CP-SAT tells its objective as a float: the value is added up anew, the bound rounded towards safety.
-    value = int(problem.points[plan].sum())
-    bound = {"OPTIMAL": value, "INFEASIBLE": 0}.get(status, _sum_of_best(problem))
-    if status == "FEASIBLE" and len(plan):
-        told = solver.best_objective_bound
-        bound = min(bound, math.floor(told if abs(told) < 2**52 else math.nextafter(told, math.inf)))
-    seconds = time.perf_counter() - start
-    return Solution(status, plan, value, max(bound, value), seconds, len(problem), len(problem))
+    if method == "plain":
+        found = _plain(problem, time_limit or math.inf, workers)
+    else:
+        found = _priced(problem, time_limit or math.inf, workers)
+    chosen = np.empty(0, np.int64) if found.chosen is None else np.sort(found.chosen)
+    return Solution(
+        status=found.status,
+        chosen=chosen,
+        value=max(found.value, 0),
+        bound=max(found.bound, 0),
+        seconds=time.perf_counter() - start,
+        considered=len(problem),
+        remaining=found.remaining,
+    )
 
 
-def _solver(time_limit: float | None, workers: int) -> cp_model.CpSolver:
-    from ortools.sat.python import cp_model
+@dataclass
+class _Found:
+    """The best plan so far, and what no plan exceeds; -1 stands for "none", in `value` and in `bound`."""
 
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = SEED
-    solver.parameters.linearization_level = 2  # proves here in a fifth of a second what level 1 does not in thirty
-    if time_limit is not None:
-        solver.parameters.max_deterministic_time = time_limit
-        solver.parameters.max_time_in_seconds = 10 * time_limit
-    return solver
+    chosen: Ints | None
+    value: int
+    bound: int
+    remaining: int = 0
 
+    @property
+    def status(self) -> Status:
+        if self.bound < 0:
+            return "INFEASIBLE"
+        if self.chosen is None:
+            return "UNKNOWN"
+        return "OPTIMAL" if self.value == self.bound else "FEASIBLE"
 
-def plain_model(problem: AssignmentProblem) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:
-    """The whole problem for CP-SAT, and its variables: one Boolean a pair."""
-    from ortools.sat.python import cp_model
-
-    model = cp_model.CpModel()
-    chosen = [model.new_bool_var("") for _ in range(len(problem))]
-    total, child, volunteer = cp_model.LinearExpr.sum, problem.child, problem.volunteer
-
-    def of(pairs: Ints) -> list[cp_model.IntVar]:
-        return [chosen[pair] for pair in pairs]
-
-    for _, pairs in groups(child):
-        model.add_at_most_one(of(pairs))
-
-    for one, pairs in groups(volunteer):
-        if problem.capacity[one] == 1:
-            model.add_at_most_one(of(pairs))
-        elif problem.capacity[one] < len(pairs):
-            model.add(total(of(pairs)) <= int(problem.capacity[one]))
-
-    # One key for a family and a volunteer: families are numbered anew, as the numbers given may be of any size.
-    family = np.unique(problem.family, return_inverse=True)[1][child] if len(problem) else child
-    of_family = np.where(problem.family[child] != NONE, family * problem.n_volunteers + volunteer, NONE)
-    for _, pairs in groups(of_family):
-        model.add_at_most_one(of(pairs))
-
-    for one, pairs in groups(problem.fund):
-        spent = cp_model.LinearExpr.weighted_sum(of(pairs), problem.cost[pairs].tolist())
-        if problem.budget[one] < problem.cost[pairs].sum():
-            model.add(spent <= int(problem.budget[one]))
-
-    for one, pairs in groups(problem.caseload[child]):
-        if problem.caseload_limit[one] < len(pairs):
-            model.add(total(of(pairs)) <= int(problem.caseload_limit[one]))
-
-    pairs_of = dict(groups(child))
-    for _, children in groups(problem.together):
-        matched = [total(of(pairs_of.get(one, children[:0]))) for one in children]
-        for other in matched[1:]:
-            model.add(matched[0] == other)
-
-    for pair in np.flatnonzero(problem.pinned):
-        model.add(chosen[pair] == 1)
-
-    model.maximize(cp_model.LinearExpr.weighted_sum(chosen, problem.points.tolist()))
-    return model, chosen
+    def learn(self, answer: Answer, problem: AssignmentProblem, pairs: Ints, least: int) -> None:
+        """Take in the answer of a search among `pairs` for a plan worth at least `least`."""
+        self.remaining = max(self.remaining, len(pairs))
+        if answer.status == "INFEASIBLE":
+            self.bound = least - 1
+        elif answer.status != "UNKNOWN":
+            self.chosen = pairs[answer.chosen]
+            self.value = int(problem.points[self.chosen].sum())
+            self.bound = min(self.bound, answer.bound)
 
 
-def groups(key: Ints) -> Iterator[tuple[int, Ints]]:
-    """Each key but NONE, ascending, with the places where it stands, ascending."""
-    order = np.argsort(key, kind="stable")
-    order = order[np.searchsorted(key[order], NONE, side="right") :]
-    starts = np.flatnonzero(np.diff(key[order], prepend=NONE))
-    for places in np.split(order, starts[1:]) if len(order) else []:
-        yield int(key[places[0]]), places
-
-
-def _sum_of_best(problem: AssignmentProblem) -> int:
-    """What the plan would be worth if every child had the best of its pairs: the simplest bound."""
+def _plain(problem: AssignmentProblem, seconds: float, workers: int) -> _Found:
+    """The whole problem in one search."""
     best = np.zeros(problem.n_children, np.int64)
     np.maximum.at(best, problem.child, problem.points)
-    return int(best.sum())
+    found = _Found(None, -1, int(best.sum()))
+    found.learn(search(problem, seconds=seconds, workers=workers), problem, np.arange(len(problem)), least=0)
+    if found.chosen is None and not problem.pinned.any():
+        found.chosen, found.value = np.empty(0, np.int64), 0  # to match nobody is always allowed
+    return found
+
+
+def _priced(problem: AssignmentProblem, seconds: float, workers: int) -> _Found:
+    """Each independent part apart, and what was found put together."""
+    may = possible(problem)
+    if problem.pinned[~may].any():
+        return _Found(None, -1, -1)
+    inside = np.flatnonzero(may)
+    whole = problem.only(inside)
+    parts = _independent_parts(whole)
+    shares = [seconds * len(part) / len(inside) for part in parts]
+    with ThreadPoolExecutor(workers) as pool:  # CP-SAT runs outside Python's lock
+        found = list(pool.map(_search, [whole.apart(part) for part in parts], shares))
+
+    if any(part.bound < 0 for part in found):
+        return _Found(None, -1, -1)
+    bound, remaining = sum(part.bound for part in found), sum(part.remaining for part in found)
+    chosen = [inside[pairs[part.chosen]] for pairs, part in zip(parts, found, strict=True) if part.chosen is not None]
+    if len(chosen) < len(parts):
+        return _Found(None, -1, bound, remaining)
+    none = np.empty(0, np.int64)
+    return _Found(np.concatenate([none, *chosen]), sum(part.value for part in found), bound, remaining)
+
+
+def _search(problem: AssignmentProblem, seconds: float) -> _Found:
+    """The three steps of the priced way; see the module."""
+    relaxed = Relaxation(problem)
+    priced = relaxed.best()
+    chosen = greedy(problem, priced)
+    found = _Found(chosen, -1 if chosen is None else int(problem.points[chosen].sum()), priced.value)
+    loss = max(1, priced.value >> FIRST_LOSS)
+    while found.value < found.bound and seconds > 0:
+        least = max(found.value + 1, priced.value - loss)
+        last = least == found.value + 1
+        pairs, demand = _losing_little(relaxed, priced, least, found.bound)
+        # A first look must not use up the time in which a wider one finds a plan.
+        answer = search(problem.only(pairs), demand, seconds=seconds if last else seconds / 4)
+        found.learn(answer, problem, pairs, least)
+        if last and answer.status in ("FEASIBLE", "UNKNOWN"):
+            break
+        seconds -= answer.seconds
+        loss *= 4
+    return found
+
+
+def _losing_little(relaxed: Relaxation, priced: Bound, least: int, most: int) -> tuple[Ints, Demand]:
+    """The pairs that a plan worth at least `least` can have, and how far it must use up what has a price."""
+    loss = priced.exact - least * priced.scale
+    prices, problem = priced.prices, relaxed.problem
+
+    def unless_lost(there: Ints, price: Ints) -> Ints:
+        return np.maximum(there - np.where(price > 0, loss // np.maximum(price, 1), there), 0)
+
+    must = relaxed.must | (priced.party_price > loss)
+    demand = Demand(
+        child=must[relaxed.party].astype(np.int64),
+        volunteer=unless_lost(relaxed.capacity, prices.volunteer),
+        coordinator=unless_lost(relaxed.limit, prices.coordinator),
+        fund=unless_lost(problem.budget, prices.fund),
+        value=(least, most),
+    )
+    return np.flatnonzero(priced.reduced_cost >= -loss), demand
+
+
+def greedy(problem: AssignmentProblem, priced: Bound) -> Ints | None:
+    """A plan near the relaxed one, for a start: its pairs first, then whatever still fits; None if that tears a group
+    which a pin wants whole."""
+    near = np.argsort(-priced.reduced_cost, kind="stable")[: 8 * problem.n_children]
+    best_first = priced.flow[np.argsort(-problem.points[priced.flow], kind="stable")]
+    order = np.concatenate([np.flatnonzero(problem.pinned), best_first, near])
+    plan = _fill(problem, order)
+
+    # A group that was not matched whole gives its volunteers back.
+    grouped = problem.together != NONE
+    matched = np.isin(np.arange(problem.n_children), problem.child[plan])
+    torn = np.isin(problem.together, problem.together[grouped & ~matched]) & grouped
+    if torn[problem.child[plan]].any():
+        kept = plan[~torn[problem.child[plan]]]
+        plan = _fill(problem, np.concatenate([kept, order[~grouped[problem.child[order]]]]))
+    return None if problem.pinned.sum() > problem.pinned[plan].sum() else plan
+
+
+def _fill(problem: AssignmentProblem, order: Ints) -> Ints:
+    """Pairs one after the other, each where all limits but `together` still allow it."""
+    children, volunteers = set[int](), problem.capacity.tolist()
+    funds, coordinators = [*problem.budget.tolist(), 2**63], [*problem.caseload_limit.tolist(), 2**63]  # the last: NONE
+    families = set[int]()
+    child = problem.child[order]
+    columns = child, problem.volunteer[order], problem.cost[order], problem.fund[order], problem.caseload[child]
+    plan = []
+    for pair, one, whom, cost, fund, coordinator, family in zip(
+        order.tolist(), *(c.tolist() for c in columns), problem.family_at_volunteer()[order].tolist(), strict=True
+    ):
+        room = volunteers[whom] and coordinators[coordinator] and cost <= funds[fund]
+        if room and one not in children and family not in families:
+            plan.append(pair)
+            children.add(one)
+            volunteers[whom] -= 1
+            coordinators[coordinator] -= 1
+            funds[fund] -= cost
+            if family != NONE:
+                families.add(family)
+    return np.array(plan, np.int64)
+
+
+def _independent_parts(problem: AssignmentProblem) -> list[Ints]:
+    """Pairs that share no volunteer, no group, and no fund or coordinator that could ever bind; small parts in one."""
+    n, m, k, c = problem.n_children, problem.n_volunteers, len(problem.budget), len(problem.caseload_limit)
+    child, fund = problem.child, problem.fund
+
+    # A fund could bind if it could not pay for the dearest pair of each of its children.
+    bill = fund * n + child
+    order = np.lexsort((problem.cost, bill))
+    dearest = order[np.append(bill[order][1:] != bill[order][:-1], True)] if len(problem) else order
+    binding = np.append(spent(problem, dearest) > problem.budget, False)
+    paired = np.unique(child)
+    busy = np.bincount(problem.caseload[paired] + 1, minlength=c + 1)[1:] > problem.caseload_limit
+    busy = np.append(busy, False)
+
+    paid, busy_child = binding[fund], np.flatnonzero(busy[problem.caseload])
+    grouped = np.flatnonzero(problem.together != NONE)
+    group = np.unique(problem.together[grouped], return_inverse=True)[1]
+    links = [
+        (child, n + problem.volunteer),
+        (child[paid], n + m + fund[paid]),
+        (busy_child, n + m + k + problem.caseload[busy_child]),
+        (grouped, n + m + k + c + group),
+    ]
+    start, end = (np.concatenate(side) for side in zip(*links, strict=True))
+    size = n + m + k + c + n
+    _, label = connected_components(coo_array((np.ones(len(start)), (start, end)), shape=(size, size)), directed=False)
+
+    label = label[child].astype(np.int64)
+    count = np.bincount(label)
+    small = count < PART
+    bundle = np.where(small, len(count) + np.cumsum(np.where(small, count, 0)) // PART, np.arange(len(count)))
+    return [pairs for _, pairs in groups(bundle[label])]
