@@ -140,11 +140,8 @@ def check(folder: Folder, as_of: AsOf = None, as_json: Json = False) -> None:
         for sheet in SHEETS:
             if sheet.name in reading.given:
                 given, loaded = reading.given[sheet.name], len(reading.records[sheet.name])
-                console.print(
-                    Text(
-                        f"{sheet.file}: {given} {'row' if given == 1 else 'rows'}, {loaded} read, {given - loaded} rejected"
-                    )
-                )
+                rows = "row" if given == 1 else "rows"
+                console.print(Text(f"{sheet.file}: {given} {rows}, {loaded} read, {given - loaded} rejected"))
         for title, problems in (("To be mended", refusals), ("To note: read, but look once", notes)):
             if problems:
                 console.print(Text(f"\n{title} ({len(problems)})", style="bold"))

@@ -14,8 +14,8 @@ def columns_page() -> str:
     lines = [
         "# The columns that Kith reads",
         "",
-        "Generated from `matcher/sheets.py` by `python scripts/build_columns.py`. Headings are taken in any capitals, with "
-        "spaces or underscores. A blank cell means *not recorded*; what is not recorded never makes a pair eligible.",
+        "Generated from `matcher/sheets.py` by `python scripts/build_columns.py`. Headings are taken in any capitals, "
+        "with spaces or underscores. A blank cell means *not recorded*; what is not recorded never makes a pair eligible.",
     ]
     for sheet in SHEETS:
         lines += ["", f"## {sheet.file}{' (needed)' if sheet.needed else ''}", "", f"{sheet.means}.", ""]
