@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from matcher import geography, vocabulary
 from matcher.errors import NotFoundError
@@ -21,6 +22,13 @@ Word = TypeVar("Word", bound=StrEnum)
 
 NONE_WORDS = frozenset({"none", "no", "nil", "n/a", "na", "no one", "nobody", "-"})
 """Ways to write that a list is known to be empty."""
+
+ERRORS = frozenset(
+    {"#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"}
+)
+"""What a spreadsheet shows where a formula has gone wrong. It is never a value, nor a blank."""
+
+_DAY_REMEDY = "Write day/month/year, such as 03/05/2012"
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -52,9 +60,19 @@ def reference(text: str) -> str:
 
 
 def day(text: str) -> date:
-    """A date as the United Kingdom writes it: 03/05/2012, 3 May 2012, or 2012-05-03."""
-    refusal = RefusedError("is not a date", "Write day/month/year, such as 03/05/2012")
-    plain = re.sub(r"[ T]00:00(:00)?$", "", text)
+    """A date as a person writes it, or the number that a spreadsheet keeps for it: that one is told, not only read."""
+    if re.fullmatch(r"[1-7][0-9]{4}(\.[0-9]+)?", text):  # four digits are a year: nobody knows which day
+        when = date(1899, 12, 30) + timedelta(days=int(float(text)))
+        if when.year <= 2100:
+            remedy = f"Nothing to do if it is right; otherwise {_DAY_REMEDY[0].lower()}{_DAY_REMEDY[1:]}"
+            raise Remark(when, f"is a spreadsheet's number for a date: read as {when:%d/%m/%Y}", remedy)
+    return written_day(text)
+
+
+def written_day(text: str) -> date:
+    """A date as the United Kingdom writes it: 03/05/2012, 3 May 2012, or 2012-05-03. A time of day is passed over."""
+    refusal = RefusedError("is not a date", _DAY_REMEDY)
+    plain = re.sub(r"[ T][0-2]?[0-9](:[0-5][0-9]){1,2}(\.[0-9]+)?$", "", text)
     if found := re.fullmatch(r"([0-9]{1,2})[/.\- ]([0-9]{1,2})[/.\- ]([0-9]{4})", plain):
         numbers = int(found[3]), int(found[2]), int(found[1])
     elif found := re.fullmatch(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", plain):
@@ -77,17 +95,23 @@ def day(text: str) -> date:
     return when
 
 
-def one_of(kind: type[Word], also: Mapping[str, Word] | None = None) -> Callable[[str], Word]:
-    """A word of an enumeration, or one of the other ways to say it."""
-    ways = {word.value: word for word in kind} | dict(also or {})
+@dataclass(frozen=True)
+class OneOf(Generic[Word]):
+    """Reads a word of an enumeration, or one of the other ways to say it."""
 
-    def read(text: str) -> Word:
+    kind: type[Word]
+    ways: Mapping[str, Word]
+
+    def __call__(self, text: str) -> Word:
         try:
-            return ways[text.casefold()]
+            return self.ways[text.casefold()]
         except KeyError:
-            raise RefusedError("is not one of the words used here", f"Write {', '.join(kind)}") from None
+            raise RefusedError("is not one of the words used here", f"Write {', '.join(self.kind)}") from None
 
-    return read
+
+def one_of(kind: type[Word], also: Mapping[str, Word] | None = None) -> OneOf[Word]:
+    """The reader of an enumeration's words; `also` are other ways to say them, in small letters."""
+    return OneOf(kind, {word.value: word for word in kind} | dict(also or {}))
 
 
 def yes_or_no(text: str) -> bool:

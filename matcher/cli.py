@@ -283,10 +283,10 @@ def _date(text: str | None) -> date:
         from matcher.instance import today
 
         return today()
-    from matcher.cells import RefusedError, day
+    from matcher.cells import RefusedError, written_day
 
     try:
-        return day(text)
+        return written_day(text)
     except RefusedError as error:
         raise typer.BadParameter(f"“{text}” {error.wrong}. {error.remedy}.", param_hint="--as-of") from None
 

@@ -46,6 +46,17 @@ class Column:
         """The record's field that the column fills."""
         return self.field or self.name
 
+    @property
+    def is_date(self) -> bool:
+        return self.read is cells.day
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words of which a cell holds one, for a drop-down list; none where it may say anything."""
+        if self.read is cells.yes_or_no:
+            return ("yes", "no")
+        return tuple(self.read.kind) if isinstance(self.read, cells.OneOf) else ()
+
 
 @dataclass(frozen=True)
 class Sheet:
