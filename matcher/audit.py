@@ -232,19 +232,19 @@ def _metres(a: Place, b: Place) -> int:
 
 
 def _families(instance: Instance) -> dict[str, int]:
-    """A number a family for each child whose family is recorded: references spread until nothing changes."""
+    """A number a family for each child whose family is recorded: numbers spread along links until nothing changes."""
     links = [(child.id, child.family) for child in instance.children if child.family is not None]
     links += [(match.child, match.family) for match in instance.matches if match.family is not None]
-    number = {child: place for place, (child, _) in enumerate(links)}
+    # A reference may be a sibling's own id: a link joins two names of one kind.
+    names = sorted({name for link in links for name in link})
+    number = {name: place for place, name in enumerate(names)}
     changed = True
     while changed:
         changed = False
-        of_reference: dict[str, int] = {}
-        for child, reference in links:
-            of_reference[reference] = min(of_reference.get(reference, number[child]), number[child])
-        for child, reference in links:
-            if of_reference[reference] < number[child]:
-                number[child] = of_reference[reference]
+        for one, other in links:
+            least = min(number[one], number[other])
+            if number[one] != least or number[other] != least:
+                number[one] = number[other] = least
                 changed = True
     return number
 

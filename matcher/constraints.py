@@ -53,7 +53,7 @@ PLAN_CONSTRAINTS: tuple[PlanConstraint, ...] = (
 
 def in_force(policy: Policy) -> tuple[Limit, ...]:
     """The rules and constraints that this policy applies."""
-    return tuple(limit for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS) if policy.on(f"{limit.section}.{limit.id}"))
+    return tuple(limit for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS) if limit.core or policy.on(f"{limit.section}.{limit.id}"))
 
 
 def eligible(pairs: Pairs, policy: Policy) -> Bools:

@@ -86,7 +86,10 @@ class Instance:
 
         Links are symmetric and transitive: what two records share joins all that either is joined to.
         """
-        return _families([(child.id, child.family) for child in self.children] + _match_families(self.matches))
+        links = [(child.id, child.family) for child in self.children]
+        links += [(match.child, match.family) for match in self.matches]
+        families = _families(links)
+        return {child: families[child] for child, _ in links if child in families}
 
     @cached_property
     def data_hash(self) -> str:
@@ -140,14 +143,14 @@ def find_problems(
     for row, no in enumerate(declined, start=1):
         if no.child not in known_children:
             problems.append(
-                Problem("declined", row, "child_id", no.child, "is not among the children of children.csv or matches.csv",
+                Problem("declined", row, "child_id", no.child, "is among neither the children nor the matches",
                         "Nothing to do if the child has left; correct the id if it is mistyped", rejected=False)
             )  # fmt: skip
-    problems += _match_problems(children, matches)
+    problems += _match_problems(children, matches, as_of)
     return problems
 
 
-def _match_problems(children: Sequence[Child], matches: Sequence[Match]) -> list[Problem]:
+def _match_problems(children: Sequence[Child], matches: Sequence[Match], as_of: date) -> list[Problem]:
     problems = []
     recorded = {child.id: child.family for child in children}
     current = Counter(match.child for match in matches if match.status is MatchStatus.CURRENT)
@@ -161,14 +164,24 @@ def _match_problems(children: Sequence[Child], matches: Sequence[Match]) -> list
         seen.add(match)
         if match.family is None and match.child not in recorded:
             problems.append(
-                Problem("matches", row, "family", "", f"is blank, and {match.child} is not in children.csv",
+                Problem("matches", row, "family", "", f"is blank, and {match.child} is not among the children",
                         f"Fill it, or write none: until then {match.volunteer} is offered to no child, "
                         "as any of them could be a sibling", rejected=False)
+            )  # fmt: skip
+        if match.status is MatchStatus.ENDED and match.ended_on is not None and match.ended_on > as_of:
+            problems.append(
+                Problem("matches", row, "ended_on", f"{match.ended_on:%d/%m/%Y}", "is yet to come",
+                        "Write current until the match has ended, or correct the date")
+            )  # fmt: skip
+        if match.status is MatchStatus.CURRENT and match.ended_on is not None and match.ended_on <= as_of:
+            problems.append(
+                Problem("matches", row, "ended_on", f"{match.ended_on:%d/%m/%Y}", "is past, and the match is current",
+                        "Write ended, or remove the date")
             )  # fmt: skip
         family = recorded.get(match.child)
         if match.family is not None and family is not None and match.family != family:
             problems.append(
-                Problem("matches", row, "family", match.family, f"differs from {family} in children.csv",
+                Problem("matches", row, "family", match.family, f"differs from {family} in the child's row",
                         "The two are taken as one family; correct the one that is wrong", rejected=False)
             )  # fmt: skip
         if match.status is MatchStatus.CURRENT and current[match.child] > 1:
@@ -201,10 +214,6 @@ def _in_the_future(sheet: str, column: str, dates: Sequence[date | None], as_of:
     ]  # fmt: skip
 
 
-def _match_families(matches: Iterable[Match]) -> list[tuple[str, str | None]]:
-    return [(match.child, match.family) for match in matches]
-
-
 def _families(links: Iterable[tuple[str, str | None]]) -> dict[str, str]:
     """Union-find over children and family references; each family is named by the least of its references."""
     above: dict[str, str] = {}
@@ -215,13 +224,12 @@ def _families(links: Iterable[tuple[str, str | None]]) -> dict[str, str]:
             reference = above[reference]
         return reference
 
-    first_reference: dict[str, str] = {}
-    for child, family in links:
-        if family is None:
-            continue
-        one, other = sorted((top(first_reference.setdefault(child, family)), top(family)))
+    # A reference may be a sibling's own id, so children and families are one namespace.
+    recorded = [(child, family) for child, family in links if family is not None]
+    for child, family in recorded:
+        one, other = sorted((top(child), top(family)))
         above[other] = one
-    return {child: top(reference) for child, reference in first_reference.items()}
+    return {reference: top(reference) for reference in sorted(above)}
 
 
 def _named(kind: str, id: str, known: Mapping[str, Record]) -> Record:

@@ -208,7 +208,9 @@ class Between:
 
     @property
     def shown_distance(self) -> str:
-        return "an unknown distance" if self.shown_miles is None else f"{self.shown_miles:g} miles"
+        if self.shown_miles is None:
+            return "an unknown distance"
+        return f"{self.shown_miles:g} {'mile' if self.shown_miles == 1 else 'miles'}"
 
 
 def tables(instance: Instance) -> Tables:
@@ -275,6 +277,7 @@ def tables(instance: Instance) -> Tables:
         {**_known(Volunteer, volunteers), "families_visited": history_known},
     )
     refused: tuple[Declined | Match, ...] = (*instance.declined, *instance.matches)
+    live = {(match.volunteer, match.child) for match in instance.matches if match.status is MatchStatus.CURRENT}
     waiting_row = {child.id: i for i, child in enumerate(waiting)}
     return Tables(
         instance,
@@ -288,10 +291,9 @@ def tables(instance: Instance) -> Tables:
         refused=frozenset(
             (waiting_row[between.child], row[between.volunteer]) for between in refused if between.child in waiting_row
         ),
-        live_matches=np.bincount(
-            [row[match.volunteer] for match in instance.matches if match.status is MatchStatus.CURRENT],
-            minlength=len(volunteers),
-        ).astype(np.int64),
+        live_matches=np.bincount([row[volunteer] for volunteer, _ in sorted(live)], minlength=len(volunteers)).astype(
+            np.int64
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -253,15 +254,15 @@ class Scored:
     without_contact: Ints
     """1 where the child is without parental contact, else 0."""
 
-    @property
+    @cached_property
     def fit(self) -> Ints:
         return _total(self.by_score, len(self.unknown))
 
-    @property
+    @cached_property
     def priority(self) -> Ints:
         return _total(self.by_priority, len(self.unknown))
 
-    @property
+    @cached_property
     def points(self) -> Ints:
         return self.fit + self.priority
 

@@ -207,3 +207,24 @@ def test_the_hash_changes_with_every_record():
 
 def test_today_is_a_day_and_not_a_moment():
     assert type(today()) is date
+
+
+def test_a_reference_may_be_a_siblings_own_id() -> None:
+    # C1 names C2 as its family, C2 names F7, which C3 names too: the three are siblings. C4 is known to have none.
+    links = {"C1": "C2", "C2": "F7", "C3": "F7", "C4": "C4"}
+    assert families(links) == [{"C1", "C2", "C3"}, {"C4"}]
+
+
+@pytest.mark.parametrize(
+    ("status", "ended", "wrong"),
+    [
+        (MatchStatus.ENDED, date(2026, 11, 2), "is yet to come"),
+        (MatchStatus.ENDED, date(2026, 11, 1), None),
+        (MatchStatus.CURRENT, date(2026, 11, 1), "is past, and the match is current"),
+        (MatchStatus.CURRENT, date(2026, 11, 2), None),
+    ],
+)
+def test_a_match_ends_when_it_says(status: MatchStatus, ended: date, wrong: str | None) -> None:
+    match = Match("C9", "V1", status, family="C9", ended_on=ended)
+    found = [p.wrong for p in find_problems([], [a_volunteer("V1")], [match], [], [], date(2026, 11, 1)) if p.rejected]
+    assert found == ([wrong] if wrong else [])
