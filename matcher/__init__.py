@@ -71,13 +71,20 @@ __all__ = [
 ]
 
 
-def read(folder: str | Path, *, policy: str | Path | Policy = "national", as_of: str | date | None = None) -> Instance:
+def read(
+    folder: str | Path,
+    *,
+    policy: str | Path | Policy = "national",
+    as_of: str | date | None = None,
+    mapping: str | Path | None = None,
+) -> Instance:
     """The instance in a folder of spreadsheets.
 
     Args:
-        folder: holds children.csv and volunteers.csv; matches.csv, declined.csv and authorities.csv if there are any.
+        folder: holds the children and the volunteers, as .csv or .xlsx; matches and the other sheets if there are any.
         policy: a preset's name, a TOML file, or a Policy.
         as_of: the date on which every limit is reckoned, as a date or "2026-11-01"; today in London if None.
+        mapping: how files with other headings are read; the folder's own mapping.toml, if there is one, if None.
 
     Raises:
         InputError: with every problem, if any row cannot be used.
@@ -85,4 +92,4 @@ def read(folder: str | Path, *, policy: str | Path | Policy = "national", as_of:
     """
     when = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of or today()
     chosen = policy if isinstance(policy, Policy) else load_policy(policy)
-    return read_folder(folder, when).instance(chosen, when)
+    return read_folder(folder, when, mapping).instance(chosen, when)

@@ -1,22 +1,23 @@
 """The assignment problem as integers and arrays, checked once, here.
 
     pairs             one entry a pair of a child and a volunteer: who, whom, points, cost, fund, pinned
-    children          one entry a child: family, coordinator, group to be matched together
-    volunteers        one entry a volunteer: capacity
-    funds, coordinators   one entry each: budget, limit of new matches
+    children          one entry a child: family, coordinator, group to be matched together, group with a bonus
+    volunteers        one entry a volunteer: capacity, household
+    funds, coordinators, bonus groups   one entry each: budget, limit of new matches, points
 
 A *plan* is a set of pairs. It may be chosen when
 
     one_volunteer   each child is in at most one of its pairs,
     capacity        each volunteer is in at most `capacity` of them,
-    family          no volunteer has two children of one family,
+    family          no volunteer has two children of one family, and no household of volunteers,
     budget          the costs charged to a fund stay within its budget,
     caseload        a coordinator's children are in at most `caseload_limit` pairs,
     together        of each group all children are matched, or none,
     pinned          every pinned pair is in it.
 
-Its value is the sum of its points, and nothing else: a pair of no points may be chosen or left, whichever the solver
-meets first. Where a match counts for its own sake, its points must say so.
+Its value is the sum of its points and of the bonus of each group whose children are all matched, and nothing else: a
+pair of no points may be chosen or left, whichever the solver meets first. Where a match counts for its own sake, its
+points must say so.
 
 Everything downstream trusts an `AssignmentProblem`: whatever makes no sense is refused on construction.
 """
@@ -55,12 +56,15 @@ class AssignmentProblem:
         n_volunteers: number of volunteers; by default as many as `capacity` has entries, or as the pairs name.
         capacity: children a volunteer may take, one entry a volunteer; 1 each by default.
         family: family of each child, -1 for none.
+        household: household of each volunteer, -1 for one alone.
         cost: pence a pair, >= 0. Only pairs with a fund are counted.
         fund: index of the fund that pays for the pair, -1 for none.
         budget: pence a fund.
         caseload: index of each child's coordinator, -1 for none.
         caseload_limit: pairs that a coordinator can take on.
-        together: group of each child, -1 for none.
+        together: group of each child that is matched all or none, -1 for none.
+        bonus_group: index of the group of each child that is better matched whole, -1 for none.
+        bonus: points a bonus group, >= 0; with the pairs' points, they stay below 2**62.
         pinned: which pairs must be chosen.
 
     Raises:
@@ -75,12 +79,15 @@ class AssignmentProblem:
     n_volunteers: int
     capacity: Ints
     family: Ints
+    household: Ints
     cost: Ints
     fund: Ints
     budget: Ints
     caseload: Ints
     caseload_limit: Ints
     together: Ints
+    bonus_group: Ints
+    bonus: Ints
     pinned: Bools
 
     def __init__(
@@ -93,12 +100,15 @@ class AssignmentProblem:
         n_volunteers: int | None = None,
         capacity: ArrayLike | None = None,
         family: ArrayLike | None = None,
+        household: ArrayLike | None = None,
         cost: ArrayLike | None = None,
         fund: ArrayLike | None = None,
         budget: ArrayLike | None = None,
         caseload: ArrayLike | None = None,
         caseload_limit: ArrayLike | None = None,
         together: ArrayLike | None = None,
+        bonus_group: ArrayLike | None = None,
+        bonus: ArrayLike | None = None,
         pinned: ArrayLike | None = None,
     ) -> None:
         pairs = np.size(child)
@@ -111,6 +121,7 @@ class AssignmentProblem:
             raise ProblemError(f"{n_children} children by {n_volunteers} volunteers are too many. Plan in parts.")
 
         funds, coordinators = np.size(_or(budget, [])), np.size(_or(caseload_limit, []))
+        groups = np.size(_or(bonus, []))
         everything: dict[str, int | Ints | Bools] = {
             "child": _integers("child", child, pairs, low=0, high=n_children),
             "volunteer": _integers("volunteer", volunteer, pairs, low=0, high=n_volunteers),
@@ -119,18 +130,21 @@ class AssignmentProblem:
             "n_volunteers": int(n_volunteers),
             "capacity": _integers("capacity", _or(capacity, 1), n_volunteers, low=0),
             "family": _integers("family", _or(family, NONE), n_children, low=NONE),
+            "household": _integers("household", _or(household, NONE), n_volunteers, low=NONE),
             "cost": _integers("cost", _or(cost, 0), pairs, low=0),
             "fund": _integers("fund", _or(fund, NONE), pairs, low=NONE, high=funds),
             "budget": _integers("budget", _or(budget, []), funds, low=0),
             "caseload": _integers("caseload", _or(caseload, NONE), n_children, low=NONE, high=coordinators),
             "caseload_limit": _integers("caseload_limit", _or(caseload_limit, []), coordinators, low=0),
             "together": _integers("together", _or(together, NONE), n_children, low=NONE),
+            "bonus_group": _integers("bonus_group", _or(bonus_group, NONE), n_children, low=NONE, high=groups),
+            "bonus": _integers("bonus", _or(bonus, []), groups, low=0),
             "pinned": _booleans("pinned", _or(pinned, False), pairs),
         }
         for name, value in everything.items():
             object.__setattr__(self, name, value)
 
-        _sum_fits("points", self.points)
+        _sum_fits("points", np.concatenate([self.points, self.bonus]))
         _sum_fits("cost", self.cost)
         _no_pair_twice(self)
         _pins_fit(self)
@@ -157,17 +171,49 @@ class AssignmentProblem:
             "n_children": len(children),
             "n_volunteers": len(volunteers),
             "capacity": self.capacity[volunteers],
+            "household": self.household[volunteers],
         }
-        changed |= {name: getattr(self, name)[children] for name in ("family", "caseload", "together")}
+        changed |= {name: getattr(self, name)[children] for name in ("family", "caseload", "together", "bonus_group")}
+        # A group that is not here whole has no bonus to give here.
+        torn = np.isin(np.arange(len(self.bonus)), np.delete(self.bonus_group, children))
+        changed["bonus"] = np.where(torn, 0, self.bonus)
         for name, value in changed.items():
             object.__setattr__(part, name, value)
         return part
 
     def family_at_volunteer(self) -> Ints:
         """One entry a pair: a key for the child's family with the volunteer, -1 for a child without family."""
+        return self._family_at(np.arange(self.n_volunteers))
+
+    def family_at_household(self) -> Ints:
+        """The same with the first volunteer of the household: no two pairs of a plan share such a key."""
+        _, first, home = np.unique(self.household, return_index=True, return_inverse=True)
+        return self._family_at(np.where(self.household == NONE, np.arange(self.n_volunteers), first[home]))
+
+    def _family_at(self, place: Ints) -> Ints:
         family = np.unique(self.family, return_inverse=True)[1]
-        key: Ints = family[self.child] * self.n_volunteers + self.volunteer
+        key: Ints = family[self.child] * self.n_volunteers + place[self.volunteer]
         return np.where(self.family[self.child] == NONE, NONE, key)
+
+    def value(self, chosen: Ints) -> int:
+        """What a plan, given as indices of its pairs, is worth."""
+        return int(self.points[chosen].sum()) + int(self.bonus[self.whole_groups(chosen)].sum())
+
+    def whole_groups(self, chosen: Ints) -> Ints:
+        """The bonus groups whose children are all matched in a plan."""
+        left = np.ones(self.n_children, np.bool_)
+        left[self.child[chosen]] = False
+        grouped = self.bonus_group != NONE
+        return np.setdiff1d(self.bonus_group[grouped], self.bonus_group[grouped & left])
+
+    def bonus_share(self, scale: int) -> Ints:
+        """Of each child, its share of its group's bonus in 1/scale of a point, rounded up.
+
+        Added to each child's pairs it is no less than the bonus of any plan: of a whole group the same, of a part more.
+        """
+        size = np.bincount(self.bonus_group + 1, minlength=len(self.bonus) + 1)[1:]
+        share = np.append(-(-self.bonus * scale // np.maximum(size, 1)), 0)
+        return share[self.bonus_group]
 
 
 def violations(problem: AssignmentProblem, chosen: ArrayLike) -> list[str]:
@@ -193,11 +239,15 @@ def _broken_limits(problem: AssignmentProblem, pairs: Ints) -> Iterator[str]:
         many = f"{_shown(pairs[volunteer == one])} give volunteer {one} more than {problem.capacity[one]} children"
         yield f"Pairs {many}, the volunteer's capacity."
 
-    kin = problem.family[child] != NONE
-    family, size = np.unique(np.stack([problem.family[child], volunteer])[:, kin], axis=1, return_counts=True)
-    for one, whom in family[:, size > 1].T:
-        same = pairs[(problem.family[child] == one) & (volunteer == whom)]
-        yield f"Pairs {_shown(same)} give volunteer {whom} two children of family {one}."
+    place = problem.family_at_household()[pairs]
+    key, size = np.unique(place[place != NONE], return_counts=True)
+    for one in key[size > 1]:
+        same = pairs[place == one]
+        to = f"volunteer {problem.volunteer[same[0]]}"
+        to = (
+            to if np.ptp(problem.volunteer[same]) == 0 else f"household {problem.household[problem.volunteer[same[0]]]}"
+        )
+        yield f"Pairs {_shown(same)} give {to} two children of family {problem.family[problem.child[same[0]]]}."
 
     fund = problem.fund[pairs]
     spent = np.zeros(len(problem.budget), np.int64)

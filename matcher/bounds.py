@@ -30,11 +30,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from matcher.assignment import NONE, AssignmentProblem, Bools, Ints
-from matcher.errors import NoPlanError
+from matcher.errors import NoPlanError, ProblemError
 from matcher.flows import Flow, least_cost
 
 FAR = 2**61
 """Stands for infinity: the sum of two still fits an int64."""
+
+LARGEST = FAR // 4
+"""Plans worth more than this leave prices no room in an int64."""
 
 FINEST = 2**16
 """Parts of a point that prices are told in: a fund's price times its slack is then right to a fraction of a point."""
@@ -53,6 +56,15 @@ class Prices(NamedTuple):
     fund: Ints
 
 
+class _Program(NamedTuple):
+    """What a linear program answers: prices of funds, lifts of children, its value, the pairs that it chose whole."""
+
+    fund_price: Ints
+    lift: Ints
+    value: float
+    whole: Ints
+
+
 @dataclass(frozen=True, eq=False)
 class Bound:
     """What no plan exceeds, and how much less a plan is worth for choosing a pair.
@@ -66,6 +78,8 @@ class Bound:
         party_price: one entry a party: what would be lost if it were left unmatched; of any sign where it must not be.
         prices: of volunteers, families, coordinators and funds.
         flow: indices of the pairs in the relaxed plan; it may overspend funds and tear groups.
+        whole: indices of the pairs that the linear program chose whole: they keep all limits, with little left to fill.
+            The same as `flow` where no program was needed.
     """
 
     exact: int
@@ -75,6 +89,7 @@ class Bound:
     party_price: Ints
     prices: Prices
     flow: Ints
+    whole: Ints
 
     @property
     def value(self) -> int:
@@ -87,6 +102,7 @@ def bound(problem: AssignmentProblem) -> Bound:
 
     Raises:
         NoPlanError: the pinned pairs leave no plan.
+        ProblemError: the points are too large for prices, though not for a search.
     """
     may = possible(problem)
     if problem.pinned[~may].any():
@@ -94,9 +110,15 @@ def bound(problem: AssignmentProblem) -> Bound:
     found = Relaxation(problem.only(np.flatnonzero(may))).best()
     reduced_cost = np.full(len(problem), -FAR)
     reduced_cost[may] = found.reduced_cost
-    return Bound(
-        **(vars(found) | {"reduced_cost": reduced_cost, "flow": np.flatnonzero(may)[found.flow]}),
-    )
+    inside = np.flatnonzero(may)
+    return replace(found, reduced_cost=reduced_cost, flow=inside[found.flow], whole=inside[found.whole])
+
+
+def simple_bound(problem: AssignmentProblem) -> int:
+    """What a plan were worth if every child had the best of its pairs, and every group its bonus."""
+    best = np.zeros(problem.n_children, np.int64)
+    np.maximum.at(best, problem.child, problem.points)
+    return int(best.sum()) + int(problem.bonus.sum())
 
 
 def possible(problem: AssignmentProblem) -> Bools:
@@ -113,7 +135,7 @@ def possible(problem: AssignmentProblem) -> Bools:
     left = np.append(problem.budget - spent(problem, pins), 2**62)
     free = free_child[child] & free_volunteer[volunteer] & free_coordinator[problem.caseload[child]]
     free &= problem.cost <= left[problem.fund]
-    family = problem.family_at_volunteer()
+    family = problem.family_at_household()
     free &= ~np.isin(family, family[pins][family[pins] != NONE])
     free |= problem.pinned
 
@@ -146,12 +168,15 @@ class Relaxation:
         self.problem = problem
         child, volunteer = problem.child, problem.volunteer
 
-        best = np.zeros(problem.n_children, np.int64)
-        np.maximum.at(best, child, problem.points)
+        most = simple_bound(problem)
+        if most > LARGEST:
+            raise ProblemError(
+                f"Points may add up to {most}, and prices take up to {LARGEST}. Divide them by one number."
+            )
         self.scale = FINEST
-        while self.scale > 1 and self.scale * int(best.sum()) > FAR // 4:
+        while self.scale > 1 and self.scale * most > LARGEST:
             self.scale //= 2
-        self.points = problem.points * self.scale
+        self.points = problem.points * self.scale + problem.bonus_share(self.scale)[child]
         self.top = int(self.points.max(initial=0)) + 1  # a price above this buys nothing
 
         self.grouped = problem.together != NONE
@@ -177,7 +202,7 @@ class Relaxation:
         problem = self.problem
         best = self.priced(np.zeros(len(problem.budget), np.int64))
         overspent = bool((spent(problem, best.flow) > problem.budget).any())
-        if not overspent and not self.grouped.any():
+        if not len(problem) or not (overspent or self.grouped.any()):
             return best  # nothing had to be relaxed
         if overspent:
             best = min(best, self.priced(self._rough_prices(best)), key=lambda found: found.exact)
@@ -186,11 +211,10 @@ class Relaxation:
         for _ in range(NEAR_PROGRAMS):
             answer = self._near_program(best, pairs)
             if answer is not None:
-                fund_price, lift, value = answer
-                better = self.priced(fund_price, lift)
+                better = self.priced(answer.fund_price, answer.lift)
                 gain = best.exact - better.exact
-                best = min(best, better, key=lambda found: found.exact)
-                if best.exact < (value + 1) * self.scale:
+                best = replace(min(best, better, key=lambda found: found.exact), whole=answer.whole)
+                if best.exact < (answer.value + 1) * self.scale:
                     break  # the program leaves pairs out, so the truth is not below its value
                 if gain > self.scale:
                     continue
@@ -199,7 +223,7 @@ class Relaxation:
 
     def priced(self, fund_price: Ints, lift: Ints | None = None) -> Bound:
         """The bound by a flow at these fund prices; `lift`, one entry a child, is added to what its pairs are worth."""
-        chosen, flow = self._flow(fund_price, lift)
+        chosen, flow = self.relaxed_plan(fund_price, lift)
         # Whatever leaves by the sink could come in again by the source: they are one node of a circulation.
         source, volunteers, kins, coordinators, sink = self._nodes()
         circulation = replace(flow, head=np.where(flow.head == sink, source, flow.head))
@@ -224,7 +248,7 @@ class Relaxation:
 
         for_sale = [(self.capacity, prices.volunteer), (self.limit, prices.coordinator), (problem.budget, prices.fund)]
         exact = int(party_price.sum()) + int(prices.kin.sum()) + sum(_dot(many, price) for many, price in for_sale)
-        return Bound(exact, self.scale, worth - child_price[child], child_price, party_price, prices, flow)
+        return Bound(exact, self.scale, worth - child_price[child], child_price, party_price, prices, flow, flow)
 
     def _charged(self, fund_price: Ints) -> Ints:
         """Points less fund price times cost, a pair. No charge is more than `top`: less than due still bounds."""
@@ -241,7 +265,7 @@ class Relaxation:
         _, source, volunteers, kins, coordinators, sink = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
         return int(source[0]), volunteers, kins, coordinators, int(sink[0])
 
-    def _flow(self, fund_price: Ints, lift: Ints | None = None, among: Ints | None = None) -> tuple[Ints, Flow]:
+    def relaxed_plan(self, fund_price: Ints, lift: Ints | None = None, among: Ints | None = None) -> tuple[Ints, Flow]:
         """The relaxed plan at these fund prices, among these pairs, and the flow that gives it."""
         problem = self.problem
         pairs = np.arange(len(problem)) if among is None else among
@@ -268,7 +292,7 @@ class Relaxation:
     def _rough_prices(self, free: Bound) -> Ints:
         """Prices of funds at which about their budgets are spent, from a bound at which they are free."""
         problem, budget = self.problem, self.problem.budget
-        among = _nearest(free.reduced_cost, ROUGH_PAIRS * problem.n_children)
+        among = nearest(free.reduced_cost, ROUGH_PAIRS * problem.n_children)
 
         # Between a price at which a fund is overspent and one at which it is not, the line through both is followed.
         low, spent_low = np.zeros(len(budget)), spent(problem, free.flow).astype(float)
@@ -279,7 +303,7 @@ class Relaxation:
         best, best_price = free.exact, free.prices.fund
         for _ in range(ROUGH_FLOWS):
             tried = np.rint(np.minimum(price, self.top)).astype(np.int64)
-            chosen, _ = self._flow(tried, among=among)
+            chosen, _ = self.relaxed_plan(tried, among=among)
             value = int(self._charged(tried)[chosen].sum()) + _dot(budget, tried)
             if value < best:
                 best, best_price = value, tried
@@ -292,8 +316,8 @@ class Relaxation:
             price = np.where(np.isinf(high), 2 * price, between) * (spent_low > budget)
         return best_price
 
-    def _near_program(self, near: Bound, pairs: int) -> tuple[Ints, Ints, float] | None:
-        """Prices of funds, lifts of children and the value by a linear program over the pairs nearest to a bound.
+    def _near_program(self, near: Bound, pairs: int) -> _Program | None:
+        """A linear program over the pairs nearest to a bound, with all limits.
 
         As in the search for a plan, whatever would lose more than the furthest of these pairs is not allowed to:
         such children and volunteers are matched in full. None if that leaves nothing.
@@ -301,8 +325,9 @@ class Relaxation:
         from scipy.optimize import linprog  # 0.3 s, and only where budgets or groups bind
 
         problem = self.problem
-        columns = _nearest(near.reduced_cost, pairs)
-        delta = -int(near.reduced_cost[columns].min(initial=0))
+        columns = nearest(near.reduced_cost, pairs)
+        everything = len(columns) == len(problem)
+        delta = FAR if everything else -int(near.reduced_cost[columns].min(initial=0))
         child, ones = problem.child[columns], np.ones(len(columns))
         must = ((near.party_price > delta) | self.must)[self.party]
         pound = max(1.0, float(problem.cost.max(initial=0)))  # numbers of about one keep the program well in hand
@@ -344,10 +369,11 @@ class Relaxation:
         price = -solution.ineqlin.marginals[-len(problem.budget) :] if len(problem.budget) else np.zeros(0)
         lift = alike.T @ solution.eqlin.marginals[full.sum() :]
         unit = point * self.scale
-        return (
-            np.clip(np.rint(price * unit / pound), 0, self.top).astype(np.int64),
-            np.clip(np.rint(lift * unit), -self.top, self.top).astype(np.int64),
-            -solution.fun * point,
+        return _Program(
+            fund_price=np.clip(np.rint(price * unit / pound), 0, self.top).astype(np.int64),
+            lift=np.clip(np.rint(lift * unit), -self.top, self.top).astype(np.int64),
+            value=-solution.fun * point,
+            whole=columns[solution.x > 1 - 1e-6],
         )
 
     def _alike(self) -> csr_array:
@@ -361,7 +387,7 @@ class Relaxation:
         return csr_array((weights, (np.concatenate([row, row]), columns)), shape=(len(others), self.problem.n_children))
 
 
-def _nearest(reduced_cost: Ints, many: int) -> Ints:
+def nearest(reduced_cost: Ints, many: int) -> Ints:
     """The pairs of the highest reduced cost: about as many, ascending, and all that are level with the last."""
     if many >= len(reduced_cost):
         return np.arange(len(reduced_cost))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
-from matcher.policy import Policy, read_policy
+from matcher.policy import Policy
+from matcher.policy_files import read_policy
 from matcher.rules.base import Limit
 from matcher.scoring import PRIORITIES, SCORES, Priority, Score
 
@@ -16,7 +17,7 @@ CATALOGUE: tuple[Limit | Score | Priority, ...] = (*PAIR_RULES, *PLAN_CONSTRAINT
 
 def load_policy(name_or_file: str | Path = "national") -> Policy:
     """The policy of a preset's name or of a TOML file, held against the catalogue. Raises PolicyError."""
-    return read_policy(name_or_file).checked(CATALOGUE)
+    return read_policy(name_or_file, CATALOGUE)
 
 
 def title_of(entry: Limit | Score | Priority, policy: Policy) -> str:

@@ -28,9 +28,13 @@ ERRORS = frozenset(
 )
 """What a spreadsheet shows where a formula has gone wrong. It is never a value, nor a blank."""
 
-_DAY_REMEDY = "Write day/month/year, such as 03/05/2012"
+_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would take for a formula."""
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
 
 
 class RefusedError(Exception):
@@ -52,6 +56,17 @@ class Remark(Warning):
         self.remedy = remedy
 
 
+def harmless(text: str) -> str:
+    """A cell for a spreadsheet: an apostrophe goes before what it would take for a formula."""
+    return f"'{text}" if text.startswith(_SIGNS) else text
+
+
+def as_typed(text: str) -> str:
+    """A cell from a spreadsheet: trimmed, in one line, without the apostrophe that `harmless` puts there."""
+    plain = " ".join(text.split())
+    return plain[1:] if plain.startswith("'") and plain[1:].startswith(_SIGNS) else plain
+
+
 def reference(text: str) -> str:
     """An id: short, in one line, without blanks at its ends. 0012 stays 0012."""
     if len(text) > 64 or not text.isprintable():
@@ -59,29 +74,38 @@ def reference(text: str) -> str:
     return text
 
 
+def family(text: str) -> str:
+    """A reference that siblings share; “none” where the child is known to have none."""
+    if text.casefold() in NONE_WORDS:
+        return "none"
+    if text.casefold() in {"0", "?", "unknown", "not known", "not recorded", "tbc", "tba"}:
+        raise RefusedError("is not a family", "Leave the cell blank while it is not known, or write none")
+    return reference(text)
+
+
 def day(text: str) -> date:
     """A date as a person writes it, or the number that a spreadsheet keeps for it: that one is told, not only read."""
     if re.fullmatch(r"[1-7][0-9]{4}(\.[0-9]+)?", text):  # four digits are a year: nobody knows which day
         when = date(1899, 12, 30) + timedelta(days=int(float(text)))
         if when.year <= 2100:
-            remedy = f"Nothing to do if it is right; otherwise {_DAY_REMEDY[0].lower()}{_DAY_REMEDY[1:]}"
-            raise Remark(when, f"is a spreadsheet's number for a date: read as {when:%d/%m/%Y}", remedy)
+            told = f"is a spreadsheet's number for a date: read as {when:%d/%m/%Y}"
+            raise Remark(when, told, "Nothing to do if that is right; otherwise write day/month/year")
     return written_day(text)
 
 
 def written_day(text: str) -> date:
     """A date as the United Kingdom writes it: 03/05/2012, 3 May 2012, or 2012-05-03. A time of day is passed over."""
-    refusal = RefusedError("is not a date", _DAY_REMEDY)
+    refusal = RefusedError("is not a date", "Write day/month/year, such as 03/05/2012")
     plain = re.sub(r"[ T][0-2]?[0-9](:[0-5][0-9]){1,2}(\.[0-9]+)?$", "", text)
     if found := re.fullmatch(r"([0-9]{1,2})[/.\- ]([0-9]{1,2})[/.\- ]([0-9]{4})", plain):
         numbers = int(found[3]), int(found[2]), int(found[1])
-    elif found := re.fullmatch(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", plain):
+    elif found := re.fullmatch(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})", plain):
         numbers = int(found[1]), int(found[2]), int(found[3])
-    elif found := re.fullmatch(r"([0-9]{1,2})(?:st|nd|rd|th)?[ -]([A-Za-z]{3,9})[ -,]*([0-9]{4})", plain):
-        name = found[2].lower()
-        if name[:3] not in MONTHS:
+    elif found := re.fullmatch(r"([0-9]{1,2})(?:st|nd|rd|th)?[ \-]([A-Za-z]{3,9})[ \-,]+([0-9]{4})", plain):
+        months = [month for month in MONTHS if found[2].lower() in (month, month[:3], month[:4])]
+        if not months:
             raise refusal
-        numbers = int(found[3]), MONTHS.index(name[:3]) + 1, int(found[1])
+        numbers = int(found[3]), MONTHS.index(months[0]) + 1, int(found[1])
     elif re.fullmatch(r"[0-9]{1,2}[/.\-][0-9]{1,2}[/.\-][0-9]{2}", plain):
         raise RefusedError("has a year of two digits", "Write the year with four, such as 03/05/2012")
     else:
@@ -114,6 +138,17 @@ def one_of(kind: type[Word], also: Mapping[str, Word] | None = None) -> OneOf[Wo
     return OneOf(kind, {word.value: word for word in kind} | dict(also or {}))
 
 
+@dataclass(frozen=True)
+class SomeOf(Generic[Word]):
+    """Reads words of an enumeration between semicolons; none where there is none."""
+
+    kind: type[Word]
+
+    def __call__(self, text: str) -> tuple[Word, ...]:
+        read = one_of(self.kind)
+        return tuple(sorted({read(part) for part in _parts(text)}))
+
+
 def yes_or_no(text: str) -> bool:
     words = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
     try:
@@ -134,15 +169,45 @@ def council(text: str) -> str:
 
 def councils(text: str) -> tuple[str, ...]:
     """Councils between semicolons; none where there is none. A comma may be part of a name."""
+    return tuple(sorted({council(part) for part in _parts(text)}))
+
+
+def references(text: str) -> tuple[str, ...]:
+    """Ids between semicolons; none where there is none."""
+    return tuple(sorted({reference(part) for part in _parts(text)}))
+
+
+def organisations(text: str) -> tuple[str, ...]:
+    """Organisations between semicolons, each as `_organisation` writes it; none where there is none."""
+    return tuple(sorted({_organisation(part) for part in _parts(text)}))
+
+
+def _organisation(name: str) -> str:
+    """A name such that two ways of writing it are one: “The Bluebell Homes Ltd.” is bluebell homes."""
+    words = re.findall(r"\w+", reference(name).casefold().replace("&", " and ").replace("'", "").replace("’", ""))
+    said = [word for word in words if word not in ("the", "ltd", "limited", "plc", "llp", "cic", "cio")]
+    if not said:
+        raise RefusedError("is not the name of an organisation", "Write its name, or none if there is none")
+    return " ".join(said)
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between semicolons or line breaks; nothing where the cell says none."""
     if text.casefold() in NONE_WORDS:
-        return ()
-    return tuple(sorted({council(part.strip()) for part in re.split(r"[;\n]", text) if part.strip()}))
+        return []
+    return [part.strip() for part in re.split(r"[;\n]", text) if part.strip()]
 
 
 def ethnicity(text: str) -> str | None:
     """An SSDA903 code. Refused, or not yet obtained, is the same as not recorded."""
     code = _found(vocabulary.find_ethnicity, text)
     return None if vocabulary.ethnicity_group(code) is None else code
+
+
+def religion(text: str) -> str | None:
+    """A category of the census. Who did not answer has none on record."""
+    code: str = _found(vocabulary.find_religion, text)
+    return None if code == "not answered" else code
 
 
 def languages(text: str) -> tuple[str, ...]:
@@ -176,12 +241,31 @@ def interests(text: str) -> tuple[str, ...]:
     return tags
 
 
+def count(text: str) -> int:
+    """A number of things, or of completed years."""
+    if not re.fullmatch(r"[0-9]{1,3}", text):
+        raise RefusedError("is not a whole number", "Write digits, such as 2")
+    return int(text)
+
+
 def miles(text: str) -> int:
     """A distance in miles, as whole metres."""
     number = _number(text.casefold().removesuffix("miles").removesuffix("mile").strip(), "miles", "25")
     if not 0 < number <= 1000:
         raise RefusedError("is not a likely distance in miles", "Write miles, between 1 and 1000")
     return int(number * METRES_PER_MILE)
+
+
+def miles_apart(text: str) -> int:
+    """A distance in miles that may be none, as whole metres."""
+    return 0 if re.fullmatch(r"0+(\.0+)?( miles?)?", text.casefold()) else miles(text)
+
+
+def sentence(text: str) -> str:
+    """A few words that a person wrote for another to read."""
+    if len(text) > 500 or not text.isprintable():
+        raise RefusedError("is too long, or has signs that cannot be printed", "Write up to 500 letters in one line")
+    return text
 
 
 def pounds(text: str) -> int:

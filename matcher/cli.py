@@ -6,14 +6,12 @@ was called wrongly, 3 no plan was found, 70 a fault in Kith itself (such as a pl
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,7 +19,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from matcher.cli_policy import policy_app
 from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
+from matcher.terminal import AsOf, Folder, Json, Mapping, PolicyName, date_of, plain_table, print_json
 
 if TYPE_CHECKING:
     from matcher.instance import Instance
@@ -38,14 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Folder = Annotated[Path, typer.Argument(help="Folder with children.csv and volunteers.csv; matches.csv, declined.csv "
-                                             "and authorities.csv if there are any.")]  # fmt: skip
-PolicyName = Annotated[str, typer.Option("--policy", help="A preset's name, or a TOML file.")]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", help="The date of the run, such as 2026-11-01. Default: today in London.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+app.add_typer(policy_app, name="policy")
 
 STEPS = 6
 """How many steps `pipeline.match` tells of."""
@@ -86,6 +79,7 @@ def match(
     as_of: AsOf = None,
     out: Annotated[Path, typer.Option("--out", help="Where the files go; made if need be.")] = Path("plan"),
     top: Annotated[int, typer.Option("--top", min=1, help="Volunteers on each shortlist.")] = 5,
+    mapping: Mapping = None,
     time_limit: Annotated[
         float | None,
         typer.Option(
@@ -96,19 +90,19 @@ def match(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Plan: who could visit whom. Writes plan.csv, shortlists.csv, unmatched.csv and report.html."""
+    """Plan: who could visit whom. Writes plan.xlsx, report.html, and plan, shortlists and unmatched as CSV."""
     from matcher.export import summary, write_files
     from matcher.pipeline import consider, plan
     from matcher.shortlist import shortlists
 
     with _progress(STEPS) as tell:
         tell("Reading the files")
-        instance = _instance(folder, policy, as_of)
+        instance = _instance(folder, policy, as_of, mapping)
         scored = consider(instance, tell=tell)
         best = plan(scored, time_limit=time_limit, tell=tell)
         files = write_files(out, instance, best, shortlists(scored, top=top, plan=best))
     if as_json:
-        _print_json({**best.to_dict(), "files": [str(file) for file in files]})
+        print_json({**best.to_dict(), "files": [str(file) for file in files]})
         return
     console = Console()
     lines = Table.grid(padding=(0, 3))
@@ -121,12 +115,24 @@ def match(
 
 
 @app.command()
-def check(folder: Folder, as_of: AsOf = None, as_json: Json = False) -> None:
+def check(
+    folder: Folder,
+    as_of: AsOf = None,
+    mapping: Mapping = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for the same files with the problems beside the rows, to be corrected."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Read and validate only: every problem with its place, its value and what to do. Exit 1 if there are any."""
+    from matcher.corrections import write_corrections
     from matcher.readers import read_folder
     from matcher.sheets import SHEETS
 
-    reading = read_folder(folder, _date(as_of))
+    when = date_of(as_of)
+    reading = read_folder(folder, when, mapping)
+    written = write_corrections(reading, folder, out, when) if out else []
     refusals = reading.refusals
     notes = [problem for problem in reading.problems if not problem.rejected]
     if as_json:
@@ -134,14 +140,15 @@ def check(folder: Folder, as_of: AsOf = None, as_json: Json = False) -> None:
             name: {"given": given, "loaded": len(reading.records[name]), "rejected": reading.rejected[name]}
             for name, given in reading.given.items()
         }
-        _print_json({"rows": counts, "problems": [vars(problem) for problem in reading.problems]})
+        told = [vars(problem) for problem in reading.problems]
+        print_json({"rows": counts, "problems": told, "files": [str(file) for file in written]})
     else:
         console = Console(soft_wrap=True)
         for sheet in SHEETS:
             if sheet.name in reading.given:
                 given, loaded = reading.given[sheet.name], len(reading.records[sheet.name])
-                rows = "row" if given == 1 else "rows"
-                console.print(Text(f"{sheet.file}: {given} {rows}, {loaded} read, {given - loaded} rejected"))
+                file, rows = reading.files[sheet.name], "row" if given == 1 else "rows"
+                console.print(Text(f"{file}: {given} {rows}, {loaded} read, {given - loaded} rejected"))
         for title, problems in (("To be mended", refusals), ("To note: read, but look once", notes)):
             if problems:
                 console.print(Text(f"\n{title} ({len(problems)})", style="bold"))
@@ -149,6 +156,10 @@ def check(folder: Folder, as_of: AsOf = None, as_json: Json = False) -> None:
                     console.print(Text(f"  {problem}"))
         if not reading.problems:
             console.print("Nothing to mend.")
+        if written:
+            console.print(
+                Text("\n".join(["\nWritten, to be corrected and read again:", *(f"  {file}" for file in written)]))
+            )
     if refusals:
         raise typer.Exit(1)
 
@@ -160,17 +171,18 @@ def shortlist(
     top: Annotated[int, typer.Option("--top", min=1, help="How many volunteers.")] = 5,
     policy: PolicyName = "national",
     as_of: AsOf = None,
+    mapping: Mapping = None,
     as_json: Json = False,
 ) -> None:
     """The volunteers who could visit one child, best fit first, with the reasons."""
     from matcher.explain import why_nobody
     from matcher.shortlist import shortlist as ranked
 
-    instance = _instance(folder, policy, as_of)
+    instance = _instance(folder, policy, as_of, mapping)
     candidates = ranked(instance, child, top=top)
     why = None if candidates else why_nobody(instance, child)
     if as_json:
-        _print_json({
+        print_json({
             "child": child,
             "policy": instance.policy.name,
             "policy_version": instance.policy.version,
@@ -193,14 +205,15 @@ def explain(
     volunteer: Annotated[str, typer.Argument(help="The volunteer's reference.")],
     policy: PolicyName = "national",
     as_of: AsOf = None,
+    mapping: Mapping = None,
     as_json: Json = False,
 ) -> None:
     """Each rule's verdict on one pair with its reason and source, and each score's points."""
     from matcher.explain import explain as told
 
-    explanation = told(_instance(folder, policy, as_of), child, volunteer)
+    explanation = told(_instance(folder, policy, as_of, mapping), child, volunteer)
     if as_json:
-        _print_json(explanation.to_dict())
+        print_json(explanation.to_dict())
         return
     console = Console()
     if explanation.eligible:
@@ -210,14 +223,15 @@ def explain(
         for reason in explanation.reasons:
             if reason.verdict in ("fails", "not recorded"):
                 console.print(Text(f"  {reason.sentence}"))
-    console.print(Text(f"Policy {explanation.policy} {explanation.policy_version}, as of {explanation.as_of}.\n"))
-    rules = _table("Verdict", "Rule", "Why", "Source")
+    policy_told = f"{explanation.policy} {explanation.policy_version} ({explanation.policy_hash})"
+    console.print(Text(f"Policy {policy_told}, as of {explanation.as_of}.\n"))
+    rules = plain_table("Verdict", "Rule", "Why", "Source")
     style = {"passes": "green", "fails": "bold red", "not recorded": "bold yellow"}
     for reason in explanation.reasons:
         verdict = Text(reason.verdict, style=style.get(reason.verdict, ""))
         rules.add_row(verdict, reason.rule.replace("_", " "), reason.sentence, Text(reason.source, style="dim"))
     console.print(rules)
-    points = _table("Score or priority", "Weight", "Points", "Why")
+    points = plain_table("Score or priority", "Weight", "Points", "Why")
     for line in (*explanation.scores, *explanation.priorities):
         shown = str(line.points) if line.counts == "known" else "–"
         points.add_row(line.title, "" if line.weight is None else str(line.weight), shown, line.sentence)
@@ -233,7 +247,7 @@ def rules(policy: PolicyName = "national", as_json: Json = False) -> None:
     chosen = load_policy(policy)
     rows = described(chosen)
     if as_json:
-        _print_json({"policy": chosen.name, "version": chosen.version, "hash": chosen.content_hash, "entries": rows})
+        print_json({"policy": chosen.name, "version": chosen.version, "hash": chosen.content_hash, "entries": rows})
         return
     console = Console(soft_wrap=True)
     console.print(
@@ -251,6 +265,31 @@ def rules(policy: PolicyName = "national", as_json: Json = False) -> None:
 
 
 @app.command()
+def template(
+    out: Annotated[Path, typer.Option("--out", help="A workbook such as children.xlsx, or a folder for all of them.")],
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Which sheet, if the name does not say so.")] = None,
+) -> None:
+    """A workbook to fill in, with drop-down lists and a note on each heading."""
+    from matcher.template import write_templates
+
+    for file in write_templates(out, sheet):
+        Console(soft_wrap=True).print(Text(str(file)))
+
+
+@app.command("map")
+def propose_mapping(
+    file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file with other headings.")],
+    sheet: Annotated[str, typer.Option("--sheet", help="What its rows are: children, volunteers, …")],
+    out: Annotated[Path, typer.Option("--out", help="Where the proposal goes.")] = Path("mapping.toml"),
+) -> None:
+    """Propose how a file with other headings is read. Nothing follows the proposal until you have confirmed it."""
+    from matcher.proposal import write_proposal
+
+    written = write_proposal(file, sheet, out)
+    Console(soft_wrap=True).print(Text(f"{written}: a proposal. Look at every line, then write confirmed = true."))
+
+
+@app.command()
 def sample(
     children: Annotated[int, typer.Option("--children", min=1, max=100_000, help="How many children.")],
     volunteers: Annotated[int, typer.Option("--volunteers", min=1, max=100_000, help="How many volunteers.")],
@@ -262,33 +301,20 @@ def sample(
     """Make up a realistic service from published figures. Synthetic: no real person."""
     from matcher.sample import write_sample
 
-    write_sample(out, children, volunteers, seed, as_of=_date(as_of))
+    write_sample(out, children, volunteers, seed, as_of=date_of(as_of))
     files = [str(file) for file in sorted(out.iterdir())]
     if as_json:
-        _print_json({"files": files})
+        print_json({"files": files})
     else:
         Console(soft_wrap=True).print(Text("\n".join(files)))
 
 
-def _instance(folder: Path, policy: str, as_of: str | None) -> Instance:
+def _instance(folder: Path, policy: str, as_of: str | None, mapping: Path | None) -> Instance:
     from matcher.catalogue import load_policy
     from matcher.readers import read_folder
 
-    chosen, when = load_policy(policy), _date(as_of)
-    return read_folder(folder, when).instance(chosen, when)
-
-
-def _date(text: str | None) -> date:
-    if text is None:
-        from matcher.instance import today
-
-        return today()
-    from matcher.cells import RefusedError, written_day
-
-    try:
-        return written_day(text)
-    except RefusedError as error:
-        raise typer.BadParameter(f"“{text}” {error.wrong}. {error.remedy}.", param_hint="--as-of") from None
+    chosen, when = load_policy(policy), date_of(as_of)
+    return read_folder(folder, when, mapping).instance(chosen, when)
 
 
 @contextmanager
@@ -311,11 +337,11 @@ def _print_shortlist(instance: Instance, candidates: tuple[Candidate, ...]) -> N
     console = Console()
     first = candidates[0]
     console.print(Text(f"Shortlist of {first.child}", style="bold"))
-    console.print(Text(f"Policy {instance.policy.name} {instance.policy.version}, as of {instance.as_of}."))
+    console.print(Text(f"Policy {instance.policy.stamp}, as of {instance.as_of}."))
     for line in first.priorities:
         console.print(Text(f"Priority {line.points}: {line.sentence}"))
     console.print()
-    table = _table("Rank", "Volunteer", "Fit", "Why")
+    table = plain_table("Rank", "Volunteer", "Fit", "Why")
     for one in candidates:
         why = [f"{line.sentence} ({line.points})" for line in one.scores if line.counts == "known"]
         why += [f"{line.title}: not recorded" for line in one.scores if line.counts == "not recorded"]
@@ -323,17 +349,6 @@ def _print_shortlist(instance: Instance, candidates: tuple[Candidate, ...]) -> N
             why.append(f"£{one.cost_pence / 100:,.2f} a year outside the county.")
         table.add_row(str(one.rank), one.volunteer, str(one.fit), "\n".join(why))
     console.print(table)
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline", show_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
-def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))  # noqa: T201
 
 
 def _complain(error: KithError) -> None:

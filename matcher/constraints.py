@@ -13,32 +13,86 @@ import numpy as np
 from matcher.pairs import Bools, Pairs, Tables
 from matcher.policy import Policy
 from matcher.rules.base import Limit, PairRule, PlanConstraint, Verdict
-from matcher.rules.child import ChildAgrees
+from matcher.rules.budget import OutOfCountyBudget
+from matcher.rules.child import (
+    ChildAgrees,
+    FundingAgreed,
+    ManagerApproval,
+    PlacementStable,
+    ReferralAge,
+    ReferralReady,
+    SafeguardingHold,
+    StillLookedAfter,
+    TimeLeft,
+)
+from matcher.rules.independence import IndependentOfAuthority, IndependentOfProvider, KnownToChild, SiblingHistory
 from matcher.rules.pair import (
+    AdditionalNeedsTraining,
     AgeGap,
-    IndependentOfAuthority,
+    Commitment,
     Language,
     NotDeclined,
+    RequestedCulture,
     RequestedGender,
-    SiblingHistory,
     Travel,
+    VolunteerLimits,
     policy_reach_metres,
 )
-from matcher.rules.plan import Capacity, OneVisitor, OutOfCountyBudget, SiblingsApart
-from matcher.rules.volunteer import Approved, DbsCurrent, MinimumAge
+from matcher.rules.plan import (
+    Capacity,
+    CoordinatorCaseload,
+    OneVisitor,
+    PartnersApart,
+    Pinned,
+    SiblingsApart,
+    SiblingsTogether,
+)
+from matcher.rules.volunteer import (
+    Approved,
+    DatabaseCheck,
+    DbsCurrent,
+    MedicalClearance,
+    MinimumAge,
+    References,
+    RightToWork,
+    SupportSessions,
+    Training,
+    VehicleDocuments,
+)
 
 PAIR_RULES: tuple[PairRule, ...] = (
     Approved(),
     MinimumAge(),
     DbsCurrent(),
+    References(),
+    Training(),
+    RightToWork(),
+    VehicleDocuments(),
+    MedicalClearance(),
+    DatabaseCheck(),
+    SupportSessions(),
     ChildAgrees(),
+    ReferralAge(),
+    ReferralReady(),
+    PlacementStable(),
+    SafeguardingHold(),
+    ManagerApproval(),
+    FundingAgreed(),
+    StillLookedAfter(),
+    TimeLeft(),
     AgeGap(),
     Travel(),
     IndependentOfAuthority(),
+    IndependentOfProvider(),
     SiblingHistory(),
     NotDeclined(),
+    KnownToChild(),
     RequestedGender(),
     Language(),
+    RequestedCulture(),
+    AdditionalNeedsTraining(),
+    Commitment(),
+    VolunteerLimits(),
 )
 """Every rule on a pair, in the order in which a person is told of them."""
 
@@ -46,14 +100,20 @@ PLAN_CONSTRAINTS: tuple[PlanConstraint, ...] = (
     OneVisitor(),
     Capacity(),
     SiblingsApart(),
+    SiblingsTogether(),
+    PartnersApart(),
     OutOfCountyBudget(),
+    CoordinatorCaseload(),
+    Pinned(),
 )
 """Every limit on a plan."""
 
 
 def in_force(policy: Policy) -> tuple[Limit, ...]:
     """The rules and constraints that this policy applies."""
-    return tuple(limit for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS) if limit.core or policy.on(f"{limit.section}.{limit.id}"))
+    return tuple(
+        limit for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS) if limit.core or policy.on(f"{limit.section}.{limit.id}")
+    )
 
 
 def eligible(pairs: Pairs, policy: Policy) -> Bools:

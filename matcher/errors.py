@@ -53,8 +53,24 @@ class InputError(KithError):
         self.problems = tuple(problems)
 
 
+@dataclass(frozen=True, order=True)
+class PolicyProblem:
+    """One thing wrong in a policy: the file, the line at which it stands, and what to do."""
+
+    file: str
+    line: int
+    wrong: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.wrong}"
+
+
 class PolicyError(KithError):
-    """A policy that cannot be followed."""
+    """A policy that cannot be followed. `problems` lists everything that is wrong in its files, each with its line."""
+
+    def __init__(self, message: str, problems: Sequence[PolicyProblem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class ProblemError(KithError):

@@ -205,7 +205,8 @@ def _about_the_child(every: Tables, child_row: int) -> list[str]:
         elif limit.about == "pair" and instance.volunteers:
             pairs = every.all_pairs_of(child_row)
             if (limit.verdicts(pairs, policy) == Verdict.NOT_RECORDED).all():
-                missing = [path for path in limit.reads if path.startswith("child.") and not pairs.known(path)[0]]
+                needed = [path for path in limit.reads if limit.needs(path, pairs, policy)[0]]
+                missing = [path for path in needed if path.startswith("child.") and not pairs.known(path)[0]]
                 if missing:
                     reasons.append(told_missing(missing, between))
     return list(dict.fromkeys(reasons))

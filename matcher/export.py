@@ -1,4 +1,4 @@
-"""Plans and shortlists as files that a coordinator opens: CSV for a spreadsheet, HTML to read and print.
+"""Plans and shortlists as files that a coordinator opens: a workbook to send on, CSV for other programs, HTML to print.
 
 The same plan gives the same bytes: no clock, no random order. A cell that a spreadsheet would take for a formula is
 neutralised with an apostrophe.
@@ -7,36 +7,42 @@ neutralised with an apostrophe.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from matcher import cells
 from matcher.catalogue import CATALOGUE, described, title_of
 from matcher.instance import Instance
 from matcher.plan import Plan
 from matcher.shortlist import Candidate
-from matcher.words import council, day, pounds
+from matcher.words import council, day, listed, pounds
 
-FILES = ("plan.csv", "shortlists.csv", "unmatched.csv", "report.html")
+FILES = ("plan.xlsx", "plan.csv", "shortlists.csv", "unmatched.csv", "report.html")
 
 
 def write_files(
     folder: str | Path, instance: Instance, plan: Plan, shortlists: Iterable[tuple[Candidate, ...]]
 ) -> list[Path]:
-    """Writes the four files into a folder, made if need be, and gives their paths."""
+    """Writes the files into a folder, made if need be, and gives their paths."""
+    from matcher.export_xlsx import plan_xlsx  # takes 0.1 s to import
+
     into = Path(folder)
     into.mkdir(parents=True, exist_ok=True)
     ranked = list(shortlists)
-    contents = {
+    contents: dict[str, str | bytes] = {
+        "plan.xlsx": plan_xlsx(instance, plan, ranked, summary(instance, plan)),
         "plan.csv": plan_csv(plan),
-        "shortlists.csv": shortlists_csv(ranked),
+        "shortlists.csv": shortlists_csv(plan, ranked),
         "unmatched.csv": unmatched_csv(plan),
         "report.html": report_html(instance, plan, ranked),
     }
     for name in FILES:
-        (into / name).write_text(contents[name], encoding="utf-8", newline="")
+        content = contents[name]
+        (into / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return [into / name for name in FILES]
 
 
@@ -54,6 +60,7 @@ def plan_csv(plan: Plan) -> str:
             "fit_not_recorded_percent": match.unknown // 10,
             "miles": match.miles,
             "out_of_county_pounds_a_year": f"{match.cost_pence / 100:.2f}",
+            "before_this_plan": match.pinned or "new",
             **_stamp(plan),
         }
         for match in plan.matches
@@ -61,7 +68,7 @@ def plan_csv(plan: Plan) -> str:
     return _csv(rows, ["child_id", "volunteer_id"])
 
 
-def shortlists_csv(shortlists: Sequence[tuple[Candidate, ...]]) -> str:
+def shortlists_csv(plan: Plan, shortlists: Sequence[tuple[Candidate, ...]]) -> str:
     """One row a candidate, child by child, best first."""
     rows = [
         {
@@ -73,8 +80,9 @@ def shortlists_csv(shortlists: Sequence[tuple[Candidate, ...]]) -> str:
             "fit_not_recorded_percent": one.unknown // 10,
             "distance": one.distance,
             "out_of_county_pounds_a_year": f"{one.cost_pence / 100:.2f}",
-            "in_the_plan": _in_the_plan(one),
-            "why": " ".join(score.sentence for score in one.scores if score.counts != "does not apply"),
+            "in_the_plan": one.standing,
+            "why": one.why,
+            **_stamp(plan),
         }
         for candidates in shortlists
         for one in candidates
@@ -93,6 +101,7 @@ def unmatched_csv(plan: Plan) -> str:
             "reason": child.reason,
             "eligible_volunteers": child.eligible,
             **{f"excluded_by_{id}": child.excluded.get(id, 0) for id in counted},
+            **_stamp(plan),
         }
         for child in plan.unmatched
     ]
@@ -121,7 +130,6 @@ def report_html(instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candi
         summary=summary(instance, plan),
         scores=titles,
         rules=described(instance.policy),
-        in_the_plan=_in_the_plan,
     )
 
 
@@ -137,11 +145,20 @@ def summary(instance: Instance, plan: Plan) -> dict[str, str]:
         "Matches proposed": f"{len(plan.matches)}, worth {plan.points:,} points",
         "Children left": str(len(plan.unmatched)),
     }
+    before = Counter(match.pinned for match in plan.matches if match.pinned)
+    if before:
+        lines["Kept from before"] = listed(f"{count} {status}" for status, count in sorted(before.items()))
+    for lost in plan.not_kept:
+        lines[f"No longer possible: {lost.child} with {lost.volunteer}"] = f"{lost.status} before. {lost.reason}"
+    if plan.together:
+        siblings = "; ".join(listed(group) for group in plan.together)
+        lines["Siblings matched at the same time"] = f"{siblings} ({plan.together_points:,} points)"
     for authority, fund in instance.authorities.items():
         if fund.budget_pence is not None:
             left = max(fund.budget_pence - fund.spent_pence, 0)
             spent = pounds(plan.spent_pence.get(authority, 0))
-            lines[f"Out of county, {council(authority)}"] = f"{spent} of {pounds(left)} left this year"
+            answer = f"the plan spends {spent} of the {pounds(left)} left this year"
+            lines[f"Out of county, {council(authority)}"] = answer
     lines["Proof"] = proof(plan)
     return lines
 
@@ -163,12 +180,6 @@ def _stamp(plan: Plan) -> dict[str, str]:
     }
 
 
-def _in_the_plan(candidate: Candidate) -> str:
-    if candidate.planned_for is None:
-        return "free"
-    return "proposed" if candidate.planned_for == candidate.child else f"proposed to {candidate.planned_for}"
-
-
 def _miles(number: float | None) -> str:
     if number is None:
         return "not known"
@@ -185,6 +196,6 @@ def _csv(rows: Sequence[Mapping[str, Any]], heading_if_empty: Sequence[str]) -> 
 
 def harmless(value: object) -> object:
     """A value that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
+    if isinstance(value, str):
+        return cells.harmless(value)
     return "" if value is None else value

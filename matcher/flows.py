@@ -86,7 +86,9 @@ def _distances(start: Ints, end: Ints, length: Ints, nodes: int, root: int) -> I
     distance = np.full(nodes, 4 * (int(np.abs(length).max(initial=0)) + 1))
     distance[root] = 0
     front = np.arange(nodes)
-    while len(front):
+    for _ in range(nodes):  # no shortest path is longer
+        if not len(front):
+            break
         many = first[front + 1] - first[front]
         arcs = np.repeat(first[front] + many - np.cumsum(many), many) + np.arange(many.sum())
         nearer = distance.copy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -14,7 +14,17 @@ from zoneinfo import ZoneInfo
 
 from matcher.errors import InputError, NotFoundError, Problem
 from matcher.policy import Policy
-from matcher.records import Authority, Child, Declined, Match, MatchStatus, Volunteer
+from matcher.records import (
+    Authority,
+    Child,
+    Declined,
+    ExceptionKind,
+    Match,
+    MatchStatus,
+    RecordedException,
+    Volunteer,
+)
+from matcher.references import impossible_dates, near_misses
 
 Record = TypeVar("Record", Child, Volunteer)
 
@@ -39,6 +49,7 @@ class Instance:
     authorities: Mapping[str, Authority]
     policy: Policy
     as_of: date
+    exceptions: tuple[RecordedException, ...] = ()
 
     @classmethod
     def of(
@@ -51,11 +62,12 @@ class Instance:
         matches: Sequence[Match] = (),
         declined: Sequence[Declined] = (),
         authorities: Sequence[Authority] = (),
+        exceptions: Sequence[RecordedException] = (),
     ) -> Instance:
         """Raises InputError with every problem if ids repeat, references dangle or dates cannot be."""
         problems = [
             problem
-            for problem in find_problems(children, volunteers, matches, declined, authorities, as_of)
+            for problem in find_problems(children, volunteers, matches, declined, authorities, as_of, exceptions)
             if problem.rejected
         ]
         if problems:
@@ -68,12 +80,24 @@ class Instance:
             {authority.code: authority for authority in sorted(authorities, key=lambda authority: authority.code)},
             policy,
             as_of,
+            tuple(sorted(exceptions, key=repr)),
         )
 
     @cached_property
     def visited(self) -> frozenset[str]:
         """Ids of the children who have a visitor now."""
         return frozenset(match.child for match in self.matches if match.status is MatchStatus.CURRENT)
+
+    @cached_property
+    def begun(self) -> tuple[Match, ...]:
+        """The matches that are current or past. The others are proposed or agreed, and say nothing of what has been."""
+        return tuple(match for match in self.matches if not match.pinned)
+
+    @cached_property
+    def pins(self) -> tuple[Match, ...]:
+        """What is agreed, then what is proposed: it stays in the next plan."""
+        pinned = [match for match in self.matches if match.pinned]
+        return tuple(sorted(pinned, key=lambda match: (match.status, match.child, match.volunteer)))
 
     @cached_property
     def waiting(self) -> tuple[Child, ...]:
@@ -88,13 +112,13 @@ class Instance:
         """
         links = [(child.id, child.family) for child in self.children]
         links += [(match.child, match.family) for match in self.matches]
-        families = _families(links)
-        return {child: families[child] for child, _ in links if child in families}
+        return _families(links)
 
     @cached_property
     def data_hash(self) -> str:
         """Twelve hex digits that change whenever a record does."""
-        content = repr((self.children, self.volunteers, self.matches, self.declined, list(self.authorities.values())))
+        authorities = list(self.authorities.values())
+        content = repr((self.children, self.volunteers, self.matches, self.declined, authorities, self.exceptions))
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def child(self, id: str) -> Child:
@@ -119,6 +143,7 @@ def find_problems(
     declined: Sequence[Declined],
     authorities: Sequence[Authority],
     as_of: date,
+    exceptions: Sequence[RecordedException] = (),
 ) -> list[Problem]:
     """What is wrong between the records. A problem's file is the sheet's name, its row the position from 1."""
     problems = [
@@ -128,11 +153,13 @@ def find_problems(
         *_in_the_future("children", "date_of_birth", [child.date_of_birth for child in children], as_of),
         *_in_the_future("children", "referred_on", [child.referred_on for child in children], as_of),
         *_in_the_future("volunteers", "date_of_birth", [person.date_of_birth for person in volunteers], as_of),
+        *_in_the_future("exceptions", "approved_on", [one.approved_on for one in exceptions], as_of),
     ]
     known_volunteers = {volunteer.id for volunteer in volunteers}
     known_children = {child.id for child in children} | {match.child for match in matches}
     named = [("matches", row, match.volunteer) for row, match in enumerate(matches, start=1)]
     named += [("declined", row, no.volunteer) for row, no in enumerate(declined, start=1)]
+    named += [("exceptions", row, one.volunteer) for row, one in enumerate(exceptions, start=1)]
     problems += [
         # Taken as it stands, a mistyped id would silently lose a safeguard.
         Problem(sheet, row, "volunteer_id", volunteer, "is not among the volunteers that could be read",
@@ -146,7 +173,34 @@ def find_problems(
                 Problem("declined", row, "child_id", no.child, "is among neither the children nor the matches",
                         "Nothing to do if the child has left; correct the id if it is mistyped", rejected=False)
             )  # fmt: skip
+    history = [("matches", row, match.child) for row, match in enumerate(matches, start=1)]
+    history += [("declined", row, no.child) for row, no in enumerate(declined, start=1)]
+    history += [("exceptions", row, one.child) for row, one in enumerate(exceptions, start=1) if one.child]
+    problems += near_misses(children, volunteers, history)
+    problems += impossible_dates(children, matches, as_of)
     problems += _match_problems(children, matches, as_of)
+    problems += _exception_problems(exceptions, known_children)
+    return problems
+
+
+def _exception_problems(exceptions: Sequence[RecordedException], children: Collection[str]) -> list[Problem]:
+    problems = []
+    for row, one in enumerate(exceptions, start=1):
+        if one.kind is ExceptionKind.RELATIVE and one.child is None:
+            problems.append(
+                Problem("exceptions", row, "child_id", "", "is blank, and nobody is a relative of every child",
+                        "Fill it: whose visitor they may be")
+            )  # fmt: skip
+        if one.kind is ExceptionKind.SECOND_CHILD and one.child is not None:
+            problems.append(
+                Problem("exceptions", row, "child_id", one.child, "stands beside a second child",
+                        "Leave it blank: the exception says how many children the volunteer may visit, not whom")
+            )  # fmt: skip
+        elif one.child is not None and one.child not in children:
+            problems.append(
+                Problem("exceptions", row, "child_id", one.child, "is among neither the children nor the matches",
+                        "Nothing to do if the child has left; correct the id if it is mistyped", rejected=False)
+            )  # fmt: skip
     return problems
 
 
@@ -162,7 +216,12 @@ def _match_problems(children: Sequence[Child], matches: Sequence[Match], as_of: 
                         "Remove one of the two rows")
             )  # fmt: skip
         seen.add(match)
-        if match.family is None and match.child not in recorded:
+        if match.pinned and match.child not in recorded:
+            problems.append(
+                Problem("matches", row, "child_id", match.child, f"is {match.status} a visitor, not among the children",
+                        "Add the child's row, or write current if the match has begun")
+            )  # fmt: skip
+        elif match.family is None and match.child not in recorded:
             problems.append(
                 Problem("matches", row, "family", "", f"is blank, and {match.child} is not among the children",
                         f"Fill it, or write none: until then {match.volunteer} is offered to no child, "
@@ -214,8 +273,8 @@ def _in_the_future(sheet: str, column: str, dates: Sequence[date | None], as_of:
     ]  # fmt: skip
 
 
-def _families(links: Iterable[tuple[str, str | None]]) -> dict[str, str]:
-    """Union-find over children and family references; each family is named by the least of its references."""
+def _families(links: Sequence[tuple[str, str | None]]) -> dict[str, str]:
+    """Union-find over children and family references, in any capitals; a family is named by the least of them."""
     above: dict[str, str] = {}
 
     def top(reference: str) -> str:
@@ -227,9 +286,9 @@ def _families(links: Iterable[tuple[str, str | None]]) -> dict[str, str]:
     # A reference may be a sibling's own id, so children and families are one namespace.
     recorded = [(child, family) for child, family in links if family is not None]
     for child, family in recorded:
-        one, other = sorted((top(child), top(family)))
+        one, other = sorted((top(child.casefold()), top(family.casefold())))
         above[other] = one
-    return {reference: top(reference) for reference in sorted(above)}
+    return {child: top(child.casefold()) for child, _ in links if child.casefold() in above}
 
 
 def _named(kind: str, id: str, known: Mapping[str, Record]) -> Record:

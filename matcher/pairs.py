@@ -3,78 +3,45 @@
 Rules and scores are written once, over arrays. A `Table` holds one side as columns; `Pairs` holds two index arrays into
 them. Explaining one pair is a `Pairs` of one row through the same code.
 
-How a fact becomes a column: dates as datetime64[D], words as int codes (-1 where not recorded), numbers as int64
-(-1 where not recorded), several words as one boolean column a word. Whether a fact is recorded is told by
-`known(field)`, never by a value that stands in for it.
+How a fact becomes a column is told in `columns`; `by_type` makes most of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from matcher import geography, vocabulary
+from matcher import columns, geography, vocabulary
+from matcher.columns import NO, NOT_RECORDED, YES, Array, Bools, Ints, Table, cell, code
 from matcher.instance import Instance
 from matcher.records import (
-    Agreement,
     Child,
-    Contact,
     Declined,
-    Gender,
     Match,
     MatchStatus,
-    Place,
-    Status,
-    Strength,
+    Need,
+    Party,
+    Time,
     Volunteer,
 )
 
-Array = NDArray[Any]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-
-NOT_RECORDED = -1
-"""Stands in a column of codes or numbers where the record says nothing."""
-
-
-def code(word: StrEnum) -> int:
-    """The number that stands for a word of an enumeration in a column."""
-    return list(type(word)).index(word)
-
-
-class Table:
-    """One side as columns: `table.date_of_birth` is the column, gathered for the rows at `rows` if given."""
-
-    def __init__(self, columns: Mapping[str, Array], known: Mapping[str, Bools], rows: Ints | None = None) -> None:
-        self._columns = columns
-        self._known = known
-        self._rows = rows
-        self._gathered: dict[str, Array] = {}
-
-    def __getattr__(self, name: str) -> Array:
-        if name.startswith("_") or name not in self._columns:
-            raise AttributeError(f"there is no column {name!r}")
-        if self._rows is None:
-            return self._columns[name]
-        if name not in self._gathered:
-            self._gathered[name] = self._columns[name][self._rows]
-        return self._gathered[name]
-
-    def known(self, field: str) -> Bools:
-        """Whether the record's field is recorded, one entry a row."""
-        column = self._known[field]
-        return column if self._rows is None else column[self._rows]
-
-    def rows(self, rows: Ints) -> Table:
-        """The same columns, gathered for these rows."""
-        return Table(self._columns, self._known, rows)
+__all__ = [
+    "NO",
+    "NOT_RECORDED",
+    "YES",
+    "Array",
+    "Between",
+    "Bools",
+    "Ints",
+    "Pairs",
+    "Tables",
+    "cell",
+    "code",
+    "tables",
+]
 
 
 @dataclass(frozen=True)
@@ -91,6 +58,8 @@ class Tables:
     """(family code, volunteer row) of every match, current or past."""
     refused: frozenset[tuple[int, int]]
     """(child row, volunteer row) that were declined, or that ended."""
+    acquainted: frozenset[tuple[int, int]]
+    """(child row, volunteer row) of relatives and friends."""
     live_matches: Ints
     """How many children each volunteer visits now."""
 
@@ -161,12 +130,17 @@ class Pairs:
     @cached_property
     def visited_sibling(self) -> Bools:
         """Whether the volunteer is or was the visitor of a child of this child's family."""
-        return self._among(self.tables.visited_families, self.child.family)
+        return self.among(self.tables.visited_families, self.child.family)
 
     @cached_property
     def refused(self) -> Bools:
         """Whether this very pair was declined, or has ended."""
-        return self._among(self.tables.refused, self.child_row)
+        return self.among(self.tables.refused, self.child_row)
+
+    @cached_property
+    def acquainted(self) -> Bools:
+        """Whether the volunteer is a relative or a friend of the child."""
+        return self.among(self.tables.acquainted, self.child_row)
 
     def between(self, row: int) -> Between:
         """The records behind one row, for telling a person about it."""
@@ -179,7 +153,8 @@ class Pairs:
         side, _, field = path.partition(".")
         return (self.child if side == "child" else self.volunteer).known(field)
 
-    def _among(self, listed: frozenset[tuple[int, int]], key: Ints) -> Bools:
+    def among(self, listed: frozenset[tuple[int, int]], key: Ints) -> Bools:
+        """Whether (key, volunteer row) is listed, one entry a pair."""
         size = len(self.tables.instance.volunteers)
         keys = np.array(sorted(a * size + b for a, b in listed), dtype=np.int64)
         return np.isin(key * size + self.volunteer_row, keys)
@@ -217,41 +192,49 @@ def tables(instance: Instance) -> Tables:
     """The columns of an instance: read once, whatever the number of pairs."""
     waiting, volunteers = instance.waiting, instance.volunteers
     everyone: tuple[Child | Volunteer, ...] = (*waiting, *volunteers)
-    families = _codes(instance.family_of.values())
-    councils = _codes(
+    families = columns.codes(instance.family_of.values())
+    councils = columns.codes(
         [child.responsible_authority for child in waiting]
         + [child.placement_council for child in waiting]
-        + [council for volunteer in volunteers for council in volunteer.connected_authorities or ()]
+        + [council for one in volunteers for council in (*(one.connected_authorities or ()), *one.areas)]
+    )
+    organisations = columns.codes(
+        [name for child in waiting for name in child.provider or ()]
+        + [name for volunteer in volunteers for name in volunteer.organisations or ()]
     )
     words = {
-        "ethnicity": _codes(person.ethnicity for person in everyone),
-        "ethnicity_group": _codes(
+        "ethnicity": columns.codes(person.ethnicity for person in everyone),
+        "ethnicity_group": columns.codes(
             vocabulary.ethnicity_group(person.ethnicity) for person in everyone if person.ethnicity
         ),
-        "language": _codes(
+        "language": columns.codes(
             [tag for person in everyone for tag in person.languages or ()]
             + [tag for child in waiting for tag in child.needed_languages]
         ),
-        "interest": _codes(tag for person in everyone for tag in person.interests or ()),
+        "interest": columns.codes(tag for person in everyone for tag in person.interests or ()),
+        # “Any other religion” is many, and has no code.
+        "religion": columns.codes(person.religion for person in everyone if person.religion != "other"),
+        "need": {need.value: number for number, need in enumerate(Need)},
+        "time": {time.value: number for number, time in enumerate(Time)},
     }
     child = Table(
         {
-            **_common_columns(waiting, words),
-            **_place_columns([child.placement for child in waiting]),
-            "responsible_authority": _coded([child.responsible_authority for child in waiting], councils),
-            "placement_council": _coded([child.placement_council for child in waiting], councils),
-            "family": _coded([instance.family_of.get(child.id) for child in waiting], families),
-            "talks": _members([child.needed_languages or child.languages for child in waiting], words["language"]),
-            "culture_request": _words([child.culture_request for child in waiting], Strength),
-            "agrees": _words([child.agrees for child in waiting], Agreement),
-            "requested_gender": _words([child.requested_gender for child in waiting], Gender),
-            "requested_gender_strength": _words([child.requested_gender_strength for child in waiting], Strength),
-            "parental_contact": _words([child.parental_contact for child in waiting], Contact),
-            "last_parental_visit": _dates([child.last_parental_visit for child in waiting]),
-            "referred_on": _dates([child.referred_on for child in waiting]),
+            **columns.by_type(Child, waiting),
+            **columns.of_people(waiting, words),
+            **columns.of_places([child.placement for child in waiting]),
+            "responsible_authority": columns.coded([child.responsible_authority for child in waiting], councils),
+            "placement_council": columns.coded([child.placement_council for child in waiting], councils),
+            "family": columns.coded([instance.family_of.get(child.id) for child in waiting], families),
+            "talks": columns.members(
+                [child.needed_languages or child.languages for child in waiting], words["language"]
+            ),
+            "provider": columns.members([child.provider for child in waiting], organisations),
+            "additional_needs": columns.members([child.additional_needs for child in waiting], words["need"]),
+            "residential": np.array([_is_residential(child.placement_type) for child in waiting], dtype=np.bool_),
+            "last_ended_by": columns.words(_last_ended_by(instance), Party),
         },
         {
-            **_known(Child, waiting),
+            **columns.recorded(Child, waiting),
             # A family may be known from an earlier match alone; a need for a language stands for the languages spoken.
             "family": np.array([child.id in instance.family_of for child in waiting], dtype=np.bool_),
             "talks": np.array(
@@ -261,22 +244,29 @@ def tables(instance: Instance) -> Tables:
     )
     row = {volunteer.id: j for j, volunteer in enumerate(volunteers)}
     history_known = np.ones(len(volunteers), dtype=np.bool_)
-    for match in instance.matches:
+    for match in instance.begun:
         if match.child not in instance.family_of:
             history_known[row[match.volunteer]] = False
     volunteer = Table(
         {
-            **_common_columns(volunteers, words),
-            **_place_columns([volunteer.home for volunteer in volunteers]),
-            "status": _words([volunteer.status for volunteer in volunteers], Status),
-            "agreement_signed_on": _dates([volunteer.agreement_signed_on for volunteer in volunteers]),
-            "dbs_checked_on": _dates([volunteer.dbs_checked_on for volunteer in volunteers]),
-            "connected_authorities": _members([volunteer.connected_authorities for volunteer in volunteers], councils),
-            "travel_limit_metres": _numbers([volunteer.travel_limit_metres for volunteer in volunteers]),
+            **columns.by_type(Volunteer, volunteers),
+            **columns.of_people(volunteers, words),
+            **columns.of_places([volunteer.home for volunteer in volunteers]),
+            "connected_authorities": columns.members(
+                [volunteer.connected_authorities for volunteer in volunteers], councils
+            ),
+            "areas": columns.members([volunteer.areas for volunteer in volunteers], councils),
+            "organisations": columns.members([volunteer.organisations for volunteer in volunteers], organisations),
+            "needs_trained": columns.members([volunteer.needs_trained for volunteer in volunteers], words["need"]),
+            "needs_accepted": columns.members([volunteer.needs_accepted for volunteer in volunteers], words["need"]),
+            "needs_experience": columns.members(
+                [volunteer.needs_experience for volunteer in volunteers], words["need"]
+            ),
+            "has_visited": np.isin([person.id for person in volunteers], [match.volunteer for match in instance.begun]),
         },
-        {**_known(Volunteer, volunteers), "families_visited": history_known},
+        {**columns.recorded(Volunteer, volunteers), "families_visited": history_known},
     )
-    refused: tuple[Declined | Match, ...] = (*instance.declined, *instance.matches)
+    refused: tuple[Declined | Match, ...] = (*instance.declined, *instance.begun)
     live = {(match.volunteer, match.child) for match in instance.matches if match.status is MatchStatus.CURRENT}
     waiting_row = {child.id: i for i, child in enumerate(waiting)}
     return Tables(
@@ -285,11 +275,17 @@ def tables(instance: Instance) -> Tables:
         volunteer,
         visited_families=frozenset(
             (families[instance.family_of[match.child]], row[match.volunteer])
-            for match in instance.matches
+            for match in instance.begun
             if match.child in instance.family_of
         ),
         refused=frozenset(
             (waiting_row[between.child], row[between.volunteer]) for between in refused if between.child in waiting_row
+        ),
+        acquainted=frozenset(
+            (waiting_row[child], row[volunteer.id])
+            for volunteer in volunteers
+            for child in volunteer.known_children or ()
+            if child in waiting_row
         ),
         live_matches=np.bincount([row[volunteer] for volunteer, _ in sorted(live)], minlength=len(volunteers)).astype(
             np.int64
@@ -297,59 +293,21 @@ def tables(instance: Instance) -> Tables:
     )
 
 
-def _common_columns(
-    people: Sequence[Child] | Sequence[Volunteer], words: Mapping[str, Mapping[str, int]]
-) -> dict[str, Array]:
-    groups = [vocabulary.ethnicity_group(person.ethnicity) if person.ethnicity else None for person in people]
-    return {
-        "date_of_birth": _dates([person.date_of_birth for person in people]),
-        "gender": _words([person.gender for person in people], Gender),
-        "ethnicity": _coded([person.ethnicity for person in people], words["ethnicity"]),
-        "ethnicity_group": _coded(groups, words["ethnicity_group"]),
-        "languages": _members([person.languages for person in people], words["language"]),
-        "interests": _members([person.interests for person in people], words["interest"]),
-    }
+_RESIDENTIAL = frozenset(
+    {"children's home", "secure children's home", "secure unit", "residential school", "residential care home"}
+)
 
 
-def _place_columns(places: Sequence[Place | None]) -> dict[str, Array]:
-    return {
-        "latitude": np.array([place.latitude if place else np.nan for place in places], dtype=np.float64),
-        "longitude": np.array([place.longitude if place else np.nan for place in places], dtype=np.float64),
-    }
+def _is_residential(placement_type: str | None) -> bool:
+    told = (placement_type or "").casefold().replace("’", "'")
+    return told in _RESIDENTIAL or told.startswith("residential")
 
 
-def _known(record: type, records: Sequence[Any]) -> dict[str, Bools]:
-    return {
-        field.name: np.array([getattr(one, field.name) is not None for one in records], dtype=np.bool_)
-        for field in fields(record)
-    }
-
-
-def _codes(words: Iterable[str | None]) -> dict[str, int]:
-    """A number for each word, by alphabet, so that it does not depend on who comes first."""
-    return {word: number for number, word in enumerate(sorted({word for word in words if word is not None}))}
-
-
-def _coded(words: Sequence[str | None], codes: Mapping[str, int]) -> Ints:
-    return np.array([NOT_RECORDED if word is None else codes[word] for word in words], dtype=np.int64)
-
-
-def _words(words: Sequence[StrEnum | None], kind: type[StrEnum]) -> Ints:
-    return _coded(words, {word: number for number, word in enumerate(kind)})
-
-
-def _numbers(numbers: Sequence[int | None]) -> Ints:
-    return np.array([NOT_RECORDED if number is None else number for number in numbers], dtype=np.int64)
-
-
-def _dates(days: Sequence[date | None]) -> Array:
-    return np.array(days, dtype="datetime64[D]")
-
-
-def _members(lists: Sequence[tuple[str, ...] | None], codes: Mapping[str, int]) -> Bools:
-    """One row a person, one column a word: whether the person's list holds it."""
-    table = np.zeros((len(lists), len(codes)), dtype=np.bool_)
-    for row, words in enumerate(lists):
-        for word in words or ():
-            table[row, codes[word]] = True
-    return table
+def _last_ended_by(instance: Instance) -> list[Party | None]:
+    """Who ended the last match of each child who waits; None where there was none, or it is not recorded."""
+    last: dict[str, Match] = {}
+    for match in instance.matches:
+        if match.status is MatchStatus.ENDED:
+            before = last.get(match.child, match)
+            last[match.child] = max(before, match, key=lambda one: one.ended_on or date.min)
+    return [last[child.id].ended_by if child.id in last else None for child in instance.waiting]

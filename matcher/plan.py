@@ -29,6 +29,18 @@ class PlannedMatch:
     miles: float | None
     cost_pence: int
     """What the match costs outside the county in a year; 0 inside."""
+    pinned: str = ""
+    """"agreed" or "proposed" where it was so before this run."""
+
+
+@dataclass(frozen=True)
+class NotKept:
+    """A match that is agreed or proposed, and that a rule forbids by now. The plan goes on without it."""
+
+    child: str
+    volunteer: str
+    status: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -71,11 +83,16 @@ class Plan:
     eligible_pairs: int
     spent_pence: Mapping[str, int]
     """What the plan costs outside the county in a year, by authority."""
+    not_kept: tuple[NotKept, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+    """Siblings at one place who are all matched, where the policy gives points for it."""
+    together_points: int = 0
+    """What these are worth, all together."""
 
     @property
     def points(self) -> int:
-        """Points of all matches together."""
-        return sum(match.points for match in self.matches)
+        """Points of all matches, and of siblings matched at the same time."""
+        return sum(match.points for match in self.matches) + self.together_points
 
     @property
     def gap(self) -> float:

@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from importlib import resources
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
 from matcher.errors import PolicyError
@@ -86,6 +84,10 @@ class Entry(Protocol):
     def core(self) -> bool: ...
     @property
     def limits(self) -> Mapping[str, Whole | Choice]: ...
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """Limits of which none may be more than the next."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Policy:
     sections: Mapping[str, Mapping[str, Mapping[str, Any]]]
     tiers: tuple[str, ...] = ("points",)
     minimum_fit: int = 0
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Which policy an entry such as `rules.travel` is from: this one, or one that it inherits."""
 
     def on(self, entry: str) -> bool:
         """Whether `rules.age_gap` (say) is in force. What a policy does not name is in force."""
@@ -135,32 +139,40 @@ class Policy:
         content = {**self.sections, "tiers": self.tiers, "minimum_fit": self.minimum_fit}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
-    def checked(self, entries: Iterable[Entry]) -> Policy:
-        """This policy, once every entry of the catalogue has its limits and no line is left over.
+    @property
+    def stamp(self) -> str:
+        """What a page or a shortlist bears: surrey 2026.1 (1a2b3c4d5e6f)."""
+        return f"{self.name} {self.version} ({self.content_hash})"
 
-        Raises PolicyError that names each line: unknown entry or key, limit missing, of the wrong type or out of
-        range, a core rule switched off.
+    def checked(self, entries: Iterable[Entry]) -> Policy:
+        """This policy, if nothing is wrong with it; raises PolicyError that names everything that is."""
+        if wrong := self.wrong(entries):
+            raise PolicyError(f"Policy {self.name} cannot be used: " + "; ".join(what for _, what in wrong) + ".")
+        return self
+
+    def wrong(self, entries: Iterable[Entry]) -> list[tuple[str, str]]:
+        """What keeps the catalogue's entries from following this policy: where, as `rules.travel.miles`, and what.
+
+        Unknown entry or key, limit missing, of the wrong type or out of range, a core rule switched off.
         """
         known = {(entry.section, entry.id): entry for entry in entries}
-        wrong: list[str] = []
+        wrong: list[tuple[str, str]] = []
         for section in SECTIONS:
             for name, given in self.sections[section].items():
                 entry = known.get((section, name))
                 if entry is None:
                     others = ", ".join(sorted(i for s, i in known if s == section))
-                    wrong.append(f"[{section}.{name}] is not known. Known are: {others}")
+                    wrong.append((f"{section}.{name}", f"[{section}.{name}] is not known. Known are: {others}"))
                     continue
                 wrong += _wrong_keys(f"{section}.{name}", entry, given)
         for (section, name), entry in known.items():
             given = self.sections[section].get(name, {})
             wrong += [
-                f"[{section}.{name}] gives no “{key}”. Add it ({limit_in_words(limit)})"
+                (f"{section}.{name}", f"[{section}.{name}] gives no “{key}”. Add it ({limit_in_words(limit)})")
                 for key, limit in entry.limits.items()
                 if key not in given
             ]
-        if wrong:
-            raise PolicyError(f"Policy {self.name} cannot be used: " + "; ".join(wrong) + ".")
-        return self
+        return wrong
 
     def _entry(self, path: str) -> Mapping[str, Any]:
         section, name = path.split(".")
@@ -180,102 +192,28 @@ def limit_in_words(limit: Whole | Choice) -> str:
     return f"a whole number of {limit.unit}"
 
 
-def _wrong_keys(path: str, entry: Entry, given: Mapping[str, Any]) -> list[str]:
+def _wrong_keys(path: str, entry: Entry, given: Mapping[str, Any]) -> list[tuple[str, str]]:
     wrong = []
     for key, value in given.items():
+        what = None
         if key == "source":
             if not isinstance(value, str):
-                wrong.append(f"[{path}] source = {value!r} must be words in quotes")
+                what = f"source = {value!r} must be words in quotes"
         elif key == "on":
             if not isinstance(value, bool):
-                wrong.append(f"[{path}] on = {value!r} must be true or false")
+                what = f"on = {value!r} must be true or false"
             elif entry.core and not value:
-                wrong.append(f"[{path}] is a core rule and cannot be switched off. Remove “on = false”")
+                what = "is a core rule and cannot be switched off. Remove “on = false”"
         elif key not in entry.limits:
-            wrong.append(f"[{path}] has no “{key}”. It knows: {', '.join([*entry.limits, 'on', 'source'])}")
+            what = f"has no “{key}”. It knows: {', '.join([*entry.limits, 'on', 'source'])}"
         elif refusal := entry.limits[key].refusal(value):
-            wrong.append(f"[{path}] {key} = {value!r} {refusal}")
+            what = f"{key} = {value!r} {refusal}"
+        if what:
+            wrong.append((f"{path}.{key}", f"[{path}] {what}"))
+    if not wrong and all(key in given for key in entry.ordered):
+        wrong = [
+            (f"{path}.{less}", f"[{path}] {less} = {given[less]} is more than {more} = {given[more]}")
+            for less, more in pairwise(entry.ordered)
+            if given[less] > given[more]
+        ]
     return wrong
-
-
-def preset_names() -> tuple[str, ...]:
-    """The policies that ship with Kith."""
-    files = resources.files("matcher").joinpath("policies").iterdir()
-    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
-
-
-def read_policy(name_or_file: str | Path) -> Policy:
-    """The policy of a preset's name or of a TOML file, with what it inherits filled in.
-
-    The result is whole but not yet held against the catalogue: `catalogue.load_policy` does both.
-    """
-    return _policy(_inherited(_read_toml(name_or_file), seen=()))
-
-
-def _read_toml(name_or_file: str | Path) -> dict[str, Any]:
-    name = str(name_or_file)
-    if name in preset_names():
-        text = resources.files("matcher").joinpath("policies", f"{name}.toml").read_text(encoding="utf-8")
-    elif Path(name).is_file():
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PolicyError(f"Policy {name} cannot be read: {error}. Save it as plain text in UTF-8.") from None
-    else:
-        raise PolicyError(
-            f"There is no policy “{name}”. Give one of {', '.join(preset_names())}, or the path of a TOML file."
-        )
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"Policy {name} is not valid TOML: {error}. Correct that line.") from None
-    for section in SECTIONS:
-        entries = raw.get(section, {})
-        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-            raise PolicyError(f"Policy {name}: {section} must hold tables such as [{section}.name].")
-    if not isinstance(raw.get("objective", {}), dict):
-        raise PolicyError(f"Policy {name}: objective must be a table, [objective].")
-    return raw
-
-
-def _inherited(raw: dict[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
-    parent_name = raw.pop("inherits", None)
-    if parent_name is None:
-        return raw
-    if parent_name in seen:
-        raise PolicyError(f"Policies inherit in a circle: {' → '.join([*seen, parent_name])}. Break it.")
-    parent = _inherited(_read_toml(parent_name), (*seen, parent_name))
-    whole = {**parent, **raw}
-    for section in SECTIONS:
-        entries = {**parent.get(section, {})}
-        for name, entry in raw.get(section, {}).items():
-            entries[name] = {**entries.get(name, {}), **entry}
-        whole[section] = entries
-    whole["objective"] = {**parent.get("objective", {}), **raw.get("objective", {})}
-    return whole
-
-
-def _policy(raw: dict[str, Any]) -> Policy:
-    name = str(raw.get("name", "unnamed"))
-    for key in ("name", "title", "version"):
-        if not isinstance(raw.get(key), str) or not raw[key]:
-            raise PolicyError(f'Policy {name} gives no “{key}”. Add a line {key} = "…" at its top.')
-    unknown = sorted(set(raw) - {"name", "title", "version", "objective", *SECTIONS})
-    if unknown:
-        sections = ", ".join((*SECTIONS, "objective"))
-        raise PolicyError(f"Policy {name}: “{unknown[0]}” is not a section. Sections are {sections}.")
-    objective = raw.get("objective", {})
-    tiers = objective.get("tiers", ["points"])
-    known = isinstance(tiers, list) and all(isinstance(tier, str) and tier in TIERS for tier in tiers)
-    if not known or not tiers or len(set(tiers)) < len(tiers):
-        raise PolicyError(
-            f"Policy {name}: objective tiers {tiers} must list some of {', '.join(TIERS)}, each once, highest first."
-        )
-    minimum_fit = objective.get("minimum_fit", 0)
-    if refusal := Whole("points", 0, 1000).refusal(minimum_fit):
-        raise PolicyError(f"Policy {name}: objective minimum_fit = {minimum_fit!r} {refusal}.")
-    extra = sorted(set(objective) - {"tiers", "minimum_fit"})
-    if extra:
-        raise PolicyError(f"Policy {name}: objective has no “{extra[0]}”. It knows tiers and minimum_fit.")
-    entries = {section: {entry: dict(given) for entry, given in raw.get(section, {}).items()} for section in SECTIONS}
-    return Policy(name, raw["title"], raw["version"], entries, tuple(tiers), minimum_fit)

@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
-from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rapidfuzz import process
 
-from matcher.cells import RefusedError, Remark
+from matcher.cells import ERRORS, RefusedError, Remark, as_typed
 from matcher.errors import InputError, Problem
+from matcher.files import Grid, find_file, read_grid
 from matcher.instance import Instance, find_problems
+from matcher.mapping import MAPPING, Layout, read_mapping, tidy
 from matcher.policy import Policy
 from matcher.sheets import SHEETS, Column, Sheet
 
-MOST_BYTES = 50_000_000
-"""A file over this size is refused before it is read: no council's spreadsheet is."""
-
-
-_FILES = [sheet.file for sheet in SHEETS]
+PROBLEMS = "problems"
+"""The heading of the column that Kith writes beside the rows; it is passed over when the file comes back."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a folder holds: records by sheet, the spreadsheet row of each, and what there is to say of the rest."""
+    """What a folder holds: records by sheet, the spreadsheet row of each, and what there is to say of the rest.
+
+    Every mapping is by the name of the sheet; a sheet that is not there has no entry in `given`, `files` and `grids`.
+    """
 
     records: Mapping[str, tuple[Any, ...]]
     rows: Mapping[str, tuple[int, ...]]
     given: Mapping[str, int]
-    """Rows that are not blank, by sheet; a sheet that is not there has no entry."""
-    problems: tuple[Problem, ...]
+    """Rows that are not blank."""
+    problems_of: Mapping[str, tuple[Problem, ...]]
+    files: Mapping[str, str]
+    """The name of each sheet's file, as messages tell it."""
+    grids: Mapping[str, Grid]
+    """The cells as they stand in the files that could be read."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything there is to say, sheet by sheet, row by row."""
+        return tuple(problem for problems in self.problems_of.values() for problem in problems)
 
     @property
     def rejected(self) -> dict[str, int]:
@@ -52,156 +61,209 @@ class Reading:
             first = self.refusals[0]
             count = len(self.refusals)
             raise InputError(
-                f"{count} {'problem has' if count == 1 else 'problems have'} to be mended first: {first}"
+                f"{count} {'problem has' if count == 1 else 'problems have'} to be mended first: {first}."
                 + (" `kith check` lists them all." if count > 1 else ""),
                 self.problems,
             )
         return Instance.of(**self.records, policy=policy, as_of=as_of)
 
 
-def read_folder(folder: str | Path, as_of: date) -> Reading:
-    """Reads children.csv, volunteers.csv and, if present, matches.csv, declined.csv and authorities.csv.
+def read_folder(folder: str | Path, as_of: date, mapping: str | Path | None = None) -> Reading:
+    """Reads the children and the volunteers and, if present, the matches, what was declined and the authorities.
 
-    Raises InputError only where there is nothing to read; what is wrong in a file is in `problems`.
+    Each is a CSV or XLSX file named like its sheet, or where `mapping` says; without one, the folder's own mapping.toml
+    if there is one. Raises InputError only where there is nothing to read or the mapping cannot be followed; what is
+    wrong in a file is in `problems`.
     """
     path = Path(folder)
     if not path.is_dir():
-        raise InputError(f"“{folder}” is not a folder. Give the folder that holds children.csv and volunteers.csv.")
-    sheets: dict[str, _SheetReading] = {}
-    problems: list[Problem] = []
-    for sheet in SHEETS:
-        file = path / sheet.file
-        if file.is_file():
-            sheets[sheet.name] = _read_sheet(sheet, file)
-            problems += sheets[sheet.name].problems
-        elif sheet.needed:
-            remedy = f"Put it into {path.name or path}: {sheet.means}"
-            problems.append(Problem(sheet.file, 0, "", "", "is missing", remedy))
-    return _without_dangling(sheets, problems, as_of)
+        raise InputError(f"“{folder}” is not a folder. Give the folder that holds the children and the volunteers.")
+    if mapping is None and (path / MAPPING).is_file():
+        mapping = path / MAPPING
+    layouts = read_mapping(mapping) if mapping is not None else {}
+    read = {sheet.name: _read_sheet(sheet, path, layouts.get(sheet.name, Layout(sheet.name))) for sheet in SHEETS}
+    return _without_dangling(read, as_of)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _SheetReading:
-    records: list[Any]
-    rows: list[int]
-    given: int
-    problems: list[Problem]
+    """One sheet, not yet held against the others. `file` is "" where there is none."""
+
+    file: str = ""
+    grid: Grid | None = None
+    headings: Mapping[str, str] = field(default_factory=dict)
+    """How the file calls each of our columns."""
+    records: list[Any] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    given: int = 0
+    problems: list[Problem] = field(default_factory=list)
 
 
-def _without_dangling(sheets: Mapping[str, _SheetReading], problems: list[Problem], as_of: date) -> Reading:
+def _without_dangling(read: Mapping[str, _SheetReading], as_of: date) -> Reading:
     """Checks what the sheets say of each other, and leaves out the rows that cannot stand."""
-    records: dict[str, list[Any]] = {sheet.name: [] for sheet in SHEETS}
-    rows: dict[str, list[int]] = {sheet.name: [] for sheet in SHEETS}
-    for name, read in sheets.items():
-        records[name], rows[name] = list(read.records), list(read.rows)
-    between = find_problems(**records, as_of=as_of)
-    problems += [
-        replace(problem, file=f"{problem.file}.csv", row=rows[problem.file][problem.row - 1]) for problem in between
-    ]
-    for name in records:
-        out = {problem.row - 1 for problem in between if problem.file == name and problem.rejected}
-        records[name] = [record for place, record in enumerate(records[name]) if place not in out]
-        rows[name] = [row for place, row in enumerate(rows[name]) if place not in out]
+    for problem in find_problems(**{name: sheet.records for name, sheet in read.items()}, as_of=as_of):
+        sheet = read[problem.file]
+        column = sheet.headings.get(problem.column, problem.column)
+        sheet.problems.append(replace(problem, file=sheet.file, row=sheet.rows[problem.row - 1], column=column))
+    for sheet in read.values():
+        refused = {problem.row for problem in sheet.problems if problem.rejected}
+        kept = [place for place, row in enumerate(sheet.rows) if row not in refused]
+        sheet.records, sheet.rows = [sheet.records[place] for place in kept], [sheet.rows[place] for place in kept]
+    there = {name: sheet for name, sheet in read.items() if sheet.file}
     return Reading(
-        {name: tuple(found) for name, found in records.items()},
-        {name: tuple(found) for name, found in rows.items()},
-        {name: read.given for name, read in sheets.items()},
-        tuple(sorted(problems, key=lambda problem: (_FILES.index(problem.file), problem))),
+        {name: tuple(sheet.records) for name, sheet in read.items()},
+        {name: tuple(sheet.rows) for name, sheet in read.items()},
+        {name: sheet.given for name, sheet in there.items()},
+        {name: tuple(sorted(sheet.problems)) for name, sheet in read.items()},
+        {name: sheet.file for name, sheet in there.items()},
+        {name: sheet.grid for name, sheet in there.items() if sheet.grid},
     )
 
 
-def _read_sheet(sheet: Sheet, file: Path) -> _SheetReading:
+def _read_sheet(sheet: Sheet, folder: Path, layout: Layout) -> _SheetReading:
+    name = layout.file
     try:
-        heading, *lines = list(csv.reader(StringIO(_text(file)), strict=True)) or [[]]
-    except (RefusedError, csv.Error) as error:
-        remedy = error.remedy if isinstance(error, RefusedError) else "Save it as CSV (comma delimited) once more"
-        return _SheetReading([], [], 0, [Problem(sheet.file, 0, "", "", f"cannot be read: {error}", remedy)])
-    columns, problems = _columns(sheet, heading)
-    filled = [(row, cells) for row, cells in enumerate(lines, start=2) if any(cell.strip() for cell in cells)]
-    if any(column.required and column not in columns for column in sheet.columns):
-        return _SheetReading([], [], len(filled), problems)  # the heading's problem speaks for every row
-    records, rows = [], []
-    for row, cells in filled:
-        facts, found = _facts(sheet, columns, cells, row)
-        problems += found
+        file = find_file(folder, name)
+        if file is None:
+            if not sheet.needed and name == sheet.name:
+                return _SheetReading()
+            shown = name if "." in name else f"{name}.csv or {name}.xlsx"
+            remedy = f"Put it into {folder.name or folder}: {sheet.means}"
+            return _SheetReading(problems=[Problem(shown, 0, "", "", "is missing", remedy)])
+        name = file.name
+        grid = read_grid(
+            file, layout.worksheet or sheet.name, exact=bool(layout.worksheet), heading_row=layout.heading_row
+        )
+    except RefusedError as error:
+        wrong = error.wrong if error.wrong.startswith("is there") else f"cannot be read: {error.wrong}"
+        return _SheetReading(name, problems=[Problem(name, 0, "", "", wrong, error.remedy)])
+    table = _Table(sheet, layout, grid, f"{name} ({layout.worksheet})" if layout.worksheet else name)
+    read = _SheetReading(table.file, grid, table.headings, given=len(grid.rows), problems=table.heading_problems())
+    if any(column.required and column.name not in table.headings for column in sheet.columns):
+        return read  # the heading's problem speaks for every row
+    for row, cells in grid.rows:
+        facts, found = table.facts(row, cells)
+        read.problems += found
         if not any(problem.rejected for problem in found):
-            records.append(sheet.record(**facts))
-            rows.append(row)
-    return _SheetReading(records, rows, len(filled), problems)
+            read.records.append(sheet.record(**facts))
+            read.rows.append(row)
+    return read
 
 
-def _text(file: Path) -> str:
-    if file.stat().st_size > MOST_BYTES:
-        raise RefusedError(f"it is larger than {MOST_BYTES // 1_000_000} MB", "Split it, or remove what is not data")
-    content = file.read_bytes()
-    if b"\0" in content:
-        raise RefusedError("it is not a text file", "Save it as CSV (comma delimited)")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")  # what Excel writes as plain CSV
+class _Under(NamedTuple):
+    """What stands under one heading: our column, None where it is not read, and how messages call it."""
+
+    column: Column | None
+    heading: str
 
 
-def _columns(sheet: Sheet, heading: Sequence[str]) -> tuple[list[Column | None], list[Problem]]:
-    """The column under each heading, None where it is not read."""
-    known = {column.name: column for column in sheet.columns}
-    names = [_heading(cell) for cell in heading]
-    problems = []
-    for name, count in Counter(name for name in names if name).items():
-        if name not in known:
-            near = process.extractOne(name, list(known), score_cutoff=75)
-            meant = f"Did you mean {near[0]}? Correct the heading" if near else "Nothing to do if it is not for Kith"
-            problems.append(Problem(sheet.file, 1, name, "", "is not read", meant, rejected=False))
-        elif count > 1:
-            problems.append(Problem(sheet.file, 1, name, "", f"stands {count} times", "Keep one of the columns"))
-    for name, column in known.items():
-        if name not in names and not column.optional:
-            remedy = f"Add it ({column.means}; such as {column.example})"
-            what = "is missing" if column.required else "is missing: it counts as not recorded in every row"
-            problems.append(Problem(sheet.file, 1, name, "", what, remedy, rejected=column.required))
-    return [known.get(name) for name in names], problems
+class _Table:
+    """A grid with its columns found."""
 
+    def __init__(self, sheet: Sheet, layout: Layout, grid: Grid, file: str) -> None:
+        self.sheet, self.layout, self.grid, self.file = sheet, layout, grid, file
+        self._known: dict[str, dict[str, tuple[Any, RefusedError | Remark | None]]] = {}
+        known = {column.name: column for column in sheet.columns}
+        self._names = [layout.ours(cell) for cell in grid.heading]
+        self._under = [
+            _Under(known.get(name), name if name == tidy(cell) else " ".join(cell.split()))
+            for name, cell in zip(self._names, grid.heading, strict=True)
+        ]
+        # What every row has in common stands in columns of its own, after the last.
+        self._under += [_Under(known[name], name) for name in layout.every_row]
+        self.headings = {under.column.name: under.heading for under in self._under if under.column}
 
-def _heading(cell: str) -> str:
-    return "_".join(cell.strip().casefold().replace("-", " ").replace("_", " ").split())
+    def heading_problems(self) -> list[Problem]:
+        """What is wrong with the headings, or strange."""
+        known = {column.name: column for column in self.sheet.columns}
+        problems = []
+        for name in dict.fromkeys(self._names):
+            if name and name not in known and name != PROBLEMS:
+                near = process.extractOne(name, list(known), score_cutoff=75)
+                meant = (
+                    f"Did you mean {near[0]}? Correct the heading" if near else "Nothing to do if it is not for Kith"
+                )
+                problems.append(self._of_heading(name, "is not read", meant, rejected=False))
+        for name, count in Counter(under.column.name for under in self._under if under.column).items():
+            if count > 1:
+                problems.append(self._of_heading(name, f"stands {count} times", "Keep one of the columns"))
+        there = {tidy(cell) for cell in self.grid.heading}
+        for heading, name in self.layout.columns.items():
+            if name and tidy(heading) not in there:
+                remedy = f"Correct the heading in the mapping, where it stands for {name}, or remove it there"
+                problems.append(self._of_heading(_shown(heading), "is not among the headings", remedy))
+        missing = [column for name, column in known.items() if name not in self.headings and not column.optional]
+        problems += [
+            self._of_heading(column.name, "is missing", f"Add it ({column.means}; such as {column.example})")
+            for column in missing
+            if column.required
+        ]
+        absent = ", ".join(column.name for column in missing if not column.required)
+        if absent:
+            remedy = "Add those that you know; `kith template` makes a workbook with every column"
+            wrong = f"has no column {absent}: counted as not recorded"
+            problems.append(self._of_heading("", wrong, remedy, rejected=False))
+        return problems + self._without_heading()
 
+    def _without_heading(self) -> list[Problem]:
+        bare = [place for place, cell in enumerate(self.grid.heading, start=1) if not cell.strip()]
+        wrong = "has cells without a heading over them, in column {}: they are not read"
+        return [
+            self._of_heading("", wrong.format(place), "Write a heading, or remove the column", rejected=False)
+            for place in bare
+            if any(len(cells) >= place and cells[place - 1].strip() for _, cells in self.grid.rows)
+        ]
 
-def _facts(
-    sheet: Sheet, columns: Sequence[Column | None], cells: Sequence[str], row: int
-) -> tuple[dict[str, Any], list[Problem]]:
-    """The record's fields from one row, and what is wrong with it."""
-    facts: dict[str, Any] = {column.to: None for column in sheet.columns}
-    problems = []
-    if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
-        remedy = "Put cells that hold a comma between double quotes, or remove what stands after the last column"
-        wrong = f"has {len(cells)} cells under {len(columns)} headings"
-        problems.append(Problem(sheet.file, row, "", "", wrong, remedy))
-    for column, cell in zip(columns, cells, strict=False):
-        text = " ".join(cell.split())
-        if column is None or not text:
-            continue
-        try:
-            facts[column.to] = column.read(text)
-        except RefusedError as error:
-            problems.append(Problem(sheet.file, row, column.name, _shown(text), error.wrong, error.remedy))
-        except Remark as remark:
-            facts[column.to] = remark.value
-            problems.append(
-                Problem(sheet.file, row, column.name, _shown(text), remark.wrong, remark.remedy, rejected=False)
-            )
-    refused = {problem.column for problem in problems if problem.rejected}
-    problems += [
-        Problem(sheet.file, row, column.name, "", "is blank", f"Fill it: {column.means}")
-        for column in sheet.columns
-        if column.required and facts[column.to] is None and column.name not in refused
-    ]
-    if not any(problem.rejected for problem in problems):
-        derived = sheet.complete(facts) if sheet.complete else None
-        if derived:
-            column_name, sentence = derived
-            remedy = f"Fill {column_name} if that is wrong"
-            problems.append(Problem(sheet.file, row, column_name, "", sentence, remedy, rejected=False))
-    return facts, problems
+    def facts(self, row: int, cells: tuple[str, ...]) -> tuple[dict[str, Any], list[Problem]]:
+        """The record's fields from one row, and what is wrong with it."""
+        facts: dict[str, Any] = {column.to: None for column in self.sheet.columns}
+        problems = []
+        width = len(self.grid.heading)
+        if any(cell.strip() for cell in cells[width:]):
+            remedy = "Put cells that hold a comma between double quotes, or remove what stands after the last column"
+            wrong = f"has {len(cells)} cells under {width} headings"
+            problems.append(Problem(self.file, row, "", "", wrong, remedy))
+        padded = (*cells[:width], *[""] * (width - len(cells)), *self.layout.every_row.values())
+        for (column, heading), cell in zip(self._under, padded, strict=True):
+            text = as_typed(cell)
+            if column is None or not text:
+                continue
+            facts[column.to], told = self._read(column, text)
+            if told:
+                rejected = isinstance(told, RefusedError)
+                problems.append(Problem(self.file, row, heading, _shown(text), told.wrong, told.remedy, rejected))
+        refused = {problem.column for problem in problems if problem.rejected}
+        problems += [
+            Problem(self.file, row, self.headings[column.name], "", "is blank", f"Fill it: {column.means}")
+            for column in self.sheet.columns
+            if column.required and facts[column.to] is None and self.headings[column.name] not in refused
+        ]
+        if not any(problem.rejected for problem in problems):
+            derived = self.sheet.complete(facts) if self.sheet.complete else None
+            if derived:
+                name, sentence = derived
+                remedy = f"Fill {self.headings.get(name, name)} if that is wrong"
+                problems.append(
+                    Problem(self.file, row, self.headings.get(name, name), "", sentence, remedy, rejected=False)
+                )
+        return facts, problems
+
+    def _read(self, column: Column, text: str) -> tuple[Any, RefusedError | Remark | None]:
+        """What a cell says, and what there is to tell of it. The same words are looked up once, however many rows."""
+        known = self._known.setdefault(column.name, {})
+        if text not in known:
+            try:
+                if text in ERRORS:
+                    raise RefusedError("is a spreadsheet's error, not a value", "Mend the formula, or type the value")
+                known[text] = column.read(self.layout.meant(column.name, text)), None
+            except RefusedError as error:
+                known[text] = None, error.with_traceback(None)
+            except Remark as remark:
+                known[text] = remark.value, remark.with_traceback(None)
+        return known[text]
+
+    def _of_heading(self, column: str, wrong: str, remedy: str, *, rejected: bool = True) -> Problem:
+        return Problem(self.file, self.grid.heading_row, column, "", wrong, remedy, rejected)
 
 
 def _shown(text: str) -> str:

@@ -36,6 +36,46 @@ class Contact(StrEnum):
     REGULAR = "regular"
 
 
+class Need(StrEnum):
+    """An additional need of a child, for which a volunteer may be trained and to which they may say yes."""
+
+    AUTISM = "autism"
+    BEHAVIOUR = "behaviour"
+    COMMUNICATION = "communication"
+    HEARING = "hearing"
+    LEARNING = "learning disability"
+    MEDICAL = "medical"
+    MENTAL_HEALTH = "mental health"
+    MOBILITY = "mobility"
+    SIGHT = "sight"
+
+
+class Plan(StrEnum):
+    """Where the child is to live in the long term, by the care plan."""
+
+    FOSTERING = "fostering"
+    RESIDENTIAL = "residential"
+    OTHER = "other"
+
+
+class Rhythm(StrEnum):
+    """How often a child hopes for a visit, and how often a volunteer can come."""
+
+    WEEKLY = "weekly"
+    FORTNIGHTLY = "fortnightly"
+    MONTHLY = "monthly"
+
+
+class Time(StrEnum):
+    """When a visit can be."""
+
+    DAYTIME = "weekday daytime"
+    AFTER_SCHOOL = "after school"
+    EVENING = "evening"
+    WEEKEND = "weekend"
+    HOLIDAYS = "school holidays"
+
+
 class Strength(StrEnum):
     """How much a wish of the child weighs: an essential one is a rule, a preferred one is a score."""
 
@@ -55,6 +95,10 @@ class Status(StrEnum):
 
 
 class MatchStatus(StrEnum):
+    """A proposed or agreed match is not begun yet: it is pinned in the next plan, as long as no rule forbids it."""
+
+    PROPOSED = "proposed"
+    AGREED = "agreed"
     CURRENT = "current"
     ENDED = "ended"
 
@@ -67,6 +111,14 @@ class Party(StrEnum):
     SOCIAL_WORKER = "social worker"
     AUTHORITY = "authority"
     PLANNED = "planned"
+
+
+class ExceptionKind(StrEnum):
+    """What may be allowed in a single case. Core rules have no exception."""
+
+    RELATIVE = "relative as visitor"
+    SECOND_CHILD = "second child"
+    SHORTER_COMMITMENT = "shorter commitment"
 
 
 @dataclass(frozen=True)
@@ -112,6 +164,39 @@ class Child:
     last_parental_visit: date | None = None
     unaccompanied: bool | None = None
     referred_on: date | None = None
+    religion: str | None = None
+    religion_request: Strength | None = None
+    additional_needs: tuple[Need, ...] | None = None
+    provider: tuple[str, ...] | None = None
+    """The organisation that accommodates the child; none where it is the authority's own foster carer, or family."""
+    looked_after: bool | None = None
+    """Whether the child is still looked after by the responsible authority."""
+    continuing_agreed: bool | None = None
+    """Where care has ended: whether everyone whose word it needs agrees to a visitor all the same."""
+    looked_after_since: date | None = None
+    proceedings_concluded: bool | None = None
+    long_term_plan: Plan | None = None
+    placement_move_pending: bool | None = None
+    safeguarding_issue: bool | None = None
+    """Whether a serious safeguarding issue of the referral is unresolved."""
+    manager_approved: bool | None = None
+    funding_agreed: bool | None = None
+    coordinator: str | None = None
+    """Who supports the child's match; nobody's caseload where it is not recorded."""
+    metres_from_home: int | None = None
+    cannot_go_out_alone: bool | None = None
+    """Or finds it hard to communicate or to build relationships."""
+    at_risk_from_peers: bool | None = None
+    """Or from older people."""
+    helps_education_or_health: bool | None = None
+    likes_care_experience: bool | None = None
+    """Whether the child would like a visitor who was in care."""
+    hoped_visits: Rhythm | None = None
+    free_times: tuple[Time, ...] | None = None
+    prefers_from_age: int | None = None
+    prefers_to_age: int | None = None
+    """The youngest and the oldest visitor that the child would like, in completed years."""
+    fears_animals: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -131,11 +216,55 @@ class Volunteer:
     connected_authorities: tuple[str, ...] | None = None
     """Councils of which the volunteer is a member, co-opted member or s.18 officer, or shares a household with one."""
     travel_limit_metres: int | None = None
+    references_accepted: int | None = None
+    professional_references: int | None = None
+    """How many of those accepted come from an employer, colleague, teacher or other professional."""
+    core_training_on: date | None = None
+    safeguarding_training_on: date | None = None
+    right_to_work: bool | None = None
+    drives: bool | None = None
+    """Whether the volunteer drives the child."""
+    licence_checked_on: date | None = None
+    insured_until: date | None = None
+    insured_for_volunteering: bool | None = None
+    """Whether the car's insurance covers business or volunteer use."""
+    mot_until: date | None = None
+    """The last day of the car's MOT; of a car that needs none yet, the last day on which it needs none."""
+    medical_condition: bool | None = None
+    """Whether the volunteer declared a condition that could matter for matching."""
+    medical_clearance_on: date | None = None
+    database_checked_on: date | None = None
+    support_sessions: int | None = None
+    """How many the volunteer attended in the last twelve months of visiting."""
+    organisations: tuple[str, ...] | None = None
+    """Providers of care of which the volunteer is a member, patron, trustee or employee, paid or not."""
+    known_children: tuple[str, ...] | None = None
+    """Ids of children of whom the volunteer is a relative or a friend."""
+    religion: str | None = None
+    needs_trained: tuple[Need, ...] | None = None
+    needs_accepted: tuple[Need, ...] | None = None
+    commitment_until: date | None = None
+    youngest_age: int | None = None
+    oldest_age: int | None = None
+    areas: tuple[str, ...] = ()
+    """Councils in which the volunteer is willing to visit; anywhere where none is named."""
+    household: str | None = None
+    """A reference that volunteers who live together share."""
+    care_experience: bool | None = None
+    """Whether the volunteer was in care."""
+    needs_experience: tuple[Need, ...] | None = None
+    possible_visits: Rhythm | None = None
+    free_times: tuple[Time, ...] | None = None
+    has_dog: bool | None = None
+    preferred_gender: Gender | None = None
+    prefers_from_age: int | None = None
+    prefers_to_age: int | None = None
+    """The youngest and the oldest child whom the volunteer would like to visit, in completed years."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """An appointment of a volunteer to a child, current or ended. The child need not be waiting any more."""
+    """A volunteer with a child: proposed or agreed, appointed now, or ended. Then the child need not be waiting."""
 
     child: str
     volunteer: str
@@ -145,6 +274,12 @@ class Match:
     started_on: date | None = None
     ended_on: date | None = None
     ended_by: Party | None = None
+    coordinator: str | None = None
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it is still to begin, so that the next plan keeps it."""
+        return self.status in (MatchStatus.PROPOSED, MatchStatus.AGREED)
 
 
 @dataclass(frozen=True)
@@ -165,3 +300,17 @@ class Authority:
     code: str
     budget_pence: int | None = None
     spent_pence: int = 0
+
+
+@dataclass(frozen=True)
+class RecordedException:
+    """What was allowed in a single case: by whom, when and why. Without such a record the rule holds."""
+
+    kind: ExceptionKind
+    reason: str
+    approved_by: str
+    approved_on: date
+    volunteer: str
+    child: str | None = None
+    value: int | None = None
+    """Of a second child, how many children at most; of a shorter commitment, how many months at least."""

@@ -14,7 +14,7 @@ from matcher.explain import Points, priority_points, score_points
 from matcher.instance import Instance
 from matcher.pairs import Ints, tables
 from matcher.plan import Plan
-from matcher.rules.plan import out_of_county_pence
+from matcher.rules.budget import out_of_county_pence
 from matcher.scoring import Scored, score
 
 
@@ -36,6 +36,20 @@ class Candidate:
     priorities: tuple[Points, ...]
     planned_for: str | None = None
     """The child to whom the plan gives this volunteer, if a plan was given."""
+    policy: str = ""
+    """The policy with its version and the hash of its content."""
+
+    @property
+    def standing(self) -> str:
+        """Where the volunteer stands in the plan: proposed here, proposed to another child, or free."""
+        if self.planned_for is None:
+            return "free"
+        return "proposed" if self.planned_for == self.child else f"proposed to {self.planned_for}"
+
+    @property
+    def why(self) -> str:
+        """What each score says of the two, in a few sentences."""
+        return " ".join(score.sentence for score in self.scores if score.counts != "does not apply")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,15 +82,21 @@ def shortlists(scored: Scored, *, top: int = 5, plan: Plan | None = None) -> Ite
 def _ranked(scored: Scored, rows: Ints, top: int, given: Mapping[str, str]) -> tuple[Candidate, ...]:
     pairs = scored.pairs
     order = np.lexsort((pairs.volunteer_row[rows], pairs.metres[rows], -scored.fit[rows]))
-    best = rows[order[:top]]
-    pence = out_of_county_pence(pairs[best], pairs.tables.instance.policy)
+    # Whom the plan proposes is on the list wherever they rank: nobody is proposed without the reasons being told.
+    instance = pairs.tables.instance
+    child = instance.waiting[int(pairs.child_row[rows[0]])].id if len(rows) else ""
+    proposed = [given.get(instance.volunteers[int(pairs.volunteer_row[rows[place]])].id) == child for place in order]
+    places = [rank for rank in range(len(order)) if rank < top or proposed[rank]]
+    best = rows[order[places]]
+    policy = pairs.tables.instance.policy
+    pence, stamp = out_of_county_pence(pairs[best], policy), policy.stamp
     ranked = []
-    for rank, (row, cost) in enumerate(zip(best.tolist(), pence.tolist(), strict=True), start=1):
+    for place, row, cost in zip(places, best.tolist(), pence.tolist(), strict=True):
         between = pairs.between(row)
         fit, priority = int(scored.fit[row]), int(scored.priority[row])
         ranked.append(
             Candidate(
-                rank,
+                place + 1,
                 between.child.id,
                 between.volunteer.id,
                 fit + priority,
@@ -88,6 +108,7 @@ def _ranked(scored: Scored, rows: Ints, top: int, given: Mapping[str, str]) -> t
                 score_points(between, scored, row),
                 priority_points(between, scored, row),
                 given.get(between.volunteer.id),
+                stamp,
             )
         )
     return tuple(ranked)

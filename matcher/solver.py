@@ -15,18 +15,19 @@ The plain way hands the whole problem to CP-SAT: it is the reference. The priced
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from matcher.assignment import NONE, AssignmentProblem, Ints
-from matcher.bounds import Bound, Relaxation, possible, spent
+from matcher.assignment import NONE, AssignmentProblem, Bools, Ints
+from matcher.bounds import LARGEST, Bound, Relaxation, nearest, possible, simple_bound, spent
 from matcher.errors import ProblemError
 from matcher.model import Answer, Demand, Status, groups, search
 
@@ -37,8 +38,14 @@ Method = Literal["auto", "priced", "plain"]
 PART = 1000
 """Pairs below which independent parts are searched in one."""
 
-FIRST_LOSS = 20
-"""The first search may lose the bound divided by two to this power: a millionth."""
+SLOW = 0.2
+"""Seconds of a search on the deterministic clock after which a good plan is sought first, and losses grow less."""
+
+AROUND_PAIRS, AROUND_SECONDS = 6, 2.0
+"""Pairs a child, about, and seconds on the deterministic clock, for a search around one fund."""
+
+FIRST_PAIRS = 1.5
+"""Pairs a child that the first search looks at, about."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,16 +142,16 @@ class _Found:
         if answer.status == "INFEASIBLE":
             self.bound = least - 1
         elif answer.status != "UNKNOWN":
-            self.chosen = pairs[answer.chosen]
-            self.value = int(problem.points[self.chosen].sum())
+            self.take(problem, pairs[answer.chosen])
             self.bound = min(self.bound, answer.bound)
+
+    def take(self, problem: AssignmentProblem, plan: Ints) -> None:
+        self.chosen, self.value = plan, problem.value(plan)
 
 
 def _plain(problem: AssignmentProblem, seconds: float, workers: int) -> _Found:
     """The whole problem in one search."""
-    best = np.zeros(problem.n_children, np.int64)
-    np.maximum.at(best, problem.child, problem.points)
-    found = _Found(None, -1, int(best.sum()))
+    found = _Found(None, -1, simple_bound(problem))
     found.learn(search(problem, seconds=seconds, workers=workers), problem, np.arange(len(problem)), least=0)
     if found.chosen is None and not problem.pinned.any():
         found.chosen, found.value = np.empty(0, np.int64), 0  # to match nobody is always allowed
@@ -160,8 +167,12 @@ def _priced(problem: AssignmentProblem, seconds: float, workers: int) -> _Found:
     whole = problem.only(inside)
     parts = _independent_parts(whole)
     shares = [seconds * len(part) / len(inside) for part in parts]
-    with ThreadPoolExecutor(workers) as pool:  # CP-SAT runs outside Python's lock
-        found = list(pool.map(_search, [whole.apart(part) for part in parts], shares))
+    apart = [whole.apart(part) for part in parts]
+    if workers == 1 or len(parts) <= 1:
+        found = list(map(_search, apart, shares))
+    else:
+        with ThreadPoolExecutor(workers) as pool:  # CP-SAT runs outside Python's lock
+            found = list(pool.map(_search, apart, shares))
 
     if any(part.bound < 0 for part in found):
         return _Found(None, -1, -1)
@@ -175,23 +186,88 @@ def _priced(problem: AssignmentProblem, seconds: float, workers: int) -> _Found:
 
 def _search(problem: AssignmentProblem, seconds: float) -> _Found:
     """The three steps of the priced way; see the module."""
+    if simple_bound(problem) > LARGEST:
+        return _plain(problem, seconds, workers=1)
     relaxed = Relaxation(problem)
     priced = relaxed.best()
     chosen = greedy(problem, priced)
-    found = _Found(chosen, -1 if chosen is None else int(problem.points[chosen].sum()), priced.value)
-    loss = max(1, priced.value >> FIRST_LOSS)
+    found = _Found(chosen, -1 if chosen is None else problem.value(chosen), priced.value)
+    # Points may be of any size, so the first loss is told by how many pairs it leaves.
+    few = nearest(priced.reduced_cost, int(FIRST_PAIRS * problem.n_children))
+    loss = max(1, -int(priced.reduced_cost[few].min(initial=0)) // priced.scale)
+    dived = False
     while found.value < found.bound and seconds > 0:
         least = max(found.value + 1, priced.value - loss)
-        last = least == found.value + 1
         pairs, demand = _losing_little(relaxed, priced, least, found.bound)
-        # A first look must not use up the time in which a wider one finds a plan.
-        answer = search(problem.only(pairs), demand, seconds=seconds if last else seconds / 4)
+        answer = search(problem.only(pairs), demand, seconds=seconds if dived else seconds / 2)
         found.learn(answer, problem, pairs, least)
-        if last and answer.status in ("FEASIBLE", "UNKNOWN"):
-            break
         seconds -= answer.seconds
-        loss *= 4
+        if found.value == found.bound or (dived and answer.status != "INFEASIBLE"):
+            break
+        if not dived and (answer.seconds > SLOW or answer.status != "INFEASIBLE"):
+            # The proof will take its time: first a good plan, so that the search need not go further than it.
+            seconds -= _dive(problem, priced, found, seconds)
+            seconds -= _improve(problem, priced, found, seconds / 2)
+            dived = True
+        if answer.status == "INFEASIBLE":
+            loss *= 2 if answer.seconds > SLOW else 4
     return found
+
+
+def _dive(problem: AssignmentProblem, priced: Bound, found: _Found, seconds: float) -> float:
+    """The best plan that keeps what the linear program chose whole; returns the time it took."""
+    kept = np.bincount(problem.child[priced.whole], minlength=problem.n_children)
+    room = np.bincount(problem.volunteer[priced.whole], minlength=problem.n_volunteers) < problem.capacity
+    free = (kept[problem.child] == 0) & room[problem.volunteer]
+    free[priced.whole] = True
+    pairs = np.flatnonzero(free)
+    demand = replace(Demand.of_value(problem, found.value + 1, found.bound), child=np.minimum(kept, 1))
+    answer = search(problem.only(pairs), demand, seconds=seconds)
+    if len(answer.chosen):
+        found.take(problem, pairs[answer.chosen])
+    return answer.seconds
+
+
+def _improve(problem: AssignmentProblem, priced: Bound, found: _Found, seconds: float) -> float:
+    """Search anew around one fund after the other, the rest of the plan kept; returns the time it took.
+
+    When no fund gains any more, twice as many pairs are looked at, until that takes too long.
+    """
+    funds, used, idle, width = np.flatnonzero(priced.prices.fund).tolist(), 0.0, 0, AROUND_PAIRS * problem.n_children
+    near = _among(problem, nearest(priced.reduced_cost, width))
+    for fund in itertools.cycle(funds):
+        if idle == len(funds):
+            idle, width = 0, 2 * width
+            near = _among(problem, nearest(priced.reduced_cost, width))
+        if found.chosen is None or found.value == found.bound or used >= seconds or width > 2 * len(problem):
+            break
+        # Free are the fund's children, and whoever has a volunteer that they might have.
+        freed = np.zeros(problem.n_children, np.bool_)
+        freed[problem.child[near & (problem.fund == fund)]] = True
+        wanted = np.zeros(problem.n_volunteers, np.bool_)
+        wanted[problem.volunteer[near & freed[problem.child]]] = True
+        freed[problem.child[found.chosen[wanted[problem.volunteer[found.chosen]]]]] = True
+
+        keep = found.chosen[~freed[problem.child[found.chosen]]]
+        room = np.bincount(problem.volunteer[keep], minlength=problem.n_volunteers) < problem.capacity
+        pairs = np.flatnonzero(_among(problem, found.chosen) | (near & freed[problem.child] & room[problem.volunteer]))
+        kept = np.bincount(problem.child[keep], minlength=problem.n_children)
+        demand = replace(Demand.of_value(problem, found.value + 1, found.bound), child=kept)
+        answer = search(problem.only(pairs), demand, seconds=min(AROUND_SECONDS, seconds - used))
+        used += answer.seconds
+        if answer.status == "UNKNOWN":
+            break
+        idle = 0 if len(answer.chosen) else idle + 1
+        if len(answer.chosen):
+            found.take(problem, pairs[answer.chosen])
+    return used
+
+
+def _among(problem: AssignmentProblem, pairs: Ints) -> Bools:
+    """One entry a pair: whether it is one of these."""
+    among = np.zeros(len(problem), np.bool_)
+    among[pairs] = True
+    return among
 
 
 def _losing_little(relaxed: Relaxation, priced: Bound, least: int, most: int) -> tuple[Ints, Demand]:
@@ -202,13 +278,16 @@ def _losing_little(relaxed: Relaxation, priced: Bound, least: int, most: int) ->
     def unless_lost(there: Ints, price: Ints) -> Ints:
         return np.maximum(there - np.where(price > 0, loss // np.maximum(price, 1), there), 0)
 
-    must = relaxed.must | (priced.party_price > loss)
+    must = (relaxed.must | (priced.party_price > loss))[relaxed.party]
+    volunteer = unless_lost(relaxed.capacity, prices.volunteer)
     demand = Demand(
-        child=must[relaxed.party].astype(np.int64),
-        volunteer=unless_lost(relaxed.capacity, prices.volunteer),
+        value=(least, most),
+        child=must.astype(np.int64),
+        volunteer=volunteer,
         coordinator=unless_lost(relaxed.limit, prices.coordinator),
         fund=unless_lost(problem.budget, prices.fund),
-        value=(least, most),
+        child_points=np.where(must, priced.child_price // priced.scale, 0),
+        volunteer_points=np.where(volunteer == relaxed.capacity, prices.volunteer // priced.scale, 0),
     )
     return np.flatnonzero(priced.reduced_cost >= -loss), demand
 
@@ -240,7 +319,7 @@ def _fill(problem: AssignmentProblem, order: Ints) -> Ints:
     columns = child, problem.volunteer[order], problem.cost[order], problem.fund[order], problem.caseload[child]
     plan = []
     for pair, one, whom, cost, fund, coordinator, family in zip(
-        order.tolist(), *(c.tolist() for c in columns), problem.family_at_volunteer()[order].tolist(), strict=True
+        order.tolist(), *(c.tolist() for c in columns), problem.family_at_household()[order].tolist(), strict=True
     ):
         room = volunteers[whom] and coordinators[coordinator] and cost <= funds[fund]
         if room and one not in children and family not in families:
@@ -255,7 +334,10 @@ def _fill(problem: AssignmentProblem, order: Ints) -> Ints:
 
 
 def _independent_parts(problem: AssignmentProblem) -> list[Ints]:
-    """Pairs that share no volunteer, no group, and no fund or coordinator that could ever bind; small parts in one."""
+    """Pairs apart that share no volunteer, household or group, nor a fund or coordinator that could ever bind.
+
+    Small parts are put together.
+    """
     n, m, k, c = problem.n_children, problem.n_volunteers, len(problem.budget), len(problem.caseload_limit)
     child, fund = problem.child, problem.fund
 
@@ -271,14 +353,19 @@ def _independent_parts(problem: AssignmentProblem) -> list[Ints]:
     paid, busy_child = binding[fund], np.flatnonzero(busy[problem.caseload])
     grouped = np.flatnonzero(problem.together != NONE)
     group = np.unique(problem.together[grouped], return_inverse=True)[1]
+    liked = np.flatnonzero(problem.bonus_group != NONE)
+    housed = np.flatnonzero(problem.household != NONE)
+    home = np.unique(problem.household[housed], return_inverse=True)[1]
     links = [
         (child, n + problem.volunteer),
         (child[paid], n + m + fund[paid]),
         (busy_child, n + m + k + problem.caseload[busy_child]),
         (grouped, n + m + k + c + group),
+        (liked, n + m + k + c + n + problem.bonus_group[liked]),
+        (n + housed, n + m + k + c + n + len(problem.bonus) + home),
     ]
     start, end = (np.concatenate(side) for side in zip(*links, strict=True))
-    size = n + m + k + c + n
+    size = n + m + k + c + n + len(problem.bonus) + m
     _, label = connected_components(coo_array((np.ones(len(start)), (start, end)), shape=(size, size)), directed=False)
 
     label = label[child].astype(np.int64)

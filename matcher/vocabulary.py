@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from matcher.errors import InputError, NotFoundError
 
 _SUGGESTIONS = 3
+_HELD = 90.0  # as close as this counts a known name within what was written
 _CLOSE_ENOUGH = 80  # out of 100: "swiming" is 93 from "swimming", "rugby" 36 from "football"
 
 
@@ -67,6 +68,10 @@ class Vocabulary:
                         f"{name}: “{words}” is claimed by both “{owner}” and “{term.tag}”. Leave it with one of them."
                     )
 
+        self._by_first_word: dict[str, list[str]] = {}
+        for words in self._tags:
+            self._by_first_word.setdefault(words.split()[0], []).append(words)
+
     def find(self, text: str) -> str | None:
         """The tag that the words name exactly; None where they name none."""
         return text.strip() if text.strip() in self.terms else self._tags.get(_key(text))
@@ -74,7 +79,14 @@ class Vocabulary:
     def suggest(self, text: str) -> tuple[str, ...]:
         """The tags nearest to the words, the nearest first: at most three, often none."""
         key = _key(text)
-        near = sorted((-score, words) for words in self._tags if (score := _closeness(key, words)) >= _CLOSE_ENOUGH)
+        alike = process.extract(key, self._tags.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE_ENOUGH, limit=None)
+        close = {words: score for words, score, _ in alike}
+        written = set(key.split())
+        for word in written:
+            for words in self._by_first_word.get(word, ()):
+                if written.issuperset(words.split()):  # "football on telly" holds "football"
+                    close[words] = max(close.get(words, 0.0), _HELD)
+        near = sorted((-score, words) for words, score in close.items())
         return tuple(dict.fromkeys(self._tags[words] for _, words in near))[:_SUGGESTIONS]
 
     def read(self, text: str) -> tuple[tuple[str, ...], tuple[Unknown, ...]]:
@@ -160,6 +172,11 @@ def language_name(tag: str) -> str:
     if not langcodes.tag_is_valid(tag):
         raise NotFoundError(f"“{tag}” is not the tag of a language. Use a BCP 47 tag such as ti or pt-BR.")
     return langcodes.Language.get(tag).display_name()
+
+
+def ethnicities() -> tuple[str, ...]:
+    """Every ethnicity code, in the order of the Department for Education's list."""
+    return tuple(_ethnicities().terms)
 
 
 def find_ethnicity(text: str) -> str:
@@ -255,12 +272,6 @@ def _singular(word: str) -> str:
     if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
         word = re.sub(r"(x|ch|sh|ss)e$", r"\1", word[:-1])
     return re.sub(r"ie$", "y", word) if len(word) > 3 else word
-
-
-def _closeness(written: str, known: str) -> float:
-    """0 to 100: near in spelling, or a known name within what was written ("football on telly" holds "football")."""
-    held = set(known.split()) <= set(written.split())
-    return max(fuzz.ratio(written, known), 90.0 if held else 0.0)
 
 
 def _without_bullets(text: str) -> str:

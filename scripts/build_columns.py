@@ -14,15 +14,16 @@ def columns_page() -> str:
     lines = [
         "# The columns that Kith reads",
         "",
-        "Generated from `matcher/sheets.py` by `python scripts/build_columns.py`. Headings are taken in any capitals, "
-        "with spaces or underscores. A blank cell means *not recorded*; what is not recorded never makes a pair eligible.",
+        "Generated from `matcher/sheets.py` by `python scripts/build_columns.py`; `kith template --out FOLDER` makes a "
+        "workbook of each sheet from the same description. A sheet is a `.csv` or an `.xlsx` file. Headings are taken "
+        "in any capitals, with spaces or underscores. A blank cell means *not recorded*; what is not recorded never "
+        "makes a pair eligible.",
     ]
     for sheet in SHEETS:
-        lines += ["", f"## {sheet.file}{' (needed)' if sheet.needed else ''}", "", f"{sheet.means}.", ""]
+        lines += ["", f"## {sheet.name}{' (needed)' if sheet.needed else ''}", "", f"{sheet.means}.", ""]
         lines += ["| column | what it means | example | if blank |", "|---|---|---|---|"]
         for column in sheet.columns:
-            blank = "the row is refused" if column.required else "as it says" if column.optional else "not recorded"
-            lines.append(f"| `{column.name}` | {column.means} | {column.example} | {blank} |")
+            lines.append(f"| `{column.name}` | {column.means} | {column.example} | {column.if_blank} |")
     return "\n".join(lines) + "\n"
 
 

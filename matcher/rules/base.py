@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.pairs import Array, Between, Bools, Pairs
+from matcher.pairs import Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
+from matcher.records import ExceptionKind, RecordedException
 
 Verdicts = NDArray[np.int8]
 
@@ -36,8 +37,9 @@ class Limit:
     core: ClassVar[bool] = False
     """Statutory or safeguarding: no policy can switch it off."""
     limits: ClassVar[Mapping[str, Whole | Choice]] = {}
+    ordered: ClassVar[tuple[str, ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ()
-    """The facts without which the rule cannot pass, as `child.family`."""
+    """The facts that it looks at, as `child.family`. Without one that it `needs` it cannot pass."""
 
     def applies(self, pairs: Pairs, policy: Policy) -> Bools:
         """Where the limit has anything to say. Elsewhere a pair passes, whatever is recorded."""
@@ -47,11 +49,15 @@ class Limit:
         """Whether each pair keeps the limit. Read only where the facts are recorded."""
         return np.ones(len(pairs), dtype=np.bool_)
 
+    def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
+        """Where the rule needs this one of `reads`: everywhere, unless it says otherwise."""
+        return np.ones(len(pairs), dtype=np.bool_)
+
     def known(self, pairs: Pairs, policy: Policy) -> Bools:
         """Whether all that `passes` needs is recorded."""
         known = np.ones(len(pairs), dtype=np.bool_)
         for path in self.reads:
-            known &= pairs.known(path)
+            known &= pairs.known(path) | ~self.needs(path, pairs, policy)
         return known
 
     def verdicts(self, pairs: Pairs, policy: Policy) -> Verdicts:
@@ -70,7 +76,7 @@ class Limit:
 
     def not_recorded(self, between: Between, policy: Policy) -> str:
         """Which facts are missing, and where they go."""
-        return told_missing(self.reads, between)
+        return told_missing([path for path in self.reads if self.needs(path, between.pairs, policy)[0]], between)
 
     def reason(self, between: Between, policy: Policy, verdict: Verdict) -> str:
         if verdict is Verdict.NOT_RECORDED:
@@ -94,14 +100,27 @@ def _place_of(path: str, between: Between) -> str:
     return f"{column.replace('_', ' ')} of {id} ({file}, column {column})"
 
 
-def add_months(days: Array, months: int) -> Array:
+def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Bools, RecordedException]]:
+    """The exceptions of a kind that speak of any of these pairs, each with the pairs of which it does."""
+    instance = pairs.tables.instance
+    for one in instance.exceptions:
+        if one.kind is kind:
+            volunteers = [row for row, person in enumerate(instance.volunteers) if person.id == one.volunteer]
+            children = [row for row, child in enumerate(instance.waiting) if one.child in (None, child.id)]
+            which = np.isin(pairs.volunteer_row, volunteers) & np.isin(pairs.child_row, children)
+            if which.any():
+                yield which, one
+
+
+def add_months(days: Array, months: int | Ints) -> Array:
     """The same day of the month, `months` later; a day that the month lacks runs over into the next."""
     month = days.astype("datetime64[M]")
-    later = (month + np.timedelta64(months, "M")).astype("datetime64[D]") + (days - month.astype("datetime64[D]"))
+    shifted = month + np.asarray(months).astype("timedelta64[M]")
+    later = shifted.astype("datetime64[D]") + (days - month.astype("datetime64[D]"))
     return np.asarray(later)
 
 
-def add_years(days: Array, years: int) -> Array:
+def add_years(days: Array, years: int | Ints) -> Array:
     """The same day, `years` later; 29 February falls on 1 March in other years."""
     return add_months(days, 12 * years)
 
@@ -115,6 +134,27 @@ class PairRule(Limit):
     """A limit on one pair."""
 
     section = "rules"
+
+
+class Confirmed(PairRule):
+    """A rule on one yes-or-no fact of a child or a volunteer, the first that it reads."""
+
+    wanted: ClassVar[bool] = True
+    says: ClassVar[tuple[str, str]]
+    """What is said of the person where the rule passes, and where it fails."""
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        side, _, field = self.reads[0].partition(".")
+        return np.asarray(getattr(pairs.child if side == "child" else pairs.volunteer, field) == int(self.wanted))
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        return self.says[0].format(id=self._person(between))
+
+    def failing(self, between: Between, policy: Policy) -> str:
+        return self.says[1].format(id=self._person(between))
+
+    def _person(self, between: Between) -> str:
+        return between.child.id if self.about == "child" else between.volunteer.id
 
 
 class PlanConstraint(Limit):

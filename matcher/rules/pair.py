@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from matcher import vocabulary
 from matcher.geography import METRES_PER_MILE
-from matcher.pairs import Between, Bools, Ints, Pairs, code
+from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Pairs, cell, code
 from matcher.policy import Policy, Whole
-from matcher.records import Strength
-from matcher.rules.base import PairRule, add_years, whole_years
-from matcher.words import council, day, languages
+from matcher.records import ExceptionKind, Strength
+from matcher.rules.base import PairRule, add_months, add_years, recorded_exceptions, whole_years
+from matcher.words import day, languages, listed
 
 
 class AgeGap(PairRule):
@@ -56,7 +57,9 @@ class Travel(PairRule):
         return f"{between.child.id} lives {between.shown_distance} away; {self._most(between, policy)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
-        return f"{between.child.id} lives {between.shown_distance} away, too far: {self._most(between, policy)}."
+        # As the rule measures it, to two decimals: 5 miles would read oddly beside a limit of 5.
+        miles = between.metres / METRES_PER_MILE
+        return f"{between.child.id} lives {miles:.2f} miles away, too far: {self._most(between, policy)}."
 
     def _most(self, between: Between, policy: Policy) -> str:
         own = (between.volunteer.travel_limit_metres or 0) / METRES_PER_MILE
@@ -69,47 +72,6 @@ class Travel(PairRule):
 def policy_reach_metres(policy: Policy) -> int:
     """The policy's own travel limit in whole metres."""
     return int(policy.number("rules.travel.miles") * METRES_PER_MILE)
-
-
-class IndependentOfAuthority(PairRule):
-    id = "independent_of_authority"
-    title = "The volunteer has no connection with the child's responsible authority"
-    short = "not independent of the authority"
-    source = "CA; R 10; S 5; S 15.2; NS 10.1"
-    core = True
-    reads = ("child.responsible_authority", "volunteer.connected_authorities")
-
-    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
-        connected = pairs.volunteer.connected_authorities
-        return ~_cell(connected, pairs.child.responsible_authority)
-
-    def passing(self, between: Between, policy: Policy) -> str:
-        return f"{between.volunteer.id} has no connection with {council(between.child.responsible_authority)}."
-
-    def failing(self, between: Between, policy: Policy) -> str:
-        return (
-            f"{between.volunteer.id} is a member or officer of {council(between.child.responsible_authority)}, "
-            f"or lives with one: not independent for {between.child.id}."
-        )
-
-
-class SiblingHistory(PairRule):
-    id = "sibling_history"
-    title = "The volunteer neither visits nor has visited a sibling of the child"
-    short = "with a sibling's visits before"
-    source = "S 15.4"
-    core = True
-    reads = ("child.family", "volunteer.families_visited")
-
-    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
-        return ~pairs.visited_sibling
-
-    def passing(self, between: Between, policy: Policy) -> str:
-        return f"{between.volunteer.id} has not visited a sibling of {between.child.id}."
-
-    def failing(self, between: Between, policy: Policy) -> str:
-        family = f"{between.child.id}'s family"
-        return f"{between.volunteer.id} visits or has visited {family}: siblings never share a visitor."
 
 
 class NotDeclined(PairRule):
@@ -184,8 +146,157 @@ class Language(PairRule):
         return between.child.needed_languages or between.child.languages or ()
 
 
-def _cell(table: Bools, column: Ints) -> Bools:
-    """The cell of each row at a column code; False where the code is not recorded."""
-    if not table.shape[1]:
-        return np.zeros(len(table), dtype=np.bool_)
-    return np.asarray(table[np.arange(len(table)), column] & (column >= 0))
+class RequestedCulture(PairRule):
+    id = "requested_culture"
+    title = "The volunteer is of the child's ethnicity, or religion, where the child finds that essential"
+    short = "not of the culture asked for"
+    source = "NS 7.5; R 14"
+    reads = (
+        "child.ethnicity",
+        "volunteer.ethnicity",
+        "child.religion",
+        "volunteer.religion",
+        "child.culture_request",
+        "child.religion_request",
+    )
+
+    def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
+        if path.endswith("_request"):
+            return np.zeros(len(pairs), dtype=np.bool_)  # no request on record is no request
+        request = pairs.child.culture_request if path.endswith("ethnicity") else pairs.child.religion_request
+        return np.asarray(request == code(Strength.ESSENTIAL))
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        child, volunteer = pairs.child, pairs.volunteer
+        # “Refused” has no group, and “any other religion” is many: two of them are not known to be alike.
+        ethnicity = (child.ethnicity == volunteer.ethnicity) & (child.ethnicity_group != NOT_RECORDED)
+        religion = (child.religion == volunteer.religion) & (child.religion != NOT_RECORDED)
+        either = ethnicity | ~self.needs("child.ethnicity", pairs, policy)
+        return np.asarray(either & (religion | ~self.needs("child.religion", pairs, policy)))
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        if not any(self._wishes(between)):
+            return f"{between.child.id} has not made a culture essential."
+        return f"{self._request(between)}, and {between.volunteer.id} is."
+
+    def failing(self, between: Between, policy: Policy) -> str:
+        return f"{self._request(between)}; {between.volunteer.id} is not known to be."
+
+    def _wishes(self, between: Between) -> tuple[str, ...]:
+        child = between.child
+        wishes = []
+        if child.culture_request is Strength.ESSENTIAL and child.ethnicity:
+            wishes.append(vocabulary.ethnicity_label(child.ethnicity))
+        if child.religion_request is Strength.ESSENTIAL and child.religion:
+            wishes.append(vocabulary.religion_label(child.religion))
+        return tuple(wishes)
+
+    def _request(self, between: Between) -> str:
+        return f"{between.child.id} asked for a visitor who is {listed(self._wishes(between))} too"
+
+
+class AdditionalNeedsTraining(PairRule):
+    id = "additional_needs_training"
+    title = "The volunteer has had specific training for the child's additional needs"
+    short = "without training for the child's needs"
+    source = "NS 6.2; R 11"
+    reads = ("child.additional_needs", "volunteer.needs_trained")
+
+    def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
+        if path == "child.additional_needs":
+            return super().needs(path, pairs, policy)
+        return np.asarray(pairs.child.additional_needs.any(axis=1))
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        return ~np.asarray((pairs.child.additional_needs & ~pairs.volunteer.needs_trained).any(axis=1))
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        if not between.child.additional_needs:
+            return f"{between.child.id} has no additional needs."
+        return f"{between.volunteer.id} is trained for {listed(between.child.additional_needs)}."
+
+    def failing(self, between: Between, policy: Policy) -> str:
+        untrained = sorted(set(between.child.additional_needs or ()) - set(between.volunteer.needs_trained or ()))
+        return f"{between.volunteer.id} is not trained for {between.child.id}'s needs: {listed(untrained)}."
+
+
+class Commitment(PairRule):
+    id = "commitment"
+    title = "The volunteer is committed for at least {months} months more, unless a shorter offer was accepted"
+    short = "committed for too short a time"
+    source = "S 5; N Expectations 1; NS 5"
+    limits = {"months": Whole("months", 1, 120)}
+    reads = ("volunteer.commitment_until",)
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        return np.asarray(self._least(pairs, policy) <= pairs.volunteer.commitment_until)
+
+    def _least(self, pairs: Pairs, policy: Policy) -> Array:
+        """Until when the volunteer has to be committed."""
+        months = np.full(len(pairs), policy.number("rules.commitment.months"))
+        for which, allowed in recorded_exceptions(pairs, ExceptionKind.SHORTER_COMMITMENT):
+            months[which] = np.minimum(months[which], allowed.value or 0)
+        return add_months(np.full(len(pairs), pairs.as_of), months)
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        usual = add_months(np.array([between.pairs.as_of]), policy.number("rules.commitment.months"))
+        told = self._until(between)
+        if (between.pairs.volunteer.commitment_until >= usual)[0]:
+            return f"{told}."
+        return f"{told}, which is shorter than usual and was accepted."
+
+    def failing(self, between: Between, policy: Policy) -> str:
+        return f"{self._until(between)}; {day(self._least(between.pairs, policy)[0])} is needed."
+
+    def _until(self, between: Between) -> str:
+        return f"{between.volunteer.id} is committed until {day(between.volunteer.commitment_until)}"
+
+
+class VolunteerLimits(PairRule):
+    id = "volunteer_limits"
+    title = "The child's age, needs and area are such as the volunteer said yes to"
+    short = "beyond what the volunteer said yes to"
+    source = "NS 7.4; S 8"
+    reads = (
+        "child.additional_needs",
+        "volunteer.needs_accepted",
+        "child.date_of_birth",
+        "volunteer.youngest_age",
+        "volunteer.oldest_age",
+        "child.placement_council",
+        "volunteer.areas",
+    )
+
+    def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
+        volunteer = pairs.volunteer
+        if path == "volunteer.needs_accepted":
+            return np.asarray(pairs.child.additional_needs.any(axis=1))
+        if path == "child.date_of_birth":
+            return volunteer.known("youngest_age") | volunteer.known("oldest_age")
+        if path == "child.placement_council":
+            return np.asarray(volunteer.areas.any(axis=1))
+        # A volunteer who names no age and no area takes any.
+        return np.full(len(pairs), path == "child.additional_needs")
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        return self._age(pairs) & self._needs(pairs) & self._area(pairs)
+
+    def _age(self, pairs: Pairs) -> Bools:
+        volunteer, born = pairs.volunteer, pairs.child.date_of_birth
+        old_enough = ~volunteer.known("youngest_age") | (add_years(born, volunteer.youngest_age) <= pairs.as_of)
+        return old_enough & (~volunteer.known("oldest_age") | (pairs.as_of < add_years(born, volunteer.oldest_age + 1)))
+
+    def _needs(self, pairs: Pairs) -> Bools:
+        return ~np.asarray((pairs.child.additional_needs & ~pairs.volunteer.needs_accepted).any(axis=1))
+
+    def _area(self, pairs: Pairs) -> Bools:
+        return cell(pairs.volunteer.areas, pairs.child.placement_council) | ~pairs.volunteer.areas.any(axis=1)
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        return f"{between.child.id}'s age, needs and area are such as {between.volunteer.id} said yes to."
+
+    def failing(self, between: Between, policy: Policy) -> str:
+        pairs = between.pairs
+        kept = {"age": self._age, "additional needs": self._needs, "area": self._area}
+        broken = [what for what, keeps in kept.items() if not keeps(pairs)[0]]
+        return f"{between.volunteer.id} has not said yes to {between.child.id}'s {listed(broken)}."

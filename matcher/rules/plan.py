@@ -1,15 +1,18 @@
-"""Constraints on all the matches of a plan together."""
+"""Constraints on all the matches of a plan together; the out-of-county budget has a room of its own."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 import numpy as np
 
-from matcher.geography import METRES_PER_MILE
-from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
+from matcher.instance import Instance
+from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Pairs
 from matcher.policy import Choice, Policy, Whole
-from matcher.records import MatchStatus
-from matcher.rules.base import PlanConstraint, told_missing
-from matcher.words import council, listed, pounds
+from matcher.records import Agreement, Child, ExceptionKind, MatchStatus, RecordedException, Volunteer
+from matcher.rules.base import PlanConstraint
+from matcher.words import day, listed
 
 
 class OneVisitor(PlanConstraint):
@@ -32,14 +35,20 @@ class Capacity(PlanConstraint):
     limits = {"children": Whole("children", 1, 10)}
 
     def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
-        most = policy.number("constraints.capacity.children")
+        instance = pairs.tables.instance
+        most = np.array([self._most(one, instance, policy) for one in instance.volunteers], dtype=np.int64)
         return {"capacity": np.maximum(most - pairs.tables.live_matches, 0)}
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         return np.asarray(self.arrays(pairs, policy)["capacity"][pairs.volunteer_row] > 0)
 
     def passing(self, between: Between, policy: Policy) -> str:
-        return f"{between.volunteer.id} is free to visit another child."
+        allowed = _second_child(between.volunteer, between.instance)
+        if allowed is None:
+            return f"{between.volunteer.id} is free to visit another child."
+        by = f"{allowed.approved_by} on {day(allowed.approved_on)}: {allowed.reason.rstrip('.')}"
+        most = self._most(between.volunteer, between.instance, policy)
+        return f"{between.volunteer.id} may visit up to {most} children, by an exception of {by}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         now = sorted(
@@ -47,9 +56,21 @@ class Capacity(PlanConstraint):
             for match in between.instance.matches
             if match.volunteer == between.volunteer.id and match.status is MatchStatus.CURRENT
         )
-        most = policy.number("constraints.capacity.children")
+        most = self._most(between.volunteer, between.instance, policy)
         limit = "may have one child at a time" if most == 1 else f"may have {most} children at a time"
         return f"{between.volunteer.id} visits {listed(now)} now, and {limit}."
+
+    def _most(self, volunteer: Volunteer, instance: Instance, policy: Policy) -> int:
+        """How many children the volunteer may visit: as the policy says, or more by a recorded exception."""
+        allowed = _second_child(volunteer, instance)
+        return max(policy.number("constraints.capacity.children"), (allowed.value or 2) if allowed else 0)
+
+
+def _second_child(volunteer: Volunteer, instance: Instance) -> RecordedException | None:
+    """The exception that allows the volunteer the most children, if there is any."""
+    kind = ExceptionKind.SECOND_CHILD
+    recorded = [one for one in instance.exceptions if one.kind is kind and one.volunteer == volunteer.id]
+    return max(recorded, key=lambda one: one.value or 2, default=None)
 
 
 class SiblingsApart(PlanConstraint):
@@ -67,114 +88,159 @@ class SiblingsApart(PlanConstraint):
         return f"In one plan, a sibling of {between.child.id} is never given to {between.volunteer.id} too."
 
 
-class OutOfCountyBudget(PlanConstraint):
-    id = "out_of_county_budget"
-    title = "Matches outside the county stay within the year's budget of each authority"
-    short = "beyond the out-of-county budget"
-    source = "NP; NS 12.2"
-    limits = {
-        "method": Choice(("mileage", "spot_purchase")),
-        "pence_a_mile": Whole("pence a mile", 0, 1000),
-        "visits_a_year": Whole("visits a year", 1, 366),
-        "spot_purchase_pounds": Whole("pounds a year", 0, 1_000_000),
-    }
-    reads = ("child.responsible_authority", "child.placement_council")
+class SiblingsTogether(PlanConstraint):
+    id = "siblings_together"
+    title = "Siblings at one address who both want a visitor are matched at the same time: {how}, {points} points"
+    short = "without a visitor for a sibling at the same time"
+    source = "S 15.4"
+    limits = {"how": Choice(("off", "preferred", "required")), "points": Whole("points", 0, 100_000)}
 
     def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
-        fund = np.where(self.outside(pairs), pairs.child.responsible_authority, NOT_RECORDED)
-        size = int(pairs.tables.child.responsible_authority.max(initial=-1)) + 1
-        left = self._left(pairs)
-        return {
-            "cost": self.cost(pairs, policy),
-            "fund": fund,
-            "budget": np.array([max(left.get(authority) or 0, 0) for authority in range(size)], dtype=np.int64),
-        }
-
-    def outside(self, pairs: Pairs) -> Bools:
-        """Whether the child is placed in another council than the one responsible."""
-        return np.asarray(pairs.child.placement_council != pairs.child.responsible_authority)
-
-    def cost(self, pairs: Pairs, policy: Policy) -> Ints:
-        """Pence a year of each pair, rounded up so that a budget is never exceeded; 0 inside the county.
-
-        Mileage: there and back, straight-line metres, at the policy's rate, as often as the policy hopes for.
-        """
-        path = "constraints.out_of_county_budget"
-        if policy.choice(f"{path}.method") == "spot_purchase":
-            pence = np.full(len(pairs), policy.number(f"{path}.spot_purchase_pounds") * 100, dtype=np.int64)
-        else:
-            a_metre = 2 * policy.number(f"{path}.pence_a_mile") * policy.number(f"{path}.visits_a_year")
-            metres_a_mile = round(METRES_PER_MILE * 1000)
-            pence = -(-(np.maximum(pairs.metres, 0) * a_metre * 1000) // metres_a_mile)
-        return np.where(self.outside(pairs), pence, 0)
-
-    def known(self, pairs: Pairs, policy: Policy) -> Bools:
-        left = self._left(pairs)
-        budgeted = np.array(sorted(authority for authority, pence in left.items() if pence is not None), dtype=np.int64)
-        priced = np.isin(pairs.child.responsible_authority, budgeted) & self._measured(pairs, policy)
-        return super().known(pairs, policy) & (~self.outside(pairs) | priced)
-
-    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
-        left = self._left(pairs)
-        authorities = pairs.child.responsible_authority.tolist()
-        of_pair = np.array([max(left.get(authority) or 0, 0) for authority in authorities], dtype=np.int64)
-        return np.asarray(~self.outside(pairs) | (self.cost(pairs, policy) <= of_pair))
+        instance, how = pairs.tables.instance, policy.choice("constraints.siblings_together.how")
+        pinned = {match.child for match in instance.pins}
+        group = np.full(len(instance.waiting), NOT_RECORDED)
+        row = {child.id: place for place, child in enumerate(instance.waiting)}
+        for number, siblings in enumerate(siblings_at_one_place(instance)):
+            # What is agreed or proposed already waits for nobody.
+            if how == "preferred" or (how == "required" and not any(child.id in pinned for child in siblings)):
+                group[[row[child.id] for child in siblings]] = number
+        return {"together" if how == "required" else "bonus_group": group}
 
     def passing(self, between: Between, policy: Policy) -> str:
-        if not self.outside(between.pairs)[0]:
-            return f"{between.child.id} is placed in {council(between.child.placement_council)}: no out-of-county cost."
-        return f"{self._bill(between, policy)} {self._rest(between)}"
+        groups = [group for group in siblings_at_one_place(between.instance) if between.child in group]
+        how = policy.choice("constraints.siblings_together.how")
+        if not groups or how == "off":
+            return f"No sibling of {between.child.id} has to be matched at the same time."
+        siblings = listed(child.id for child in groups[0] if child is not between.child)
+        at_once = f"{between.child.id} lives with {siblings}, and siblings are matched at the same time"
+        if how == "required":
+            return f"{at_once} or not at all."
+        return f"{at_once} where possible: {policy.number('constraints.siblings_together.points')} points if they are."
+
+
+class PartnersApart(PlanConstraint):
+    id = "partners_apart"
+    title = "Two volunteers of one household do not visit siblings"
+    short = "with a partner who visits a sibling"
+    source = "S 15.5"
+    reads = ("child.family", "volunteer.household")
+
+    def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
+        # A household is blank where no other volunteer lives in it; `sibling_history` asks for the family.
+        return np.zeros(len(pairs), dtype=np.bool_)
+
+    def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
+        homes = [one.household for one in pairs.tables.instance.volunteers]
+        number = {home: place for place, home in enumerate(sorted({home for home in homes if home is not None}))}
+        return {"household": np.array([number.get(home or "", NOT_RECORDED) for home in homes], dtype=np.int64)}
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        return ~pairs.among(_siblings_of_partners(pairs.tables.instance), pairs.child_row)
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        if between.volunteer.household is None:
+            return f"No other volunteer is recorded in the household of {between.volunteer.id}."
+        return f"Nobody in the household of {between.volunteer.id} visits a sibling of {between.child.id}."
 
     def failing(self, between: Between, policy: Policy) -> str:
-        return f"Too expensive: {self._bill(between, policy)} {self._rest(between)}"
-
-    def not_recorded(self, between: Between, policy: Policy) -> str:
-        if not super().known(between.pairs, policy)[0]:
-            return super().not_recorded(between, policy)
-        if not self._measured(between.pairs, policy)[0]:
-            return told_missing(("child.placement", "volunteer.home"), between)
-        authority = council(between.child.responsible_authority)
         return (
-            f"Not recorded: what {authority} may spend on matches outside the county in a year "
-            "(authorities.csv, column budget_pounds)."
+            f"Somebody in the household of {between.volunteer.id} visits a sibling of {between.child.id}: "
+            "what each child tells stays with their own visitor."
         )
 
-    def _bill(self, between: Between, policy: Policy) -> str:
-        path = "constraints.out_of_county_budget"
-        bill = pounds(int(self.cost(between.pairs, policy)[0]))
-        if policy.choice(f"{path}.method") == "spot_purchase":
-            return f"A visitor for {between.child.id} is bought outside the county for {bill} a year."
-        miles = between.metres / METRES_PER_MILE
-        return (
-            f"{between.child.id} is placed outside the county, {bill} a year: 2 × {miles:.1f} miles × "
-            f"{policy.number(f'{path}.pence_a_mile')}p × {policy.number(f'{path}.visits_a_year')} visits."
-        )
 
-    def _rest(self, between: Between) -> str:
-        authority = between.child.responsible_authority
-        budget = between.instance.authorities[authority or ""]
-        rest = pounds(max((budget.budget_pence or 0) - budget.spent_pence, 0))
-        return f"{council(authority)} has {rest} left this year."
+class CoordinatorCaseload(PlanConstraint):
+    id = "coordinator_caseload"
+    title = "A coordinator supports at most {matches} matches"
+    short = "beyond the coordinator's caseload"
+    source = "NS 11.5"
+    about = "child"
+    limits = {"matches": Whole("matches", 1, 1000)}
+    reads = ("child.coordinator",)
 
-    def _measured(self, pairs: Pairs, policy: Policy) -> Bools:
-        """Whether the price is known: mileage needs both places, which `travel` asks for only where it is in force."""
-        if policy.choice("constraints.out_of_county_budget.method") == "spot_purchase":
-            return np.ones(len(pairs), dtype=np.bool_)
-        return np.asarray(pairs.metres >= 0)
+    def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
+        return np.zeros(len(pairs), dtype=np.bool_)  # a match counts where a coordinator is recorded
 
-    def _left(self, pairs: Pairs) -> dict[int, int | None]:
-        """Pence left a year by authority code; None where no budget is recorded."""
-        instance, column = pairs.tables.instance, pairs.tables.child.responsible_authority
-        left: dict[int, int | None] = {}
-        for child, authority in zip(instance.waiting, column.tolist(), strict=True):
-            known = instance.authorities.get(child.responsible_authority or "")
-            budget = known.budget_pence if known else None
-            left[authority] = None if known is None or budget is None else budget - known.spent_pence
-        return left
+    def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
+        instance, most = pairs.tables.instance, policy.number("constraints.coordinator_caseload.matches")
+        live = live_caseload(instance)
+        names = sorted({child.coordinator for child in instance.waiting if child.coordinator is not None})
+        number = {name: place for place, name in enumerate(names)}
+        return {
+            "caseload": np.array(
+                [number.get(child.coordinator or "", NOT_RECORDED) for child in instance.waiting], dtype=np.int64
+            ),
+            "caseload_limit": np.array([max(most - live.get(name, 0), 0) for name in names], dtype=np.int64),
+        }
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        arrays = self.arrays(pairs, policy)
+        return np.append(arrays["caseload_limit"] > 0, True)[arrays["caseload"][pairs.child_row]]
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        if between.child.coordinator is None:
+            return f"No coordinator is recorded for {between.child.id}: the match counts in no caseload."
+        most = policy.number("constraints.coordinator_caseload.matches")
+        return f"{self._now(between)}, and there is room for {between.child.id}: the policy allows {most}."
+
+    def failing(self, between: Between, policy: Policy) -> str:
+        most = policy.number("constraints.coordinator_caseload.matches")
+        return f"{self._now(between)}, and the policy allows {most}: there is no room for {between.child.id}."
+
+    def _now(self, between: Between) -> str:
+        count = live_caseload(between.instance).get(between.child.coordinator or "", 0)
+        return f"{between.child.coordinator} supports {count} {'match' if count == 1 else 'matches'} now"
 
 
-def out_of_county_pence(pairs: Pairs, policy: Policy) -> Ints:
-    """What each pair costs outside the county in a year; 0 where the policy does not count it."""
-    if not policy.on("constraints.out_of_county_budget"):
-        return np.zeros(len(pairs), dtype=np.int64)
-    return OutOfCountyBudget().cost(pairs, policy)
+class Pinned(PlanConstraint):
+    id = "pinned"
+    title = "What is agreed or proposed stays, as long as no rule forbids it"
+    short = "kept for what is agreed or proposed"
+    source = "Kith: a person decides every match, and a new plan does not undo it"
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        pins = [match for match in between.instance.pins if match.child == between.child.id]
+        if not pins:
+            return f"{between.child.id} has no match proposed or agreed yet."
+        to = listed(f"{match.volunteer} ({match.status})" for match in pins)
+        return f"{between.child.id} is on the way to {to}, which stays as long as no rule forbids it."
+
+
+def siblings_at_one_place(instance: Instance) -> list[Sequence[Child]]:
+    """The siblings who wait at one placement and have all agreed to a visitor, where they are two or more.
+
+    Where placements are known by outcode, one outcode is one place.
+    """
+    groups: dict[tuple[str, float, float], list[Child]] = defaultdict(list)
+    for child in instance.waiting:
+        family, place = instance.family_of.get(child.id), child.placement
+        if family is not None and place is not None and child.agrees is Agreement.YES:
+            groups[family, place.latitude, place.longitude].append(child)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def live_caseload(instance: Instance) -> dict[str, int]:
+    """How many children are visited now with each coordinator's support, the match's own or else the child's."""
+    of_child = {child.id: child.coordinator for child in instance.children}
+    supported: dict[str, set[str]] = defaultdict(set)
+    for match in instance.matches:
+        if match.status is MatchStatus.CURRENT:
+            supported[match.coordinator or of_child.get(match.child) or ""].add(match.child)
+    return {name: len(children) for name, children in supported.items() if name}
+
+
+def _siblings_of_partners(instance: Instance) -> frozenset[tuple[int, int]]:
+    """(child row, volunteer row) where somebody else in the volunteer's household visits a sibling of the child now."""
+    of_family: dict[str, list[int]] = defaultdict(list)
+    for row, child in enumerate(instance.waiting):
+        of_family[instance.family_of.get(child.id, "")].append(row)
+    of_household: dict[str, list[int]] = defaultdict(list)
+    for row, volunteer in enumerate(instance.volunteers):
+        of_household[volunteer.household or ""].append(row)
+    found = set()
+    for match in instance.matches:
+        home, family = instance.volunteer(match.volunteer).household, instance.family_of.get(match.child)
+        if match.status is MatchStatus.CURRENT and home is not None and family is not None:
+            partners = [row for row in of_household[home] if instance.volunteers[row].id != match.volunteer]
+            found |= {(child, partner) for child in of_family[family] for partner in partners}
+    return frozenset(found)

@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from itertools import accumulate
-from random import Random
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from matcher.sample import figures
+from matcher.sample.dice import Dice
 from matcher.sample.figures import Population
+from matcher.sample.papers import SamplePapers
 from matcher.sample.places import SamplePlaces
+from matcher.sample.wishes import SampleWishes
 
 Row = dict[str, str]
 """A row of a sheet: the text of each cell under its heading, empty where nothing is recorded."""
 
-Thing = TypeVar("Thing")
-
 # What may be left blank. A council knows the others of a child it looks after, and a blank would only lose the row.
 _CHILD_BLANKS = (
     "gender", "placement_type", "culture_request", "languages", "interests", "agrees", "parental_contact",
-    "unaccompanied", "referred_on",
+    "unaccompanied", "referred_on", "additional_needs", "provider", "looked_after", "safeguarding_issue",
 )  # fmt: skip
 _VOLUNTEER_BLANKS = (
     "date_of_birth", "gender", "ethnicity", "languages", "interests", "agreement_signed_on", "dbs_checked_on",
-    "connected_authorities", "travel_limit_miles",
+    "connected_authorities", "travel_limit_miles", "references_accepted", "organisations", "needs_accepted",
+    "commitment_until",
 )  # fmt: skip
-
-
-class _Dice:
-    """Chance, out of one seed and in whole numbers."""
-
-    def __init__(self, seed: int) -> None:
-        self.share = Random(seed).random  # noqa: S311  nothing secret is drawn
-        """The next number in [0, 1)."""
-
-    def below(self, count: int) -> int:
-        """One of 0 … count - 1, each as likely."""
-        return int(self.share() * count)
-
-    def between(self, least: int, most: int) -> int:
-        return least + self.below(most - least + 1)
-
-    def chance(self, in_a_hundred: int) -> bool:
-        return self.below(100) < in_a_hundred
-
-    def pick(self, weights: Mapping[Thing, int]) -> Thing:
-        """One of the keys, as often as its weight says."""
-        upto = list(accumulate(weights.values()))
-        drawn = self.below(upto[-1])
-        return next(thing for thing, end in zip(weights, upto, strict=True) if drawn < end)
-
-    def some(self, weights: Mapping[Thing, int], count: int) -> list[Thing]:
-        """So many different keys."""
-        left = dict(weights)
-        drawn = []
-        for _ in range(count):
-            drawn.append(self.pick(left))
-            del left[drawn[-1]]
-        return drawn
 
 
 class _Made(NamedTuple):
@@ -72,8 +39,10 @@ class SamplePeople:
     """Makes the rows, sheet by sheet."""
 
     def __init__(self, seed: int, as_of: date, county: str) -> None:
-        self.dice, self.as_of = _Dice(seed), as_of
+        self.dice, self.as_of = Dice(seed), as_of
         self.given = figures.assumptions()
+        self.papers = SamplePapers(self.dice, as_of, self.given)
+        self.wishes = SampleWishes(Dice(2**32 + seed), self.given)
         self.councils, self.names = figures.councils(county)
         self.places = SamplePlaces(self.councils)
         self.residents = figures.residents(self.councils)
@@ -85,13 +54,18 @@ class SamplePeople:
             children += self._family(len(children) + 1)
         children = children[:n_children]
         volunteers = [self._volunteer(number) for number in range(1, n_volunteers + 1)]
-        return {
+        matches = self._matches(children, volunteers)
+        made = {
             "children": [child.row for child in children],
             "volunteers": [volunteer.row for volunteer in volunteers],
-            "matches": self._matches(children, volunteers),
+            "matches": matches,
+            "exceptions": self._exceptions(children, volunteers),
             "declined": self._declined(children, volunteers),
             "authorities": self._authorities(children),
         }
+        self.wishes.fill(made["children"], made["volunteers"], matches)
+        made["exceptions"] += self.wishes.second_children(matches, self._ago(30))
+        return made
 
     # ---- children --------------------------------------------------------------------------------------------------
 
@@ -132,6 +106,9 @@ class SamplePeople:
             # Nobody is referred before the fifth birthday.
             days = min(waited, (self.as_of - _years_after(births[-1], 5)).days)
             row["referred_on"] = self._ago(days)
+            away = row["placement_council"] != row["responsible_authority"]
+            lived = (self.as_of - births[-1]).days
+            row |= self.papers.of_child(type_, alone=alone, away=away, waited=days, lived=lived)
             self._forget(row, _CHILD_BLANKS if known else (*_CHILD_BLANKS, "family"), given["not_recorded"])
             made.append(_Made(row, days))
         return made
@@ -219,6 +196,9 @@ class SamplePeople:
             "connected_authorities": self._connected(),
             "travel_limit_miles": dice.pick(given["travel_miles"]),
         }
+        row |= self.papers.of_volunteer(
+            applies=status == "applicant", signed=signed, checked=checked, council=self.places.council(row["home"])
+        )
         self._forget(row, _VOLUNTEER_BLANKS, given["not_recorded"])
         return _Made(row, signed)
 
@@ -258,7 +238,26 @@ class SamplePeople:
             }
             over = {"status": "ended", "ended_on": self._ago(ended), "ended_by": dice.pick(given["ended_by"])}
             matches.append(row | ({"status": "current"} if current else over))
+            volunteer.row["support_sessions"] = self.papers.support_sessions()
         return matches
+
+    def _exceptions(self, children: Sequence[_Made], volunteers: Sequence[_Made]) -> list[Row]:
+        """Relatives and friends of children who wait, a few of them allowed to visit, and shorter offers taken."""
+        given, dice = self.given["exceptions"], self.dice
+        rows = []
+        for volunteer in volunteers:
+            allowed = {"volunteer_id": volunteer.row["volunteer_id"], "approved_by": "Team manager",
+                       "approved_on": self._ago(dice.below(60))}  # fmt: skip
+            if dice.chance(given["relatives"]):
+                child = children[dice.below(len(children))].row["child_id"]
+                volunteer.row["known_children"] = child
+                if dice.chance(given["relatives_allowed"]):
+                    reason = "The child wishes for it"
+                    rows.append(allowed | {"kind": "relative as visitor", "child_id": child, "reason": reason})
+            if dice.chance(given["shorter_commitments"]):
+                reason = "A shorter match is of use too"
+                rows.append(allowed | {"kind": "shorter commitment", "value": "6", "reason": reason})
+        return rows
 
     def _waiting_again(self, children: Sequence[_Made], signed: int) -> _Made | None:
         """A child who may have been referred again after a match with somebody who signed so many days ago."""

@@ -29,10 +29,10 @@ def rows(file: Path) -> list[dict[str, str]]:
 def test_tiny_is_planned_as_its_page_works_it_out(tmp_path: Path) -> None:
     run = kith("match", TINY, *AS_OF, "--out", tmp_path)
     assert run.returncode == 0, run.stderr
-    assert "3,808 points" in run.stdout
+    assert "4,013 points" in run.stdout
     assert "OPTIMAL" in run.stdout
     matched = {row["child_id"]: (row["volunteer_id"], row["points"]) for row in rows(tmp_path / "plan.csv")}
-    assert matched == {"C1": ("V1", "1100"), "C2": ("V2", "1085"), "C4": ("V3", "1623")}
+    assert matched == {"C1": ("V1", "1100"), "C2": ("V2", "1167"), "C4": ("V3", "1746")}
     assert [row["child_id"] for row in rows(tmp_path / "unmatched.csv")] == ["C3"]
     best = [(row["child_id"], row["volunteer_id"]) for row in rows(tmp_path / "shortlists.csv") if row["rank"] == "1"]
     assert best == [("C1", "V1"), ("C2", "V2"), ("C3", "V1"), ("C4", "V3")]
@@ -43,7 +43,7 @@ def test_tiny_is_planned_as_its_page_works_it_out(tmp_path: Path) -> None:
 
 def test_every_command_speaks_json(tmp_path: Path) -> None:
     plan = json.loads(kith("match", TINY, *AS_OF, "--out", tmp_path, "--json").stdout)
-    assert plan["points"] == 3808
+    assert plan["points"] == 4013
     assert plan["status"] == "OPTIMAL"
     assert json.loads(kith("check", TINY, "--json").stdout)["rows"]["children"]["loaded"] == 4
     shortlist = json.loads(kith("shortlist", TINY, "C3", *AS_OF, "--top", "2", "--json").stdout)
@@ -97,7 +97,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         run = kith("match", folder, *AS_OF, "--out", out, PYTHONHASHSEED=hash_seed, OMP_NUM_THREADS=str(1 + number % 2))
         assert run.returncode == 0, run.stderr
         contents.append({file.name: file.read_bytes() for file in sorted(out.iterdir())})
-    assert set(contents[0]) == {"plan.csv", "shortlists.csv", "unmatched.csv", "report.html"}
+    assert set(contents[0]) == {"plan.xlsx", "plan.csv", "shortlists.csv", "unmatched.csv", "report.html"}
     assert contents[0] == contents[1] == contents[2]
     assert len(rows(tmp_path / "out0" / "plan.csv")) > 20
 
@@ -108,3 +108,22 @@ def test_county_is_planned_and_every_child_is_accounted_for(tmp_path: Path) -> N
     assert plan["status"] == "OPTIMAL"
     assert len(plan["matches"]) + len(plan["unmatched"]) == plan["children"]
     assert all(child["reason"] for child in plan["unmatched"])
+
+
+def test_a_file_goes_from_template_to_mapping_to_correction(tmp_path: Path) -> None:
+    template = kith("template", "--out", tmp_path / "blank")
+    assert template.returncode == 0, template.stderr
+    assert (tmp_path / "blank" / "children.xlsx").is_file()
+
+    proposal = tmp_path / "mapping.toml"
+    run = kith("map", SAMPLES / "foreign" / "ssda903-children.csv", "--sheet", "children", "--out", proposal)
+    assert "a proposal. Look at every line, then write confirmed = true." in run.stdout
+    refused = kith("check", SAMPLES / "foreign", "--mapping", proposal)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "a proposal that nobody has confirmed" in refused.stderr
+
+    run = kith("check", SAMPLES / "messy", *AS_OF, "--out", tmp_path / "correct", "--json")
+    assert run.returncode == 1
+    assert str(tmp_path / "correct" / "children.xlsx") in json.loads(run.stdout)["files"]
+    again = kith("check", SAMPLES / "messy", *AS_OF, "--out", tmp_path / "correct")
+    assert "already has a children.xlsx" in again.stderr

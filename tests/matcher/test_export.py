@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date
 from pathlib import Path
 
 import pytest
+from python_calamine import CalamineWorkbook
 
 import matcher
 from matcher import export
@@ -45,14 +47,41 @@ def test_report_of_nothing_says_why(tmp_path: Path) -> None:
     best = plan(scored)
     assert export.plan_csv(best) == "child_id,volunteer_id\r\n"
     # Of the child rules the first that does not pass is told: nobody has recorded whether the child agrees.
-    assert best.unmatched[0].reason == "Not recorded: agrees of C1 (children.csv, column agrees)."
+    assert best.unmatched[0].reason.startswith("Not recorded: agrees of C1 (children.csv, column agrees).")
     page = export.report_html(instance, best, list(shortlists(scored, plan=best)))
     assert "No pair passes every rule" in page
+
+
+def test_every_file_bears_the_policy_and_the_data_that_it_rests_on(tmp_path: Path) -> None:
+    policy = matcher.load_policy("surrey")
+    instance = matcher.read(TINY, policy=policy, as_of=AS_OF)
+    scored = consider(instance)
+    best = plan(scored)
+    ranked = list(shortlists(scored, plan=best))
+    export.write_files(tmp_path, instance, best, ranked)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert policy.stamp in page
+    assert best.data_hash in page
+    for name in ("plan.csv", "shortlists.csv", "unmatched.csv"):
+        with (tmp_path / name).open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                stamp = (row["policy"], row["policy_hash"], row["data_hash"], row["as_of"])
+                assert stamp == ("surrey " + policy.version, policy.content_hash, best.data_hash, "2026-11-01")
+    book = CalamineWorkbook.from_path(tmp_path / "plan.xlsx")
+    assert policy.stamp in [row[1] for row in book.get_sheet_by_name("Summary").to_python()]
+    assert {candidate.policy for candidates in ranked for candidate in candidates} <= {policy.stamp}
+    assert best.to_dict()["policy_hash"] == policy.content_hash
+    told = matcher.explain(instance, "C1", "V1").to_dict()
+    assert (told["policy"], told["policy_version"], told["policy_hash"]) == (
+        "surrey",
+        policy.version,
+        policy.content_hash,
+    )
 
 
 def test_frames_for_notebooks() -> None:
     instance = matcher.read(TINY, as_of="2026-11-01")
     best = matcher.match(instance)
-    assert best.frame["points"].sum() == 3808
+    assert best.frame["points"].sum() == 4013
     assert best.frame.columns.tolist()[:4] == ["child", "volunteer", "points", "fit"]
     assert best.unmatched_frame["child"].tolist() == ["C3"]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import permutations
 
 import pytest
-from making import AS_OF, NORTH, WEST, Chance, a_child, a_volunteer, an_instance
+from making import AS_OF, NORTH, WEST, Chance, a_child, a_volunteer, an_exception, an_instance
 
 from matcher.errors import InputError, NotFoundError
 from matcher.instance import find_problems, today
-from matcher.records import Authority, Declined, Match, MatchStatus
+from matcher.records import Authority, Declined, ExceptionKind, Match, MatchStatus
 
 CURRENT, ENDED = MatchStatus.CURRENT, MatchStatus.ENDED
 TOMORROW = AS_OF + timedelta(days=1)
+NOT_YET = ("approved_on", "02/11/2026", True)
 
 
-def problems(children=(), volunteers=(), matches=(), declined=(), authorities=()):
-    found = find_problems(children, volunteers, matches, declined, authorities, AS_OF)
+def problems(children=(), volunteers=(), matches=(), declined=(), authorities=(), exceptions=()):
+    found = find_problems(children, volunteers, matches, declined, authorities, AS_OF, exceptions)
     return [(one.file, one.row, one.column, one.value, one.rejected) for one in found]
 
 
@@ -209,6 +211,38 @@ def test_today_is_a_day_and_not_a_moment():
     assert type(today()) is date
 
 
+def test_capitals_do_not_part_siblings() -> None:
+    assert families({"C1": "Smith", "C2": "smith"}) == [{"C1", "C2"}]
+
+
+@pytest.mark.parametrize("slip", ["7", "0007", "C-7", "c007", "C 007"])
+def test_a_child_id_mistyped_in_the_history_is_refused(slip: str) -> None:
+    # Taken as it stands, the no would be lost, and the pair proposed again.
+    child = a_child("007" if slip.isdigit() else "C007")
+    for sheet, records in (("declined", [Declined(slip, "V1")]), ("matches", [Match(slip, "V1", ENDED, family="F")])):
+        assert (sheet, 1, "child_id", slip, True) in problems([child], [a_volunteer()], **{sheet: records})
+
+
+def test_a_child_who_has_left_may_stand_in_the_history() -> None:
+    past = Match("C8", "V1", ENDED, family="F8")
+    assert not [found for found in problems([a_child("C7")], [a_volunteer()], [past]) if found[-1]]
+
+
+def test_ids_that_differ_in_capitals_or_zeros_are_refused() -> None:
+    assert problems([a_child("C1"), a_child("c01")]) == [("children", 2, "child_id", "c01", True)]
+    assert problems([], [a_volunteer("V1"), a_volunteer("v-1")]) == [("volunteers", 2, "volunteer_id", "v-1", True)]
+
+
+def test_dates_that_cannot_be_are_refused() -> None:
+    # 25 is the oldest that any policy supports; the 26th birthday is the day of the run.
+    assert problems([a_child(date_of_birth=date(2000, 11, 2))]) == []
+    assert problems([a_child(date_of_birth=date(2000, 11, 1))]) == [
+        ("children", 1, "date_of_birth", "01/11/2000", True)
+    ]
+    backwards = Match("C9", "V1", ENDED, "F9", started_on=date(2025, 5, 2), ended_on=date(2025, 5, 1))
+    assert problems([], [a_volunteer()], [backwards]) == [("matches", 1, "ended_on", "01/05/2025", True)]
+
+
 def test_a_reference_may_be_a_siblings_own_id() -> None:
     # C1 names C2 as its family, C2 names F7, which C3 names too: the three are siblings. C4 is known to have none.
     links = {"C1": "C2", "C2": "F7", "C3": "F7", "C4": "C4"}
@@ -228,3 +262,44 @@ def test_a_match_ends_when_it_says(status: MatchStatus, ended: date, wrong: str 
     match = Match("C9", "V1", status, family="C9", ended_on=ended)
     found = [p.wrong for p in find_problems([], [a_volunteer("V1")], [match], [], [], date(2026, 11, 1)) if p.rejected]
     assert found == ([wrong] if wrong else [])
+
+
+# ---- exceptions, and what is agreed but has not begun -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("exception", "expected"),
+    [
+        (an_exception(ExceptionKind.RELATIVE, "V1", "C1"), []),
+        (an_exception(ExceptionKind.RELATIVE, "V1"), [("child_id", "", True)]),  # of whom?
+        (an_exception(ExceptionKind.RELATIVE, "V1", "C7"), [("child_id", "C7", False)]),  # may have left
+        (an_exception(ExceptionKind.RELATIVE, "V7", "C1"), [("volunteer_id", "V7", True)]),
+        (an_exception(ExceptionKind.SECOND_CHILD), []),
+        (an_exception(ExceptionKind.SECOND_CHILD, "V1", "C1"), [("child_id", "C1", True)]),
+        (an_exception(ExceptionKind.SHORTER_COMMITMENT, value=6), []),
+        (replace(an_exception(ExceptionKind.SECOND_CHILD), approved_on=AS_OF), []),
+        (replace(an_exception(ExceptionKind.SECOND_CHILD), approved_on=TOMORROW), [NOT_YET]),
+    ],
+)
+def test_an_exception_is_held_against_the_other_sheets(exception, expected):
+    found = problems([a_child()], [a_volunteer()], exceptions=[exception])
+    assert found == [("exceptions", 1, *one) for one in expected]
+
+
+def test_a_match_that_has_not_begun_needs_its_child():
+    for status in (MatchStatus.PROPOSED, MatchStatus.AGREED):
+        assert problems([a_child()], [a_volunteer()], [Match("C1", "V1", status)]) == []
+        assert problems([], [a_volunteer()], [Match("C1", "V1", status)]) == [("matches", 1, "child_id", "C1", True)]
+
+
+def test_a_child_who_is_on_the_way_to_a_visitor_still_waits():
+    pins = [Match("C2", "V1", MatchStatus.PROPOSED), Match("C1", "V1", MatchStatus.AGREED)]
+    instance = an_instance([a_child(), a_child("C2")], [a_volunteer()], matches=[*pins, Match("C9", "V1", ENDED, "F9")])
+    assert [child.id for child in instance.waiting] == ["C1", "C2"]
+    assert [match.child for match in instance.pins] == ["C1", "C2"]  # what is agreed comes first
+    assert [match.child for match in instance.begun] == ["C9"]
+
+
+def test_an_exception_changes_the_hash_of_the_data():
+    one = an_instance([a_child()], [a_volunteer()])
+    assert replace(one, exceptions=(an_exception(ExceptionKind.SECOND_CHILD),)).data_hash != one.data_hash

@@ -9,7 +9,8 @@ from making import NATIONAL, a_policy
 
 from matcher.catalogue import CATALOGUE, described, load_policy
 from matcher.errors import PolicyError
-from matcher.policy import TIERS, Choice, Whole, preset_names, read_policy
+from matcher.policy import TIERS, Choice, Whole
+from matcher.policy_files import lines_of, preset_names, read_policy
 
 TOP = 'name = "ours"\ntitle = "Our policy"\nversion = "1"\n'
 OURS = TOP + 'inherits = "national"\n'
@@ -77,6 +78,8 @@ def test_inheritance_goes_on_through_several_files(policy_file):
         ("[rules.dbs_current]\nyears = 4", "years = 4 is outside 1 to 3"),  # stricter, never laxer
         ("[rules.minimum_age]\nyears = 17", "years = 17 is outside 18 to 100"),
         ("[constraints.capacity]\nchildren = 0", "children = 0 is outside 1 to 10"),
+        ("[rules.references]\nprofessional = 3", r"\[rules.references\] professional = 3 is more than accepted = 2"),
+        ("[scores.commitment_length]\nfrom_months = 70", "from_months = 70 is more than to_months = 60"),
         ("[rules]\ntravel = 5", r"rules must hold tables such as \[rules.name\]"),
         ("rules = 5", "rules must hold tables"),
         ("objective = 5", "objective must be a table"),
@@ -110,10 +113,10 @@ def test_a_core_rule_cannot_be_switched_off(policy_file, entry):
 
 
 @pytest.mark.parametrize("entry", [entry for entry in CATALOGUE if not entry.core], ids=lambda entry: entry.id)
-def test_any_other_entry_can_be_switched_off(policy_file, entry):
-    ours = load_policy(policy_file(OURS + f"[{entry.section}.{entry.id}]\non = false\n"))
-    assert not ours.on(f"{entry.section}.{entry.id}")
-    assert NATIONAL.on(f"{entry.section}.{entry.id}")
+def test_any_other_entry_can_be_switched_on_and_off(policy_file, entry):
+    for on in (True, False):
+        ours = load_policy(policy_file(OURS + f"[{entry.section}.{entry.id}]\non = {str(on).lower()}\n"))
+        assert ours.on(f"{entry.section}.{entry.id}") == on
 
 
 def test_a_policy_that_leaves_a_limit_out_is_refused_with_every_one(policy_file):
@@ -141,7 +144,7 @@ def test_a_policy_says_what_it_is(policy_file, missing):
 def test_a_circle_of_inheritance_is_refused(policy_file):
     policy_file(TOP + 'inherits = "two.toml"\n', "one.toml")
     policy_file(TOP + 'inherits = "one.toml"\n', "two.toml")
-    with pytest.raises(PolicyError, match=r"inherit in a circle: two.toml → one.toml → two.toml"):
+    with pytest.raises(PolicyError, match=r"inherit in a circle: one.toml → two.toml → one.toml"):
         load_policy("one.toml")
     policy_file(TOP + 'inherits = "self.toml"\n', "self.toml")
     with pytest.raises(PolicyError, match="in a circle"):
@@ -161,6 +164,140 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         load_policy(file)
     with pytest.raises(PolicyError, match=r"There is no policy"):
         load_policy(tmp_path)  # a folder
+
+
+# ---- the line of everything that is wrong ----------------------------------------------------------------------------
+
+
+def problems(file: str) -> list[tuple[int, str]]:
+    with pytest.raises(PolicyError) as refusal:
+        load_policy(file)
+    assert all(str(problem) in str(refusal.value) for problem in refusal.value.problems)
+    return [(problem.line, problem.wrong) for problem in refusal.value.problems]
+
+
+def test_every_problem_has_its_line(policy_file):
+    text = """name = "ours"
+title = "Our policy"
+version = "1"
+inherits = "national"
+surprise = 5
+
+[objective]
+tiers = [
+  "luck",
+]
+minimum_fit = -1
+
+[rules.travel]   # a comment
+# miles = 5
+miles = 0
+mile = 5
+source = '''
+[rules.age_gap]
+years = 9
+'''
+
+[rules]
+age_gap = { years = 99 }
+"dbs_current".years = 4
+approved = { source = "x", on = false }
+
+[constraints.capacity]
+children = "two"
+
+[scores.luck]
+weight = 5
+"""
+    found = problems(policy_file(text))
+    assert sorted(line for line, _ in found) == [5, 8, 11, 15, 16, 23, 24, 25, 28, 30]
+    told = dict(found)
+    assert told[5].startswith("“surprise” is not a section")
+    assert "tiers" in told[8]
+    assert "minimum_fit = -1 is outside" in told[11]
+    assert "miles = 0 is outside" in told[15]
+    assert "has no “mile”" in told[16]
+    assert "years = 99 is outside" in told[23]
+    assert "years = 4 is outside" in told[24]
+    assert "core rule" in told[25]
+    assert "children = 'two' is not a whole number" in told[28]
+    assert "[scores.luck] is not known" in told[30]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "line"),
+    [
+        ("a = 1\n[b]\nc = 2\n", "b.c", 3),
+        ("[b.c]\n\n# d = 1\nd = 2\n", "b.c.d", 4),
+        ("[b]\nc.d = 2\n", "b.c.d", 2),
+        ("b.c.d = 2\n", "b.c", 1),
+        ("[b]\nx = [\n  1,\n  2 ]\nc = 2\n", "b.c", 5),
+        ('[b]\nx = """\n[z]\nc = 1\n"""\nc = 2\n', "b.c", 6),
+        ("[b]\nx = '[z]'\nc = 2 # [y]\n", "b.c", 3),
+        ('[ b . "c" ]\r\nd = 2\r\n', "b.c.d", 2),
+        ("[[b]]\nc = 2", "b.c", 2),
+        ("[b]\n[b.c]\n[d]\ne = 1\n", "d.e", 4),
+        ("", "", 1),
+    ],
+)
+def test_the_line_of_a_key(text, path, line):
+    assert lines_of(text)[path] == line
+
+
+def test_what_is_not_there_is_told_at_the_nearest_line(policy_file):
+    text = TOP + "[rules.travel]\n" + "".join(f"[{section}]\n" for section in ("constraints", "scores"))
+    found = problems(policy_file(text))
+    assert (4, "[rules.travel] gives no “miles”. Add it (a whole number of miles)") in found
+    assert any(line == 5 and "[constraints.capacity]" in wrong for line, wrong in found)
+    assert any(line == 1 and "[priorities.waiting_time]" in wrong for line, wrong in found)
+
+
+def test_a_problem_of_an_inherited_file_is_told_with_that_file(policy_file):
+    policy_file(OURS + "\n[rules.travel]\nmiles = 0\n[rules.age_gap]\nyears = 99\n", "parent.toml")
+    child = policy_file(TOP + 'inherits = "parent.toml"\n[rules.age_gap]\nyears = 9\n')
+    with pytest.raises(PolicyError) as refusal:
+        load_policy(child)
+    (problem,) = refusal.value.problems
+    assert (problem.file.endswith("parent.toml"), problem.line) == (True, 7)
+
+
+def test_toml_that_is_broken_has_its_line_too(policy_file):
+    assert [line for line, _ in problems(policy_file(OURS + "[rules.travel\nmiles = 5"))] == [5]
+    assert [line for line, _ in problems(policy_file(OURS + "[rules.travel]\nmiles = "))] == [6]
+    assert [line for line, _ in problems(policy_file("a = " + "[" * 10_000))] == [1]
+
+
+def test_a_parent_that_is_not_there_is_told_at_its_line(policy_file):
+    ((line, wrong),) = problems(policy_file(TOP + 'inherits = "kent"\n'))
+    assert (line, "There is no policy" in wrong) == (4, True)
+
+
+def test_a_file_stands_beside_the_one_that_inherits_from_it(tmp_path):
+    (tmp_path / "parent.toml").write_text(OURS + "[rules.travel]\nmiles = 10\n")
+    (tmp_path / "ours.toml").write_text(TOP + 'inherits = "parent.toml"\n')
+    assert load_policy(tmp_path / "ours.toml").number("rules.travel.miles") == 10
+
+
+def test_a_file_of_notepad_is_read(tmp_path):
+    (tmp_path / "ours.toml").write_text(OURS, encoding="utf-8-sig")
+    assert load_policy(tmp_path / "ours.toml").name == "ours"
+
+
+def test_a_file_that_is_no_policy_is_refused_at_once(policy_file):
+    with pytest.raises(PolicyError, match="is longer than 200,000 characters"):
+        load_policy(policy_file("x = [\n" + "1,\n" * 100_000 + "]\n"))
+
+
+def test_what_a_policy_is_called_is_never_inherited(policy_file):
+    with pytest.raises(PolicyError, match="gives no “version”"):
+        load_policy(policy_file('name = "ours"\ntitle = "Ours"\ninherits = "national"\n'))
+
+
+def test_a_limit_does_not_inherit_the_citation_of_another(policy_file):
+    ours = load_policy(policy_file(OURS + "[rules.travel]\nmiles = 10\n"))
+    assert ours.source("rules.travel") == "not cited by ours"
+    assert ours.source("rules.age_gap") == NATIONAL.source("rules.age_gap")
+    assert (ours.origins["rules.travel"], ours.origins["rules.age_gap"]) == ("ours", "national")
 
 
 # ---- a policy in hand ------------------------------------------------------------------------------------------------

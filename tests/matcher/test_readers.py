@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import runpy
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -13,6 +14,7 @@ import pytest
 
 from matcher import cells
 from matcher.catalogue import load_policy
+from matcher.corrections import write_corrections
 from matcher.errors import InputError
 from matcher.readers import read_folder
 from matcher.records import Agreement, Gender, Strength
@@ -77,7 +79,7 @@ def test_messy_loses_no_row() -> None:
 def test_each_message_names_row_column_and_remedy() -> None:
     for problem in read_folder(SAMPLES / "messy", AS_OF).problems:
         assert problem.row > 0
-        assert problem.column or "cells under" in problem.wrong
+        assert problem.column or "cells under" in problem.wrong or "has no column" in problem.wrong
         assert problem.wrong
         assert problem.remedy
 
@@ -89,12 +91,13 @@ def test_a_folder_with_problems_is_not_planned(folder: Path) -> None:
     assert len([problem for problem in caught.value.problems if problem.rejected]) == 1
 
 
-def test_no_row_is_lost_whatever_stands_in_it(folder: Path) -> None:
-    # 3,000 rows of which each cell is good, blank or rubbish: read and rejected together are always all of them.
+def test_of_10_000_malformed_rows_none_is_lost(folder: Path, tmp_path: Path) -> None:
+    # Each cell is good, blank or rubbish: read and rejected together are always all of them, in a workbook as well.
     rng = random.Random(7)
-    rubbish = ["", "=1+1", "31/02/2012", "🙂", "x" * 300, "none", "yes; no", "-1", "1e9", "NaN", "'", "2012-05-03"]
+    rubbish = ["", "=1+1", "31/02/2012", "🙂", "x" * 300, "none", "yes; no", "-1", "1e9", "NaN", "'", "2012-05-03",
+               "#REF!", "41032", "a\nb", "Zoë", "0012", ";;", "yes please"]  # fmt: skip
     rows = []
-    for number in range(3000):
+    for number in range(10_000):
         cells = {name: rng.choice(rubbish) if rng.random() < 0.2 else good for name, good in CHILD.items()}
         rows.append({**cells, "child_id": f"C{number}" if rng.random() < 0.9 else rng.choice(rubbish)})
     write(folder, "children", *rows)
@@ -103,12 +106,15 @@ def test_no_row_is_lost_whatever_stands_in_it(folder: Path) -> None:
     rejected_rows = {problem.row for problem in reading.refusals}
     assert reading.rejected["children"] == len(rejected_rows)
     assert not rejected_rows & set(reading.rows["children"])
-    assert 0 < len(reading.records["children"]) < 3000
+    assert 0 < len(reading.records["children"]) < 10_000
+    write_corrections(reading, folder, tmp_path / "out", AS_OF)
+    again = read_folder(tmp_path / "out", AS_OF)
+    assert (again.records, again.rows, again.given) == (reading.records, reading.rows, reading.given)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, "children", CHILD)
-    assert told(tmp_path)[0].startswith("volunteers.csv: is missing. Put it into")
+    assert told(tmp_path)[0].startswith("volunteers.csv or volunteers.xlsx: is missing. Put it into")
 
 
 def test_missing_folder_is_refused() -> None:
@@ -129,7 +135,11 @@ def test_file_without_its_ids_is_one_problem_and_every_row_is_rejected(folder: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"PK\x03\x04\0\0", "children.csv: cannot be read: it is not a text file. Save it as CSV (comma delimited)"),
+        (
+            b"PK\x03\x04\0\0",
+            "children.csv: cannot be read: it is a workbook under the name of a CSV file. Name it .xlsx",
+        ),
+        (b"child_id\0", "children.csv: cannot be read: it is not a text file. Save it as CSV (comma delimited)"),
         (b'child_id\n"C1', "children.csv: cannot be read: unexpected end of data. Save it as CSV"),
         (b"", "children.csv, row 1, column child_id: is missing. Add it"),
         (b"child_id,child_id\nC1,C2\n", "children.csv, row 1, column child_id: stands 2 times. Keep one"),
@@ -202,16 +212,64 @@ def test_placement_council_is_derived_and_said_so(folder: Path) -> None:
         "2012-05-03 00:00:00",
         "3 May 2012",
         "3rd May 2012",
+        "03-May-2012",
+        "3 MAY 2012",
+        "2012/05/03",
+        "03/05/2012 14:30",
+        "2012-05-03T00:00:00.000",
     ],
 )
 def test_dates_are_read_day_first(text: str) -> None:
     assert cells.day(text) == date(2012, 5, 3)
 
 
-@pytest.mark.parametrize("text", ["05/03/12", "2012", "41032", "29/02/2013", "1/13/2012", "May 2012", "3 Mai 2012"])
+@pytest.mark.parametrize(
+    "text",
+    ["05/03/12", "2012", "99999", "29/02/2013", "1/13/2012", "May 2012", "3 Mai 2012", "3 Mayhem 2012", "3 May!2012"],
+)
 def test_dates_that_could_be_misread_are_refused(text: str) -> None:
     with pytest.raises(cells.RefusedError):
         cells.day(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "when"), [("41032", date(2012, 5, 3)), ("41032.5", date(2012, 5, 3)), ("73415", date(2100, 12, 31))]
+)
+def test_a_spreadsheets_number_for_a_date_is_read_and_told(text: str, when: date) -> None:
+    with pytest.raises(cells.Remark, match=f"read as {when:%d/%m/%Y}") as caught:
+        cells.day(text)
+    assert caught.value.value == when
+
+
+def test_two_files_of_one_sheet_are_one_problem(folder: Path) -> None:
+    shutil.copy(folder / "children.csv", folder / "Children.xlsx")
+    assert told(folder) == ["children: is there 2 times: Children.xlsx, children.csv. Keep the right one"]
+
+
+def test_a_history_in_a_file_of_another_kind_is_not_passed_over(folder: Path) -> None:
+    (folder / "matches.xls").write_bytes(b"old")
+    assert told(folder) == ["matches: is there as matches.xls, which Kith does not read. Save it as .xlsx or .csv"]
+
+
+@pytest.mark.parametrize("word", ["yes please", "yep", "ok", "true", "1", "Y?", "#REF!", "=TRUE()"])
+def test_consent_in_other_words_is_no_consent(folder: Path, word: str) -> None:
+    write(folder, "children", {**CHILD, "agrees": word})
+    assert read_folder(folder, AS_OF).records["children"] == ()
+    assert "column agrees" in told(folder)[0]
+
+
+def test_an_error_of_the_spreadsheet_is_no_blank(folder: Path) -> None:
+    write(folder, "children", {**CHILD, "requested_gender": "#N/A"})
+    assert told(folder) == [
+        "children.csv, row 2, column requested_gender: “#N/A” is a spreadsheet's error, not a value. "
+        "Mend the formula, or type the value"
+    ]
+
+
+def test_cells_without_a_heading_are_told(folder: Path) -> None:
+    (folder / "volunteers.csv").write_text("volunteer_id,,gender\nV1,x,male\n")
+    notes = [str(problem) for problem in read_folder(folder, AS_OF).problems if not problem.column]
+    assert any("in column 2: they are not read. Write a heading" in note for note in notes)
 
 
 def test_miles_and_pounds() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil
@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from making import AS_OF, NORTH, WEST, a_child, a_place, a_policy, a_volunteer, an_instance, every_pair
+from making import (
+    AS_OF,
+    NORTH,
+    WEST,
+    a_child,
+    a_place,
+    a_policy,
+    a_volunteer,
+    an_exception,
+    an_instance,
+    every_pair,
+)
 
 from matcher.audit import audit
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, eligible, in_force
@@ -21,21 +32,30 @@ from matcher.pairs import Between, tables
 from matcher.records import (
     Agreement,
     Authority,
+    Child,
     Declined,
+    ExceptionKind,
     Gender,
     Match,
     MatchStatus,
+    Need,
     Party,
+    Plan,
+    RecordedException,
     Status,
     Strength,
+    Volunteer,
 )
 from matcher.rules.base import Limit, Verdict
-from matcher.rules.plan import out_of_county_pence
+from matcher.rules.budget import out_of_county_pence
 
 LIMITS: dict[str, Limit] = {limit.id: limit for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
 
-NOBODY_FAILS = {"one_visitor", "siblings_apart"}
+NOBODY_FAILS = {"one_visitor", "siblings_apart", "siblings_together", "pinned"}
 """Constraints that no pair breaks alone: a child with a visitor does not wait, and siblings are two."""
+
+BLANK_IS_AN_ANSWER = {"partners_apart", "coordinator_caseload"}
+"""Constraints that say nothing where the fact is blank: no partner, no coordinator."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +71,7 @@ class Case:
 
     @property
     def instance(self) -> Instance:
-        people = [a_volunteer(**self.volunteer), a_volunteer("V2")]
+        people = [a_volunteer(**self.volunteer), a_volunteer("V2", household="H2")]
         return an_instance([a_child(**self.child)], people, policy=a_policy(self.policy), **self.rest)
 
 
@@ -71,6 +91,10 @@ def visited(child: str, volunteer: str = "V1", family: str | None = None, now: b
     return Match(child, volunteer, MatchStatus.CURRENT if now else MatchStatus.ENDED, family)
 
 
+def supported(child: str, coordinator: str) -> Match:
+    return replace(visited(child, "V2", child), coordinator=coordinator)
+
+
 def days(day: date, *steps: int) -> list[date]:
     return [day + timedelta(days=step) for step in steps]
 
@@ -83,6 +107,35 @@ PLACED_AWAY = {"responsible_authority": WEST, "placement_council": NORTH, "place
 # 2 × 1609 m × 24 visits × 45p ÷ 1609.344 m = 2159.54p, rounded up to 2160p a year.
 SPOT_PURCHASE = {"constraints.out_of_county_budget.method": "spot_purchase"}  # £2,500 a year
 ESSENTIAL = Strength.ESSENTIAL
+PARTNERS = {"constraints.partners_apart.on": True}
+ONE_EACH = {"constraints.coordinator_caseload.matches": 1}
+
+
+def on(rule: str, **limits: int | str) -> dict[str, Any]:
+    """The policy of an authority that asks for this rule."""
+    return {f"rules.{rule}.on": True} | {f"rules.{rule}.{key}": value for key, value in limits.items()}
+
+
+DRIVES = {
+    "drives": True,
+    "licence_checked_on": TODAY,
+    "insured_until": TODAY,
+    "insured_for_volunteering": True,
+    "mot_until": TODAY,
+}
+
+
+def allowed(
+    child: str | None, kind: ExceptionKind = ExceptionKind.RELATIVE, *, volunteer: str = "V1", value: int | None = None
+) -> RecordedException:
+    return RecordedException(kind, "wished for by the child", "A. Manager", YESTERDAY, volunteer, child, value)
+
+
+TAKES_ANY = {"needs_accepted": tuple(Need)}
+TRAINED = {"needs_trained": tuple(Need)}
+AFTER_CARE = {"rules.still_looked_after.after_care": "if_agreed"}
+CONDITION = {"medical_condition": True}
+VISITED_BEFORE = {"matches": [visited("C8", family="F8", now=False)]}
 
 
 def funded(budget: int | None, spent: int = 0) -> dict[str, Any]:
@@ -131,11 +184,203 @@ CASES: dict[str, list[Case]] = {
               as_of=date(2027, 3, 1)),
         unknown("never checked", volunteer={"dbs_checked_on": None}),
     ],
+    "references": [
+        fails("one", volunteer={"references_accepted": 1}),
+        passes("two"),
+        passes("three", volunteer={"references_accepted": 3}),
+        passes("two, not known from whom", volunteer={"professional_references": None}),
+        fails("none of them from a professional", volunteer={"professional_references": 0},
+              policy={"rules.references.professional": 1}),
+        passes("one of them from a professional", policy={"rules.references.professional": 1}),
+        fails("one of three, and the policy asks for four", volunteer={"references_accepted": 3},
+              policy={"rules.references.professional": 1, "rules.references.accepted": 4}),
+        unknown("how many", volunteer={"references_accepted": None}),
+        unknown("from whom, where that matters", volunteer={"professional_references": None},
+                policy={"rules.references.professional": 1}),
+    ],
+    "training": [
+        passes("both long ago"),
+        passes("both today", volunteer={"core_training_on": TODAY, "safeguarding_training_on": TODAY}),
+        fails("core tomorrow", volunteer={"core_training_on": TOMORROW}),
+        fails("safeguarding tomorrow", volunteer={"safeguarding_training_on": TOMORROW}),
+        unknown("core", volunteer={"core_training_on": None}),
+        unknown("safeguarding", volunteer={"safeguarding_training_on": None}),
+        unknown("one, and the other is yet to come",
+                volunteer={"core_training_on": None, "safeguarding_training_on": TOMORROW}),
+    ],
+    "right_to_work": [
+        passes("shown", policy=on("right_to_work")),
+        fails("not shown", volunteer={"right_to_work": False}, policy=on("right_to_work")),
+        unknown("not looked at", volunteer={"right_to_work": None}, policy=on("right_to_work")),
+    ],
+    "vehicle_documents": [
+        passes("does not drive", policy=on("vehicle_documents")),
+        passes("all on their last day, or first", volunteer=DRIVES, policy=on("vehicle_documents")),
+        passes("licence due tomorrow", volunteer={**DRIVES, "licence_checked_on": BEFORE_DUE},
+               policy=on("vehicle_documents")),
+        fails("licence due today", volunteer={**DRIVES, "licence_checked_on": DUE}, policy=on("vehicle_documents")),
+        fails("licence due yesterday", volunteer={**DRIVES, "licence_checked_on": AFTER_DUE},
+              policy=on("vehicle_documents")),
+        passes("licence of 29 February, the day before", volunteer={**DRIVES, "licence_checked_on": date(2024, 2, 29),
+               "insured_until": date(2027, 3, 9), "mot_until": date(2027, 3, 9)}, policy=on("vehicle_documents"),
+               as_of=date(2027, 2, 28)),
+        fails("licence of 29 February, due on 1 March", volunteer={**DRIVES, "licence_checked_on": date(2024, 2, 29),
+              "insured_until": date(2027, 3, 9), "mot_until": date(2027, 3, 9)}, policy=on("vehicle_documents"),
+              as_of=date(2027, 3, 1)),
+        fails("licence checked tomorrow", volunteer={**DRIVES, "licence_checked_on": TOMORROW},
+              policy=on("vehicle_documents")),
+        fails("licence of a year ago, where that is due", volunteer={**DRIVES, "licence_checked_on": date(2025, 11, 1)},
+              policy=on("vehicle_documents", years=1)),
+        passes("insured until tomorrow", volunteer={**DRIVES, "insured_until": TOMORROW},
+               policy=on("vehicle_documents")),
+        fails("insured until yesterday", volunteer={**DRIVES, "insured_until": YESTERDAY},
+              policy=on("vehicle_documents")),
+        fails("not insured for volunteering", volunteer={**DRIVES, "insured_for_volunteering": False},
+              policy=on("vehicle_documents")),
+        passes("MOT until tomorrow", volunteer={**DRIVES, "mot_until": TOMORROW}, policy=on("vehicle_documents")),
+        fails("MOT until yesterday", volunteer={**DRIVES, "mot_until": YESTERDAY}, policy=on("vehicle_documents")),
+        unknown("whether they drive", volunteer={**DRIVES, "drives": None}, policy=on("vehicle_documents")),
+        *(unknown(fact, volunteer={**DRIVES, fact: None}, policy=on("vehicle_documents"))
+          for fact in DRIVES if fact != "drives"),
+    ],
+    "medical_clearance": [
+        passes("no condition", policy=on("medical_clearance")),
+        passes("cleared yesterday", volunteer={**CONDITION, "medical_clearance_on": YESTERDAY},
+               policy=on("medical_clearance")),
+        passes("cleared today", volunteer={**CONDITION, "medical_clearance_on": TODAY}, policy=on("medical_clearance")),
+        fails("cleared tomorrow", volunteer={**CONDITION, "medical_clearance_on": TOMORROW},
+              policy=on("medical_clearance")),
+        unknown("whether there is a condition", volunteer={"medical_condition": None}, policy=on("medical_clearance")),
+        unknown("whether it is cleared", volunteer=CONDITION, policy=on("medical_clearance")),
+    ],
+    "database_check": [
+        passes("checked today", volunteer={"database_checked_on": TODAY}, policy=on("database_check")),
+        fails("checked tomorrow", volunteer={"database_checked_on": TOMORROW}, policy=on("database_check")),
+        passes("due tomorrow", volunteer={"database_checked_on": BEFORE_DUE}, policy=on("database_check")),
+        fails("due today", volunteer={"database_checked_on": DUE}, policy=on("database_check")),
+        fails("due yesterday", volunteer={"database_checked_on": AFTER_DUE}, policy=on("database_check")),
+        passes("of 29 February, the day before", volunteer={"database_checked_on": date(2024, 2, 29)},
+               policy=on("database_check"), as_of=date(2027, 2, 28)),
+        fails("of 29 February, due on 1 March", volunteer={"database_checked_on": date(2024, 2, 29)},
+              policy=on("database_check"), as_of=date(2027, 3, 1)),
+        unknown("never", volunteer={"database_checked_on": None}, policy=on("database_check")),
+    ],
+    "support_sessions": [
+        passes("no match yet", volunteer={"support_sessions": 0}, policy=on("support_sessions")),
+        passes("no match yet, nothing recorded", volunteer={"support_sessions": None}, policy=on("support_sessions")),
+        passes("as many as asked", volunteer={"support_sessions": 3}, policy=on("support_sessions"), **VISITED_BEFORE),
+        passes("one more", policy=on("support_sessions"), **VISITED_BEFORE),
+        fails("one short", volunteer={"support_sessions": 2}, policy=on("support_sessions"), **VISITED_BEFORE),
+        fails("one of two", volunteer={"support_sessions": 1}, policy=on("support_sessions", a_year=2),
+              **VISITED_BEFORE),
+        unknown("how many", volunteer={"support_sessions": None}, policy=on("support_sessions"), **VISITED_BEFORE),
+    ],
     "child_agrees": [
         passes("yes"),
         fails("no", {"agrees": Agreement.NO}),
         fails("not asked", {"agrees": Agreement.NOT_ASKED}),
         unknown("blank is no yes", {"agrees": None}),
+    ],
+    "referral_age": [
+        passes("under 18"),
+        fails("18 on the day of referral", {"date_of_birth": date(2008, 10, 2)}),
+        passes("18 the day after", {"date_of_birth": date(2008, 10, 3)}),
+        fails("18 the day before", {"date_of_birth": date(2008, 10, 1)}),
+        passes("29 February, referred on the 28th",
+               {"date_of_birth": date(2008, 2, 29), "referred_on": date(2026, 2, 28)}),
+        fails("29 February, 18 on 1 March", {"date_of_birth": date(2008, 2, 29), "referred_on": date(2026, 3, 1)}),
+        passes("21 tomorrow", {"date_of_birth": BEFORE_21, "referred_on": date(2023, 5, 1)}),
+        fails("21 today", {"date_of_birth": TURNS_21, "referred_on": date(2023, 5, 1)}),
+        fails("21 yesterday", {"date_of_birth": AFTER_21, "referred_on": date(2023, 5, 1)}),
+        passes("21 today, supported to 25", {"date_of_birth": TURNS_21, "referred_on": date(2023, 5, 1)},
+               policy={"rules.referral_age.support_years": 25}),
+        fails("12 when referred, and the policy is for the younger", {"date_of_birth": date(2014, 10, 2)},
+              policy={"rules.referral_age.years": 12}),
+        unknown("date of birth", {"date_of_birth": None}),
+        unknown("date of referral", {"referred_on": None}),
+    ],
+    "referral_ready": [
+        passes("settled for years", policy=on("referral_ready")),
+        passes("in residential care", {"long_term_plan": Plan.RESIDENTIAL}, policy=on("referral_ready")),
+        fails("a year tomorrow", {"looked_after_since": date(2025, 11, 2)}, policy=on("referral_ready")),
+        passes("a year today", {"looked_after_since": date(2025, 11, 1)}, policy=on("referral_ready")),
+        passes("a year yesterday", {"looked_after_since": date(2025, 10, 31)}, policy=on("referral_ready")),
+        fails("since 29 February, the day before", {"looked_after_since": date(2024, 2, 29), "referred_on": None},
+              policy=on("referral_ready"), as_of=date(2025, 2, 28)),
+        passes("since 29 February, a year on 1 March", {"looked_after_since": date(2024, 2, 29), "referred_on": None},
+               policy=on("referral_ready"), as_of=date(2025, 3, 1)),
+        fails("since the 31st, six months are up on 1 May", {"looked_after_since": date(2025, 10, 31),
+              "referred_on": None}, policy=on("referral_ready", months=6), as_of=date(2026, 4, 30)),
+        passes("since the 31st, on 1 May", {"looked_after_since": date(2025, 10, 31), "referred_on": None},
+               policy=on("referral_ready", months=6), as_of=date(2026, 5, 1)),
+        fails("proceedings go on", {"proceedings_concluded": False}, policy=on("referral_ready")),
+        fails("another plan", {"long_term_plan": Plan.OTHER}, policy=on("referral_ready")),
+        passes("unaccompanied, whatever else", {"unaccompanied": True, "looked_after_since": TODAY,
+               "proceedings_concluded": False, "long_term_plan": Plan.OTHER}, policy=on("referral_ready")),
+        passes("unaccompanied, and nothing else recorded", {"unaccompanied": True, "looked_after_since": None,
+               "proceedings_concluded": None, "long_term_plan": None}, policy=on("referral_ready")),
+        fails("not known to be unaccompanied", {"unaccompanied": None, "proceedings_concluded": False},
+              policy=on("referral_ready")),
+        passes("ready, not known to be unaccompanied", {"unaccompanied": None}, policy=on("referral_ready")),
+        unknown("since when", {"looked_after_since": None}, policy=on("referral_ready")),
+        unknown("proceedings", {"proceedings_concluded": None}, policy=on("referral_ready")),
+        unknown("plan", {"long_term_plan": None}, policy=on("referral_ready")),
+    ],
+    "placement_stable": [
+        passes("no move", policy=on("placement_stable")),
+        fails("a move", {"placement_move_pending": True}, policy=on("placement_stable")),
+        unknown("blank is no no", {"placement_move_pending": None}, policy=on("placement_stable")),
+    ],
+    "safeguarding_hold": [
+        passes("no issue"),
+        fails("an issue", {"safeguarding_issue": True}),
+        unknown("blank is no no", {"safeguarding_issue": None}),
+    ],
+    "manager_approval": [
+        passes("approved", policy=on("manager_approval")),
+        fails("not approved", {"manager_approved": False}, policy=on("manager_approval")),
+        unknown("blank is no yes", {"manager_approved": None}, policy=on("manager_approval")),
+    ],
+    "funding_agreed": [
+        passes("placed in county, not agreed", {"funding_agreed": False}, policy=on("funding_agreed")),
+        passes("placed in county, not asked", {"funding_agreed": None}, policy=on("funding_agreed")),
+        passes("placed outside, agreed", PLACED_AWAY, policy=on("funding_agreed"), **funded(100_000)),
+        fails("placed outside, not agreed", {**PLACED_AWAY, "funding_agreed": False}, policy=on("funding_agreed"),
+              **funded(100_000)),
+        unknown("placed outside, not asked", {**PLACED_AWAY, "funding_agreed": None}, policy=on("funding_agreed"),
+                **funded(100_000)),
+        unknown("council of the placement", {"placement_council": None}, policy=on("funding_agreed")),
+        unknown("responsible authority", {"responsible_authority": None}, policy=on("funding_agreed")),
+        unknown("both, and nothing is not the same as nothing",
+                {"placement_council": None, "responsible_authority": None}, policy=on("funding_agreed")),
+    ],
+    "still_looked_after": [
+        passes("looked after"),
+        passes("looked after, whatever is agreed", {"continuing_agreed": False}, policy=AFTER_CARE),
+        fails("care has ended", {"looked_after": False}),
+        fails("care has ended, and the policy does not continue", {"looked_after": False, "continuing_agreed": True}),
+        passes("continued", {"looked_after": False, "continuing_agreed": True}, policy=AFTER_CARE),
+        fails("not continued", {"looked_after": False, "continuing_agreed": False}, policy=AFTER_CARE),
+        unknown("whether it is continued", {"looked_after": False, "continuing_agreed": None}, policy=AFTER_CARE),
+        unknown("blank is no yes", {"looked_after": None}),
+        unknown("blank is no yes, whatever is agreed", {"looked_after": None, "continuing_agreed": True},
+                policy=AFTER_CARE),
+    ],
+    "time_left": [
+        passes("years", {"date_of_birth": date(2012, 5, 17)}),
+        passes("a year and a day", {"date_of_birth": date(2006, 11, 2), "referred_on": date(2023, 5, 1)}),
+        passes("a year", {"date_of_birth": date(2006, 11, 1), "referred_on": date(2023, 5, 1)}),
+        fails("a day short of a year", {"date_of_birth": date(2006, 10, 31), "referred_on": date(2023, 5, 1)}),
+        passes("29 February, a year before 1 March", {"date_of_birth": date(2008, 2, 29), "referred_on": None},
+               as_of=date(2028, 2, 29)),
+        fails("29 February, less than a year before 1 March", {"date_of_birth": date(2008, 2, 29),
+              "referred_on": None}, as_of=date(2028, 3, 2)),
+        passes("supported to 25", {"date_of_birth": date(2006, 10, 31), "referred_on": date(2023, 5, 1)},
+               policy={"rules.referral_age.support_years": 25}),
+        fails("a day short of two years, where the policy asks for them",
+              {"date_of_birth": date(2007, 10, 31), "referred_on": date(2023, 5, 1)},
+              policy={"rules.time_left.months": 24}),
+        unknown("date of birth", {"date_of_birth": None}),
     ],
     "age_gap": [
         passes("7 years and a day", {"date_of_birth": date(2007, 5, 11)}, {"date_of_birth": date(2000, 5, 10)}),
@@ -181,6 +426,18 @@ CASES: dict[str, list[Case]] = {
                 {"connected_authorities": (NORTH,)}),
         unknown("connections", volunteer={"connected_authorities": None}),
     ],
+    "independent_of_provider": [
+        passes("of no organisation"),
+        passes("not accommodated by one", volunteer={"organisations": ("bluebell homes",)}),
+        passes("of another", {"provider": ("bluebell homes",)}, {"organisations": ("acorn care", "rowan house")}),
+        fails("of the child's", {"provider": ("bluebell homes",)}, {"organisations": ("bluebell homes",)}),
+        fails("of one of two", {"provider": ("acorn care", "bluebell homes")},
+              {"organisations": ("bluebell homes", "rowan house")}),
+        unknown("provider", {"provider": None}),
+        unknown("provider, where the volunteer is of one", {"provider": None}, {"organisations": ("acorn care",)}),
+        unknown("organisations", {"provider": ("bluebell homes",)}, {"organisations": None}),
+        unknown("organisations, where the child has no provider", volunteer={"organisations": None}),
+    ],
     "sibling_history": [
         passes("no visits yet"),
         passes("visits another family", matches=[visited("C8", family="F8")]),
@@ -203,6 +460,20 @@ CASES: dict[str, list[Case]] = {
         fails("the child said no", declined=[Declined("C1", "V1", Party.CHILD, date(2026, 9, 1))]),
         fails("someone said no", declined=[Declined("C1", "V1")]),
         fails("it has ended", matches=[visited("C1", family="C1", now=False)]),
+    ],
+    "known_to_child": [
+        passes("strangers"),
+        passes("a friend of another child", volunteer={"known_children": ("C2", "C9")}),
+        passes("an uncle, as was allowed", volunteer={"known_children": ("C1",)}, exceptions=[allowed("C1")]),
+        fails("an uncle", volunteer={"known_children": ("C1", "C9")}),
+        fails("an uncle, allowed for another child", volunteer={"known_children": ("C1",)},
+              exceptions=[allowed("C2")]),
+        fails("an uncle, and another was allowed", volunteer={"known_children": ("C1",)},
+              exceptions=[allowed("C1", volunteer="V2")]),
+        fails("an uncle, allowed something else", volunteer={"known_children": ("C1",)},
+              exceptions=[allowed("C1", ExceptionKind.SHORTER_COMMITMENT)]),
+        unknown("not asked", volunteer={"known_children": None}),
+        unknown("not asked, whatever is allowed", volunteer={"known_children": None}, exceptions=[allowed("C1")]),
     ],
     "requested_gender": [
         passes("no request"),
@@ -230,6 +501,98 @@ CASES: dict[str, list[Case]] = {
         unknown("volunteer's", volunteer={"languages": None}),
         unknown("both", {"languages": None}, {"languages": None}),
     ],
+    "requested_culture": [
+        passes("no request", {"ethnicity": "BCRB"}),
+        passes("no request recorded", {"ethnicity": "BCRB", "culture_request": None, "religion_request": None}),
+        passes("a preference is no rule", {"ethnicity": "BCRB", "culture_request": Strength.PREFERRED,
+               "religion": "muslim", "religion_request": Strength.PREFERRED}),
+        passes("ethnicity as asked", {"culture_request": ESSENTIAL, "religion": "muslim"}),
+        passes("religion as asked", {"religion_request": ESSENTIAL, "ethnicity": "BCRB"}),
+        passes("both as asked", {"culture_request": ESSENTIAL, "religion_request": ESSENTIAL}),
+        fails("another ethnicity", {"ethnicity": "BCRB", "culture_request": ESSENTIAL}),
+        fails("another of the same group", {"ethnicity": "WIRI", "culture_request": ESSENTIAL}),
+        fails("another religion", {"religion": "muslim", "religion_request": ESSENTIAL}),
+        fails("one of the two", {"religion": "muslim", "culture_request": ESSENTIAL, "religion_request": ESSENTIAL}),
+        fails("neither said", {"ethnicity": "REFU", "culture_request": ESSENTIAL}, {"ethnicity": "REFU"}),
+        fails("any other religion is many", {"religion": "other", "religion_request": ESSENTIAL},
+              {"religion": "other"}),
+        unknown("child's ethnicity", {"ethnicity": None, "culture_request": ESSENTIAL}),
+        unknown("volunteer's ethnicity", {"culture_request": ESSENTIAL}, {"ethnicity": None}),
+        unknown("child's religion", {"religion": None, "religion_request": ESSENTIAL}),
+        unknown("volunteer's religion", {"religion_request": ESSENTIAL}, {"religion": None}),
+        unknown("neither, and nothing is not the same as nothing", {"religion": None, "religion_request": ESSENTIAL},
+                {"religion": None}),
+    ],
+    "additional_needs_training": [
+        passes("no needs"),
+        passes("no needs, whatever the training", volunteer={"needs_trained": None}),
+        passes("trained for it", {"additional_needs": (Need.AUTISM,)}, TAKES_ANY | {"needs_trained": tuple(Need)}),
+        passes("trained for both", {"additional_needs": (Need.AUTISM, Need.SIGHT)},
+               TAKES_ANY | {"needs_trained": (Need.AUTISM, Need.SIGHT)}),
+        fails("trained for one of two", {"additional_needs": (Need.AUTISM, Need.SIGHT)},
+              TAKES_ANY | {"needs_trained": (Need.AUTISM,)}),
+        fails("trained for another", {"additional_needs": (Need.AUTISM,)},
+              TAKES_ANY | {"needs_trained": (Need.SIGHT,)}),
+        fails("trained for none", {"additional_needs": (Need.AUTISM,)}, TAKES_ANY),
+        unknown("needs", {"additional_needs": None}, TAKES_ANY | {"needs_trained": tuple(Need)}),
+        unknown("training", {"additional_needs": (Need.AUTISM,)}, TAKES_ANY | {"needs_trained": None}),
+    ],
+    "commitment": [
+        passes("for years"),
+        fails("a day short of a year", volunteer={"commitment_until": date(2027, 10, 31)}),
+        passes("a year", volunteer={"commitment_until": date(2027, 11, 1)}),
+        passes("a year and a day", volunteer={"commitment_until": date(2027, 11, 2)}),
+        fails("a year, where two are asked", volunteer={"commitment_until": date(2027, 11, 1)},
+              policy={"rules.commitment.months": 24}),
+        fails("29 February, a year is up on 1 March", {"referred_on": None}, {"commitment_until": date(2029, 2, 28)},
+              as_of=date(2028, 2, 29)),
+        passes("29 February, until 1 March", {"referred_on": None}, {"commitment_until": date(2029, 3, 1)},
+               as_of=date(2028, 2, 29)),
+        fails("over", volunteer={"commitment_until": YESTERDAY}),
+        passes("half a year, accepted for this child", volunteer={"commitment_until": date(2027, 5, 1)},
+               exceptions=[allowed("C1", ExceptionKind.SHORTER_COMMITMENT, value=6)]),
+        passes("half a year, accepted for any child", volunteer={"commitment_until": date(2027, 5, 1)},
+               exceptions=[allowed(None, ExceptionKind.SHORTER_COMMITMENT, value=6)]),
+        passes("an exception that is not needed",
+               exceptions=[allowed(None, ExceptionKind.SHORTER_COMMITMENT, value=60)]),
+        fails("a day short of what was accepted", volunteer={"commitment_until": date(2027, 4, 30)},
+              exceptions=[allowed("C1", ExceptionKind.SHORTER_COMMITMENT, value=6)]),
+        fails("accepted for another child", volunteer={"commitment_until": date(2027, 5, 1)},
+              exceptions=[allowed("C2", ExceptionKind.SHORTER_COMMITMENT, value=6)]),
+        fails("accepted of another volunteer", volunteer={"commitment_until": date(2027, 5, 1)},
+              exceptions=[allowed("C1", ExceptionKind.SHORTER_COMMITMENT, volunteer="V2", value=6)]),
+        fails("over, whatever was accepted", volunteer={"commitment_until": YESTERDAY},
+              exceptions=[allowed(None, ExceptionKind.SHORTER_COMMITMENT, value=0)]),
+        unknown("until when", volunteer={"commitment_until": None}),
+    ],
+    "volunteer_limits": [
+        passes("no limits"),
+        passes("no limits, age and council not recorded", {"date_of_birth": None, "placement_council": None}),
+        passes("14 today, the youngest is 14", {"date_of_birth": date(2012, 11, 1)}, {"youngest_age": 14}),
+        passes("14 yesterday, the youngest is 14", {"date_of_birth": date(2012, 10, 31)}, {"youngest_age": 14}),
+        fails("14 tomorrow, the youngest is 14", {"date_of_birth": date(2012, 11, 2)}, {"youngest_age": 14}),
+        passes("14 tomorrow, the oldest is 13", {"date_of_birth": date(2012, 11, 2)}, {"oldest_age": 13}),
+        fails("14 today, the oldest is 13", {"date_of_birth": date(2012, 11, 1)}, {"oldest_age": 13}),
+        fails("14 yesterday, the oldest is 13", {"date_of_birth": date(2012, 10, 31)}, {"oldest_age": 13}),
+        passes("between", {"date_of_birth": date(2012, 11, 1)}, {"youngest_age": 14, "oldest_age": 14}),
+        fails("29 February, 14 on 1 March", {"date_of_birth": date(2012, 2, 29), "referred_on": None},
+              {"youngest_age": 14}, as_of=date(2026, 2, 28)),
+        passes("29 February, on 1 March", {"date_of_birth": date(2012, 2, 29), "referred_on": None},
+               {"youngest_age": 14}, as_of=date(2026, 3, 1)),
+        passes("in the area", volunteer={"areas": (NORTH, WEST)}),
+        fails("outside the area", volunteer={"areas": (NORTH,)}),
+        passes("a need accepted", {"additional_needs": (Need.SIGHT,)}, TRAINED | {"needs_accepted": tuple(Need)}),
+        fails("a need not accepted", {"additional_needs": (Need.SIGHT,)}, TRAINED),
+        fails("one of two not accepted", {"additional_needs": (Need.HEARING, Need.SIGHT)},
+              TRAINED | {"needs_accepted": (Need.SIGHT,)}),
+        fails("neither age nor area nor need", {"additional_needs": (Need.SIGHT,)},
+              TRAINED | {"oldest_age": 5, "areas": (NORTH,)}),
+        unknown("needs", {"additional_needs": None}, TRAINED),
+        unknown("needs accepted", {"additional_needs": (Need.SIGHT,)}, TRAINED | {"needs_accepted": None}),
+        unknown("age, where there is a youngest", {"date_of_birth": None}, {"youngest_age": 5}),
+        unknown("age, where there is an oldest", {"date_of_birth": None}, {"oldest_age": 17}),
+        unknown("council, where there are areas", {"placement_council": None}, {"areas": (WEST,)}),
+    ],
     "one_visitor": [
         passes("no visitor"),
         passes("the visitor left", matches=[visited("C1", "V2", "C1", now=False)]),
@@ -243,8 +606,42 @@ CASES: dict[str, list[Case]] = {
               matches=[visited("C8", family="F8"), visited("C9", family="F9")]),
         fails("visits more than the policy allows by now",
               matches=[visited("C8", family="F8"), visited("C9", family="F9")]),
+        passes("a second child by an exception", matches=[visited("C8", family="F8")],
+               exceptions=[an_exception(ExceptionKind.SECOND_CHILD)]),
+        passes("a third child by an exception", matches=[visited("C8", family="F8"), visited("C9", family="F9")],
+               exceptions=[an_exception(ExceptionKind.SECOND_CHILD, value=3)]),
+        passes("two exceptions, of which one is for three",
+               matches=[visited("C8", family="F8"), visited("C9", family="F9")],
+               exceptions=[an_exception(ExceptionKind.SECOND_CHILD, value=value) for value in (2, 3)]),
+        fails("a third child, and the exception is for two",
+              matches=[visited("C8", family="F8"), visited("C9", family="F9")],
+              exceptions=[an_exception(ExceptionKind.SECOND_CHILD)]),
+        fails("an exception for another volunteer", matches=[visited("C8", family="F8")],
+              exceptions=[an_exception(ExceptionKind.SECOND_CHILD, "V2")]),
+        fails("an exception of another kind", matches=[visited("C8", family="F8")],
+              exceptions=[an_exception(ExceptionKind.SHORTER_COMMITMENT, value=6)]),
+        passes("an exception for fewer than the policy allows", policy={"constraints.capacity.children": 3},
+               matches=[visited("C8", family="F8"), visited("C9", family="F9")],
+               exceptions=[an_exception(ExceptionKind.SECOND_CHILD)]),
+        passes("a match that is proposed takes no place yet", matches=[Match("C1", "V1", MatchStatus.PROPOSED)]),
     ],
     "siblings_apart": [passes("a sibling is with nobody", {"family": "F1"})],
+    "siblings_together": [
+        passes("no sibling waits"),
+        passes("no sibling waits, and all or none", policy={"constraints.siblings_together.how": "required"}),
+    ],
+    "partners_apart": [
+        passes("no partner", policy=PARTNERS),
+        passes("the partner visits another family", volunteer={"household": "H2"}, policy=PARTNERS,
+               matches=[visited("C8", "V2", "F8")]),
+        passes("the partner visited a sibling once", {"family": "F1"}, {"household": "H2"}, PARTNERS,
+               matches=[visited("C8", "V2", "F1", now=False)]),
+        passes("somebody of another household visits a sibling", {"family": "F1"}, {"household": "H1"}, PARTNERS,
+               matches=[visited("C8", "V2", "F1")]),
+        passes("no household recorded", {"family": "F1"}, {}, PARTNERS, matches=[visited("C8", "V2", "F1")]),
+        fails("the partner visits a sibling", {"family": "F1"}, {"household": "H2"}, PARTNERS,
+              matches=[visited("C8", "V2", "F1")]),
+    ],
     "out_of_county_budget": [
         passes("inside the county, whatever the budget", **funded(0)),
         passes("inside the county, no budget recorded"),
@@ -270,6 +667,24 @@ CASES: dict[str, list[Case]] = {
         unknown("its budget, though next door costs nothing", {**PLACED_AWAY, "placement": a_place()}, **funded(None)),
         unknown("how far the placement is", {**PLACED_AWAY, "placement": None}, **funded(100_000)),
         unknown("how far the home is", PLACED_AWAY, {"home": None}, **funded(100_000)),
+    ],
+    "coordinator_caseload": [
+        passes("no coordinator", policy=ONE_EACH, matches=[supported("C8", "A")]),
+        passes("supports nobody", {"coordinator": "A"}, policy=ONE_EACH),
+        passes("supports an ended match", {"coordinator": "A"}, policy=ONE_EACH,
+               matches=[replace(supported("C8", "A"), status=MatchStatus.ENDED)]),
+        passes("another supports a match", {"coordinator": "A"}, policy=ONE_EACH, matches=[supported("C8", "B")]),
+        fails("supports one of one", {"coordinator": "A"}, policy=ONE_EACH, matches=[supported("C8", "A")]),
+        passes("supports one of two", {"coordinator": "A"}, policy={"constraints.coordinator_caseload.matches": 2},
+               matches=[supported("C8", "A")]),
+        passes("supports one child twice, of two", {"coordinator": "A"},
+               policy={"constraints.coordinator_caseload.matches": 2},
+               matches=[supported("C8", "A"), replace(supported("C8", "A"), volunteer="V1")]),
+    ],
+    "pinned": [
+        passes("nothing is proposed"),
+        passes("this pair is agreed", matches=[Match("C1", "V1", MatchStatus.AGREED)]),
+        passes("another is proposed", matches=[Match("C1", "V2", MatchStatus.PROPOSED)]),
     ],
 }  # fmt: skip
 
@@ -300,7 +715,7 @@ def test_verdict(rule, case):
 
 @every_case
 def test_the_audit_comes_to_the_same_verdict(rule, case):
-    violations = audit(case.instance, [("C1", "V1")])
+    violations = audit(case.instance, [("C1", "V1")], whole=False)
     assert (rule in {violation.rule for violation in violations}) == (case.verdict is not Verdict.PASSES)
 
 
@@ -322,13 +737,13 @@ def test_reason(rule, case):
         assert re.search(r"\((children|volunteers|matches|authorities)\.csv, column [a-z_]+\)", sentence)
 
 
-@pytest.mark.parametrize("rule", [rule for rule in CASES if not LIMITS[rule].core])
+@pytest.mark.parametrize("rule", [rule for rule in CASES if not LIMITS[rule].core and rule not in NOBODY_FAILS])
 def test_a_switched_off_rule_forbids_nothing(rule):
     limit = LIMITS[rule]
     case = next(case for case in CASES[rule] if case.verdict is Verdict.FAILS)
     instance = replace(case, policy={**case.policy, f"{limit.section}.{rule}.on": False}).instance
     assert limit not in in_force(instance.policy)
-    assert rule not in {violation.rule for violation in audit(instance, [("C1", "V1")])}
+    assert rule not in {violation.rule for violation in audit(instance, [("C1", "V1")], whole=False)}
     told = next(reason for reason in explain(instance, "C1", "V1").reasons if reason.rule == rule)
     assert told.verdict == "not in force"
 
@@ -342,7 +757,7 @@ def test_every_rule_has_its_cases():
         found = {case.verdict for case in cases}
         owed = {Verdict.PASSES}
         owed |= set() if rule in NOBODY_FAILS else {Verdict.FAILS}
-        owed |= {Verdict.NOT_RECORDED} if LIMITS[rule].reads else set()
+        owed |= {Verdict.NOT_RECORDED} if LIMITS[rule].reads and rule not in BLANK_IS_AN_ANSWER else set()
         assert found == owed, rule
         assert len({case.name for case in cases}) == len(cases), rule
 
@@ -356,10 +771,9 @@ READ_FOR_THE_COST = {"child.placement", "volunteer.home"}
 """The out-of-county budget needs them too, but only outside the county and where mileage is paid."""
 
 NULLABLE = {
-    "child": [name for name, value in vars(a_child()).items() if name not in ("id", "needed_languages")
-              and name != "requested_gender_strength"],
-    "volunteer": [name for name in vars(a_volunteer()) if name != "id"],
-}  # fmt: skip
+    "child": [fact.name for fact in fields(Child) if fact.default is None],
+    "volunteer": [fact.name for fact in fields(Volunteer) if fact.default is None],
+}
 
 
 @every_case
@@ -388,6 +802,8 @@ def test_without_a_fact_that_a_rule_declares_no_pair_passes(rule, path):
         instance = case.instance
         pairs = tables(instance).pair("C1", "V1")
         if case.verdict is not Verdict.PASSES or not LIMITS[rule].applies(pairs, instance.policy)[0]:
+            continue
+        if not LIMITS[rule].needs(path, pairs, instance.policy)[0]:
             continue
         if path == "child.talks" and case.child.get("needed_languages"):
             continue  # where one is needed, the others do not matter
@@ -418,7 +834,7 @@ def test_columns_without_rows(limit):
 def test_one_pair_is_judged_as_among_many(limit):
     case = next(case for case in CASES[limit.id] if case.verdict is not Verdict.PASSES or limit.id in NOBODY_FAILS)
     others = [a_child("C0"), a_child("C1", **case.child), a_child("C2")]
-    people = [a_volunteer("V0"), a_volunteer("V1", **case.volunteer), a_volunteer("V2")]
+    people = [a_volunteer("V0"), a_volunteer("V1", **case.volunteer), a_volunteer("V2", household="H2")]
     instance = an_instance(others, people, policy=a_policy(case.policy), **case.rest)
     rows = np.arange(3)
     verdicts = limit.verdicts(tables(instance).pairs_within(rows, rows, None), instance.policy)
@@ -442,7 +858,7 @@ def test_mileage_is_exact_and_rounded_up_at_every_distance():
 def test_reasons_tell_the_limit_that_decides():
     # 5001 m are 3.108 miles, told as 3.1; 5000 m are 3.107. 3219 m are a hair more than 2 miles of 1609.344 m.
     case = fails("", {"placement": a_place(5001)}, {"travel_limit_metres": 5000})
-    assert judged(case.instance, "travel")[1] == "C1 lives 3.1 miles away, too far: V1 travels up to 3.107 miles."
+    assert judged(case.instance, "travel")[1] == "C1 lives 3.11 miles away, too far: V1 travels up to 3.107 miles."
     case = fails("", {"placement": a_place(3219)}, policy={"rules.travel.miles": 2})
     assert judged(case.instance, "travel")[1] == "C1 lives 2 miles away, too far: the policy's limit is 2 miles."
 

@@ -8,12 +8,13 @@ from math import floor, log
 
 import numpy as np
 import pytest
-from making import AS_OF, Chance, a_child, a_place, a_policy, a_volunteer, an_instance, every_pair
+from making import AS_OF, NORTH, Chance, a_child, a_place, a_policy, a_volunteer, an_instance, every_pair
 
 from matcher.explain import explain
 from matcher.pairs import tables
 from matcher.policy import Policy
-from matcher.records import Contact, Strength
+from matcher.records import Contact, Gender, Match, MatchStatus, Need, Party, Rhythm, Strength, Time
+from matcher.scores.likeness import Interests
 from matcher.scoring import PRIORITIES, SCORES, Scored, score
 
 
@@ -80,6 +81,16 @@ def test_rarity_is_scikit_learns_formula():
         assert fit == pytest.approx(expected, abs=1)  # each rarity is rounded to thousandths first
 
 
+def test_rarity_is_what_scikit_learn_reckons():
+    text = pytest.importorskip("sklearn.feature_extraction.text")
+    for instance in Chance(8).instances(40):
+        if instance.waiting and instance.volunteers:
+            pairs = every_pair(instance)
+            both = np.concatenate([pairs.tables.child.interests, pairs.tables.volunteer.interests])
+            expected = text.TfidfTransformer(smooth_idf=True).fit(both.astype(int)).idf_ if both.shape[1] else []
+            assert Interests()._rarity(pairs).tolist() == np.rint(1000 * np.asarray(expected)).tolist()
+
+
 @pytest.mark.parametrize(
     ("child", "volunteer", "expected"),
     [
@@ -116,7 +127,33 @@ def test_interests_that_are_none_or_not_recorded(child, volunteer, expected):
     ],
 )
 def test_culture(child, volunteer, thousandths):
-    assert alone("culture", {"ethnicity": child}, {"ethnicity": volunteer}, when="always") == thousandths
+    nothing = {"religion": None}
+    found = alone("culture", nothing | {"ethnicity": child}, nothing | {"ethnicity": volunteer}, when="always")
+    assert found == thousandths
+
+
+@pytest.mark.parametrize(
+    ("child", "volunteer", "thousandths"),
+    [
+        ({}, {}, 1000),
+        ({"religion": "muslim"}, {}, 500),  # the mean of ethnicity, 1, and religion, 0
+        ({"ethnicity": "BCRB"}, {}, 500),
+        ({"ethnicity": "WIRI", "religion": "muslim"}, {}, 250),  # of one broad group, and of another religion
+        ({"religion": None}, {}, 1000),  # what is not recorded drops out
+        ({"ethnicity": None}, {}, 1000),
+        ({}, {"ethnicity": None, "religion": None}, None),
+    ],
+)
+def test_culture_is_the_mean_of_ethnicity_and_religion(child, volunteer, thousandths):
+    assert alone("culture", child, volunteer, when="always") == thousandths
+
+
+def test_of_culture_that_counts_which_the_child_asks_for():
+    other = {"religion": "muslim"}
+    assert alone("culture", other | {"culture_request": Strength.PREFERRED}, when="if_requested") == 1000
+    assert alone("culture", other | {"religion_request": Strength.PREFERRED}, when="if_requested") == 0
+    both = other | {"culture_request": Strength.PREFERRED, "religion_request": Strength.ESSENTIAL}
+    assert alone("culture", both, when="if_requested") == 500
 
 
 @pytest.mark.parametrize(
@@ -181,10 +218,139 @@ def test_closeness_is_unknown_without_both_places():
 
 
 def test_closeness_follows_the_policys_limit():
-    policy = a_policy(
-        {"rules.travel.miles": 1} | {f"scores.{id}.on": False for id in ("interests", "culture", "language")}
-    )
+    policy = a_policy({"rules.travel.miles": 1} | {f"scores.{one.id}.on": one.id == "closeness" for one in SCORES})
     assert scored({"placement": a_place(805)}, policy=policy).fit[0] == 500  # 805 of 1609.344 m
+
+
+# ---- what the volunteer brings ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("likes", "was", "thousandths"),
+    [(True, True, 1000), (True, False, 0), (True, None, None), (False, True, None), (None, True, None)],
+)
+def test_care_experience(likes, was, thousandths):
+    assert alone("care_experience", {"likes_care_experience": likes}, {"care_experience": was}) == thousandths
+
+
+@pytest.mark.parametrize(
+    ("needs", "experience", "thousandths"),
+    [
+        ((Need.AUTISM,), (Need.AUTISM, Need.SIGHT), 1000),
+        ((Need.AUTISM, Need.SIGHT), (Need.SIGHT,), 500),
+        ((Need.AUTISM,), (Need.SIGHT,), 0),
+        ((Need.AUTISM,), (), 0),
+        ((), (Need.AUTISM,), None),  # a child without additional needs is suited less by nobody
+        (None, (Need.AUTISM,), None),
+        ((Need.AUTISM,), None, None),
+    ],
+)
+def test_needs_experience(needs, experience, thousandths):
+    assert alone("needs_experience", {"additional_needs": needs}, {"needs_experience": experience}) == thousandths
+
+
+@pytest.mark.parametrize(
+    ("until", "thousandths"),
+    # From 24 months ahead, 1 November 2028, 0, to 60, 1 November 2031, 1: 1095 days.
+    [
+        (date(2027, 1, 1), 0),
+        (date(2028, 11, 1), 0),
+        (date(2028, 11, 2), 1),  # 1 / 1095 = 0.0009
+        (date(2030, 5, 2), 500),  # 547 / 1095 = 0.4995
+        (date(2031, 10, 31), 999),
+        (date(2031, 11, 1), 1000),
+        (date(2040, 1, 1), 1000),
+        (None, None),
+    ],
+)
+def test_commitment_length(until, thousandths):
+    assert alone("commitment_length", (), {"commitment_until": until}) == thousandths
+
+
+@pytest.mark.parametrize(
+    ("hoped", "possible", "thousandths"),
+    [
+        (Rhythm.FORTNIGHTLY, Rhythm.FORTNIGHTLY, 1000),
+        (Rhythm.FORTNIGHTLY, Rhythm.WEEKLY, 1000),  # more than hoped is no better
+        (Rhythm.FORTNIGHTLY, Rhythm.MONTHLY, 500),
+        (Rhythm.WEEKLY, Rhythm.MONTHLY, 250),
+        (Rhythm.MONTHLY, Rhythm.MONTHLY, 1000),
+        (None, Rhythm.MONTHLY, 500),  # fortnightly, as the policy hopes
+        (Rhythm.MONTHLY, None, None),
+    ],
+)
+def test_how_often(hoped, possible, thousandths):
+    child = {"hoped_visits": hoped, "free_times": None}
+    assert alone("visit_rhythm", child, {"possible_visits": possible}) == thousandths
+
+
+@pytest.mark.parametrize(
+    ("child", "volunteer", "thousandths"),
+    [
+        ((Time.WEEKEND,), (Time.EVENING, Time.WEEKEND), 1000),
+        ((Time.WEEKEND,), (Time.EVENING,), 500),  # the mean of how often, 1, and when, 0
+        ((Time.WEEKEND,), (), 500),
+        ((), (Time.EVENING,), 1000),
+        (None, (Time.EVENING,), 1000),
+        ((Time.WEEKEND,), None, 1000),
+    ],
+)
+def test_when(child, volunteer, thousandths):
+    assert alone("visit_rhythm", {"free_times": child}, {"free_times": volunteer}) == thousandths
+
+
+# ---- wishes short of requirements -------------------------------------------------------------------------
+
+PREFERS_A_WOMAN = {"requested_gender": Gender.FEMALE, "requested_gender_strength": Strength.PREFERRED}
+
+
+@pytest.mark.parametrize(
+    ("child", "volunteer", "thousandths"),
+    [
+        ({}, {}, None),  # nobody wishes anything
+        (PREFERS_A_WOMAN, {}, 1000),
+        (PREFERS_A_WOMAN, {"gender": Gender.MALE}, 0),
+        (PREFERS_A_WOMAN, {"gender": None}, None),
+        (PREFERS_A_WOMAN | {"requested_gender_strength": Strength.ESSENTIAL}, {}, None),  # then it is a rule
+        ({"fears_animals": True}, {"has_dog": True}, 0),
+        ({"fears_animals": True}, {"has_dog": False}, 1000),
+        ({"fears_animals": True}, {"has_dog": None}, None),
+        ({"fears_animals": None}, {"has_dog": True}, None),
+        ({}, {"preferred_gender": Gender.FEMALE}, 1000),
+        ({}, {"preferred_gender": Gender.MALE}, 0),
+        ({"gender": None}, {"preferred_gender": Gender.MALE}, None),
+        # Born on 1 November 1990: 36 today; a day later: 35.
+        ({"prefers_from_age": 36}, {"date_of_birth": date(1990, 11, 1)}, 1000),
+        ({"prefers_from_age": 36}, {"date_of_birth": date(1990, 11, 2)}, 0),
+        ({"prefers_to_age": 35}, {"date_of_birth": date(1990, 11, 2)}, 1000),
+        ({"prefers_to_age": 35}, {"date_of_birth": date(1990, 11, 1)}, 0),
+        ({"prefers_from_age": 30, "prefers_to_age": 36}, {"date_of_birth": date(1990, 11, 1)}, 1000),
+        ({"prefers_from_age": 30}, {"date_of_birth": None}, None),
+        ({"date_of_birth": date(2012, 11, 1)}, {"prefers_from_age": 14}, 1000),
+        ({"date_of_birth": date(2012, 11, 2)}, {"prefers_from_age": 14}, 0),
+        ({"date_of_birth": date(2012, 11, 2)}, {"prefers_to_age": 13}, 1000),
+        ({"date_of_birth": date(2012, 2, 29)}, {"prefers_to_age": 13}, 0),
+        ({"date_of_birth": None}, {"prefers_to_age": 13}, None),
+        # Of three wishes two are met; of two one is not recorded, and drops out.
+        (PREFERS_A_WOMAN | {"fears_animals": True}, {"preferred_gender": Gender.MALE}, 667),
+        (PREFERS_A_WOMAN | {"fears_animals": True}, {"gender": None}, 1000),
+    ],
+)
+def test_preferences(child, volunteer, thousandths):
+    assert alone("preferences", child, volunteer) == thousandths
+
+
+def test_a_wish_is_told_with_whether_it_is_met():
+    child = PREFERS_A_WOMAN | {"prefers_from_age": 25, "prefers_to_age": 35, "fears_animals": True}
+    volunteer = {"has_dog": True, "preferred_gender": Gender.MALE, "prefers_to_age": 15}
+    instance = scored(child, volunteer, only("preferences")).pairs.tables.instance
+    assert explain(instance, "C1", "V1").scores[0].sentence == (
+        "C1 would like a visitor who is female; V1 is. "
+        "C1 would like a visitor between 25 and 35; V1 is not. "
+        "C1 is afraid of animals; V1 brings a dog. "
+        "V1 would rather visit a child who is male; C1 is not. "
+        "V1 would rather visit a child of 15 or younger; C1 is."
+    )
 
 
 # ---- all scores together --------------------------------------------------------------------------------
@@ -193,39 +359,47 @@ def test_closeness_follows_the_policys_limit():
 def test_a_pair_that_fits_in_every_way():
     both = {"languages": ("en", "ti"), "interests": ("football",)}
     points = scored({**both, "culture_request": Strength.PREFERRED}, both)
-    # Weights 40, 20, 15 and 25, all of them counting.
+    # Weights 40, 20, 15, 25, 10 and 15 of 125; the others have no meaning for this child.
     assert {id: part.tolist() for id, part in points.by_score.items()} == {
-        "interests": [400],
-        "culture": [200],
-        "language": [150],
-        "closeness": [250],
+        "interests": [320],
+        "culture": [160],
+        "language": [120],
+        "closeness": [200],
+        "care_experience": [0],
+        "needs_experience": [0],
+        "commitment_length": [80],
+        "visit_rhythm": [120],
+        "preferences": [0],
     }
     assert (points.fit.tolist(), points.unknown.tolist()) == ([1000], [0])
 
 
 def test_what_does_not_apply_neither_helps_nor_counts_as_unknown():
-    # One language and no request: interests (40) and closeness (25) are the whole. 1000 × 40 / 65 = 615.4.
+    # One language and no request: interests (40), closeness (25), commitment (10) and rhythm (15) are the whole, 90.
+    # 1000 × 40 / 90 = 444.4, × 65 / 90 = 722.2, × 75 / 90 = 833.3.
     points = scored()
-    assert {id: int(part[0]) for id, part in points.by_score.items()} == {
-        "interests": 615,
-        "culture": 0,
-        "language": 0,
-        "closeness": 385,
+    assert {id: int(part[0]) for id, part in points.by_score.items() if part[0]} == {
+        "interests": 444,
+        "closeness": 278,
+        "commitment_length": 111,
+        "visit_rhythm": 167,
     }
     assert (points.fit.tolist(), points.unknown.tolist()) == ([1000], [0])
 
 
 def test_what_is_unknown_drops_out_and_the_rest_is_the_full_scale():
-    # Interests (40) are not recorded: closeness (25) at half way is all that is known. 40 of 65 parts are unknown.
+    # Interests (40) are not recorded: closeness (25) at half way, commitment and rhythm (25) in full are all that is
+    # known. 40 of 90 parts are unknown.
     points = scored({"interests": None, "placement": a_place(20_117)})
-    assert (points.fit.tolist(), points.unknown.tolist()) == ([500], [615])
-    # It is not zero: with interests recorded and not shared, 500 × 25 / 65 = 192.3.
+    assert (points.fit.tolist(), points.unknown.tolist()) == ([750], [444])
+    # It is not zero: with interests recorded and not shared, (500 × 25 + 1000 × 25) / 90 = 416.7.
     points = scored({"interests": ("chess",), "placement": a_place(20_117)})
-    assert (points.fit.tolist(), points.unknown.tolist()) == ([192], [0])
+    assert (points.fit.tolist(), points.unknown.tolist()) == ([417], [0])
 
 
 def test_nothing_known_at_all():
-    points = scored({"interests": None, "placement": None, "languages": None})
+    child = {"interests": None, "placement": None, "languages": None, "additional_needs": None, "free_times": None}
+    points = scored(child, {"commitment_until": None, "possible_visits": None})
     assert (points.fit.tolist(), points.unknown.tolist()) == ([0], [1000])
 
 
@@ -330,6 +504,84 @@ def test_waiting_time(referred, points):
     assert scored({"referred_on": referred}).by_priority["waiting_time"].tolist() == [points]
     threefold = a_policy({"priorities.waiting_time.points_a_day": 3})
     assert scored({"referred_on": referred}, policy=threefold).by_priority["waiting_time"].tolist() == [3 * points]
+
+
+def ended(volunteer: str, day: date | None, by: Party | None) -> Match:
+    return Match("C1", volunteer, MatchStatus.ENDED, "C1", ended_on=day, ended_by=by)
+
+
+@pytest.mark.parametrize(
+    ("matches", "points"),
+    [
+        ([], 0),
+        ([ended("V1", date(2026, 5, 1), Party.VOLUNTEER)], 200),
+        ([ended("V1", None, Party.VOLUNTEER)], 200),
+        ([ended("V1", date(2026, 5, 1), Party.PLANNED)], 0),
+        ([ended("V1", date(2026, 5, 1), None)], 0),
+        # The last ending counts.
+        ([ended("V1", date(2026, 5, 1), Party.VOLUNTEER), ended("V1", date(2026, 6, 1), Party.CHILD)], 0),
+        ([ended("V1", date(2026, 6, 1), Party.VOLUNTEER), ended("V1", date(2026, 5, 1), Party.CHILD)], 200),
+    ],
+)
+def test_ended_by_volunteer(matches, points):
+    assert scored(matches=matches).by_priority["ended_by_volunteer"].tolist() == [points]
+
+
+@pytest.mark.parametrize(
+    ("child", "points"),
+    [
+        ({}, 0),
+        ({"placement_council": NORTH}, 100),
+        ({"placement_council": None}, 0),  # not recorded is not “out of the authority”
+        ({"responsible_authority": None}, 0),
+        ({"metres_from_home": 32_185}, 0),  # 20 miles are 32,186.88 m
+        ({"metres_from_home": 32_186}, 100),  # 20 miles in whole metres, as a cell of 20 is read
+        ({"metres_from_home": None}, 0),
+        ({"placement_council": None, "metres_from_home": 50_000}, 100),
+    ],
+)
+def test_placed_at_distance(child, points):
+    assert scored(child).by_priority["placed_at_distance"].tolist() == [points]
+
+
+@pytest.mark.parametrize(
+    ("placement", "points"),
+    [
+        ("children's home", 100),
+        ("Children’s home", 100),
+        ("secure unit", 100),
+        ("Residential school", 100),
+        ("foster care", 0),
+        ("semi-independent living", 0),
+        (None, 0),
+    ],
+)
+def test_residential(placement, points):
+    assert scored({"placement_type": placement}).by_priority["residential"].tolist() == [points]
+
+
+@pytest.mark.parametrize(
+    ("priority", "fact"),
+    [
+        ("cannot_go_out_alone", "cannot_go_out_alone"),
+        ("at_risk_from_peers", "at_risk_from_peers"),
+        ("education_and_health", "helps_education_or_health"),
+    ],
+)
+def test_what_the_referral_tells(priority, fact):
+    for told, points in ((True, 100), (False, 0), (None, 0)):
+        found = scored({fact: told})
+        assert found.by_priority[priority].tolist() == [points]
+        explained = explain(found.pairs.tables.instance, "C1", "V1").priorities
+        (line,) = [line for line in explained if line.id == priority]
+        assert line.counts == ("not recorded" if told is None else "known")
+
+
+def test_the_grounds_of_the_councils_together_weigh_as_much_as_no_contact():
+    grounds = ("placed_at_distance", "residential", "cannot_go_out_alone", "at_risk_from_peers", "education_and_health")
+    policy = a_policy()
+    points = [policy.number(f"priorities.{ground}.points") for ground in grounds]
+    assert sum(points) == policy.number("priorities.no_parental_contact.points") == 500
 
 
 def test_a_priority_switched_off_brings_nothing():

@@ -10,7 +10,7 @@ import pytest
 
 from matcher.assignment import NONE, AssignmentProblem, violations
 from matcher.errors import ProblemError
-from matcher.solver import solve
+from matcher.solver import Method, solve
 
 
 def every_plan(problem: AssignmentProblem) -> Iterator[list[int]]:
@@ -29,7 +29,12 @@ def allowed(problem: AssignmentProblem, plan: list[int]) -> bool:
     capacity = all(
         sum(volunteer[pair] == one for pair in plan) <= problem.capacity[one] for one in range(problem.n_volunteers)
     )
-    shared = [(problem.family[child[pair]], volunteer[pair]) for pair in plan if problem.family[child[pair]] != NONE]
+    home = [
+        ("home", house) if house != NONE else ("alone", one) for one, house in enumerate(problem.household.tolist())
+    ]
+    shared = [
+        (problem.family[child[pair]], home[volunteer[pair]]) for pair in plan if problem.family[child[pair]] != NONE
+    ]
     family = len(set(shared)) == len(shared)
     budget = all(
         sum(int(problem.cost[pair]) for pair in plan if problem.fund[pair] == fund) <= limit
@@ -47,8 +52,16 @@ def allowed(problem: AssignmentProblem, plan: list[int]) -> bool:
     return one_volunteer and capacity and family and budget and caseload and together and pinned
 
 
+def value_of(problem: AssignmentProblem, plan: list[int]) -> int:
+    """Points of the pairs, and the bonus of each group of which nobody is left."""
+    matched = {int(problem.child[pair]) for pair in plan}
+    left = {group for one, group in enumerate(problem.bonus_group.tolist()) if one not in matched}
+    whole = set(problem.bonus_group.tolist()) - left - {NONE}
+    return sum(int(problem.points[pair]) for pair in plan) + sum(int(problem.bonus[group]) for group in whole)
+
+
 def best_by_enumeration(problem: AssignmentProblem) -> int | None:
-    values = [sum(int(problem.points[pair]) for pair in plan) for plan in every_plan(problem) if allowed(problem, plan)]
+    values = [value_of(problem, plan) for plan in every_plan(problem) if allowed(problem, plan)]
     return max(values, default=None)
 
 
@@ -60,21 +73,26 @@ def random_problem(seed: int) -> AssignmentProblem | None:
     order = rng.permutation(len(child))
     child, volunteer, pairs = child[order], volunteer[order], len(child)
     funds, coordinators = rng.integers(0, 4), rng.integers(0, 3)
-    points = [rng.integers(0, 4, pairs), rng.integers(0, 1000, pairs), rng.integers(0, 2**55, pairs)][rng.integers(3)]
+    # Ties everywhere, points as they are, and points that just fit an int64 when they are added up.
+    most = [4, 1000, 2**51, 2**57][rng.integers(4)]
+    bonuses = rng.integers(0, 3)
     try:
         return AssignmentProblem(
             child,
             volunteer,
-            points,
+            rng.integers(0, most, pairs),
             n_children=int(children),
             capacity=rng.integers(0, 4, volunteers),
             family=rng.integers(-1, 2, children),
+            household=rng.integers(-1, 2, volunteers),
             cost=rng.integers(0, 10, pairs),
             fund=rng.integers(-1, funds, pairs) if funds else np.full(pairs, NONE),
             budget=rng.integers(0, 20, funds),
             caseload=rng.integers(-1, coordinators, children) if coordinators else np.full(children, NONE),
             caseload_limit=rng.integers(0, 4, coordinators),
             together=np.where(rng.random(children) < 0.6, NONE, rng.integers(0, 2, children)),
+            bonus_group=rng.integers(-1, bonuses, children) if bonuses else np.full(children, NONE),
+            bonus=rng.integers(0, most, bonuses),
             pinned=rng.random(pairs) < 0.05,
         )
     except ProblemError:
@@ -84,20 +102,77 @@ def random_problem(seed: int) -> AssignmentProblem | None:
 PROBLEMS = [(seed, problem) for seed in range(2500) if (problem := random_problem(seed))]
 
 
-def test_every_small_problem_is_solved_as_by_enumeration() -> None:
+@pytest.mark.parametrize("method", ["plain", "priced"])
+def test_every_small_problem_is_solved_as_by_enumeration(method: Method) -> None:
     assert len(PROBLEMS) >= 2000
     statuses = set()
     for seed, problem in PROBLEMS:
         best = best_by_enumeration(problem)
-        solution = solve(problem)
+        solution = solve(problem, method=method)
         statuses.add(solution.status)
         if best is None:
             assert (solution.status, len(solution.chosen), solution.bound) == ("INFEASIBLE", 0, 0), seed
             continue
         assert (solution.status, solution.value, solution.bound) == ("OPTIMAL", best, best), seed
         assert allowed(problem, solution.chosen.tolist()), seed
-        assert int(problem.points[solution.chosen].sum()) == best, seed
+        assert value_of(problem, solution.chosen.tolist()) == best, seed
     assert statuses == {"OPTIMAL", "INFEASIBLE"}  # pins that only the search finds impossible do occur
+
+
+@pytest.mark.parametrize("funds", [1, 4])
+@pytest.mark.parametrize("seed", range(4))
+def test_both_ways_agree_on_larger_problems(seed: int, funds: int) -> None:
+    problem = service(30, 20, seed, funds)
+    plain, priced = solve(problem, method="plain"), solve(problem, method="priced")
+    assert plain.status == priced.status == "OPTIMAL"
+    assert plain.value == plain.bound == priced.value == priced.bound
+    assert violations(problem, priced.chosen) == []
+    assert priced.remaining < plain.remaining == priced.considered == len(problem)
+
+
+def service(children: int, volunteers: int, seed: int, funds: int = 2, *, together: bool = True) -> AssignmentProblem:
+    """A problem of some size: budgets that pay for half of what children would cost, siblings, groups, caseloads."""
+    rng = np.random.default_rng(seed)
+    child, volunteer = np.nonzero(rng.random((children, volunteers)) < 0.5)
+    pairs = len(child)
+    out_of_county = (rng.random(children) < 0.4)[child]
+    return AssignmentProblem(
+        child,
+        volunteer,
+        rng.integers(1, 10_000, pairs) + rng.integers(0, 5_000, children)[child],
+        n_children=children,
+        capacity=rng.integers(1, 3, volunteers),
+        family=np.where(rng.random(children) < 0.3, np.arange(children) // 3, NONE),
+        cost=rng.integers(2_000, 20_000, pairs) * out_of_county,
+        fund=np.where(out_of_county, (np.arange(children) % funds)[child], NONE),
+        budget=[2_500 * children // funds] * funds,
+        caseload=np.arange(children) % 5,
+        caseload_limit=[children // 6] * 5,
+        together=np.where(rng.random(children) < 0.1, np.arange(children) // 4, NONE) if together else None,
+    )
+
+
+def test_independent_parts_make_up_the_whole() -> None:
+    # The same problem twice, side by side, with the second one's volunteers and funds its own; larger than one part.
+    one = service(60, 40, seed=5)
+    assert len(one) > 1000
+    problem = AssignmentProblem(
+        np.concatenate([one.child, one.child + 60]),
+        np.concatenate([one.volunteer, one.volunteer + 40]),
+        np.tile(one.points, 2),
+        n_children=120,
+        capacity=np.tile(one.capacity, 2),
+        family=np.tile(one.family, 2),
+        cost=np.tile(one.cost, 2),
+        fund=np.concatenate([one.fund, np.where(one.fund == NONE, NONE, one.fund + 2)]),
+        budget=np.tile(one.budget, 2),
+        caseload=np.concatenate([one.caseload, one.caseload + 5]),
+        caseload_limit=np.tile(one.caseload_limit, 2),
+        together=np.concatenate([one.together, np.where(one.together == NONE, NONE, one.together + 60)]),
+    )
+    alone, both, at_once = solve(one), solve(problem), solve(problem, workers=2)
+    assert (both.status, both.value, both.bound) == ("OPTIMAL", 2 * alone.value, 2 * alone.value)
+    assert both.chosen.tolist() == [*alone.chosen, *(alone.chosen + len(one))] == at_once.chosen.tolist()
 
 
 def test_violations_agree_with_the_specification() -> None:
@@ -110,11 +185,18 @@ def test_violations_agree_with_the_specification() -> None:
     assert broken > 50
 
 
-def test_the_same_arrays_give_the_same_plan() -> None:
+@pytest.mark.parametrize("method", ["plain", "priced"])
+def test_the_same_arrays_give_the_same_plan(method: Method) -> None:
     rng = np.random.default_rng(1)
     child, volunteer = np.nonzero(rng.random((30, 20)) < 0.5)
+    limits = {
+        "n_children": 30,
+        "cost": rng.integers(1, 9, len(child)),
+        "fund": np.zeros(len(child), int),
+        "budget": [60],
+    }
     points = rng.integers(0, 3, len(child))  # ties everywhere
-    plans = [solve(AssignmentProblem(child, volunteer, points, n_children=30)).chosen for _ in range(3)]
+    plans = [solve(AssignmentProblem(child, volunteer, points, **limits), method=method).chosen for _ in range(3)]
     assert plans[0].tolist() == plans[1].tolist() == plans[2].tolist()
     assert plans[0].dtype == np.int64
     assert np.all(np.diff(plans[0]) > 0)
@@ -156,7 +238,8 @@ def test_points_as_large_as_may_be_are_added_exactly() -> None:
     assert solution.value == solution.bound == 2**62 - 1
 
 
-def test_a_limit_that_is_reached_still_gives_an_honest_answer() -> None:
+@pytest.mark.parametrize("method", ["plain", "priced"])
+def test_a_limit_that_is_reached_still_gives_an_honest_answer(method: Method) -> None:
     rng = np.random.default_rng(2)
     child, volunteer = np.nonzero(np.ones((40, 40)))
     problem = AssignmentProblem(
@@ -169,13 +252,14 @@ def test_a_limit_that_is_reached_still_gives_an_honest_answer() -> None:
         budget=[900] * 10,
         together=np.arange(40) // 2,
     )
-    first, second = solve(problem, time_limit=0.05), solve(problem, time_limit=0.05)
-    assert first.status in ("FEASIBLE", "UNKNOWN")
+    first, second = solve(problem, time_limit=0.05, method=method), solve(problem, time_limit=0.05, method=method)
+    assert first.status == "FEASIBLE"
     assert first.value == int(problem.points[first.chosen].sum())
     assert violations(problem, first.chosen) == []
     assert first.bound >= solve(problem, time_limit=3).value
     assert (first.chosen.tolist(), first.bound) == (second.chosen.tolist(), second.bound)
     assert 0 < first.gap <= 1
+    assert method == "plain" or first.gap < 0.25
 
 
 @pytest.mark.parametrize(

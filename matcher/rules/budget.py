@@ -1,0 +1,124 @@
+"""What matches outside the county cost, and the budget that they stay within."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from matcher.geography import METRES_PER_MILE
+from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
+from matcher.policy import Choice, Policy, Whole
+from matcher.rules.base import PlanConstraint, told_missing
+from matcher.words import council, pounds
+
+
+class OutOfCountyBudget(PlanConstraint):
+    id = "out_of_county_budget"
+    title = "Matches outside the county stay within the year's budget of each authority"
+    short = "beyond the out-of-county budget"
+    source = "NP; NS 12.2"
+    limits = {
+        "method": Choice(("mileage", "spot_purchase")),
+        "pence_a_mile": Whole("pence a mile", 0, 1000),
+        "visits_a_year": Whole("visits a year", 1, 366),
+        "spot_purchase_pounds": Whole("pounds a year", 0, 1_000_000),
+    }
+    reads = ("child.responsible_authority", "child.placement_council")
+
+    def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
+        fund = np.where(self.outside(pairs), pairs.child.responsible_authority, NOT_RECORDED)
+        size = int(pairs.tables.child.responsible_authority.max(initial=-1)) + 1
+        left = self._left(pairs)
+        return {
+            "cost": self.cost(pairs, policy),
+            "fund": fund,
+            "budget": np.array([max(left.get(authority) or 0, 0) for authority in range(size)], dtype=np.int64),
+        }
+
+    def outside(self, pairs: Pairs) -> Bools:
+        """Whether the child is placed in another council than the one responsible."""
+        return np.asarray(pairs.child.placement_council != pairs.child.responsible_authority)
+
+    def cost(self, pairs: Pairs, policy: Policy) -> Ints:
+        """Pence a year of each pair, rounded up so that a budget is never exceeded; 0 inside the county.
+
+        Mileage: there and back, straight-line metres, at the policy's rate, as often as the policy hopes for.
+        """
+        path = "constraints.out_of_county_budget"
+        if policy.choice(f"{path}.method") == "spot_purchase":
+            pence = np.full(len(pairs), policy.number(f"{path}.spot_purchase_pounds") * 100, dtype=np.int64)
+        else:
+            a_metre = 2 * policy.number(f"{path}.pence_a_mile") * policy.number(f"{path}.visits_a_year")
+            metres_a_mile = round(METRES_PER_MILE * 1000)
+            pence = -(-(np.maximum(pairs.metres, 0) * a_metre * 1000) // metres_a_mile)
+        return np.where(self.outside(pairs), pence, 0)
+
+    def known(self, pairs: Pairs, policy: Policy) -> Bools:
+        left = self._left(pairs)
+        budgeted = np.array(sorted(authority for authority, pence in left.items() if pence is not None), dtype=np.int64)
+        priced = np.isin(pairs.child.responsible_authority, budgeted) & self._measured(pairs, policy)
+        return super().known(pairs, policy) & (~self.outside(pairs) | priced)
+
+    def passes(self, pairs: Pairs, policy: Policy) -> Bools:
+        left = self._left(pairs)
+        authorities = pairs.child.responsible_authority.tolist()
+        of_pair = np.array([max(left.get(authority) or 0, 0) for authority in authorities], dtype=np.int64)
+        return np.asarray(~self.outside(pairs) | (self.cost(pairs, policy) <= of_pair))
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        if not self.outside(between.pairs)[0]:
+            return f"{between.child.id} is placed in {council(between.child.placement_council)}: no out-of-county cost."
+        return f"{self._bill(between, policy)} {self._rest(between)}"
+
+    def failing(self, between: Between, policy: Policy) -> str:
+        return f"Too expensive: {self._bill(between, policy)} {self._rest(between)}"
+
+    def not_recorded(self, between: Between, policy: Policy) -> str:
+        if not super().known(between.pairs, policy)[0]:
+            return super().not_recorded(between, policy)
+        if not self._measured(between.pairs, policy)[0]:
+            return told_missing(("child.placement", "volunteer.home"), between)
+        authority = council(between.child.responsible_authority)
+        return (
+            f"Not recorded: what {authority} may spend on matches outside the county in a year "
+            "(authorities.csv, column budget_pounds)."
+        )
+
+    def _bill(self, between: Between, policy: Policy) -> str:
+        path = "constraints.out_of_county_budget"
+        bill = pounds(int(self.cost(between.pairs, policy)[0]))
+        if policy.choice(f"{path}.method") == "spot_purchase":
+            return f"A visitor for {between.child.id} is bought outside the county for {bill} a year."
+        miles = between.metres / METRES_PER_MILE
+        return (
+            f"{between.child.id} is placed outside the county, {bill} a year: 2 × {miles:.1f} miles × "
+            f"{policy.number(f'{path}.pence_a_mile')}p × {policy.number(f'{path}.visits_a_year')} visits."
+        )
+
+    def _rest(self, between: Between) -> str:
+        authority = between.child.responsible_authority
+        budget = between.instance.authorities[authority or ""]
+        rest = pounds(max((budget.budget_pence or 0) - budget.spent_pence, 0))
+        return f"{council(authority)} has {rest} left this year."
+
+    def _measured(self, pairs: Pairs, policy: Policy) -> Bools:
+        """Whether the price is known: mileage needs both places, which `travel` asks for only where it is in force."""
+        if policy.choice("constraints.out_of_county_budget.method") == "spot_purchase":
+            return np.ones(len(pairs), dtype=np.bool_)
+        return np.asarray(pairs.metres >= 0)
+
+    def _left(self, pairs: Pairs) -> dict[int, int | None]:
+        """Pence left a year by authority code; None where no budget is recorded."""
+        instance, column = pairs.tables.instance, pairs.tables.child.responsible_authority
+        left: dict[int, int | None] = {}
+        for child, authority in zip(instance.waiting, column.tolist(), strict=True):
+            known = instance.authorities.get(child.responsible_authority or "")
+            budget = known.budget_pence if known else None
+            left[authority] = None if known is None or budget is None else budget - known.spent_pence
+        return left
+
+
+def out_of_county_pence(pairs: Pairs, policy: Policy) -> Ints:
+    """What each pair costs outside the county in a year; 0 where the policy does not count it."""
+    if not policy.on("constraints.out_of_county_budget"):
+        return np.zeros(len(pairs), dtype=np.int64)
+    return OutOfCountyBudget().cost(pairs, policy)

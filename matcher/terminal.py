@@ -1,0 +1,48 @@
+"""What the commands share: the options that several take, and how they print."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+Folder = Annotated[Path, typer.Argument(help="Folder with children and volunteers, as .csv or .xlsx; matches, declined "
+                                             "and the other sheets if there are any.")]  # fmt: skip
+Mapping = Annotated[
+    Path | None, typer.Option("--mapping", help="How files with other headings are read. Default: its mapping.toml.")
+]
+PolicyName = Annotated[str, typer.Option("--policy", help="A preset's name, or a TOML file.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="The date of the run, such as 2026-11-01. Default: today in London.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+
+def date_of(text: str | None) -> date:
+    """The day of --as-of; today in London where none is given."""
+    if text is None:
+        from matcher.instance import today
+
+        return today()
+    from matcher.cells import RefusedError, written_day
+
+    try:
+        return written_day(text)
+    except RefusedError as error:
+        raise typer.BadParameter(f"“{text}” {error.wrong}. {error.remedy}.", param_hint="--as-of") from None
+
+
+def plain_table(*headings: str) -> Table:
+    """Columns without lines."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline", show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))  # noqa: T201
