@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 
@@ -57,9 +58,9 @@ class Travel(PairRule):
         return f"{between.child.id} lives {between.shown_distance} away; {self._most(between, policy)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
-        # As the rule measures it, to two decimals: 5 miles would read oddly beside a limit of 5.
-        miles = between.metres / METRES_PER_MILE
-        return f"{between.child.id} lives {miles:.2f} miles away, too far: {self._most(between, policy)}."
+        # As the rule measures it, rounded up: 5 miles would read oddly beside a limit of 5.
+        miles = ceil(100 * between.metres / METRES_PER_MILE) / 100
+        return f"{between.child.id} lives {miles:g} miles away, too far: {self._most(between, policy)}."
 
     def _most(self, between: Between, policy: Policy) -> str:
         own = (between.volunteer.travel_limit_metres or 0) / METRES_PER_MILE

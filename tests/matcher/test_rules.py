@@ -856,11 +856,11 @@ def test_mileage_is_exact_and_rounded_up_at_every_distance():
 
 
 def test_reasons_tell_the_limit_that_decides():
-    # 5001 m are 3.108 miles, told as 3.1; 5000 m are 3.107. 3219 m are a hair more than 2 miles of 1609.344 m.
+    # 5001 m are 3.1075 miles, told as 3.11; 5000 m are 3.107. 3219 m are a hair more than 2 miles of 1609.344 m.
     case = fails("", {"placement": a_place(5001)}, {"travel_limit_metres": 5000})
     assert judged(case.instance, "travel")[1] == "C1 lives 3.11 miles away, too far: V1 travels up to 3.107 miles."
     case = fails("", {"placement": a_place(3219)}, policy={"rules.travel.miles": 2})
-    assert judged(case.instance, "travel")[1] == "C1 lives 2 miles away, too far: the policy's limit is 2 miles."
+    assert judged(case.instance, "travel")[1] == "C1 lives 2.01 miles away, too far: the policy's limit is 2 miles."
 
 
 def test_reason_of_a_refusal_names_who_refused_and_when():
