@@ -92,7 +92,8 @@ def match(
 ) -> None:
     """Plan: who could visit whom. Writes plan.xlsx, report.html, and plan, shortlists and unmatched as CSV."""
     from matcher.export import summary, write_files
-    from matcher.pipeline import consider, plan
+    from matcher.pipeline import plan
+    from matcher.planning import consider
     from matcher.shortlist import shortlists
 
     with _progress(STEPS) as tell:

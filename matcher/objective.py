@@ -2,10 +2,11 @@
 
 What a lower tier can gain in the whole plan never reaches one unit of the tier above: each tier is multiplied by one
 more than all that the tiers below it could add up to. Plans that are equal in every tier go to the one that matches
-more children.
+more children, and then, if there was a plan before, to the one that changes least of it.
 
 A group of siblings who are better matched at the same time brings its points wherever fit is counted: in the tiers
-`points` and `fit`.
+`points` and `fit`. So does a pair of the plan before, with the points that the policy gives for stability; those are
+not told, since they say nothing of how well the two fit.
 """
 
 from __future__ import annotations
@@ -15,78 +16,115 @@ from dataclasses import dataclass
 import numpy as np
 
 from matcher.errors import PolicyError
-from matcher.pairs import Ints
+from matcher.pairs import Bools, Ints
 from matcher.policy import Policy
 from matcher.scoring import Scored
 
 MOST = 2**62
 """The solver adds points up in an int64; their sum over all pairs stays below this."""
 
+UNCHANGED = "unchanged"
+"""The last tier of all: how many pairs of the plan before are kept. It settles ties and is not told."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One tier of the objective; what it counts, one entry a pair."""
+
+    name: str
+    measure: Ints
+    """What is told of it."""
+    part: Ints
+    """What is maximised: the same, and points for keeping a pair of the plan before."""
+    bonus: int
+    """What a group of siblings matched at the same time adds to it."""
+    weight: int
+    """What a unit of it is worth in the one sum."""
+
 
 @dataclass(frozen=True)
 class Objective:
-    """The tiers of each pair and their weights in one sum."""
+    """The tiers, highest first, and their one sum."""
 
-    tiers: tuple[str, ...]
-    parts: tuple[Ints, ...]
-    """Of each tier, one entry a pair."""
-    weights: tuple[int, ...]
-    bonuses: tuple[int, ...]
-    """Of each tier, what one group of siblings matched at the same time adds to it."""
+    tiers: tuple[Tier, ...]
 
     @property
     def bonus(self) -> int:
-        """What one such group is worth to the solver."""
-        return sum(weight * bonus for weight, bonus in zip(self.weights, self.bonuses, strict=True))
+        """What a group of siblings matched at the same time is worth to the solver."""
+        return sum(tier.weight * tier.bonus for tier in self.tiers)
+
+    @property
+    def sibling_points(self) -> int:
+        """What such a group is worth in points."""
+        return max(tier.bonus for tier in self.tiers)
 
     @property
     def points(self) -> Ints:
         """One integer a pair for the solver."""
-        total = np.zeros(len(self.parts[0]), dtype=np.int64)
-        for weight, part in zip(self.weights, self.parts, strict=True):
-            total += weight * part
+        total = np.zeros(len(self.tiers[0].part), dtype=np.int64)
+        for tier in self.tiers:
+            total += tier.weight * tier.part
         return total
+
+    @property
+    def told(self) -> tuple[Tier, ...]:
+        """The tiers that a person is told of."""
+        return tuple(tier for tier in self.tiers if tier.name != UNCHANGED)
 
     def reached(self, chosen: Ints, groups: int) -> dict[str, int]:
         """What a plan, given as indices of pairs and by how many groups are matched whole, reaches in each tier."""
-        every = zip(self.tiers, self.parts, self.bonuses, strict=True)
-        return {tier: int(part[chosen].sum()) + groups * bonus for tier, part, bonus in every}
+        return {tier.name: int(tier.measure[chosen].sum()) + groups * tier.bonus for tier in self.told}
 
     def first_tier(self, value: int) -> int:
         """The most of the first tier that a value of the whole sum allows."""
-        return value // self.weights[0]
+        return value // self.tiers[0].weight
+
+    def but_for_ties(self, value: int) -> int:
+        """A value of the whole sum without what only settles ties between equal plans."""
+        return value // self.told[-1].weight
 
 
-def objective(scored: Scored, policy: Policy, groups: int = 0) -> Objective:
-    """The objective over scored pairs, and over so many groups of siblings who are better matched at the same time.
+def objective(
+    scored: Scored, policy: Policy, *, groups: int = 0, before: Bools | None = None, stability: int = 0
+) -> Objective:
+    """The objective over scored pairs.
 
-    Raises PolicyError if the tiers are too many for points of this size to be added up exactly.
+    Args:
+        groups: how many groups of siblings there are who are better matched at the same time.
+        before: which pairs a plan before had, one entry a pair; None if there was none.
+        stability: points for each of those pairs that is kept.
+
+    Raises:
+        PolicyError: the tiers are too many for points of this size to be added up exactly.
     """
+    one = np.ones(len(scored.pairs), dtype=np.int64)
+    kept = 0 * one if before is None else before.astype(np.int64)
     measures = {
         "points": scored.points,
         "priority": scored.priority,
         "fit": scored.fit,
-        "children_matched": np.ones(len(scored.pairs), dtype=np.int64),
+        "children_matched": one,
         "children_without_parental_contact": scored.without_contact,
+        UNCHANGED: kept,
     }
-    tiers = policy.tiers
-    if "children_matched" not in tiers:
-        tiers = (*tiers, "children_matched")
-    parts = tuple(measures[tier] for tier in tiers)
+    names = [*policy.tiers]
+    names += ["children_matched"] if "children_matched" not in names else []
+    names += [UNCHANGED] if before is not None else []
     each = policy.number("constraints.siblings_together.points") if groups else 0
-    bonuses = tuple(each if tier in ("points", "fit") else 0 for tier in tiers)
-    weights: list[int] = []
+    tiers: list[Tier] = []
     below = total = 0
-    for part, bonus in zip(reversed(parts), reversed(bonuses), strict=True):
-        weights.insert(0, below + 1)
-        below += weights[0] * (_most(part, scored) + groups * bonus)
-        total += weights[0] * (int(part.sum()) + groups * bonus)
+    for name in reversed(names):
+        counts_fit = name in ("points", "fit")
+        part, bonus = measures[name] + (stability * kept if counts_fit else 0), each if counts_fit else 0
+        tiers.insert(0, Tier(name, measures[name], part, bonus, below + 1))
+        below += tiers[0].weight * (_most(part, scored) + groups * bonus)
+        total += tiers[0].weight * (int(part.sum()) + groups * bonus)
     if total >= MOST:
         raise PolicyError(
-            f"Policy {policy.name}: the tiers {', '.join(policy.tiers)} cannot be told apart exactly over "
+            f"Policy {policy.name}: the tiers {', '.join(names)} cannot be told apart exactly over "
             f"{len(scored.pairs)} pairs. List fewer tiers, or give smaller points and weights."
         )
-    return Objective(tiers, parts, tuple(weights), bonuses)
+    return Objective(tuple(tiers))
 
 
 def _most(part: Ints, scored: Scored) -> int:

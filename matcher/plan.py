@@ -88,6 +88,8 @@ class Plan:
     """Siblings at one place who are all matched, where the policy gives points for it."""
     together_points: int = 0
     """What these are worth, all together."""
+    stability_points: int = 0
+    """What the pairs kept of the plan before counted for being kept. No part of `points`."""
 
     @property
     def points(self) -> int:

@@ -7,7 +7,8 @@ policy file with its citation, none in the code. Sections:
     [constraints.capacity]     children = 1              limits of a plan constraint
     [scores.interests]         weight = 40               a score's weight and its choices
     [priorities.waiting_time]  points_a_day = 2          points that a child brings
-    [objective]                tiers = ["points"]        what the plan maximises, highest first
+    [objective]                tiers = ["points"]        what the plan maximises, highest first; its minimum fit, and
+                                                         how many points a change of the plan before must be worth
 
 `on = false` switches an entry off (core ones cannot be), `source` cites the document, `inherits` names the policy that
 fills whatever this one leaves out.
@@ -100,6 +101,8 @@ class Policy:
     sections: Mapping[str, Mapping[str, Mapping[str, Any]]]
     tiers: tuple[str, ...] = ("points",)
     minimum_fit: int = 0
+    stability: int = 0
+    """Points that a change of the plan before must be worth, for each pair that it gives up."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Which policy an entry such as `rules.travel` is from: this one, or one that it inherits."""
 
@@ -136,7 +139,7 @@ class Policy:
     @property
     def content_hash(self) -> str:
         """Twelve hex digits that change whenever anything that the policy decides changes."""
-        content = {**self.sections, "tiers": self.tiers, "minimum_fit": self.minimum_fit}
+        content = {**self.sections, "tiers": self.tiers, "minimum_fit": self.minimum_fit, "stability": self.stability}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     @property

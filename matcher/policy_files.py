@@ -16,6 +16,9 @@ from matcher.policy import SECTIONS, TIERS, Entry, Policy, Whole
 MOST_CHARACTERS = 200_000
 """A policy is a few pages; whatever is longer is something else."""
 
+POINTS = {"minimum_fit": Whole("points", 0, 1000), "stability": Whole("points", 0, 100_000)}
+"""What `[objective]` may say beside its tiers; each is 0 where it is not said."""
+
 
 def preset_names() -> tuple[str, ...]:
     """The policies that ship with Kith."""
@@ -51,6 +54,7 @@ def read_policy(name_or_file: str | Path, entries: Collection[Entry] = ()) -> Po
         sections,
         () if told else tuple(objective.get("tiers", ["points"])),
         0 if told else objective.get("minimum_fit", 0),
+        0 if told else objective.get("stability", 0),
         origins,
     )
     told += policy.wrong(entries) if entries else []
@@ -191,11 +195,11 @@ def _wrong_objective(objective: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not known or not tiers or len(set(tiers)) < len(tiers):
         what = f"objective tiers {tiers} must list some of {', '.join(TIERS)}, each once, highest first"
         yield "objective.tiers", what
-    minimum_fit = objective.get("minimum_fit", 0)
-    if refusal := Whole("points", 0, 1000).refusal(minimum_fit):
-        yield "objective.minimum_fit", f"objective minimum_fit = {minimum_fit!r} {refusal}"
-    for key in sorted(set(objective) - {"tiers", "minimum_fit"}):
-        yield f"objective.{key}", f"objective has no “{key}”. It knows tiers and minimum_fit"
+    for key, limit in POINTS.items():
+        if refusal := limit.refusal(objective.get(key, 0)):
+            yield f"objective.{key}", f"objective {key} = {objective[key]!r} {refusal}"
+    for key in sorted(set(objective) - {"tiers", *POINTS}):
+        yield f"objective.{key}", f"objective has no “{key}”. It knows tiers, {' and '.join(POINTS)}"
 
 
 def _refusal(name: str, problems: Sequence[PolicyProblem]) -> PolicyError:

@@ -69,7 +69,7 @@ def told(policy: Policy) -> dict[str, Any]:
         "title": policy.title,
         "version": policy.version,
         "hash": policy.content_hash,
-        "objective": {"tiers": policy.tiers, "minimum_fit": policy.minimum_fit, "in_words": objective_words(policy)},
+        "objective": {**_aims(policy), "in_words": objective_words(policy)},
         "entries": [_entry(entry, row, policy) for entry, row in zip(CATALOGUE, described(policy), strict=True)],
     }
 
@@ -94,13 +94,18 @@ def objective_words(policy: Policy) -> str:
     """What the policy's plans are for, in a sentence."""
     tiers = ", and only then for ".join(TIERS[tier] for tier in policy.tiers)
     least = f" No match is made below {policy.minimum_fit} points of fit." if policy.minimum_fit else ""
-    return f"Plans are made for {tiers}.{least}"
+    change = f" A change of the plan before must be worth {policy.stability} points." if policy.stability else ""
+    return f"Plans are made for {tiers}.{least}{change}"
+
+
+def _aims(policy: Policy) -> dict[str, Any]:
+    return {"tiers": policy.tiers, "minimum_fit": policy.minimum_fit, "stability": policy.stability}
 
 
 def differences(one: Policy, other: Policy) -> tuple[Difference, ...]:
     """Where two policies decide differently: what the plan is for, then entry by entry as the catalogue has them."""
     found = []
-    aims = [{"tiers": policy.tiers, "minimum_fit": policy.minimum_fit} for policy in (one, other)]
+    aims = [_aims(policy) for policy in (one, other)]
     if aims[0] != aims[1]:
         sentence = " ".join(f"{policy.title}: {_lowered(objective_words(policy))}" for policy in (one, other))
         found.append(Difference("objective", "objective", sentence, *aims))

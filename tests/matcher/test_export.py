@@ -11,7 +11,8 @@ from python_calamine import CalamineWorkbook
 
 import matcher
 from matcher import export
-from matcher.pipeline import consider, plan
+from matcher.pipeline import plan
+from matcher.planning import consider
 from matcher.shortlist import shortlists
 
 AS_OF = date(2026, 11, 1)

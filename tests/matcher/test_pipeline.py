@@ -36,7 +36,8 @@ from matcher.audit import audit
 from matcher.errors import NoPlanError, PolicyError
 from matcher.instance import Instance
 from matcher.objective import objective
-from matcher.pipeline import consider, match, plan
+from matcher.pipeline import match, plan
+from matcher.planning import consider
 from matcher.policy import Policy
 from matcher.records import Agreement, Authority, Contact, ExceptionKind, Match, MatchStatus, Status
 from matcher.scoring import score
@@ -413,7 +414,7 @@ def _answers(monkeypatch, status: str) -> None:
     """The solver runs out of time: it answers so, with the empty plan."""
     none = np.empty(0, dtype=np.int64)
     monkeypatch.setattr(
-        "matcher.pipeline.solve", lambda problem, **_: solver.Solution(status, none, 0, 9999, 0.1, len(problem), 0)
+        "matcher.planning.solve", lambda problem, **_: solver.Solution(status, none, 0, 9999, 0.1, len(problem), 0)
     )
 
 
@@ -453,7 +454,7 @@ def test_what_a_lower_tier_gains_never_outweighs_a_higher_one():
 def test_an_objective_is_one_integer_in_the_order_of_its_tiers():
     for instance in Chance(5).instances(60):
         goal = objective(consider(instance), instance.policy)
-        tiers = [tuple(int(part[row]) for part in goal.parts) for row in range(len(goal.points))]
+        tiers = [tuple(int(tier.measure[row]) for tier in goal.tiers) for row in range(len(goal.points))]
         order = sorted(range(len(tiers)), key=lambda row: tiers[row])
         points = goal.points[order].tolist()
         assert points == sorted(points)

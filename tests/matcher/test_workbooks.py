@@ -19,7 +19,8 @@ from matcher.corrections import write_corrections
 from matcher.errors import InputError, NotFoundError
 from matcher.export import write_files
 from matcher.files import read_grid
-from matcher.pipeline import consider, plan
+from matcher.pipeline import plan
+from matcher.planning import consider
 from matcher.readers import read_folder
 from matcher.sheets import CHILDREN, SHEETS, VOLUNTEERS, Sheet
 from matcher.shortlist import shortlists

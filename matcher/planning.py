@@ -1,0 +1,132 @@
+"""Planning: the pairs that may be matched, as the solver takes them, and what it answers, as pairs again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from matcher.constraints import PLAN_CONSTRAINTS, eligible_pairs
+from matcher.errors import NoPlanError
+from matcher.instance import Instance
+from matcher.objective import Objective, objective
+from matcher.pairs import NOT_RECORDED, Bools, Ints, Pairs, tables
+from matcher.pins import kept_pins
+from matcher.plan import NotKept
+from matcher.policy import Policy
+from matcher.scoring import Scored, score
+from matcher.solver import AssignmentProblem, Solution, solve
+
+Tell = Callable[[str], None]
+"""Called with the name of each step as it begins."""
+
+
+def silent(_: str) -> None:
+    """For callers who do not watch."""
+
+
+def consider(instance: Instance, *, tell: Tell = silent) -> Scored:
+    """The eligible pairs of an instance with their points: what plans and shortlists are made of."""
+    tell("Reading records into columns")
+    every = tables(instance)
+    tell("Applying the rules")
+    pairs = eligible_pairs(every, instance.policy)
+    tell("Scoring the pairs")
+    return score(pairs, instance.policy)
+
+
+@dataclass(frozen=True)
+class Planning:
+    """All that one search for a plan needs. Rows are rows of `scored.pairs`, ascending."""
+
+    scored: Scored
+    rows: Ints
+    """The pairs that a plan may have: those of the policy's minimum fit, and the pins."""
+    pins: Ints
+    """The rows that it must have."""
+    not_kept: tuple[NotKept, ...] = ()
+    before: Bools | None = None
+    """Which pairs the plan before had, one entry a row of `scored`; None if there was none."""
+    stability: int = 0
+    """Points for each of these that is kept."""
+    limits: dict[str, Any] = field(default_factory=dict)
+    """What the constraints in force ask, as `limits_of` gives it over all scored pairs."""
+
+    @classmethod
+    def of(cls, scored: Scored, *, before: Iterable[tuple[str, str]] | None = None, stability: int = 0) -> Planning:
+        """For scored pairs, and for the ids of the pairs of a plan before."""
+        policy = scored.pairs.tables.instance.policy
+        pins, not_kept = kept_pins(scored)
+        rows = np.union1d(np.flatnonzero(scored.fit >= policy.minimum_fit), pins)
+        was = None if before is None else among(scored.pairs, before)
+        return cls(scored, rows, pins, not_kept, was, stability, limits_of(scored.pairs, policy))
+
+    @cached_property
+    def goal(self) -> Objective:
+        policy, groups = self.scored.pairs.tables.instance.policy, len(self.limits["bonus"])
+        return objective(self.scored, policy, groups=groups, before=self.before, stability=self.stability)
+
+    @cached_property
+    def problem(self) -> AssignmentProblem:
+        """The rows as the solver takes them."""
+        pairs = self.scored.pairs[self.rows]
+        limits = dict(self.limits)
+        limits |= {name: self.limits[name][self.rows] for name in ("cost", "fund") if name in self.limits}
+        limits["bonus"] = self.limits["bonus"] * self.goal.bonus
+        return AssignmentProblem(
+            pairs.child_row,
+            pairs.volunteer_row,
+            self.goal.points[self.rows],
+            n_children=len(pairs.tables.instance.waiting),
+            pinned=np.isin(self.rows, self.pins),
+            **limits,
+        )
+
+    def solve(self, time_limit: float | None = None) -> Solution:
+        """The best plan, `chosen` as rows of pairs. Raises NoPlanError if none is found."""
+        solution = solve(self.problem, time_limit=time_limit)
+        if solution.status == "INFEASIBLE":
+            raise NoPlanError(
+                "The solver answers INFEASIBLE: no plan keeps all that is agreed and proposed. End one of them."
+            )
+        if solution.status == "UNKNOWN":
+            raise NoPlanError("The solver answers UNKNOWN: no plan was found. Give it more time.")
+        return replace(solution, chosen=self.rows[solution.chosen])
+
+    def together(self, chosen: Ints) -> tuple[tuple[str, ...], ...]:
+        """Ids of the siblings whom a plan, given as rows, matches at the same time, where the policy prefers that."""
+        waiting, group = self.scored.pairs.tables.instance.waiting, self.limits["bonus_group"]
+        whole = self.problem.whole_groups(np.searchsorted(self.rows, chosen)).tolist()
+        return tuple(tuple(waiting[child].id for child in np.flatnonzero(group == one).tolist()) for one in whole)
+
+    def ids(self, rows: Ints) -> list[tuple[str, str]]:
+        """(child id, volunteer id) of rows of pairs."""
+        every = [self.scored.pairs.between(row) for row in rows.tolist()]
+        return [(between.child.id, between.volunteer.id) for between in every]
+
+
+def among(pairs: Pairs, ids: Iterable[tuple[str, str]]) -> Bools:
+    """One entry a pair: whether it is one of these, given as (child id, volunteer id). Unknown ids are nowhere."""
+    instance = pairs.tables.instance
+    child = {one.id: place for place, one in enumerate(instance.waiting)}
+    volunteer = {one.id: place for place, one in enumerate(instance.volunteers)}
+    wanted: Collection[tuple[int, int]] = {(child.get(one, -1), volunteer.get(other, -1)) for one, other in ids}
+    every = zip(pairs.child_row.tolist(), pairs.volunteer_row.tolist(), strict=True)
+    return np.fromiter((pair in wanted for pair in every), np.bool_, len(pairs))
+
+
+def limits_of(pairs: Pairs, policy: Policy) -> dict[str, Any]:
+    """What the constraints in force ask of a plan over these pairs, as the solver takes it."""
+    arrays: dict[str, Any] = {}
+    for constraint in PLAN_CONSTRAINTS:
+        if policy.on(f"constraints.{constraint.id}"):
+            arrays |= constraint.arrays(pairs, policy)
+    instance = pairs.tables.instance
+    # Where no policy limits it, a volunteer may visit as many as there are.
+    arrays.setdefault("capacity", np.full(len(instance.volunteers), len(instance.waiting)))
+    arrays.setdefault("bonus_group", np.full(len(instance.waiting), NOT_RECORDED))
+    arrays["bonus"] = np.ones(int(arrays["bonus_group"].max(initial=NOT_RECORDED)) + 1, dtype=np.int64)
+    return arrays
