@@ -17,6 +17,7 @@ from pathlib import Path
 
 from matcher.audit import Violation, audit
 from matcher.catalogue import load_policy
+from matcher.effects import Effects, PlanEffect
 from matcher.errors import (
     AuditError,
     InputError,
@@ -30,18 +31,20 @@ from matcher.errors import (
 from matcher.explain import Explanation, explain
 from matcher.instance import Instance, today
 from matcher.pipeline import match
-from matcher.plan import Plan, PlannedMatch, Unmatched
+from matcher.plan import Change, Plan, PlanDiff, PlannedMatch, Unmatched
 from matcher.policy import Policy
 from matcher.readers import Reading, read_folder
 from matcher.records import Authority, Child, Declined, Match, Place, Volunteer
-from matcher.shortlist import Candidate, shortlist
+from matcher.shortlist import Candidate, shortlist, shortlist_for_volunteer
 
 __all__ = [
     "AuditError",
     "Authority",
     "Candidate",
+    "Change",
     "Child",
     "Declined",
+    "Effects",
     "Explanation",
     "InputError",
     "Instance",
@@ -51,6 +54,8 @@ __all__ = [
     "NotFoundError",
     "Place",
     "Plan",
+    "PlanDiff",
+    "PlanEffect",
     "PlannedMatch",
     "Policy",
     "PolicyError",
@@ -67,6 +72,7 @@ __all__ = [
     "read",
     "read_folder",
     "shortlist",
+    "shortlist_for_volunteer",
     "today",
 ]
 

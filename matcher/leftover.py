@@ -54,6 +54,14 @@ class Leftover:
 
     def taken_by(self, row: int) -> str:
         """What stands in the way of one more pair."""
+        if (limit := self.used_up(row)) is not None:
+            return limit
+        if self.together[self.pairs.child_row[row]] != NOT_RECORDED:
+            return "free, but with none for a sibling at the same time"
+        return "still free when the time to search was over"  # in a plan proven best, one more match would be better
+
+    def used_up(self, row: int) -> str | None:
+        """The limit that has no room for one more pair; None if all have."""
         child, volunteer = int(self.pairs.child_row[row]), int(self.pairs.volunteer_row[row])
         home = int(self.household[volunteer])
         if self.places[volunteer] <= 0:
@@ -66,6 +74,4 @@ class Leftover:
             return "beyond the coordinator's caseload"
         if self.cost[row] > self.budget[self.fund[row]]:
             return "beyond what is left of the out-of-county budget"
-        if self.together[child] != NOT_RECORDED:
-            return "free, but with none for a sibling at the same time"
-        return "still free when the time to search was over"  # in a plan proven best, one more match would be better
+        return None

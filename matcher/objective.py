@@ -75,6 +75,10 @@ class Objective:
         """What a plan, given as indices of pairs and by how many groups are matched whole, reaches in each tier."""
         return {tier.name: int(tier.measure[chosen].sum()) + groups * tier.bonus for tier in self.told}
 
+    def kept(self, chosen: Ints) -> int:
+        """How many pairs of the plan before are in a plan."""
+        return sum(int(tier.measure[chosen].sum()) for tier in self.tiers if tier.name == UNCHANGED)
+
     def first_tier(self, value: int) -> int:
         """The most of the first tier that a value of the whole sum allows."""
         return value // self.tiers[0].weight

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from matcher.audit import audit
@@ -33,6 +35,22 @@ def kept_pins(scored: Scored) -> tuple[Ints, tuple[NotKept, ...]]:
             reason = " ".join(dict.fromkeys(_against(instance, *pair))) or f"{'; '.join(broken)}."
             lost.append(NotKept(*pair, str(match.status), reason[0].upper() + reason[1:]))
     return np.array(sorted(rows), dtype=np.int64), tuple(lost)
+
+
+def no_longer(scored: Scored, planned: Iterable[tuple[str, str]]) -> tuple[NotKept, ...]:
+    """Which pairs of a plan before are not eligible by now, with why. Who waits no longer has nothing to be told."""
+    instance, pairs = scored.pairs.tables.instance, scored.pairs
+    waiting = {child.id: row for row, child in enumerate(instance.waiting)}
+    people = {volunteer.id: row for row, volunteer in enumerate(instance.volunteers)}
+    lost = []
+    for child, volunteer in planned:
+        if child not in waiting:
+            continue
+        if volunteer not in people:
+            lost.append(NotKept(child, volunteer, "planned", f"{volunteer} is no longer on file."))
+        elif not ((pairs.child_row == waiting[child]) & (pairs.volunteer_row == people[volunteer])).any():
+            lost.append(NotKept(child, volunteer, "planned", " ".join(_against(instance, child, volunteer))))
+    return tuple(lost)
 
 
 def _against(instance: Instance, child: str, volunteer: str) -> list[str]:

@@ -66,7 +66,6 @@ def _plan(planning: Planning, solution: Solution) -> Plan:
         if cost[row]:
             spent[scored.pairs.between(row).child.responsible_authority or ""] += int(cost[row])
     together = planning.together(chosen)
-    kept = 0 if planning.before is None else int(planning.before[chosen].sum())
     return Plan(
         matches=tuple(_planned(scored, row, int(cost[row])) for row in chosen.tolist()),
         unmatched=unmatched(scored, chosen, planning.limits),
@@ -87,7 +86,7 @@ def _plan(planning: Planning, solution: Solution) -> Plan:
         not_kept=planning.not_kept,
         together=together,
         together_points=len(together) * goal.sibling_points,
-        stability_points=kept * planning.stability,
+        stability_points=goal.kept(chosen) * policy.stability,
     )
 
 

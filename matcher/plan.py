@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # frames are for notebooks; a command that makes none need not wait for pandas
     import pandas as pd
@@ -35,7 +35,10 @@ class PlannedMatch:
 
 @dataclass(frozen=True)
 class NotKept:
-    """A match that is agreed or proposed, and that a rule forbids by now. The plan goes on without it."""
+    """A match that was agreed, proposed or planned before, and that a rule forbids by now. The plan goes on without it.
+
+    `status` is "agreed", "proposed" or "planned".
+    """
 
     child: str
     volunteer: str
@@ -116,9 +119,103 @@ class Plan:
         """One row a child left; how many volunteers each rule excluded as columns `excluded_…`."""
         return _frame([flat(child) for child in self.unmatched])
 
+    def diff(self, before: Plan) -> PlanDiff:
+        """What this plan changes of a plan before, child by child, each with its reason.
+
+        Rules that forbid a pair by now are told where this plan was made with `match(..., previous=before)`.
+        """
+        return PlanDiff(tuple(_changes(self, before)))
+
     def to_dict(self) -> dict[str, Any]:
         """The whole plan as JSON takes it."""
         return {**asdict(self), "as_of": self.as_of.isoformat(), "points": self.points}
+
+
+Kind = Literal["kept", "changed", "new", "unmatched", "dropped"]
+
+KINDS: Mapping[Kind, str] = {
+    "kept": "kept",
+    "changed": "with another volunteer",
+    "new": "new",
+    "unmatched": "newly without a visitor",
+    "dropped": "no longer waiting",
+}
+"""What may become of a child between two plans, in the order in which it is told."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One child between two plans."""
+
+    kind: Kind
+    child: str
+    before: str | None
+    """The volunteer in the plan before."""
+    volunteer: str | None
+    """The volunteer in the plan now."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class PlanDiff:
+    """What a plan changes of a plan before: one entry for each child matched in either, or newly without a visitor."""
+
+    changes: tuple[Change, ...]
+
+    def of(self, kind: Kind) -> tuple[Change, ...]:
+        """The changes of one kind, in order of child id."""
+        return tuple(change for change in self.changes if change.kind == kind)
+
+    @property
+    def sentence(self) -> str:
+        """12 kept, 1 new, 1 newly without a visitor."""
+        counts = [f"{len(self.of(kind)):,} {words}" for kind, words in KINDS.items() if self.of(kind)]
+        return ", ".join(counts) + "." if counts else "Nobody was matched before, and nobody is now."
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a change."""
+        return _frame([asdict(change) for change in self.changes])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"changes": [asdict(change) for change in self.changes], "sentence": self.sentence}
+
+
+def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
+    was, now = dict(before.pairs), dict(plan.pairs)
+    children_of: dict[str, list[str]] = {}
+    for child, volunteer in plan.pairs:
+        children_of.setdefault(volunteer, []).append(child)
+    fit = {(match.child, match.volunteer): match.fit for match in (*before.matches, *plan.matches)}
+    left = {child.child: child.reason for child in plan.unmatched}
+    left_before = {child.child for child in before.unmatched}
+    forbidden = {(lost.child, lost.volunteer): lost.reason for lost in plan.not_kept}
+
+    def gone(child: str) -> str:
+        """Why the volunteer of before is not the child's now."""
+        volunteer = was[child]
+        if (child, volunteer) in forbidden:
+            return f"{volunteer} is no longer possible: {forbidden[child, volunteer]}"
+        if volunteer in children_of:
+            return f"{volunteer} is proposed to {' and '.join(children_of[volunteer])} now."
+        return f"{volunteer} is proposed to nobody now."
+
+    for child in sorted({*was, *now, *(left.keys() - left_before)}):
+        there = now.get(child)
+        if there is not None and was.get(child) == there:
+            yield Change("kept", child, there, there, "As before.")
+        elif there is not None and child in was:
+            more = fit[child, there] - fit[child, was[child]]
+            reckoned = f"{there} fits with {abs(more)} points {'more' if more >= 0 else 'less'}."
+            yield Change("changed", child, was[child], there, f"{gone(child)} {reckoned}")
+        elif there is not None:
+            since = "had no visitor in the plan before" if child in left_before else "is new among those who wait"
+            yield Change("new", child, None, there, f"{child} {since}.")
+        elif child in left:
+            told = gone(child) if child in was else f"{child} is new among those who wait."
+            yield Change("unmatched", child, was.get(child), None, f"{told} {left[child]}")
+        else:
+            yield Change("dropped", child, was[child], None, f"{child} no longer waits for a visitor.")
 
 
 _PREFIX = {"by_score": "score", "by_priority": "priority", "excluded": "excluded"}

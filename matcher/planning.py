@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from matcher.errors import NoPlanError
 from matcher.instance import Instance
 from matcher.objective import Objective, objective
 from matcher.pairs import NOT_RECORDED, Bools, Ints, Pairs, tables
-from matcher.pins import kept_pins
+from matcher.pins import kept_pins, no_longer
 from matcher.plan import NotKept
 from matcher.policy import Policy
 from matcher.scoring import Scored, score
@@ -47,27 +47,43 @@ class Planning:
     """The pairs that a plan may have: those of the policy's minimum fit, and the pins."""
     pins: Ints
     """The rows that it must have."""
-    not_kept: tuple[NotKept, ...] = ()
-    before: Bools | None = None
-    """Which pairs the plan before had, one entry a row of `scored`; None if there was none."""
-    stability: int = 0
-    """Points for each of these that is kept."""
-    limits: dict[str, Any] = field(default_factory=dict)
+    not_kept: tuple[NotKept, ...]
+    """What is agreed or proposed and cannot be a pin, with why."""
+    limits: dict[str, Any]
     """What the constraints in force ask, as `limits_of` gives it over all scored pairs."""
+    goal: Objective
+    """Over all scored pairs."""
 
     @classmethod
     def of(cls, scored: Scored, *, before: Iterable[tuple[str, str]] | None = None, stability: int = 0) -> Planning:
-        """For scored pairs, and for the ids of the pairs of a plan before."""
+        """For scored pairs; `before` are the ids of the pairs of a plan before, each worth `stability` points."""
         policy = scored.pairs.tables.instance.policy
         pins, not_kept = kept_pins(scored)
+        before = None if before is None else list(before)
         rows = np.union1d(np.flatnonzero(scored.fit >= policy.minimum_fit), pins)
         was = None if before is None else among(scored.pairs, before)
-        return cls(scored, rows, pins, not_kept, was, stability, limits_of(scored.pairs, policy))
+        limits = limits_of(scored.pairs, policy)
+        goal = objective(scored, policy, groups=len(limits["bonus"]), before=was, stability=stability)
+        told = {(lost.child, lost.volunteer) for lost in not_kept}
+        lost = tuple(lost for lost in no_longer(scored, before or ()) if (lost.child, lost.volunteer) not in told)
+        return cls(scored, rows, pins, (*not_kept, *lost), limits, goal)
 
-    @cached_property
-    def goal(self) -> Objective:
+    def preferring(self, before: Ints) -> Planning:
+        """The same search with ties settled in favour of a plan, given as rows."""
+        was = np.zeros(len(self.scored.pairs), np.bool_)
+        was[before] = True
         policy, groups = self.scored.pairs.tables.instance.policy, len(self.limits["bonus"])
-        return objective(self.scored, policy, groups=groups, before=self.before, stability=self.stability)
+        return replace(self, goal=objective(self.scored, policy, groups=groups, before=was))
+
+    def choosing(self, row: int) -> Planning:
+        """The same search with one pair chosen, instead of what is agreed or proposed for its child."""
+        child = self.scored.pairs.child_row
+        others = self.pins[child[self.pins] != child[row]]
+        return replace(self, rows=np.union1d(self.rows, [row]), pins=np.union1d(others, [row]))
+
+    def value(self, chosen: Ints) -> int:
+        """What a plan, given as rows, is worth to the solver."""
+        return self.problem.value(np.searchsorted(self.rows, chosen))
 
     @cached_property
     def problem(self) -> AssignmentProblem:

@@ -1,26 +1,41 @@
-"""Ranked shortlists: the eligible volunteers of a child, best fit first, each with the reasons."""
+"""Ranked shortlists: the volunteers who could visit a child, the children whom a volunteer could visit, with reasons.
+
+By `plan`, a pair ranks by the value of the best whole plan that has it: what is best for this child where nobody else
+pays for it. By `fit`, it ranks by how well the two suit each other, whatever that means for other children. Both are
+shown apart, and a person decides.
+
+A shortlist may be of *different* volunteers, so that the child has a choice: nobody is on it who is of the same
+gender as somebody above, within ten years of their age, and shares the same interests with the child.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from matcher.constraints import eligible
+from matcher.effects import Effects, PlanEffect
 from matcher.errors import NotFoundError
 from matcher.explain import Points, priority_points, score_points
 from matcher.instance import Instance
-from matcher.pairs import Ints, tables
+from matcher.pairs import Between, Ints, tables
 from matcher.plan import Plan
 from matcher.rules.budget import out_of_county_pence
 from matcher.scoring import Scored, score
+from matcher.words import listed
+
+RankBy = Literal["plan", "fit"]
+
+YEARS_APART = 10
+"""Volunteers of the same gender and interests are different to a child if they are further apart in age."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One volunteer on a child's shortlist."""
+    """One pair on a shortlist."""
 
     rank: int
     child: str
@@ -34,17 +49,19 @@ class Candidate:
     cost_pence: int
     scores: tuple[Points, ...]
     priorities: tuple[Points, ...]
-    planned_for: str | None = None
-    """The child to whom the plan gives this volunteer, if a plan was given."""
+    planned_for: tuple[str, ...] = ()
+    """The children to whom the plan gives this volunteer, if a plan was given."""
     policy: str = ""
     """The policy with its version and the hash of its content."""
+    effect: PlanEffect | None = None
+    """What choosing this pair means for the whole plan, where that was asked for."""
 
     @property
     def standing(self) -> str:
         """Where the volunteer stands in the plan: proposed here, proposed to another child, or free."""
-        if self.planned_for is None:
+        if not self.planned_for:
             return "free"
-        return "proposed" if self.planned_for == self.child else f"proposed to {self.planned_for}"
+        return "proposed" if self.child in self.planned_for else f"proposed to {listed(self.planned_for)}"
 
     @property
     def why(self) -> str:
@@ -52,67 +69,157 @@ class Candidate:
         return " ".join(score.sentence for score in self.scores if score.counts != "does not apply")
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "effect": self.effect.to_dict() if self.effect else None}
 
 
-def shortlist(instance: Instance, child: str, *, top: int = 5, plan: Plan | None = None) -> tuple[Candidate, ...]:
-    """The `top` eligible volunteers of a child who waits, best fit first; ties by distance, then id.
+def shortlist(
+    instance: Instance,
+    child: str,
+    *,
+    top: int = 5,
+    rank_by: RankBy = "plan",
+    plan: Plan | None = None,
+    effects: Effects | None = None,
+    different: bool = False,
+) -> tuple[Candidate, ...]:
+    """The `top` eligible volunteers of a child who waits, with whom the plan proposes wherever they rank.
 
-    Raises NotFoundError for a child who is not there or not waiting. An empty shortlist has its reasons in
-    `explain.why_nobody`, and in `plan.unmatched`.
+    Args:
+        instance: the records, the policy and the date.
+        child: whom the visitor is for.
+        top: how many volunteers.
+        rank_by: "plan" or "fit"; ties by fit, distance, then id.
+        plan: tells who is proposed; if it is of this instance, effects are reckoned against it.
+        effects: of this instance, if they are there already; by fit, none are told without.
+        different: only volunteers who are different from all above them; the list may then be shorter.
+
+    Raises:
+        NotFoundError: a child who is not there or not waiting. An empty shortlist has its reasons in
+            `explain.why_nobody`, and in `plan.unmatched`.
     """
     instance.child(child)
     if child in instance.visited:
         raise NotFoundError(f"Child {child} is not waiting: a visitor is appointed now (matches.csv).")
-    every = tables(instance)
-    pairs = every.all_pairs_of([one.id for one in instance.waiting].index(child))
-    pairs = pairs[eligible(pairs, instance.policy)]
-    return _ranked(score(pairs, instance.policy), np.arange(len(pairs)), top, _given(plan))
+    row = [one.id for one in instance.waiting].index(child)
+    if effects is None and rank_by == "plan":
+        effects = Effects.of(instance, plan)
+    if effects is not None:
+        scored = effects.scored
+        rows = np.flatnonzero(scored.pairs.child_row == row)
+    else:
+        pairs = tables(instance).all_pairs_of(row)
+        scored = score(pairs[eligible(pairs, instance.policy)], instance.policy)
+        rows = np.arange(len(scored.pairs))
+    return _listed(scored, rows, top, rank_by, effects, plan, different)
+
+
+def shortlist_for_volunteer(
+    instance: Instance,
+    volunteer: str,
+    *,
+    top: int = 5,
+    rank_by: RankBy = "plan",
+    plan: Plan | None = None,
+    effects: Effects | None = None,
+) -> tuple[Candidate, ...]:
+    """The `top` children whom a volunteer could visit, ranked in the same way; ties by points, distance, then id.
+
+    Raises NotFoundError for a volunteer who is not there.
+    """
+    instance.volunteer(volunteer)
+    row = [one.id for one in instance.volunteers].index(volunteer)
+    if effects is None and rank_by == "plan":
+        effects = Effects.of(instance, plan)
+    if effects is not None:
+        scored = effects.scored
+        rows = np.flatnonzero(scored.pairs.volunteer_row == row)
+    else:
+        pairs = tables(instance).pairs_within(np.arange(len(instance.waiting)), np.array([row]), None)
+        scored = score(pairs[eligible(pairs, instance.policy)], instance.policy)
+        rows = np.arange(len(scored.pairs))
+    return _listed(scored, rows, top, rank_by, effects, plan, different=False)
 
 
 def shortlists(scored: Scored, *, top: int = 5, plan: Plan | None = None) -> Iterable[tuple[Candidate, ...]]:
-    """The shortlist of each child with an eligible volunteer, in order of child id, from pairs already scored."""
-    given = _given(plan)
+    """The shortlist by fit of each child with an eligible volunteer, in order of child id."""
     child = scored.pairs.child_row
     for rows in np.split(np.arange(len(child)), np.flatnonzero(np.diff(child)) + 1):
         if len(rows):
-            yield _ranked(scored, rows, top, given)
+            yield _listed(scored, rows, top, "fit", None, plan, different=False)
 
 
-def _ranked(scored: Scored, rows: Ints, top: int, given: Mapping[str, str]) -> tuple[Candidate, ...]:
+def _listed(
+    scored: Scored,
+    rows: Ints,
+    top: int,
+    rank_by: RankBy,
+    effects: Effects | None,
+    plan: Plan | None,
+    different: bool,
+) -> tuple[Candidate, ...]:
     pairs = scored.pairs
-    order = np.lexsort((pairs.volunteer_row[rows], pairs.metres[rows], -scored.fit[rows]))
+    planned: dict[str, tuple[str, ...]] = {}
+    for match in plan.matches if plan else ():
+        planned[match.volunteer] = (*planned.get(match.volunteer, ()), match.child)
     # Whom the plan proposes is on the list wherever they rank: nobody is proposed without the reasons being told.
-    instance = pairs.tables.instance
-    child = instance.waiting[int(pairs.child_row[rows[0]])].id if len(rows) else ""
-    proposed = [given.get(instance.volunteers[int(pairs.volunteer_row[rows[place]])].id) == child for place in order]
-    places = [rank for rank in range(len(order)) if rank < top or proposed[rank]]
-    best = rows[order[places]]
-    policy = pairs.tables.instance.policy
-    pence, stamp = out_of_county_pence(pairs[best], policy), policy.stamp
-    ranked = []
-    for place, row, cost in zip(places, best.tolist(), pence.tolist(), strict=True):
-        between = pairs.between(row)
-        fit, priority = int(scored.fit[row]), int(scored.priority[row])
-        ranked.append(
-            Candidate(
-                place + 1,
-                between.child.id,
-                between.volunteer.id,
-                fit + priority,
-                fit,
-                priority,
-                int(scored.unknown[row]),
-                between.shown_distance,
-                cost,
-                score_points(between, scored, row),
-                priority_points(between, scored, row),
-                given.get(between.volunteer.id),
-                stamp,
-            )
-        )
-    return tuple(ranked)
+    proposed = {row for row in rows.tolist() if _is_planned(pairs.between(row), planned)}
+    order = effects.in_order(rows) if effects is not None and rank_by == "plan" else _by_fit(scored, rows)
+    chosen: list[tuple[int, int]] = []
+    for rank, row in enumerate(order, start=1):
+        full = len(chosen) >= top
+        if full and not proposed:
+            break
+        alike = different and any(_alike(pairs.between(row), pairs.between(other)) for _, other in chosen)
+        if row in proposed or not (full or alike):
+            chosen.append((rank, row))
+            proposed.discard(row)
+    on_it = np.array([row for _, row in chosen], dtype=np.int64)
+    pence = out_of_county_pence(pairs[on_it], pairs.tables.instance.policy).tolist()
+    return tuple(
+        _candidate(scored, rank, row, cost, planned, effects) for (rank, row), cost in zip(chosen, pence, strict=True)
+    )
 
 
-def _given(plan: Plan | None) -> Mapping[str, str]:
-    return {match.volunteer: match.child for match in plan.matches} if plan else {}
+def _by_fit(scored: Scored, rows: Ints) -> Iterator[int]:
+    pairs = scored.pairs
+    ids = pairs.child_row[rows] * len(pairs.tables.instance.volunteers) + pairs.volunteer_row[rows]
+    yield from rows[np.lexsort((ids, pairs.metres[rows], -scored.fit[rows]))].tolist()
+
+
+def _is_planned(between: Between, planned: Mapping[str, tuple[str, ...]]) -> bool:
+    return between.child.id in planned.get(between.volunteer.id, ())
+
+
+def _alike(one: Between, other: Between) -> bool:
+    """Whether two volunteers would be much the same choice to a child. What is not recorded is not alike."""
+    first, second = one.volunteer, other.volunteer
+    if first.gender is None or first.gender != second.gender:
+        return False
+    if first.date_of_birth is None or second.date_of_birth is None:
+        return False
+    days_apart = abs((first.date_of_birth - second.date_of_birth).days)
+    shared = [set(one.child.interests or ()) & set(between.volunteer.interests or ()) for between in (one, other)]
+    return days_apart <= YEARS_APART * 365.25 and shared[0] == shared[1]
+
+
+def _candidate(
+    scored: Scored, rank: int, row: int, cost: int, planned: Mapping[str, tuple[str, ...]], effects: Effects | None
+) -> Candidate:
+    between = scored.pairs.between(row)
+    fit, priority = int(scored.fit[row]), int(scored.priority[row])
+    return Candidate(
+        rank,
+        between.child.id,
+        between.volunteer.id,
+        fit + priority,
+        fit,
+        priority,
+        int(scored.unknown[row]),
+        between.shown_distance,
+        cost,
+        score_points(between, scored, row),
+        priority_points(between, scored, row),
+        planned.get(between.volunteer.id, ()),
+        between.instance.policy.stamp,
+        effects.row_effect(row) if effects else None,
+    )

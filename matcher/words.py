@@ -34,6 +34,11 @@ def languages(tags: Iterable[str], joined: str = "and") -> str:
     return listed([vocabulary.language_name(tag) for tag in tags], joined)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """one child, of 1; 3 children, of 3."""
+    return f"one {one}" if number == 1 else f"{number:,} {many}"
+
+
 def listed(words: Iterable[str], joined: str = "and") -> str:
     """a, b and c."""
     *first, last = list(words) or ["nothing"]

@@ -423,7 +423,7 @@ def test_explanations_and_shortlists_agree_with_the_rules(seed):
             assert broken == {violation.rule for violation in audit(instance, [pair], whole=False)}
             assert all(reason.sentence.endswith(".") and "None" not in reason.sentence for reason in told.reasons)
         for child in instance.waiting:
-            listed = {candidate.volunteer for candidate in shortlist(instance, child.id, top=9)}
+            listed = {candidate.volunteer for candidate in shortlist(instance, child.id, top=9, rank_by="fit")}
             clean = {
                 person.id for person in instance.volunteers if not audit(instance, [(child.id, person.id)], whole=False)
             }

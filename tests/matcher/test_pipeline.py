@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from itertools import chain, combinations
@@ -30,6 +29,7 @@ from making import (
     every_pair,
     ids_of,
 )
+from specification import Pair, best_of_all
 
 from matcher import solver
 from matcher.audit import audit
@@ -42,70 +42,6 @@ from matcher.policy import Policy
 from matcher.records import Agreement, Authority, Contact, ExceptionKind, Match, MatchStatus, Status
 from matcher.scoring import score
 from matcher.shortlist import shortlist, shortlists
-
-Pair = tuple[str, str]
-
-
-# ---- the specification, without solver, columns or rules: every plan there is, if the audit finds it clean --------
-
-
-def every_plan(pairs: list[Pair], children: list[str]) -> Iterator[list[Pair]]:
-    """Each child takes one of its pairs or none."""
-    if not children:
-        yield []
-        return
-    for rest in every_plan(pairs, children[1:]):
-        yield rest
-        for pair in pairs:
-            if pair[0] == children[0]:
-                yield [pair, *rest]
-
-
-def best_of_all(instance: Instance, pinned: set[Pair]) -> dict[str, int]:
-    """The best that any clean plan reaches, tier by tier, the highest first; then the most children matched.
-
-    What is pinned may be in a plan, however low its fit.
-    """
-    scored = score(every_pair(instance), instance.policy)
-    measures = {
-        pair: {
-            "points": int(scored.points[row]),
-            "fit": int(scored.fit[row]),
-            "priority": int(scored.priority[row]),
-            "children_without_parental_contact": int(scored.without_contact[row]),
-            "children_matched": 1,
-        }
-        for row, pair in enumerate(ids_of(scored.pairs))
-    }
-    tiers = tuple(dict.fromkeys((*instance.policy.tiers, "children_matched")))
-    # A plan with a pair that breaks a rule by itself is not clean: such pairs need not be tried with all others.
-    worth = [pair for pair, of in measures.items() if of["fit"] >= instance.policy.minimum_fit or pair in pinned]
-    pairs = [pair for pair in worth if not audit(instance, [pair], whole=False)]
-    siblings = siblings_better_together(instance)
-    each = instance.policy.number("constraints.siblings_together.points")
-    best = max(
-        tuple(
-            sum(measures[pair][tier] for pair in plan)
-            + (each if tier in ("points", "fit") else 0)
-            * sum(group <= {child for child, _ in plan} for group in siblings)
-            for tier in tiers
-        )
-        for plan in every_plan(pairs, [child.id for child in instance.waiting])
-        if not audit(instance, plan)
-    )
-    return dict(zip(tiers, best, strict=True))
-
-
-def siblings_better_together(instance: Instance) -> list[set[str]]:
-    """Groups of two or more who wait at one place, agree and are of one family, where the policy prefers that."""
-    policy = instance.policy
-    if policy.choice("constraints.siblings_together.how") != "preferred":
-        return []
-    groups: dict[tuple[str, str], set[str]] = {}
-    for child in instance.waiting:
-        if child.agrees is Agreement.YES and child.placement and child.id in instance.family_of:
-            groups.setdefault((instance.family_of[child.id], child.placement.text), set()).add(child.id)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 @pytest.mark.parametrize("seed", range(100, 120))
@@ -393,9 +329,9 @@ def test_a_shortlist_ranks_by_fit_then_distance_then_id():
         a_volunteer("V5", status=Status.SUSPENDED),
     ]
     instance = an_instance([a_child()], volunteers)
-    listed = shortlist(instance, "C1", plan=match(instance))
+    listed = shortlist(instance, "C1", rank_by="fit", plan=match(instance))
     assert [(one.rank, one.volunteer) for one in listed] == [(1, "V2"), (2, "V3"), (3, "V4"), (4, "V1")]
-    assert [one.planned_for for one in listed].count("C1") == 1
+    assert [one.planned_for for one in listed].count(("C1",)) == 1
     assert (listed,) == tuple(shortlists(consider(instance), plan=match(instance)))
     assert len(shortlist(instance, "C1", top=2)) == 2
 
