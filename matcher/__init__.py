@@ -4,8 +4,8 @@
     instance = matcher.read("data/samples/county", as_of="2026-11-01")
     plan = matcher.match(instance)
     plan.frame, plan.unmatched_frame
-    matcher.shortlist(instance, "C0001", plan=plan)
-    matcher.explain(instance, "C0001", "V0001")
+    matcher.shortlist(instance, "C0060", plan=plan)
+    matcher.explain(instance, "C0060", "V0023")
 
 A person decides every match: Kith proposes, explains, and refuses what the rules forbid.
 """

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(policy_app, name="policy")
+
+
+class RankBy(StrEnum):
+    """How a shortlist is ranked."""
+
+    PLAN = "plan"
+    FIT = "fit"
+
 
 STEPS = 6
 """How many steps `pipeline.match` tells of."""
@@ -80,6 +89,10 @@ def match(
     out: Annotated[Path, typer.Option("--out", help="Where the files go; made if need be.")] = Path("plan"),
     top: Annotated[int, typer.Option("--top", min=1, help="Volunteers on each shortlist.")] = 5,
     mapping: Mapping = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option("--previous", help="Folder of the plan before, or its plan.json: as little as can be is changed."),
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option(
@@ -90,25 +103,37 @@ def match(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Plan: who could visit whom. Writes plan.xlsx, report.html, and plan, shortlists and unmatched as CSV."""
-    from matcher.export import summary, write_files
+    """Plan: who could visit whom. Writes plan.xlsx, report.html, CSV of plan, shortlists and unmatched, and plan.json.
+
+    With --previous also changes.csv: what is different from the plan before, and why.
+    """
+    from matcher.export import read_plan, summary, write_files
     from matcher.pipeline import plan
+    from matcher.plan import KINDS
     from matcher.planning import consider
     from matcher.shortlist import shortlists
 
     with _progress(STEPS) as tell:
         tell("Reading the files")
         instance = _instance(folder, policy, as_of, mapping)
+        before = read_plan(previous) if previous else None
         scored = consider(instance, tell=tell)
-        best = plan(scored, time_limit=time_limit, tell=tell)
-        files = write_files(out, instance, best, shortlists(scored, top=top, plan=best))
+        best = plan(scored, previous=before, time_limit=time_limit, tell=tell)
+        diff = best.diff(before) if before else None
+        files = write_files(out, instance, best, shortlists(scored, top=top, plan=best), diff)
     if as_json:
-        print_json({**best.to_dict(), "files": [str(file) for file in files]})
+        since = {"since_the_plan_before": diff.to_dict()} if diff else {}
+        print_json({**best.to_dict(), **since, "files": [str(file) for file in files]})
         return
     console = Console()
     lines = Table.grid(padding=(0, 3))
     for question, answer in summary(instance, best).items():
         lines.add_row(Text(question, style="bold"), answer)
+    if diff:
+        lines.add_row(Text("Since the plan before", style="bold"), diff.sentence)
+        for change in diff.changes:
+            if change.kind != "kept":
+                lines.add_row(f"  {change.child}: {KINDS[change.kind]}", change.reason)
     console.print(lines)
     console.print()
     for file in files:
@@ -168,35 +193,62 @@ def check(
 @app.command()
 def shortlist(
     folder: Folder,
-    child: Annotated[str, typer.Argument(help="The child's reference.")],
-    top: Annotated[int, typer.Option("--top", min=1, help="How many volunteers.")] = 5,
+    who: Annotated[str, typer.Argument(metavar="CHILD|VOLUNTEER", help="The reference of a child or a volunteer.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="How many.")] = 5,
+    rank_by: Annotated[
+        RankBy, typer.Option("--rank-by", help="By what each choice costs the whole plan, or by fit alone.")
+    ] = RankBy.PLAN,
+    different: Annotated[
+        bool,
+        typer.Option("--different", help="Only volunteers who are really different, so that the child can choose."),
+    ] = False,
     policy: PolicyName = "national",
     as_of: AsOf = None,
     mapping: Mapping = None,
     as_json: Json = False,
 ) -> None:
-    """The volunteers who could visit one child, best fit first, with the reasons."""
-    from matcher.explain import why_nobody
-    from matcher.shortlist import shortlist as ranked
+    """The volunteers who could visit one child, or the children whom one volunteer could visit, with the reasons."""
+    from matcher.effects import Effects
+    from matcher.explain import why_no_child, why_nobody
+    from matcher.pipeline import plan
+    from matcher.planning import consider
+    from matcher.shortlist import shortlist as for_child
+    from matcher.shortlist import shortlist_for_volunteer as for_volunteer
 
-    instance = _instance(folder, policy, as_of, mapping)
-    candidates = ranked(instance, child, top=top)
-    why = None if candidates else why_nobody(instance, child)
+    with _progress(STEPS + 1) as tell:
+        tell("Reading the files")
+        instance = _instance(folder, policy, as_of, mapping)
+        is_volunteer = who in {one.id for one in instance.volunteers}
+        if not is_volunteer:
+            instance.waiting_child(who)
+        scored = consider(instance, tell=tell)
+        best = plan(scored, tell=tell)
+        effects = Effects(scored, best)
+        if is_volunteer:
+            candidates = for_volunteer(instance, who, top=top, rank_by=rank_by.value, plan=best, effects=effects)
+        else:
+            candidates = for_child(
+                instance, who, top=top, rank_by=rank_by.value, plan=best, effects=effects, different=different
+            )
+    why = None
+    if not candidates:
+        why = why_no_child(instance, who) if is_volunteer else why_nobody(instance, who).reason
     if as_json:
         print_json({
-            "child": child,
+            "volunteer" if is_volunteer else "child": who,
+            "rank_by": rank_by.value,
             "policy": instance.policy.name,
             "policy_version": instance.policy.version,
             "policy_hash": instance.policy.content_hash,
             "data_hash": instance.data_hash,
             "as_of": instance.as_of.isoformat(),
             "shortlist": [candidate.to_dict() for candidate in candidates],
-            "nobody_because": why.reason if why else None,
+            "nobody_because": why,
         })  # fmt: skip
     elif why:
-        Console(soft_wrap=True).print(Text(f"{child}: {why.reason}"))
+        Console(soft_wrap=True).print(Text(f"{who}: {why}"))
     else:
-        _print_shortlist(instance, candidates)
+        _print_shortlist(instance, who, candidates)
 
 
 @app.command()
@@ -334,21 +386,27 @@ def _progress(steps: int) -> Iterator[Callable[[str], None]]:
         yield tell
 
 
-def _print_shortlist(instance: Instance, candidates: tuple[Candidate, ...]) -> None:
+def _print_shortlist(instance: Instance, who: str, candidates: tuple[Candidate, ...]) -> None:
     console = Console()
     first = candidates[0]
-    console.print(Text(f"Shortlist of {first.child}", style="bold"))
+    of_child = who == first.child
+    console.print(Text(f"Shortlist of {who}", style="bold"))
     console.print(Text(f"Policy {instance.policy.stamp}, as of {instance.as_of}."))
-    for line in first.priorities:
-        console.print(Text(f"Priority {line.points}: {line.sentence}"))
+    if of_child:
+        for line in first.priorities:
+            console.print(Text(f"Priority {line.points}: {line.sentence}"))
     console.print()
-    table = plain_table("Rank", "Volunteer", "Fit", "Why")
+    table = plain_table("Rank", "Volunteer" if of_child else "Child", "Fit", "Why", "For the whole plan")
     for one in candidates:
         why = [f"{line.sentence} ({line.points})" for line in one.scores if line.counts == "known"]
         why += [f"{line.title}: not recorded" for line in one.scores if line.counts == "not recorded"]
         if one.cost_pence:
             why.append(f"£{one.cost_pence / 100:,.2f} a year outside the county.")
-        table.add_row(str(one.rank), one.volunteer, str(one.fit), "\n".join(why))
+        if not of_child:
+            why += [f"Priority {line.points}: {line.sentence}" for line in one.priorities if line.points]
+        effect = [f"{one.standing[0].upper()}{one.standing[1:]}.", one.effect.sentence if one.effect else ""]
+        table.add_row(str(one.rank), one.volunteer if of_child else one.child, str(one.fit), "\n".join(why),
+                      "\n".join(effect))  # fmt: skip
     console.print(table)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from matcher.catalogue import title_of
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, in_force
-from matcher.errors import NotFoundError
 from matcher.instance import Instance
 from matcher.pairs import Between, Pairs, Tables, tables
 from matcher.plan import Unmatched
+from matcher.policy import Policy
 from matcher.records import Volunteer
 from matcher.rules.base import Verdict, told_missing
 from matcher.scoring import PRIORITIES, SCORES, Scored, score
@@ -162,6 +162,23 @@ def why_nobody(instance: Instance, child: str) -> Unmatched:
     return why_unmatched(every, row, eligible=0, fitting=0, lost={})
 
 
+def why_no_child(instance: Instance, volunteer: str) -> str:
+    """Why a volunteer could visit none of the children who wait."""
+    if not instance.waiting:
+        return "No child waits for a visitor."
+    every, policy = tables(instance), instance.policy
+    row = [one.id for one in instance.volunteers].index(volunteer)
+    pairs = every.pairs_within(np.arange(len(instance.waiting)), np.array([row]), None)
+    between = pairs.between(0)
+    about = []
+    for limit in in_force(policy):
+        verdict = Verdict(int(limit.verdicts(pairs, policy)[0]))
+        if limit.about == "volunteer" and verdict is not Verdict.PASSES:
+            about.append(limit.reason(between, policy, verdict))
+    counts = listed(f"{count} {_short(rule)}" for rule, count in _excluded_among(pairs, policy).items())
+    return " ".join(about) or f"No child is eligible: of {len(instance.waiting)}, {counts}."
+
+
 def why_unmatched(every: Tables, child_row: int, *, eligible: int, fitting: int, lost: Mapping[str, int]) -> Unmatched:
     """Why a child is in no match of a plan.
 
@@ -217,8 +234,10 @@ def _excluded(every: Tables, child_row: int) -> Mapping[str, int]:
 
     Who cannot be judged because a fact is not recorded is counted apart, as `dbs_current_not_recorded`.
     """
-    policy = every.instance.policy
-    pairs = every.all_pairs_of(child_row)
+    return _excluded_among(every.all_pairs_of(child_row), every.instance.policy)
+
+
+def _excluded_among(pairs: Pairs, policy: Policy) -> Mapping[str, int]:
     left = np.ones(len(pairs), dtype=np.bool_)
     counts: dict[str, int] = {}
     for limit in in_force(policy):
@@ -242,8 +261,6 @@ def _short(counted: str) -> str:
 
 
 def _one_pair(instance: Instance, child: str, volunteer: str) -> Pairs:
-    instance.child(child)
+    instance.waiting_child(child)
     instance.volunteer(volunteer)
-    if child in instance.visited:
-        raise NotFoundError(f"Child {child} is not waiting: a visitor is appointed now (matches.csv).")
     return tables(instance).pair(child, volunteer)

@@ -7,6 +7,7 @@ neutralised with an apostrophe.
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -16,18 +17,21 @@ from typing import Any
 
 from matcher import cells
 from matcher.catalogue import CATALOGUE, described, title_of
+from matcher.errors import InputError
 from matcher.instance import Instance
-from matcher.plan import Plan
+from matcher.plan import KINDS, Plan, PlanDiff
 from matcher.shortlist import Candidate
 from matcher.words import council, day, listed, pounds
 
-FILES = ("plan.xlsx", "plan.csv", "shortlists.csv", "unmatched.csv", "report.html")
-
 
 def write_files(
-    folder: str | Path, instance: Instance, plan: Plan, shortlists: Iterable[tuple[Candidate, ...]]
+    folder: str | Path,
+    instance: Instance,
+    plan: Plan,
+    shortlists: Iterable[tuple[Candidate, ...]],
+    diff: PlanDiff | None = None,
 ) -> list[Path]:
-    """Writes the files into a folder, made if need be, and gives their paths."""
+    """Writes the files into a folder, made if need be, and gives their paths; changes.csv where there is a diff."""
     from matcher.export_xlsx import plan_xlsx  # takes 0.1 s to import
 
     into = Path(folder)
@@ -39,11 +43,44 @@ def write_files(
         "shortlists.csv": shortlists_csv(plan, ranked),
         "unmatched.csv": unmatched_csv(plan),
         "report.html": report_html(instance, plan, ranked),
+        "plan.json": json.dumps(plan.to_dict(), indent=1, ensure_ascii=False) + "\n",
     }
-    for name in FILES:
-        content = contents[name]
+    if diff is not None:
+        contents["changes.csv"] = changes_csv(plan, diff)
+    else:
+        (into / "changes.csv").unlink(missing_ok=True)  # it would tell of another plan
+    for name, content in contents.items():
         (into / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return [into / name for name in FILES]
+    return [into / name for name in contents]
+
+
+def read_plan(path: str | Path) -> Plan:
+    """The plan that was written into a folder, or its plan.json. Raises InputError if it cannot be read as one."""
+    file = Path(path)
+    file = file / "plan.json" if file.is_dir() else file
+    try:
+        return Plan.from_dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"“{file}” cannot be read as a plan ({type(error).__name__}: {error}). "
+            "Give the folder that `kith match --out` wrote."
+        ) from None
+
+
+def changes_csv(plan: Plan, diff: PlanDiff) -> str:
+    """One row a child who was or is matched, or is newly without a visitor."""
+    rows = [
+        {
+            "child_id": change.child,
+            "change": KINDS[change.kind],
+            "volunteer_before": change.before,
+            "volunteer_id": change.volunteer,
+            "reason": change.reason,
+            **_stamp(plan),
+        }
+        for change in diff.changes
+    ]
+    return _csv(rows, ["child_id", "change", "volunteer_before", "volunteer_id", "reason"])
 
 
 def plan_csv(plan: Plan) -> str:

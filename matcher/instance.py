@@ -124,6 +124,13 @@ class Instance:
     def child(self, id: str) -> Child:
         return _named("child", id, self._children)
 
+    def waiting_child(self, id: str) -> Child:
+        """The child of this id, who has no visitor now."""
+        child = self.child(id)
+        if id in self.visited:
+            raise NotFoundError(f"Child {id} is not waiting: a visitor is appointed now, as the matches say.")
+        return child
+
     def volunteer(self, id: str) -> Volunteer:
         return _named("volunteer", id, self._volunteers)
 

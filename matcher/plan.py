@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -129,6 +129,21 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """The whole plan as JSON takes it."""
         return {**asdict(self), "as_of": self.as_of.isoformat(), "points": self.points}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Plan:
+        """The plan that `to_dict` gave. Raises KeyError or TypeError for anything else."""
+        given = {field.name: content[field.name] for field in fields(cls)}
+        return cls(
+            **{
+                **given,
+                "matches": tuple(PlannedMatch(**match) for match in given["matches"]),
+                "unmatched": tuple(Unmatched(**child) for child in given["unmatched"]),
+                "not_kept": tuple(NotKept(**lost) for lost in given["not_kept"]),
+                "together": tuple(tuple(group) for group in given["together"]),
+                "as_of": date.fromisoformat(given["as_of"]),
+            }
+        )
 
 
 Kind = Literal["kept", "changed", "new", "unmatched", "dropped"]

@@ -18,7 +18,6 @@ import numpy as np
 
 from matcher.constraints import eligible
 from matcher.effects import Effects, PlanEffect
-from matcher.errors import NotFoundError
 from matcher.explain import Points, priority_points, score_points
 from matcher.instance import Instance
 from matcher.pairs import Between, Ints, tables
@@ -97,9 +96,7 @@ def shortlist(
         NotFoundError: a child who is not there or not waiting. An empty shortlist has its reasons in
             `explain.why_nobody`, and in `plan.unmatched`.
     """
-    instance.child(child)
-    if child in instance.visited:
-        raise NotFoundError(f"Child {child} is not waiting: a visitor is appointed now (matches.csv).")
+    instance.waiting_child(child)
     row = [one.id for one in instance.waiting].index(child)
     if effects is None and rank_by == "plan":
         effects = Effects.of(instance, plan)

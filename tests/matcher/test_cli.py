@@ -48,6 +48,13 @@ def test_every_command_speaks_json(tmp_path: Path) -> None:
     assert json.loads(kith("check", TINY, "--json").stdout)["rows"]["children"]["loaded"] == 4
     shortlist = json.loads(kith("shortlist", TINY, "C3", *AS_OF, "--top", "2", "--json").stdout)
     assert [one["volunteer"] for one in shortlist["shortlist"]] == ["V1", "V2"]
+    # V1 goes to C1 in the plan (1100 points), and C3 brings 1050.
+    effect = shortlist["shortlist"][0]["effect"]
+    assert (effect["tiers"]["points"], effect["left"]) == (50, ["C1"])
+    by_volunteer = json.loads(kith("shortlist", TINY, "V1", *AS_OF, "--rank-by", "fit", "--json").stdout)
+    assert [one["child"] for one in by_volunteer["shortlist"]] == ["C1", "C3"]
+    again = json.loads(kith("match", TINY, *AS_OF, "--out", tmp_path, "--previous", tmp_path, "--json").stdout)
+    assert again["since_the_plan_before"]["sentence"] == "3 kept."
     assert json.loads(kith("explain", TINY, "C4", "V1", *AS_OF, "--json").stdout)["eligible"] is False
     assert {entry["id"] for entry in json.loads(kith("rules", "--json").stdout)["entries"]} >= {"age_gap", "interests"}
     assert (
@@ -97,7 +104,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         run = kith("match", folder, *AS_OF, "--out", out, PYTHONHASHSEED=hash_seed, OMP_NUM_THREADS=str(1 + number % 2))
         assert run.returncode == 0, run.stderr
         contents.append({file.name: file.read_bytes() for file in sorted(out.iterdir())})
-    assert set(contents[0]) == {"plan.xlsx", "plan.csv", "shortlists.csv", "unmatched.csv", "report.html"}
+    assert set(contents[0]) == {"plan.xlsx", "plan.csv", "shortlists.csv", "unmatched.csv", "report.html", "plan.json"}
     assert contents[0] == contents[1] == contents[2]
     assert len(rows(tmp_path / "out0" / "plan.csv")) > 20
 
