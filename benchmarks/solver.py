@@ -14,7 +14,7 @@ import platform
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -44,19 +44,21 @@ def priced(problem: AssignmentProblem, limit: float) -> Result:
 
 def plain(workers: int) -> Callable[[AssignmentProblem, float], Result]:
     def run(problem: AssignmentProblem, limit: float) -> Result:
-        from ortools.sat.python import cp_model
+        from ortools.sat.python import cp_model_helper
 
         start = time.perf_counter()
-        model, _ = build(problem)
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = workers
-        solver.parameters.random_seed = SEED
-        solver.parameters.max_time_in_seconds = limit
+        parameters = cp_model_helper.SatParameters()
+        parameters.num_workers = workers
+        parameters.random_seed = SEED
+        parameters.max_time_in_seconds = limit
         if workers == 1:
-            solver.parameters.linearization_level = 2
-        status = solver.solve(model).name
-        value = solver.objective_value if status in ("OPTIMAL", "FEASIBLE") else 0
-        return Result(time.perf_counter() - start, status, value, solver.best_objective_bound)
+            parameters.linearization_level = 2
+        solver: Any = cp_model_helper.SolveWrapper()
+        solver.set_parameters(parameters)
+        response = solver.solve(build(problem))
+        status = response.status.name
+        value = response.objective_value if status in ("OPTIMAL", "FEASIBLE") else 0
+        return Result(time.perf_counter() - start, status, value, response.best_objective_bound)
 
     return run
 
