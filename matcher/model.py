@@ -91,7 +91,7 @@ def search(
     from ortools.sat.python import cp_model_helper
 
     left = stop - time.monotonic()
-    if left <= 0:
+    if left <= 0 or seconds <= 0:
         return Answer("UNKNOWN", np.empty(0, np.int64), NO_BOUND, 0.0)
     model = build(problem, demand)
     apart = 0 if demand is None else demand.points(problem)[1]
