@@ -11,7 +11,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from matcher.assignment import NONE, AssignmentProblem
-from matcher.bounds import bound, spent
+from matcher.bounds import bound
+from matcher.parts import spent
 
 REACH = 15.0
 """Miles that a volunteer travels."""

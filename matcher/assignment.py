@@ -27,12 +27,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from matcher.errors import ProblemError
+from matcher.errors import PinsError, ProblemError
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -42,6 +42,20 @@ NONE = -1
 
 LIMIT = 2**62
 """Points of all pairs together, and costs of all pairs together, stay below this: CP-SAT adds them up in an int64."""
+
+Limit = Literal["one_volunteer", "capacity", "family", "budget", "caseload", "together", "pinned"]
+
+
+@dataclass(frozen=True, eq=False)
+class Broken:
+    """A limit that a plan, or the pins alone, break."""
+
+    limit: Limit
+    index: int
+    """Of the child, the volunteer, the family, the fund, the coordinator, the group, the pinned pair: by the limit."""
+    pairs: Ints
+    """Indices of the pairs that break it together; of those that are there, where one is missing."""
+    sentence: str
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -155,9 +169,14 @@ class AssignmentProblem:
 
     def only(self, pairs: Ints) -> AssignmentProblem:
         """The same limits on some of the pairs, given by index. Not checked again."""
+        of_pairs = ("child", "volunteer", "points", "cost", "fund", "pinned")
+        return self.changed(**{name: getattr(self, name)[pairs] for name in of_pairs})
+
+    def changed(self, **arrays: int | Ints | Bools) -> AssignmentProblem:
+        """The same problem but for these arrays. Not checked again."""
         part = copy.copy(self)
-        for name in ("child", "volunteer", "points", "cost", "fund", "pinned"):
-            object.__setattr__(part, name, getattr(self, name)[pairs])
+        for name, value in arrays.items():
+            object.__setattr__(part, name, value)
         return part
 
     def apart(self, pairs: Ints) -> AssignmentProblem:
@@ -165,7 +184,7 @@ class AssignmentProblem:
         part = self.only(pairs)
         children, child = np.unique(part.child, return_inverse=True)
         volunteers, volunteer = np.unique(part.volunteer, return_inverse=True)
-        changed = {
+        changed: dict[str, int | Ints | Bools] = {
             "child": child,
             "volunteer": volunteer,
             "n_children": len(children),
@@ -177,9 +196,7 @@ class AssignmentProblem:
         # A group that is not here whole has no bonus to give here.
         torn = np.isin(np.arange(len(self.bonus)), np.delete(self.bonus_group, children))
         changed["bonus"] = np.where(torn, 0, self.bonus)
-        for name, value in changed.items():
-            object.__setattr__(part, name, value)
-        return part
+        return part.changed(**changed)
 
     def family_at_volunteer(self) -> Ints:
         """One entry a pair: a key for the child's family with the volunteer, -1 for a child without family."""
@@ -222,53 +239,63 @@ def violations(problem: AssignmentProblem, chosen: ArrayLike) -> list[str]:
     Args:
         chosen: indices of the plan's pairs, in any order.
     """
+    return [one.sentence for one in broken_limits(problem, chosen)]
+
+
+def broken_limits(problem: AssignmentProblem, chosen: ArrayLike) -> list[Broken]:
+    """The same as indices, for those who have names for them."""
     pairs = np.unique(np.asarray(chosen, dtype=np.int64))
-    left_out = np.setdiff1d(np.flatnonzero(problem.pinned), pairs)
-    missing = [f"Pinned pair {pair} is not in the plan." for pair in left_out]
-    return [*missing, *_broken_limits(problem, pairs), *_torn_groups(problem, pairs)]
+    left_out = np.setdiff1d(np.flatnonzero(problem.pinned), pairs).tolist()
+    missing = [Broken("pinned", one, np.array([one]), f"Pinned pair {one} is not in the plan.") for one in left_out]
+    return [*missing, *_overdrawn(problem, pairs), *_torn_groups(problem, pairs)]
 
 
-def _broken_limits(problem: AssignmentProblem, pairs: Ints) -> Iterator[str]:
+def _overdrawn(problem: AssignmentProblem, pairs: Ints) -> Iterator[Broken]:
     """The limits that only ever get tighter as pairs are added, hence what pinned pairs can break among themselves."""
     child, volunteer = problem.child[pairs], problem.volunteer[pairs]
 
     for one in _above(child, 1):
-        yield f"Pairs {_shown(pairs[child == one])} give child {one} more than one volunteer."
+        same = pairs[child == one]
+        yield Broken("one_volunteer", one, same, f"Pairs {shown(same)} give child {one} more than one volunteer.")
 
     for one in _above(volunteer, problem.capacity):
-        many = f"{_shown(pairs[volunteer == one])} give volunteer {one} more than {problem.capacity[one]} children"
-        yield f"Pairs {many}, the volunteer's capacity."
+        same = pairs[volunteer == one]
+        many = f"{shown(same)} give volunteer {one} more than {problem.capacity[one]} children"
+        yield Broken("capacity", one, same, f"Pairs {many}, the volunteer's capacity.")
 
     place = problem.family_at_household()[pairs]
     key, size = np.unique(place[place != NONE], return_counts=True)
-    for one in key[size > 1]:
+    for one in key[size > 1].tolist():
         same = pairs[place == one]
-        to = f"volunteer {problem.volunteer[same[0]]}"
-        to = (
-            to if np.ptp(problem.volunteer[same]) == 0 else f"household {problem.household[problem.volunteer[same[0]]]}"
-        )
-        yield f"Pairs {_shown(same)} give {to} two children of family {problem.family[problem.child[same[0]]]}."
+        first, family = int(problem.volunteer[same[0]]), int(problem.family[problem.child[same[0]]])
+        alone = np.ptp(problem.volunteer[same]) == 0
+        to = f"volunteer {first}" if alone else f"household {problem.household[first]}"
+        yield Broken("family", family, same, f"Pairs {shown(same)} give {to} two children of family {family}.")
 
     fund = problem.fund[pairs]
-    spent = np.zeros(len(problem.budget), np.int64)
-    np.add.at(spent, fund[fund != NONE], problem.cost[pairs[fund != NONE]])
-    for one in np.flatnonzero(spent > problem.budget):
-        bill = f"Pairs {_shown(pairs[fund == one])} cost {spent[one]} pence"
-        yield f"{bill}, more than the {problem.budget[one]} of fund {one}."
+    bill = np.zeros(len(problem.budget), np.int64)
+    np.add.at(bill, fund[fund != NONE], problem.cost[pairs[fund != NONE]])
+    for one in np.flatnonzero(bill > problem.budget).tolist():
+        same = pairs[fund == one]
+        costs = f"Pairs {shown(same)} cost {bill[one]} pence"
+        yield Broken("budget", one, same, f"{costs}, more than the {problem.budget[one]} of fund {one}.")
 
     caseload = problem.caseload[child]
     for one in _above(caseload[caseload != NONE], problem.caseload_limit):
-        many = f"{_shown(pairs[caseload == one])} give coordinator {one} more than {problem.caseload_limit[one]}"
-        yield f"Pairs {many} new matches, the caseload limit."
+        same = pairs[caseload == one]
+        many = f"{shown(same)} give coordinator {one} more than {problem.caseload_limit[one]} new matches"
+        yield Broken("caseload", one, same, f"Pairs {many}, the caseload limit.")
 
 
-def _torn_groups(problem: AssignmentProblem, pairs: Ints) -> Iterator[str]:
+def _torn_groups(problem: AssignmentProblem, pairs: Ints) -> Iterator[Broken]:
     matched = np.zeros(problem.n_children, np.bool_)
     matched[problem.child[pairs]] = True
     grouped = problem.together != NONE
-    for group in np.intersect1d(problem.together[grouped & matched], problem.together[grouped & ~matched]):
+    for group in np.intersect1d(problem.together[grouped & matched], problem.together[grouped & ~matched]).tolist():
         left = np.flatnonzero((problem.together == group) & ~matched)
-        yield f"Group {group} is to be matched together, but children {_shown(left)} are left."
+        inside = pairs[problem.together[problem.child[pairs]] == group]
+        many = f"Group {group} is to be matched together, but children {shown(left)} are left."
+        yield Broken("together", group, inside, many)
 
 
 def _pins_fit(problem: AssignmentProblem) -> None:
@@ -277,7 +304,7 @@ def _pins_fit(problem: AssignmentProblem) -> None:
     Pins may still be impossible together in a way that only the search finds; the solution then says INFEASIBLE.
     """
     pins = np.flatnonzero(problem.pinned)
-    found = list(_broken_limits(problem, pins))
+    found = list(_overdrawn(problem, pins))
 
     # A child of a pinned child's group needs a pair of its own.
     in_pairs = np.zeros(problem.n_children, np.bool_)
@@ -286,16 +313,19 @@ def _pins_fit(problem: AssignmentProblem) -> None:
         group = problem.together[problem.child[pair]]
         alone = np.flatnonzero((problem.together == group) & ~in_pairs) if group != NONE else pins[:0]
         if len(alone):
-            found.append(f"Pair {pair} needs the whole of group {group}, but children {_shown(alone)} are in no pair.")
+            needs = f"Pair {pair} needs the whole of group {group}, but children {shown(alone)} are in no pair."
+            found.append(Broken("together", int(group), np.array([pair]), needs))
 
     if found:
-        raise ProblemError("Pinned pairs break a limit. " + " ".join(found) + " Unpin one of them or raise the limit.")
+        told = " ".join(one.sentence for one in found)
+        raise PinsError(f"Pinned pairs break a limit. {told} Unpin one of them or raise the limit.", found)
 
 
-def _above(index: Ints, limit: Ints | int) -> Ints:
+def _above(index: Ints, limit: Ints | int) -> list[int]:
     """The indices that stand more often than their limit."""
     size = 0 if isinstance(limit, int) else len(limit)
-    return np.flatnonzero(np.bincount(index, minlength=size) > limit)
+    above: list[int] = np.flatnonzero(np.bincount(index, minlength=size) > limit).tolist()
+    return above
 
 
 def _or(given: ArrayLike | None, default: ArrayLike) -> ArrayLike:
@@ -312,7 +342,7 @@ def _integers(name: str, given: ArrayLike, length: int, *, low: int | None = Non
     if len(wrong):
         span = f"{low} to {high - 1}" if high is not None else f"at least {low}"
         raise ProblemError(
-            f"`{name}` is {array[wrong[0]]} at {_shown(wrong)}. Each entry must be {span}: correct it, or leave it out."
+            f"`{name}` is {array[wrong[0]]} at {shown(wrong)}. Each entry must be {span}: correct it, or leave it out."
         )
     return array.astype(np.int64)
 
@@ -362,7 +392,7 @@ def _no_pair_twice(problem: AssignmentProblem) -> None:
         )
 
 
-def _shown(indices: Ints) -> str:
+def shown(indices: Ints) -> str:
     """A few indices, and how many more."""
     head = ", ".join(str(one) for one in indices[:5])
     return head if len(indices) <= 5 else f"{head} and {len(indices) - 5} more"

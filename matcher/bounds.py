@@ -4,17 +4,19 @@ Without budgets and groups the problem is a flow of least cost, integral and sol
 
     source -> coordinator -> child -> (family at a volunteer) -> volunteer -> sink
 
-What a flow cannot carry is charged for instead: a pence of each fund has a price, and the children of a group lift one
-another, so that they are matched or left together. Any prices give a bound that holds, good ones a tight one:
+What a flow cannot carry is charged for instead: a pence of each fund has a price; the children of a group lift one
+another, so that they are matched or left together; the bonus of a group is shared out among its children. Any prices
+give a bound that holds, good ones a tight one:
 
-    worth of a pair     points - fund price * cost - volunteer price - family price - coordinator price
+    worth of a pair     points + bonus share - fund price * cost - volunteer price - family price - coordinator price
     worth of a party    (a child, or a group) the sum of its children's best pairs, or 0 if that is more
     bound               worth of all parties + each price times how much is for sale
 
-So all care about the bound is in `Relaxation.evaluate`, in integers; the rest only looks for good prices:
+So all care about the bound is in `Relaxation.evaluate`, in integers; the rest only looks for good prices. Where pairs
+are few, one linear program over all of them gives every price at once. Else:
 
     1. `_rough_prices`: a few flows, and after each the price of an overspent fund raised, of an underspent one cut;
-    2. `_near_program`: a linear program over the pairs that lose little at these prices, exact but for those left out;
+    2. `_program`: a linear program over the pairs that lose little at these prices, exact but for those left out;
     3. one more flow at its prices, whose potentials are the prices of volunteers, families and coordinators.
 
 All prices are integers, in 1/`scale` of a point.
@@ -22,16 +24,18 @@ All prices are integers, in 1/`scale` of a point.
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
 
-from matcher.assignment import NONE, AssignmentProblem, Bools, Ints
+from matcher.assignment import NONE, AssignmentProblem, Ints
 from matcher.errors import NoPlanError, ProblemError
 from matcher.flows import Flow, least_cost
+from matcher.linear import Floats, Rows, maximise
+from matcher.parts import possible, spent
 
 FAR = 2**61
 """Stands for infinity: the sum of two still fits an int64."""
@@ -42,24 +46,29 @@ LARGEST = FAR // 4
 FINEST = 2**16
 """Parts of a point that prices are told in: a fund's price times its slack is then right to a fraction of a point."""
 
+FEW_PAIRS, EXACT_POINTS = 5000, 2**32
+"""Up to so many pairs, of up to so many points each, one program over all is faster than flows, and as exact."""
+
 ROUGH_FLOWS, ROUGH_PAIRS, NEAR_PAIRS, NEAR_PROGRAMS = 5, 20, 2, 4
 """How hard to look for good prices: flows, and pairs a child in them; pairs a child in a program, and programs."""
 
 
 class Prices(NamedTuple):
     """What a limit is worth, all >= 0: a place with each volunteer, the one place of each family with each volunteer
-    (numbered by `Relaxation.kin`), a new match of each coordinator, a pence of each fund."""
+    (numbered by `Relaxation.kin`), a new match of each coordinator, a pence of each fund. And of each child its share
+    of the bonus of its group: over a group, they add up to no less."""
 
     volunteer: Ints
     kin: Ints
     coordinator: Ints
     fund: Ints
+    share: Ints
 
 
 class _Program(NamedTuple):
-    """What a linear program answers: prices of funds, lifts of children, its value, the pairs that it chose whole."""
+    """What a linear program answers: prices, lifts of children, its value, the pairs that it chose whole."""
 
-    fund_price: Ints
+    prices: Prices
     lift: Ints
     value: float
     whole: Ints
@@ -121,39 +130,6 @@ def simple_bound(problem: AssignmentProblem) -> int:
     return int(best.sum()) + int(problem.bonus.sum())
 
 
-def possible(problem: AssignmentProblem) -> Bools:
-    """Which pairs can be in a plan, as far as the pins and one look at each limit tell: one entry a pair."""
-    child, volunteer = problem.child, problem.volunteer
-    pins = np.flatnonzero(problem.pinned)
-    pinned = problem.only(pins)
-
-    # A limit that the pins use up leaves nothing for another pair.
-    free_child = np.bincount(pinned.child, minlength=problem.n_children) == 0
-    free_volunteer = np.bincount(pinned.volunteer, minlength=problem.n_volunteers) < problem.capacity
-    taken = np.bincount(problem.caseload[pinned.child] + 1, minlength=len(problem.caseload_limit) + 1)[1:]
-    free_coordinator = np.append(taken < problem.caseload_limit, True)  # the last one stands for NONE
-    left = np.append(problem.budget - spent(problem, pins), 2**62)
-    free = free_child[child] & free_volunteer[volunteer] & free_coordinator[problem.caseload[child]]
-    free &= problem.cost <= left[problem.fund]
-    family = problem.family_at_household()
-    free &= ~np.isin(family, family[pins][family[pins] != NONE])
-    free |= problem.pinned
-
-    # A group in which a child has no pair left is never matched.
-    alone = np.bincount(child[free], minlength=problem.n_children) == 0
-    torn = np.isin(problem.together, problem.together[alone & (problem.together != NONE)])
-    possible: Bools = free & ~torn[child]
-    return possible
-
-
-def spent(problem: AssignmentProblem, chosen: Ints) -> Ints:
-    """Pence of each fund that these pairs cost."""
-    fund, cost = problem.fund[chosen], problem.cost[chosen]
-    total = np.zeros(len(problem.budget), np.int64)
-    np.add.at(total, fund[fund != NONE], cost[fund != NONE])
-    return total
-
-
 class Relaxation:
     """A problem whose pairs are all possible, as the flow sees it and as prices bound it.
 
@@ -176,54 +152,77 @@ class Relaxation:
         self.scale = FINEST
         while self.scale > 1 and self.scale * most > LARGEST:
             self.scale //= 2
-        self.points = problem.points * self.scale + problem.bonus_share(self.scale)[child]
-        self.top = int(self.points.max(initial=0)) + 1  # a price above this buys nothing
+        self.points = problem.points * self.scale
+        most = int(problem.points.max(initial=0)) + int(problem.bonus.max(initial=0))
+        self.top = most * self.scale + 1  # a price above this buys nothing
 
-        self.grouped = problem.together != NONE
+        self.grouped, self.liked = problem.together != NONE, np.flatnonzero(problem.bonus_group != NONE)
         groups = _numbered(problem.together) + problem.n_children
         self.party = _numbered(np.where(self.grouped, groups, np.arange(problem.n_children)))
         self.must = np.zeros(int(self.party.max(initial=NONE)) + 1, np.bool_)
         self.must[self.party[child[problem.pinned]]] = True
 
-        place = problem.family_at_volunteer()
+        several = np.flatnonzero((problem.family[child] != NONE) & (problem.capacity[volunteer] > 1))
+        place = problem.family_at_volunteer()[several] if len(several) else several
         _, index, count = np.unique(place, return_inverse=True, return_counts=True)
-        shared = np.flatnonzero((place != NONE) & (count[index] > 1) & (problem.capacity[volunteer] > 1))
+        shared = several[count[index] > 1]
         self.kin = np.full(len(problem), NONE)
-        self.kin[shared] = _numbered(place[shared])
+        self.kin[shared] = _numbered(place[count[index] > 1])
         self.kin_volunteer = np.zeros(int(self.kin.max(initial=NONE)) + 1, np.int64)
         self.kin_volunteer[self.kin[shared]] = volunteer[shared]
 
         # More places than pairs are never sold: this keeps sums small, whatever the capacities say.
         self.capacity = np.minimum(problem.capacity, np.bincount(volunteer, minlength=problem.n_volunteers))
         self.limit = np.minimum(problem.caseload_limit, problem.n_children)
+        sizes = problem.n_volunteers, len(self.kin_volunteer), len(self.limit), len(problem.budget), problem.n_children
+        self.no_prices = Prices(*(np.zeros(size, np.int64) for size in sizes))
 
-    def best(self) -> Bound:
-        """The lowest bound that the three steps above find."""
+    def best(self, stop: float = math.inf) -> Bound:
+        """The lowest bound that the steps above find, or as far as they came at `stop` of `time.monotonic`."""
         problem = self.problem
-        best = self.priced(np.zeros(len(problem.budget), np.int64))
-        overspent = bool((spent(problem, best.flow) > problem.budget).any())
-        if not len(problem) or not (overspent or self.grouped.any()):
-            return best  # nothing had to be relaxed
-        if overspent:
-            best = min(best, self.priced(self._rough_prices(best)), key=lambda found: found.exact)
+        if 0 < len(problem) <= FEW_PAIRS and self.top <= EXACT_POINTS * self.scale:
+            answer = self._program(np.arange(len(problem)))
+            if answer is not None:
+                best = self.evaluate(answer.prices, answer.whole)
+                if best.exact < (answer.value + 1) * self.scale:
+                    return best
+
+        best = self.priced(self.no_prices.fund, problem.bonus_share(self.scale))
+        if self._nothing_relaxed(best) or time.monotonic() >= stop:
+            return best
+        if (spent(problem, best.flow) > problem.budget).any():
+            best = min(best, self.priced(self._rough_prices(best), best.prices.share), key=lambda found: found.exact)
 
         pairs = NEAR_PAIRS * problem.n_children
         for _ in range(NEAR_PROGRAMS):
-            answer = self._near_program(best, pairs)
+            if time.monotonic() >= stop:
+                break
+            answer = self._program(nearest(best.reduced_cost, pairs), best)
             if answer is not None:
-                better = self.priced(answer.fund_price, answer.lift)
+                better = self.priced(answer.prices.fund, answer.prices.share, answer.lift)
                 gain = best.exact - better.exact
                 best = replace(min(best, better, key=lambda found: found.exact), whole=answer.whole)
                 if best.exact < (answer.value + 1) * self.scale:
                     break  # the program leaves pairs out, so the truth is not below its value
                 if gain > self.scale:
                     continue
+            if pairs >= len(problem):
+                break
             pairs *= 2
         return best
 
-    def priced(self, fund_price: Ints, lift: Ints | None = None) -> Bound:
-        """The bound by a flow at these fund prices; `lift`, one entry a child, is added to what its pairs are worth."""
-        chosen, flow = self.relaxed_plan(fund_price, lift)
+    def _nothing_relaxed(self, found: Bound) -> bool:
+        """Whether no better prices can be had: the flow keeps all limits, and is worth the bound."""
+        problem, chosen = self.problem, found.flow
+        if (spent(problem, chosen) > problem.budget).any() or found.value > problem.value(chosen):
+            return False
+        matched = np.bincount(problem.child[chosen], minlength=problem.n_children) > 0
+        return not np.isin(self.party[self.grouped & matched], self.party[self.grouped & ~matched]).any()
+
+    def priced(self, fund_price: Ints, share: Ints, lift: Ints | None = None) -> Bound:
+        """The bound by a flow at these fund prices and shares of bonuses, one entry a child; and so are lifts, which
+        are added to what a child's pairs are worth in the flow."""
+        chosen, flow = self.relaxed_plan(fund_price, share if lift is None else share + lift)
         # Whatever leaves by the sink could come in again by the source: they are one node of a circulation.
         source, volunteers, kins, coordinators, sink = self._nodes()
         circulation = replace(flow, head=np.where(flow.head == sink, source, flow.head))
@@ -231,12 +230,12 @@ class Relaxation:
         place = np.clip(-potential[volunteers], 0, self.top)
         kin = np.clip(-potential[kins] - place[self.kin_volunteer], 0, self.top)
         coordinator = np.clip(potential[coordinators], 0, self.top)
-        return self.evaluate(Prices(place, kin, coordinator, fund_price), chosen)
+        return self.evaluate(Prices(place, kin, coordinator, fund_price, share), chosen)
 
     def evaluate(self, prices: Prices, flow: Ints) -> Bound:
         """The bound that these prices give. It holds whatever they are, as long as none is negative."""
         problem, child = self.problem, self.problem.child
-        worth = self._charged(prices.fund) - prices.volunteer[problem.volunteer]
+        worth = self._charged(prices.fund) + prices.share[child] - prices.volunteer[problem.volunteer]
         worth -= np.append(prices.kin, 0)[self.kin] + np.append(prices.coordinator, 0)[problem.caseload[child]]
 
         best = np.full(problem.n_children, -(FAR // max(problem.n_children, 1)))
@@ -266,7 +265,7 @@ class Relaxation:
         return int(source[0]), volunteers, kins, coordinators, int(sink[0])
 
     def relaxed_plan(self, fund_price: Ints, lift: Ints | None = None, among: Ints | None = None) -> tuple[Ints, Flow]:
-        """The relaxed plan at these fund prices, among these pairs, and the flow that gives it."""
+        """The relaxed plan at these fund prices and lifts of children, among these pairs; with its flow."""
         problem = self.problem
         pairs = np.arange(len(problem)) if among is None else among
         child, kin = problem.child[pairs], self.kin[pairs]
@@ -303,8 +302,9 @@ class Relaxation:
         best, best_price = free.exact, free.prices.fund
         for _ in range(ROUGH_FLOWS):
             tried = np.rint(np.minimum(price, self.top)).astype(np.int64)
-            chosen, _ = self.relaxed_plan(tried, among=among)
+            chosen, _ = self.relaxed_plan(tried, free.prices.share, among)
             value = int(self._charged(tried)[chosen].sum()) + _dot(budget, tried)
+            value += int(free.prices.share[problem.child[chosen]].sum())
             if value < best:
                 best, best_price = value, tried
             now = spent(problem, chosen)
@@ -316,75 +316,99 @@ class Relaxation:
             price = np.where(np.isinf(high), 2 * price, between) * (spent_low > budget)
         return best_price
 
-    def _near_program(self, near: Bound, pairs: int) -> _Program | None:
-        """A linear program over the pairs nearest to a bound, with all limits.
+    def _program(self, columns: Ints, near: Bound | None = None) -> _Program | None:
+        """A linear program with all limits over these pairs: all that there are, or those nearest to a bound.
 
-        As in the search for a plan, whatever would lose more than the furthest of these pairs is not allowed to:
-        such children and volunteers are matched in full. None if that leaves nothing.
+        As in the search for a plan, whatever would lose more than the furthest of these pairs is not allowed to: such
+        children and volunteers are matched in full. None if that leaves nothing.
         """
-        from scipy.optimize import linprog  # 0.3 s, and only where budgets or groups bind
-
-        problem = self.problem
-        columns = nearest(near.reduced_cost, pairs)
-        everything = len(columns) == len(problem)
-        delta = FAR if everything else -int(near.reduced_cost[columns].min(initial=0))
-        child, ones = problem.child[columns], np.ones(len(columns))
-        must = ((near.party_price > delta) | self.must)[self.party]
-        pound = max(1.0, float(problem.cost.max(initial=0)))  # numbers of about one keep the program well in hand
+        problem, child = self.problem, self.problem.child[columns]
+        place, ones = np.arange(len(columns)), np.ones(len(columns))
+        everything = near is None or len(columns) == len(problem)
+        lost = FAR if near is None or everything else -int(near.reduced_cost[columns].min(initial=0))
+        dear = near.prices if near is not None else self.no_prices
+        must = self.must if near is None else self.must | (near.party_price > lost)
+        # Numbers of about one keep the program well in hand.
+        pound = max(1.0, float(problem.cost.max(initial=0)))
         point = max(1.0, self.top / self.scale / 1e6)
-
-        def rows(index: Ints, weight: NDArray[np.float64], count: int) -> csr_array:
-            some = np.flatnonzero(index != NONE)
-            return csr_array((weight[some], (index[some], some)), shape=(count, len(columns)))
-
-        in_child = rows(child, ones, problem.n_children)
-        limits = [
-            (in_child, np.ones(problem.n_children), must),
-            (rows(problem.volunteer[columns], ones, len(self.capacity)), self.capacity, near.prices.volunteer > delta),
-            (
-                rows(self.kin[columns], ones, len(near.prices.kin)),
-                np.ones_like(near.prices.kin),
-                near.prices.kin > delta,
-            ),
-            (rows(problem.caseload[child], ones, len(self.limit)), self.limit, near.prices.coordinator > delta),
-            (
-                rows(problem.fund[columns], problem.cost[columns] / pound, len(problem.budget)),
-                problem.budget / pound,
-                np.zeros(len(problem.budget), np.bool_),
-            ),
-        ]
-        matrix, limit = vstack([row for row, _, _ in limits]).tocsr(), np.concatenate([most for _, most, _ in limits])
-        full = np.concatenate([tight for _, _, tight in limits])
-        alike = self._alike()
-        solution = linprog(  # type: ignore[call-overload]  # its stubs know no sparse matrices
-            problem.points[columns] / -point,
-            A_ub=matrix[~full],
-            b_ub=limit[~full],
-            A_eq=vstack([matrix[full], alike @ in_child]),
-            b_eq=np.append(limit[full], np.zeros(alike.shape[0])),
-            method="highs-ds",
-        )
-        if solution.status != 0:
-            return None
-        price = -solution.ineqlin.marginals[-len(problem.budget) :] if len(problem.budget) else np.zeros(0)
-        lift = alike.T @ solution.eqlin.marginals[full.sum() :]
         unit = point * self.scale
+
+        one_each, budget = np.ones(len(dear.kin)), problem.budget / pound
+        answer = maximise(
+            np.concatenate([problem.points[columns], problem.bonus]) / point,
+            [
+                Rows(problem.volunteer[columns], place, ones, self.capacity, dear.volunteer > lost),
+                Rows(self.kin[columns], place, ones, one_each, dear.kin > lost),
+                Rows(problem.caseload[child], place, ones, self.limit, dear.coordinator > lost),
+                Rows(problem.fund[columns], place, problem.cost[columns] / pound, budget, np.zeros(len(budget), bool)),
+                Rows(child, place, ones, np.ones(problem.n_children), must[self.party]),
+                self._alike(child),
+                self._whole(child),
+            ],
+        )
+        if answer is None:
+            return None
+        volunteer, kin, coordinator, fund, _, alike, whole = answer.prices
+        shares, lift = np.zeros((2, problem.n_children))
+        shares[self.liked] = whole
+        others, first = self._others()
+        np.subtract.at(lift, others, alike)
+        np.add.at(lift, first, alike)
+
+        def price(found: Floats, size: float = unit) -> Ints:
+            return np.clip(np.rint(found * size), 0, self.top).astype(np.int64)
+
+        share = self._sharing(price(shares))
         return _Program(
-            fund_price=np.clip(np.rint(price * unit / pound), 0, self.top).astype(np.int64),
+            Prices(price(volunteer), price(kin), price(coordinator), price(fund, unit / pound), share),
             lift=np.clip(np.rint(lift * unit), -self.top, self.top).astype(np.int64),
-            value=-solution.fun * point,
-            whole=columns[solution.x > 1 - 1e-6],
+            value=answer.value * point,
+            whole=columns[answer.chosen[: len(columns)] > 1 - 1e-6],
         )
 
-    def _alike(self) -> csr_array:
-        """One row for each child of a group but its first: how often it is matched, less how often the first is."""
+    def _others(self) -> tuple[Ints, Ints]:
+        """The children of groups that are matched together, all but the first of each, and beside them the first."""
         members = np.flatnonzero(self.grouped)
         _, first, group = np.unique(self.party[members], return_index=True, return_inverse=True)
         others = np.setdiff1d(np.arange(len(members)), first)
+        return members[others], members[first[group[others]]]
+
+    def _alike(self, child: Ints) -> Rows:
+        """One limit for each of these: it is matched as often as the first of its group."""
+        others, first = self._others()
         row = np.arange(len(others))
-        columns = np.concatenate([members[others], members[first[group[others]]]])
-        weights = np.repeat([1.0, -1.0], len(others))
-        return csr_array((weights, (np.concatenate([row, row]), columns)), shape=(len(others), self.problem.n_children))
+        terms = np.concatenate([others, first]), np.concatenate([row, row]), np.repeat([1.0, -1.0], len(others))
+        return _of_children(terms, child, np.zeros(len(others)), full=True)
+
+    def _whole(self, child: Ints) -> Rows:
+        """One limit for each child in a bonus group: the bonus is had no more often than the child is matched."""
+        row = np.arange(len(self.liked))
+        rows = _of_children((self.liked, row, -np.ones(len(row))), child, np.zeros(len(row)), full=False)
+        bonus = len(child) + self.problem.bonus_group[self.liked]
+        return rows._replace(
+            row=np.concatenate([rows.row, row]),
+            column=np.concatenate([rows.column, bonus]),
+            weight=np.concatenate([rows.weight, np.ones(len(row))]),
+        )
+
+    def _sharing(self, share: Ints) -> Ints:
+        """The same shares, the first child's raised where a group's do not add up to its bonus."""
+        group = self.problem.bonus_group[self.liked]
+        total = np.zeros(len(self.problem.bonus), np.int64)
+        np.add.at(total, group, share[self.liked])
+        groups, first = np.unique(group, return_index=True)
+        share[self.liked[first]] += np.maximum(self.problem.bonus * self.scale - total, 0)[groups]
+        return share
+
+
+def _of_children(terms: tuple[Ints, Ints, Floats], child: Ints, most: Floats, *, full: bool) -> Rows:
+    """Limits on children, told by (child, limit, weight), as limits on the pairs of these children."""
+    order = np.argsort(terms[0], kind="stable")
+    of, row, weight = (term[order] for term in terms)
+    first, last = np.searchsorted(of, child), np.searchsorted(of, child, side="right")
+    many = last - first
+    term = np.repeat(first + many - np.cumsum(many), many) + np.arange(many.sum())
+    return Rows(row[term], np.repeat(np.arange(len(child)), many), weight[term], most, np.full(len(most), full))
 
 
 def nearest(reduced_cost: Ints, many: int) -> Ints:

@@ -4,6 +4,7 @@
     ├── InputError               files or records that cannot be used; carries the list of problems
     ├── PolicyError              a policy that is unknown, misspelt, impossible or that weakens a core rule
     ├── ProblemError             arrays handed to the solver that make no sense
+    │   └── PinsError            pinned pairs that break a limit among themselves; carries the limits
     ├── NotFoundError            a child, volunteer or place that nobody knows
     ├── NoPlanError              the limits cannot all be met, or no plan was found in time; says which
     └── AuditError               a plan that breaks a rule; carries the violations, and is never published
@@ -75,6 +76,14 @@ class PolicyError(KithError):
 
 class ProblemError(KithError):
     """An assignment problem whose arrays are ill-formed."""
+
+
+class PinsError(ProblemError):
+    """Pinned pairs that break a limit among themselves. `broken` holds one `matcher.assignment.Broken` each."""
+
+    def __init__(self, message: str, broken: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.broken = tuple(broken)
 
 
 class NotFoundError(KithError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,13 +14,16 @@ import numpy as np
 from matcher.assignment import NONE, AssignmentProblem, Ints
 from matcher.errors import KithError
 
-if TYPE_CHECKING:  # the import takes 0.6 s, which reading a file or ranking a shortlist need not pay
-    from ortools.sat.python import cp_model
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model_helper
 
 RATE = 0.5
 """Units of CP-SAT's deterministic clock to a second: measured on these problems, on a usual processor."""
 
 Status = Literal["OPTIMAL", "FEASIBLE", "INFEASIBLE", "UNKNOWN"]
+
+NO_BOUND = 2**62
+"""Stands where a search proved nothing: no plan is worth more than an int64 takes anyway."""
 
 SEED = 20
 """Any number would do; that it is always the same one makes plans repeat."""
@@ -67,105 +72,154 @@ class Answer:
 
 
 def search(
-    problem: AssignmentProblem, demand: Demand | None = None, *, seconds: float = math.inf, workers: int = 1
+    problem: AssignmentProblem,
+    demand: Demand | None = None,
+    *,
+    seconds: float = math.inf,
+    stop: float = math.inf,
+    workers: int = 1,
+    light: bool = False,
 ) -> Answer:
-    """The best plan that meets the demand, within `seconds` on the deterministic clock."""
-    from ortools.sat.python import cp_model
+    """The best plan that meets the demand.
 
-    model, chosen = build(problem, demand)
+    Args:
+        seconds: how long to search, on the deterministic clock.
+        stop: when to stop at the latest, on the clock of `time.monotonic`.
+        light: look less for structure before and during the search: faster where the proof is short.
+    """
+    # The helper is the compiled half of `cp_model`: without expressions, pandas and half a second of imports.
+    from ortools.sat.python import cp_model_helper
+
+    left = stop - time.monotonic()
+    if left <= 0 or seconds <= 0:
+        return Answer("UNKNOWN", np.empty(0, np.int64), NO_BOUND, 0.0)
+    model = build(problem, demand)
     apart = 0 if demand is None else demand.points(problem)[1]
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = SEED
-    solver.parameters.linearization_level = 2  # proves here in a fifth of a second what level 1 does not in thirty
+    parameters = cp_model_helper.SatParameters()
+    parameters.num_workers = workers
+    parameters.random_seed = SEED
+    parameters.linearization_level = 2  # proves here in a fifth of a second what level 1 does not in thirty
+    if light:
+        parameters.cp_model_probing_level = 0
+        parameters.symmetry_level = 0
+        parameters.max_presolve_iterations = 1
+        parameters.cut_level = 0
     if seconds < math.inf:
-        solver.parameters.max_deterministic_time = RATE * seconds
-        solver.parameters.max_time_in_seconds = 10 * seconds  # for a machine that hangs
-    status: Any = solver.solve(model).name
+        parameters.max_deterministic_time = RATE * seconds
+    if left < math.inf:
+        parameters.max_time_in_seconds = left
+    solver: Any = cp_model_helper.SolveWrapper()
+    solver.set_parameters(parameters)
+    response = solver.solve(model)
+    status: Any = response.status.name
     if status == "MODEL_INVALID":
-        raise KithError(f"CP-SAT refuses the model: {model.validate()}")
+        raise KithError(f"CP-SAT refuses the model: {cp_model_helper.CpSatHelper.validate_model(model)}")
 
-    plan, bound = np.empty(0, np.int64), 2**62
+    plan, bound = np.empty(0, np.int64), NO_BOUND
     if status in ("OPTIMAL", "FEASIBLE"):
-        plan = np.flatnonzero([solver.boolean_value(x) for x in chosen])
-        # CP-SAT tells its objective as a float: the value is added up anew, the bound rounded towards safety.
-        told = solver.best_objective_bound
-        value = problem.value(plan)
-        told = told if abs(told) < 2**52 else math.nextafter(told, math.inf)
-        bound = max(value, math.floor(told) + apart)
-        bound = value if status == "OPTIMAL" else bound
-    return Answer(status, plan, bound, solver.deterministic_time / RATE)
+        plan = np.flatnonzero(np.array(list(response.solution), np.int64)[: len(problem)])
+        # CP-SAT minimises, in integers; what it tells as floats is not used.
+        value, told = problem.value(plan), apart - response.inner_objective_lower_bound
+        bound = value if status == "OPTIMAL" else max(value, told)
+    return Answer(status, plan, bound, response.deterministic_time / RATE)
 
 
-def build(problem: AssignmentProblem, demand: Demand | None = None) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:
-    """The model and its variables, one Boolean a pair."""
-    from ortools.sat.python import cp_model
+def build(problem: AssignmentProblem, demand: Demand | None = None) -> cp_model_helper.CpModelProto:
+    """The model: variable i is whether pair i is chosen, and after them one for each bonus group.
 
-    model = cp_model.CpModel()
-    chosen = [model.new_bool_var("") for _ in range(len(problem))]
-    child, volunteer = problem.child, problem.volunteer
+    Written into CP-SAT's own form: expressions, made for people, took most of the time.
+    """
+    from ortools.sat.python import cp_model_helper
 
-    def of(pairs: Ints) -> list[cp_model.IntVar]:
-        return [chosen[pair] for pair in pairs.tolist()]
+    model = cp_model_helper.CpModelProto()
+    constraints: Any = model.constraints
 
-    def total(pairs: Ints, weight: Ints | None = None) -> Any:
-        if weight is None:
-            return cp_model.LinearExpr.sum(of(pairs))
-        return cp_model.LinearExpr.weighted_sum(of(pairs), weight[pairs].tolist())
+    def never() -> None:
+        constraints.add().bool_or.literals.extend([])
 
-    def count(pairs: Ints, least: int, most: int) -> None:
-        if most == 1:
-            (model.add_exactly_one if least == 1 else model.add_at_most_one)(of(pairs))
-        elif least > 0 or most < len(pairs):
-            model.add_linear_constraint(total(pairs), least, min(most, len(pairs)))
+    def linear(variables: list[int], weights: list[int], least: int, most: int) -> None:
+        if least > most:
+            never()
+            return
+        row = constraints.add().linear
+        row.vars.extend(variables)
+        row.coeffs.extend(weights)
+        row.domain.extend([least, most])
+
+    def count(pairs: list[int], least: int, most: int) -> None:
+        if most > 1:
+            if least > 0 or most < len(pairs):
+                linear(pairs, [1] * len(pairs), least, min(most, len(pairs)))
+        elif least == most == 1:
+            constraints.add().exactly_one.literals.extend(pairs)
+        elif most < len(pairs):
+            constraints.add().at_most_one.literals.extend(pairs) if most else linear(pairs, [1] * len(pairs), 0, 0)
 
     def counts(index: Ints, most: Ints, least: Ints | None) -> None:
-        at_least = (np.zeros_like(most) if least is None else least).tolist()
+        at_most = most.tolist()
+        at_least = [0] * len(at_most) if least is None else least.tolist()
         for one, pairs in groups(index):
-            count(pairs, at_least[one], int(most[one]))
+            count(pairs.tolist(), at_least[one], at_most[one])
             at_least[one] = 0
         if any(at_least):
-            model.add_bool_or([])  # something is demanded of those that have no pair
+            never()  # something is demanded of those that have no pair
 
+    child = problem.child
     counts(child, np.ones(problem.n_children, np.int64), demand.child if demand else None)
-    counts(volunteer, problem.capacity, demand.volunteer if demand else None)
+    counts(problem.volunteer, problem.capacity, demand.volunteer if demand else None)
     counts(problem.caseload[child], problem.caseload_limit, demand.coordinator if demand else None)
     for _, pairs in groups(problem.family_at_household()):
-        model.add_at_most_one(of(pairs))
+        count(pairs.tolist(), 0, 1)
 
     for one, pairs in groups(problem.fund):
-        most = min(int(problem.budget[one]), int(problem.cost[pairs].sum()))
-        model.add_linear_constraint(total(pairs, problem.cost), int(demand.fund[one]) if demand else 0, most)
+        cost = problem.cost[pairs]
+        linear(
+            pairs.tolist(),
+            cost.tolist(),
+            int(demand.fund[one]) if demand else 0,
+            min(int(problem.budget[one]), int(cost.sum())),
+        )
 
-    pairs_of = dict(groups(child))
+    grouped = np.flatnonzero((problem.together[child] != NONE) | (problem.bonus_group[child] != NONE))
+    pairs_of = {one: grouped[pairs].tolist() for one, pairs in groups(child[grouped])}
     for _, children in groups(problem.together):
-        first, *others = [total(pairs_of.get(one, children[:0])) for one in children.tolist()]
+        first, *others = [pairs_of.get(one, []) for one in children.tolist()]
         for other in others:
-            model.add(other == first)
+            linear(other + first, [1] * len(other) + [-1] * len(first), 0, 0)
 
     for pair in np.flatnonzero(problem.pinned).tolist():
-        model.add(chosen[pair] == 1)
+        linear([pair], [1], 1, 1)
 
     points, apart = demand.points(problem) if demand else (problem.points, 0)
-    value = total(np.arange(len(problem)), points)
+    weights, whole = points.tolist(), list(range(len(problem)))
     for group, children in groups(problem.bonus_group):
-        whole = model.new_bool_var("")
+        whole.append(len(whole))
+        weights.append(int(problem.bonus[group]))
         for one in children.tolist():
-            model.add(whole <= total(pairs_of.get(one, children[:0])))
-        value += int(problem.bonus[group]) * whole
+            pairs = pairs_of.get(one, [])
+            linear([whole[-1], *pairs], [1] + [-1] * len(pairs), -1, 0)
 
-    model.maximize(value)
+    yes_or_no = cp_model_helper.IntegerVariableProto()
+    yes_or_no.domain.extend([0, 1])
+    variables: Any = model.variables
+    variables.extend([yes_or_no] * len(whole))
+    objective: Any = model.objective  # CP-SAT minimises
+    objective.vars.extend(whole)
+    objective.coeffs.extend([-weight for weight in weights])
+    objective.scaling_factor = -1
     if demand:
-        # As the domain of the objective, not as one more limit: searches were five times as fast. CP-SAT minimises.
+        # As the domain of the objective, not as one more limit: searches were five times as fast.
         least, most = demand.value
-        model.proto.objective.domain.extend([apart - most, apart - least])
-    return model, chosen
+        objective.domain.extend([apart - most, apart - least])
+    return model
 
 
 def groups(key: Ints) -> Iterator[tuple[int, Ints]]:
     """Each key but NONE, ascending, with the places where it stands, ascending."""
     order = np.argsort(key, kind="stable")
     order = order[np.searchsorted(key[order], NONE, side="right") :]
-    starts = np.flatnonzero(np.diff(key[order], prepend=NONE))
-    for places in np.split(order, starts[1:]) if len(order) else []:
-        yield int(key[places[0]]), places
+    ordered = key[order]
+    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    edges = [0, *starts.tolist(), len(order)] if len(order) else []
+    for first, last in pairwise(edges):
+        yield int(ordered[first]), order[first:last]
