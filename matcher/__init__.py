@@ -29,7 +29,9 @@ from matcher.errors import (
     ProblemError,
 )
 from matcher.explain import Explanation, explain
+from matcher.frontier import Frontier, FrontierPoint, frontier
 from matcher.instance import Instance, today
+from matcher.options import shortlists_together
 from matcher.pipeline import match
 from matcher.plan import Change, Plan, PlanDiff, PlannedMatch, Unmatched
 from matcher.policy import Policy
@@ -46,6 +48,8 @@ __all__ = [
     "Declined",
     "Effects",
     "Explanation",
+    "Frontier",
+    "FrontierPoint",
     "InputError",
     "Instance",
     "KithError",
@@ -67,12 +71,14 @@ __all__ = [
     "Volunteer",
     "audit",
     "explain",
+    "frontier",
     "load_policy",
     "match",
     "read",
     "read_folder",
     "shortlist",
     "shortlist_for_volunteer",
+    "shortlists_together",
     "today",
 ]
 

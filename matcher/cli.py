@@ -20,9 +20,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from matcher.cli_choices import frontier, options
 from matcher.cli_policy import policy_app
 from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
-from matcher.terminal import AsOf, Folder, Json, Mapping, PolicyName, date_of, plain_table, print_json
+from matcher.terminal import AsOf, Folder, Json, Mapping, PolicyName, date_of, instance_of, plain_table, print_json
 
 if TYPE_CHECKING:
     from matcher.instance import Instance
@@ -40,6 +41,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(policy_app, name="policy")
+app.command()(options)
+app.command()(frontier)
 
 
 class RankBy(StrEnum):
@@ -115,7 +118,7 @@ def match(
 
     with _progress(STEPS) as tell:
         tell("Reading the files")
-        instance = _instance(folder, policy, as_of, mapping)
+        instance = instance_of(folder, policy, as_of, mapping)
         before = read_plan(previous) if previous else None
         scored = consider(instance, tell=tell)
         best = plan(scored, previous=before, time_limit=time_limit, tell=tell)
@@ -217,7 +220,7 @@ def shortlist(
 
     with _progress(STEPS + 1) as tell:
         tell("Reading the files")
-        instance = _instance(folder, policy, as_of, mapping)
+        instance = instance_of(folder, policy, as_of, mapping)
         is_volunteer = who in {one.id for one in instance.volunteers}
         if not is_volunteer:
             instance.waiting_child(who)
@@ -264,7 +267,7 @@ def explain(
     """Each rule's verdict on one pair with its reason and source, and each score's points."""
     from matcher.explain import explain as told
 
-    explanation = told(_instance(folder, policy, as_of, mapping), child, volunteer)
+    explanation = told(instance_of(folder, policy, as_of, mapping), child, volunteer)
     if as_json:
         print_json(explanation.to_dict())
         return
@@ -360,14 +363,6 @@ def sample(
         print_json({"files": files})
     else:
         Console(soft_wrap=True).print(Text("\n".join(files)))
-
-
-def _instance(folder: Path, policy: str, as_of: str | None, mapping: Path | None) -> Instance:
-    from matcher.catalogue import load_policy
-    from matcher.readers import read_folder
-
-    chosen, when = load_policy(policy), date_of(as_of)
-    return read_folder(folder, when, mapping).instance(chosen, when)
 
 
 @contextmanager

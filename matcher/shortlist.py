@@ -10,7 +10,7 @@ gender as somebody above, within ten years of their age, and shares the same int
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -154,10 +154,7 @@ def _listed(
     plan: Plan | None,
     different: bool,
 ) -> tuple[Candidate, ...]:
-    pairs = scored.pairs
-    planned: dict[str, tuple[str, ...]] = {}
-    for match in plan.matches if plan else ():
-        planned[match.volunteer] = (*planned.get(match.volunteer, ()), match.child)
+    pairs, planned = scored.pairs, _planned(plan)
     # Whom the plan proposes is on the list wherever they rank: nobody is proposed without the reasons being told.
     proposed = {row for row in rows.tolist() if _is_planned(pairs.between(row), planned)}
     order = effects.in_order(rows) if effects is not None and rank_by == "plan" else _by_fit(scored, rows)
@@ -170,11 +167,19 @@ def _listed(
         if row in proposed or not (full or alike):
             chosen.append((rank, row))
             proposed.discard(row)
-    on_it = np.array([row for _, row in chosen], dtype=np.int64)
-    pence = out_of_county_pence(pairs[on_it], pairs.tables.instance.policy).tolist()
-    return tuple(
-        _candidate(scored, rank, row, cost, planned, effects) for (rank, row), cost in zip(chosen, pence, strict=True)
-    )
+    return _candidates(scored, chosen, planned, effects)
+
+
+def candidates(scored: Scored, rows: Ints, *, plan: Plan | None = None) -> tuple[Candidate, ...]:
+    """Some rows of pairs as a shortlist by fit."""
+    return _candidates(scored, list(enumerate(_by_fit(scored, rows), start=1)), _planned(plan), None)
+
+
+def _planned(plan: Plan | None) -> Mapping[str, tuple[str, ...]]:
+    planned: dict[str, tuple[str, ...]] = {}
+    for match in plan.matches if plan else ():
+        planned[match.volunteer] = (*planned.get(match.volunteer, ()), match.child)
+    return planned
 
 
 def _by_fit(scored: Scored, rows: Ints) -> Iterator[int]:
@@ -197,6 +202,19 @@ def _alike(one: Between, other: Between) -> bool:
     days_apart = abs((first.date_of_birth - second.date_of_birth).days)
     shared = [set(one.child.interests or ()) & set(between.volunteer.interests or ()) for between in (one, other)]
     return days_apart <= YEARS_APART * 365.25 and shared[0] == shared[1]
+
+
+def _candidates(
+    scored: Scored,
+    ranked: Sequence[tuple[int, int]],
+    planned: Mapping[str, tuple[str, ...]],
+    effects: Effects | None,
+) -> tuple[Candidate, ...]:
+    rows = np.array([row for _, row in ranked], dtype=np.int64)
+    pence = out_of_county_pence(scored.pairs[rows], scored.pairs.tables.instance.policy).tolist()
+    return tuple(
+        _candidate(scored, rank, row, cost, planned, effects) for (rank, row), cost in zip(ranked, pence, strict=True)
+    )
 
 
 def _candidate(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from matcher.instance import Instance
 
 Folder = Annotated[Path, typer.Argument(help="Folder with children and volunteers, as .csv or .xlsx; matches, declined "
                                              "and the other sheets if there are any.")]  # fmt: skip
@@ -34,6 +37,15 @@ def date_of(text: str | None) -> date:
         return written_day(text)
     except RefusedError as error:
         raise typer.BadParameter(f"“{text}” {error.wrong}. {error.remedy}.", param_hint="--as-of") from None
+
+
+def instance_of(folder: Path, policy: str, as_of: str | None, mapping: Path | None) -> Instance:
+    """What a folder holds, under a policy and for a day as they were given to a command."""
+    from matcher.catalogue import load_policy
+    from matcher.readers import read_folder
+
+    chosen, when = load_policy(policy), date_of(as_of)
+    return read_folder(folder, when, mapping).instance(chosen, when)
 
 
 def plain_table(*headings: str) -> Table:

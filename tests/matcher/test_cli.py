@@ -55,6 +55,10 @@ def test_every_command_speaks_json(tmp_path: Path) -> None:
     assert [one["child"] for one in by_volunteer["shortlist"]] == ["C1", "C3"]
     again = json.loads(kith("match", TINY, *AS_OF, "--out", tmp_path, "--previous", tmp_path, "--json").stdout)
     assert again["since_the_plan_before"]["sentence"] == "3 kept."
+    options = json.loads(kith("options", TINY, "C1", "C3", *AS_OF, "--each", "1", "--json").stdout)["options"]
+    assert sorted(one["volunteer"] for listed in options.values() for one in listed) == ["V1", "V2"]
+    points = json.loads(kith("frontier", TINY, *AS_OF, "--steps", "2", "--json").stdout)["points"]
+    assert {point["trade_off"] for point in points} == {"fit", "budget"}
     assert json.loads(kith("explain", TINY, "C4", "V1", *AS_OF, "--json").stdout)["eligible"] is False
     assert {entry["id"] for entry in json.loads(kith("rules", "--json").stdout)["entries"]} >= {"age_gap", "interests"}
     assert (
