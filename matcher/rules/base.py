@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from matcher.pairs import Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
 from matcher.records import ExceptionKind, RecordedException
+from matcher.words import day
 
 Verdicts = NDArray[np.int8]
 
@@ -94,10 +95,10 @@ def _place_of(path: str, between: Between) -> str:
     """`child.family` as a coordinator finds it."""
     side, _, field = path.partition(".")
     if field == "families_visited":
-        return f"the family of a child that {between.volunteer.id} visits or visited (matches.csv, column family)"
+        return f"the family of a child that {between.volunteer.id} visits or visited (matches, column family)"
     column = {"talks": "languages", "travel_limit_metres": "travel_limit_miles"}.get(field, field)
-    file, id = ("children.csv", between.child.id) if side == "child" else ("volunteers.csv", between.volunteer.id)
-    return f"{column.replace('_', ' ')} of {id} ({file}, column {column})"
+    sheet, id = ("children", between.child.id) if side == "child" else ("volunteers", between.volunteer.id)
+    return f"{column.replace('_', ' ')} of {id} ({sheet}, column {column})"
 
 
 def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Bools, RecordedException]]:
@@ -110,6 +111,12 @@ def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Boo
             which = np.isin(pairs.volunteer_row, volunteers) & np.isin(pairs.child_row, children)
             if which.any():
                 yield which, one
+
+
+def allowed_by(exception: RecordedException) -> str:
+    """Who allowed it, when and why, to go on in a sentence."""
+    reason = exception.reason.rstrip(". ")
+    return f"{exception.approved_by} allowed it on {day(exception.approved_on)}: {reason}"
 
 
 def add_months(days: Array, months: int | Ints) -> Array:

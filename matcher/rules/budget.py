@@ -80,7 +80,7 @@ class OutOfCountyBudget(PlanConstraint):
         authority = council(between.child.responsible_authority)
         return (
             f"Not recorded: what {authority} may spend on matches outside the county in a year "
-            "(authorities.csv, column budget_pounds)."
+            "(authorities, column budget_pounds)."
         )
 
     def _bill(self, between: Between, policy: Policy) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 from matcher.pairs import Between, Bools, Pairs, cell
 from matcher.policy import Policy
 from matcher.records import ExceptionKind
-from matcher.rules.base import PairRule, recorded_exceptions
-from matcher.words import council, day, listed
+from matcher.rules.base import PairRule, allowed_by, recorded_exceptions
+from matcher.words import council, listed
 
 
 class IndependentOfAuthority(PairRule):
@@ -71,9 +71,7 @@ class KnownToChild(PairRule):
         if between.child.id not in (between.volunteer.known_children or ()):
             return f"{between.volunteer.id} is no relative or friend of {between.child.id}."
         _, allowed = next(recorded_exceptions(between.pairs, ExceptionKind.RELATIVE))
-        return (
-            f"{self._known(between)}; {allowed.approved_by} allowed it on {day(allowed.approved_on)}: {allowed.reason}."
-        )
+        return f"{self._known(between)}; {allowed_by(allowed)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         return f"{self._known(between)}, and no exception is recorded."

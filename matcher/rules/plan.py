@@ -11,8 +11,8 @@ from matcher.instance import Instance
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Pairs
 from matcher.policy import Choice, Policy, Whole
 from matcher.records import Agreement, Child, ExceptionKind, MatchStatus, RecordedException, Volunteer
-from matcher.rules.base import PlanConstraint
-from matcher.words import day, listed
+from matcher.rules.base import PlanConstraint, allowed_by
+from matcher.words import listed
 
 
 class OneVisitor(PlanConstraint):
@@ -44,11 +44,10 @@ class Capacity(PlanConstraint):
 
     def passing(self, between: Between, policy: Policy) -> str:
         allowed = _second_child(between.volunteer, between.instance)
-        if allowed is None:
-            return f"{between.volunteer.id} is free to visit another child."
-        by = f"{allowed.approved_by} on {day(allowed.approved_on)}: {allowed.reason.rstrip('.')}"
         most = self._most(between.volunteer, between.instance, policy)
-        return f"{between.volunteer.id} may visit up to {most} children, by an exception of {by}."
+        if allowed is None or most <= policy.number("constraints.capacity.children"):
+            return f"{between.volunteer.id} is free to visit another child."
+        return f"{between.volunteer.id} may visit up to {most} children; {allowed_by(allowed)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         now = sorted(

@@ -48,7 +48,7 @@ def test_report_of_nothing_says_why(tmp_path: Path) -> None:
     best = plan(scored)
     assert export.plan_csv(best) == "child_id,volunteer_id\r\n"
     # Of the child rules the first that does not pass is told: nobody has recorded whether the child agrees.
-    assert best.unmatched[0].reason.startswith("Not recorded: agrees of C1 (children.csv, column agrees).")
+    assert best.unmatched[0].reason.startswith("Not recorded: agrees of C1 (children, column agrees).")
     page = export.report_html(instance, best, list(shortlists(scored, plan=best)))
     assert "No pair passes every rule" in page
 
