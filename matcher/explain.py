@@ -155,6 +155,12 @@ def priority_points(between: Between, scored: Scored, row: int) -> tuple[Points,
     )
 
 
+def notes(between: Between, policy: Policy) -> Mapping[str, str]:
+    """What a coordinator should hear of an eligible pair before proposing it, by rule: exceptions, costs and ties."""
+    told = [limit for limit in in_force(policy) if limit.worth_telling(between, policy)]
+    return {limit.id: limit.passing(between, policy) for limit in told}
+
+
 def why_nobody(instance: Instance, child: str) -> Unmatched:
     """Why no volunteer at all is eligible for a child who waits."""
     every = tables(instance)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from matcher.errors import InputError, NotFoundError, Problem
 from matcher.policy import Policy
 from matcher.records import (
+    Agreement,
     Authority,
     Child,
     Declined,
@@ -113,6 +114,19 @@ class Instance:
         links = [(child.id, child.family) for child in self.children]
         links += [(match.child, match.family) for match in self.matches]
         return _families(links)
+
+    @cached_property
+    def siblings_at_one_place(self) -> Mapping[str, tuple[str, ...]]:
+        """Of each child who waits at one placement with siblings who agree to a visitor too: the ids of them all.
+
+        Where placements are known by outcode, one outcode is one place.
+        """
+        groups: dict[tuple[str, float, float], list[str]] = defaultdict(list)
+        for child in self.waiting:
+            family, place = self.family_of.get(child.id), child.placement
+            if family is not None and place is not None and child.agrees is Agreement.YES:
+                groups[family, place.latitude, place.longitude].append(child.id)
+        return {child: tuple(group) for group in groups.values() if len(group) > 1 for child in group}
 
     @cached_property
     def data_hash(self) -> str:

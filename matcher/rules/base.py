@@ -39,6 +39,8 @@ class Limit:
     """Statutory or safeguarding: no policy can switch it off."""
     limits: ClassVar[Mapping[str, Whole | Choice]] = {}
     ordered: ClassVar[tuple[str, ...]] = ()
+    by_exception: ClassVar[bool] = False
+    """Whether it is a recorded exception that makes it `worth_telling`."""
     reads: ClassVar[tuple[str, ...]] = ()
     """The facts that it looks at, as `child.family`. Without one that it `needs` it cannot pass."""
 
@@ -66,6 +68,10 @@ class Limit:
         judged = np.where(self.passes(pairs, policy), Verdict.PASSES, Verdict.FAILS)
         judged = np.where(self.known(pairs, policy), judged, Verdict.NOT_RECORDED)
         return np.where(self.applies(pairs, policy), judged, Verdict.PASSES).astype(np.int8)
+
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        """Whether a coordinator should hear why it passes before the pair is proposed: an exception, a cost, a tie."""
+        return False
 
     def passing(self, between: Between, policy: Policy) -> str:
         """Why the pair passes, in a sentence."""

@@ -64,6 +64,9 @@ class OutOfCountyBudget(PlanConstraint):
         of_pair = np.array([max(left.get(authority) or 0, 0) for authority in authorities], dtype=np.int64)
         return np.asarray(~self.outside(pairs) | (self.cost(pairs, policy) <= of_pair))
 
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        return bool(self.outside(between.pairs)[0])
+
     def passing(self, between: Between, policy: Policy) -> str:
         if not self.outside(between.pairs)[0]:
             return f"{between.child.id} is placed in {council(between.child.placement_council)}: no out-of-county cost."

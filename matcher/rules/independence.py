@@ -59,6 +59,7 @@ class KnownToChild(PairRule):
     title = "The volunteer is no relative or friend of the child, unless that was allowed"
     short = "a relative or friend of the child"
     source = "R 9; S 5"
+    by_exception = True
     reads = ("volunteer.known_children",)
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
@@ -67,8 +68,11 @@ class KnownToChild(PairRule):
             allowed |= which
         return ~pairs.acquainted | allowed
 
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        return between.child.id in (between.volunteer.known_children or ())
+
     def passing(self, between: Between, policy: Policy) -> str:
-        if between.child.id not in (between.volunteer.known_children or ()):
+        if not self.worth_telling(between, policy):
             return f"{between.volunteer.id} is no relative or friend of {between.child.id}."
         _, allowed = next(recorded_exceptions(between.pairs, ExceptionKind.RELATIVE))
         return f"{self._known(between)}; {allowed_by(allowed)}."

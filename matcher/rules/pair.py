@@ -239,6 +239,7 @@ class Commitment(PairRule):
     short = "committed for too short a time"
     source = "S 5; N Expectations 1; NS 5"
     limits = {"months": Whole("months", 1, 120)}
+    by_exception = True
     reads = ("volunteer.commitment_until",)
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
@@ -251,10 +252,13 @@ class Commitment(PairRule):
             months[which] = np.minimum(months[which], allowed.value or 0)
         return add_months(np.full(len(pairs), pairs.as_of), months)
 
-    def passing(self, between: Between, policy: Policy) -> str:
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
         usual = add_months(np.array([between.pairs.as_of]), policy.number("rules.commitment.months"))
+        return bool((between.pairs.volunteer.commitment_until < usual)[0])
+
+    def passing(self, between: Between, policy: Policy) -> str:
         told = self._until(between)
-        if (between.pairs.volunteer.commitment_until >= usual)[0]:
+        if not self.worth_telling(between, policy):
             return f"{told}."
         shorter = recorded_exceptions(between.pairs, ExceptionKind.SHORTER_COMMITMENT)
         allowed = min((one for _, one in shorter), key=lambda one: one.value or 0)
