@@ -63,6 +63,12 @@ class Limit:
             known &= pairs.known(path) | ~self.needs(path, pairs, policy)
         return known
 
+    def blanks(self, pairs: Pairs, policy: Policy) -> Iterator[tuple[str, Bools]]:
+        """The facts of `reads` that are missing, each with the pairs that wait for it."""
+        waiting = self.verdicts(pairs, policy) == Verdict.NOT_RECORDED
+        for path in self.reads:
+            yield path, waiting & ~pairs.known(path) & self.needs(path, pairs, policy)
+
     def verdicts(self, pairs: Pairs, policy: Policy) -> Verdicts:
         """One Verdict a pair. What is not recorded never passes."""
         judged = np.where(self.passes(pairs, policy), Verdict.PASSES, Verdict.FAILS)
@@ -99,12 +105,22 @@ def told_missing(paths: Iterable[str], between: Between) -> str:
 
 def _place_of(path: str, between: Between) -> str:
     """`child.family` as a coordinator finds it."""
-    side, _, field = path.partition(".")
-    if field == "families_visited":
+    sheet, column = column_of(path)
+    if sheet == "matches":
         return f"the family of a child that {between.volunteer.id} visits or visited (matches, column family)"
-    column = {"talks": "languages", "travel_limit_metres": "travel_limit_miles"}.get(field, field)
-    sheet, id = ("children", between.child.id) if side == "child" else ("volunteers", between.volunteer.id)
+    id = between.child.id if sheet == "children" else between.volunteer.id
     return f"{column.replace('_', ' ')} of {id} ({sheet}, column {column})"
+
+
+def column_of(path: str) -> tuple[str, str]:
+    """The sheet and the column in which `child.talks` is recorded."""
+    side, _, field = path.partition(".")
+    elsewhere = {
+        "families_visited": ("matches", "family"),
+        "talks": ("children", "languages"),
+        "travel_limit_metres": ("volunteers", "travel_limit_miles"),
+    }
+    return elsewhere.get(field, ({"child": "children", "volunteer": "volunteers"}.get(side, side), field))
 
 
 def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Bools, RecordedException]]:

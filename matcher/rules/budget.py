@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from matcher.geography import METRES_PER_MILE
@@ -57,6 +59,15 @@ class OutOfCountyBudget(PlanConstraint):
         budgeted = np.array(sorted(authority for authority, pence in left.items() if pence is not None), dtype=np.int64)
         priced = np.isin(pairs.child.responsible_authority, budgeted) & self._measured(pairs, policy)
         return super().known(pairs, policy) & (~self.outside(pairs) | priced)
+
+    def blanks(self, pairs: Pairs, policy: Policy) -> Iterator[tuple[str, Bools]]:
+        yield from super().blanks(pairs, policy)
+        without = [authority for authority, pence in self._left(pairs).items() if pence is None]
+        known = super().known(pairs, policy)
+        yield (
+            "authorities.budget_pounds",
+            known & self.outside(pairs) & np.isin(pairs.child.responsible_authority, without),
+        )
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         left = self._left(pairs)
