@@ -22,7 +22,7 @@ from rich.text import Text
 
 from matcher.cli_policy import policy_app
 from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
-from matcher.terminal import AsOf, Folder, Json, Mapping, PolicyName, date_of, plain_table, print_json
+from matcher.terminal import AsOf, Folder, Json, Mapping, PolicyName, any_terminal, date_of, plain_table, print_json
 
 if TYPE_CHECKING:
     from matcher.instance import Instance
@@ -35,6 +35,7 @@ app = typer.Typer(
     help="Matches children in care who wait for an Independent Visitor with approved volunteers. "
     "Kith proposes and explains; a person decides every match.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -53,8 +54,20 @@ STEPS = 6
 """How many steps `pipeline.match` tells of."""
 
 
+@app.callback()
+def kith(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"kith {installed('kith-matcher')}")  # noqa: T201
+        raise typer.Exit
+
+
 def main() -> None:
     """Entry point of the command `kith`."""
+    any_terminal()
     try:
         app()
     except KithError as error:
@@ -63,8 +76,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Stopped. Nothing was written.", file=sys.stderr)  # noqa: T201
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
     except OSError as error:
         name = f"“{error.filename}”: " if error.filename else ""
         print(f"kith: {name}{error.strerror or error}. Check the path and that you may use it.", file=sys.stderr)  # noqa: T201

@@ -26,6 +26,7 @@ from matcher.records import (
     Volunteer,
 )
 from matcher.references import impossible_dates, near_misses
+from matcher.typed import ill_typed
 
 Record = TypeVar("Record", Child, Volunteer)
 
@@ -65,8 +66,13 @@ class Instance:
         authorities: Sequence[Authority] = (),
         exceptions: Sequence[RecordedException] = (),
     ) -> Instance:
-        """Raises InputError with every problem if ids repeat, references dangle or dates cannot be."""
-        problems = [
+        """Raises InputError with every problem: a field that is ill-typed, an id that repeats or dangles, a date."""
+        sheets = {
+            "children": children, "volunteers": volunteers, "matches": matches, "declined": declined,
+            "authorities": authorities, "exceptions": exceptions,
+        }  # fmt: skip
+        # What is ill-typed cannot even be compared with the rest.
+        problems = [problem for sheet, records in sheets.items() for problem in ill_typed(sheet, records)] or [
             problem
             for problem in find_problems(children, volunteers, matches, declined, authorities, as_of, exceptions)
             if problem.rejected
@@ -136,7 +142,7 @@ class Instance:
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def child(self, id: str) -> Child:
-        return _named("child", id, self._children)
+        return _named("child", id, self._children, "volunteer", self._volunteers)
 
     def waiting_child(self, id: str) -> Child:
         """The child of this id, who has no visitor now."""
@@ -146,7 +152,7 @@ class Instance:
         return child
 
     def volunteer(self, id: str) -> Volunteer:
-        return _named("volunteer", id, self._volunteers)
+        return _named("volunteer", id, self._volunteers, "child", self._children)
 
     @cached_property
     def _children(self) -> Mapping[str, Child]:
@@ -312,10 +318,13 @@ def _families(links: Sequence[tuple[str, str | None]]) -> dict[str, str]:
     return {child: top(child.casefold()) for child, _ in links if child.casefold() in above}
 
 
-def _named(kind: str, id: str, known: Mapping[str, Record]) -> Record:
+def _named(kind: str, id: str, known: Mapping[str, Record], other: str, others: Mapping[str, object]) -> Record:
     try:
         return known[id]
     except KeyError:
+        if id in others:
+            told = f"{id} is a {other}, not a {kind}. Where both are given, the child comes first."
+            raise NotFoundError(told) from None
         alike = get_close_matches(id, known, n=3)
         hint = f"Did you mean {' or '.join(alike)}?" if alike else "Check the id."
         raise NotFoundError(f"There is no {kind} “{id}”. {hint}") from None

@@ -18,6 +18,7 @@ import numpy as np
 
 from matcher.constraints import eligible
 from matcher.effects import Effects, PlanEffect
+from matcher.errors import InputError
 from matcher.explain import Points, notes, priority_points, score_points
 from matcher.instance import Instance
 from matcher.pairs import Between, Ints, tables
@@ -157,6 +158,8 @@ def _listed(
     plan: Plan | None,
     different: bool,
 ) -> tuple[Candidate, ...]:
+    if top < 1:
+        raise InputError(f"A shortlist of {top} names nobody. Give top = 1 or more.")
     pairs = scored.pairs
     planned: dict[str, tuple[str, ...]] = {}
     for match in plan.matches if plan else ():
