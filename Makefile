@@ -10,8 +10,8 @@ demo: .venv/ready
 	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
 	@echo
 	@echo "Open demo/report.html in a browser. What to try next:"
-	@echo "  $(BIN)/kith shortlist data/samples/county C0001 --as-of $(AS_OF)"
-	@echo "  $(BIN)/kith explain data/samples/county C0001 V0001 --as-of $(AS_OF)"
+	@echo "  $(BIN)/kith shortlist data/samples/county C0002 --as-of $(AS_OF)"
+	@echo "  $(BIN)/kith explain data/samples/county C0002 V0057 --as-of $(AS_OF)"
 	@echo "  $(BIN)/kith check data/samples/messy       every import error and what to do about it"
 	@echo "  $(BIN)/kith rules                          every rule with its source"
 

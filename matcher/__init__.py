@@ -12,11 +12,12 @@ A person decides every match: Kith proposes, explains, and refuses what the rule
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from matcher.audit import Violation, audit
 from matcher.catalogue import load_policy
+from matcher.cells import RefusedError, written_day
 from matcher.effects import Effects, PlanEffect
 from matcher.errors import (
     AuditError,
@@ -95,13 +96,23 @@ def read(
     Args:
         folder: holds the children and the volunteers, as .csv or .xlsx; matches and the other sheets if there are any.
         policy: a preset's name, a TOML file, or a Policy.
-        as_of: the date on which every limit is reckoned, as a date or "2026-11-01"; today in London if None.
+        as_of: the date on which every limit is reckoned, as a date, "2026-11-01" or "01/11/2026"; today in London if
+            None.
         mapping: how files with other headings are read; the folder's own mapping.toml, if there is one, if None.
 
     Raises:
-        InputError: with every problem, if any row cannot be used.
+        InputError: with every problem, if any row cannot be used; if as_of is no date.
         PolicyError: if the policy cannot be followed.
     """
-    when = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of or today()
+    when = _day(as_of) if isinstance(as_of, str) else as_of or today()
+    if isinstance(when, datetime):
+        when = when.date()
     chosen = policy if isinstance(policy, Policy) else load_policy(policy)
     return read_folder(folder, when, mapping).instance(chosen, when)
+
+
+def _day(text: str) -> date:
+    try:
+        return written_day(text)
+    except RefusedError as error:
+        raise InputError(f"as_of: “{text}” {error.wrong}. {error.remedy}.") from None

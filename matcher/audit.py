@@ -65,6 +65,17 @@ class _Audit:
         for match in instance.matches:
             if match.status is MatchStatus.CURRENT:
                 self.visits_now[match.volunteer].add(match.child)
+        self.checks = (
+            self.one_visitor,
+            self.capacity,
+            self.siblings_apart,
+            self.partners_apart,
+            self.out_of_county_budget,
+            self.coordinator_caseload,
+        )
+        """One a constraint that any part of a plan keeps."""
+        self.whole_checks = (self.siblings_together, self.pinned)
+        """One a constraint that only a whole plan has to keep."""
 
     def violations(self, plan: list[Pair], whole: bool) -> tuple[Violation, ...]:
         found: list[Violation] = []
@@ -78,23 +89,20 @@ class _Audit:
             for rule in self.pairs.broken(one, other):
                 sentence = f"{one.id} with {other.id} breaks it, or a fact it needs is not recorded"
                 found.append(Violation(rule, (one.id,), (other.id,), sentence))
-        checks = [self._one_visitor, self._capacity, self._siblings_apart, self._partners_apart]
-        checks += [self._out_of_county_budget, self._coordinator_caseload]
-        checks += [self._siblings_together, self._pinned] if whole else []
-        for check in checks:
+        for check in (*self.checks, *(self.whole_checks if whole else ())):
             found += check(known)
         return tuple(sorted(found))
 
-    # ---- all matches -----------------------------------------------------------------------------------------------
+    # ---- each constraint, a method of its name, over all matches -----------------------------------------------------
 
-    def _one_visitor(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
+    def one_visitor(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
         for child, volunteers in _grouped((child.id, volunteer.id) for child, volunteer in plan).items():
             now = sorted(other for other, visits in self.visits_now.items() if child in visits)
             if len(volunteers) + len(now) > 1:
                 all_of_them = (*volunteers, *now)
                 yield Violation("one_visitor", (child,), all_of_them, f"{child} would have {len(all_of_them)} visitors")
 
-    def _capacity(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
+    def capacity(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
         most = self.policy.number("constraints.capacity.children")
         if not self.policy.on("constraints.capacity"):
             return
@@ -107,13 +115,13 @@ class _Audit:
                 sentence = f"{volunteer} would visit {now + len(children)} children; the most is {allowed}"
                 yield Violation("capacity", children, (volunteer,), sentence)
 
-    def _siblings_apart(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
+    def siblings_apart(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
         for volunteer, children in _grouped((volunteer.id, child.id) for child, volunteer in plan).items():
             families = [self.family.get(child) for child in children]
             if len(set(families)) < len(families):
                 yield Violation("siblings_apart", children, (volunteer,), f"siblings would share {volunteer}")
 
-    def _partners_apart(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
+    def partners_apart(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
         if not self.policy.on("constraints.partners_apart"):
             return
         visits = [(child.id, volunteer.id) for child, volunteer in plan]
@@ -129,7 +137,7 @@ class _Audit:
                     who = tuple(sorted((child, other))), tuple(sorted((volunteer, partner)))
                     yield Violation("partners_apart", *who, sentence)
 
-    def _coordinator_caseload(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
+    def coordinator_caseload(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
         if not self.policy.on("constraints.coordinator_caseload"):
             return
         most = self.policy.number("constraints.coordinator_caseload.matches")
@@ -148,7 +156,7 @@ class _Audit:
                 sentence = f"{coordinator} would support {len(live[coordinator]) + len(children)} matches, over {most}"
                 yield Violation("coordinator_caseload", tuple(sorted(children)), (), sentence)
 
-    def _siblings_together(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
+    def siblings_together(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
         path = "constraints.siblings_together"
         if not self.policy.on(path) or self.policy.choice(f"{path}.how") != "required":
             return
@@ -167,7 +175,7 @@ class _Audit:
                 sentence = f"{', '.join(sorted(together))} would have a visitor and {', '.join(sorted(alone))} none"
                 yield Violation("siblings_together", tuple(sorted(siblings)), (), sentence)
 
-    def _pinned(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
+    def pinned(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
         if not self.policy.on("constraints.pinned"):
             return
         proposed = {(child.id, volunteer.id) for child, volunteer in plan}
@@ -181,7 +189,7 @@ class _Audit:
                 if pair not in proposed:
                     yield Violation("pinned", pair[:1], pair[1:], f"{pair[0]} with {pair[1]} is {status}, and left out")
 
-    def _out_of_county_budget(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
+    def out_of_county_budget(self, plan: list[tuple[Child, Volunteer]]) -> Iterator[Violation]:
         if not self.policy.on("constraints.out_of_county_budget"):
             return
         spent: dict[str, int] = defaultdict(int)

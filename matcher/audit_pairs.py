@@ -42,7 +42,7 @@ CORE = frozenset(
 
 
 class PairAudit:
-    """Checks one child with one volunteer. Each rule is a method of its name."""
+    """Checks one child with one volunteer. Each rule is a method of its name, and stands in `checks`."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance, self.policy, self.today = instance, instance.policy, instance.as_of
@@ -53,7 +53,7 @@ class PairAudit:
             if match.status in (MatchStatus.CURRENT, MatchStatus.ENDED):
                 self.visited_by[match.volunteer].add(match.child)
                 self.no.add((match.child, match.volunteer))
-        self.of_volunteer = (
+        self.checks = (
             self.approved,
             self.minimum_age,
             self.dbs_current,
@@ -64,8 +64,6 @@ class PairAudit:
             self.medical_clearance,
             self.database_check,
             self.support_sessions,
-        )
-        self.of_child = (
             self.child_agrees,
             self.referral_age,
             self.referral_ready,
@@ -75,8 +73,6 @@ class PairAudit:
             self.funding_agreed,
             self.still_looked_after,
             self.time_left,
-        )
-        self.of_both = (
             self.age_gap,
             self.travel,
             self.independent_of_authority,
@@ -91,18 +87,13 @@ class PairAudit:
             self.commitment,
             self.volunteer_limits,
         )
+        """One a pair rule, in the order of the rules: it tells whether the match keeps the rule of its name."""
 
     def broken(self, child: Child, volunteer: Volunteer) -> Iterator[str]:
         """The ids of the rules that the match breaks."""
-        for check in self.of_volunteer:
-            if self._holds(check.__name__) and not check(volunteer):
+        for check in self.checks:
+            if self._holds(check.__name__) and not check(child, volunteer):
                 yield check.__name__
-        for look in self.of_child:
-            if self._holds(look.__name__) and not look(child):
-                yield look.__name__
-        for compare in self.of_both:
-            if self._holds(compare.__name__) and not compare(child, volunteer):
-                yield compare.__name__
 
     def _holds(self, rule: str) -> bool:
         return rule in CORE or self.policy.on(f"rules.{rule}")
@@ -119,29 +110,29 @@ class PairAudit:
 
     # ---- the volunteer ---------------------------------------------------------------------------------------------
 
-    def approved(self, volunteer: Volunteer) -> bool:
+    def approved(self, child: Child, volunteer: Volunteer) -> bool:
         return volunteer.status is Status.APPROVED and self._past(volunteer.agreement_signed_on)
 
-    def minimum_age(self, volunteer: Volunteer) -> bool:
+    def minimum_age(self, child: Child, volunteer: Volunteer) -> bool:
         born = volunteer.date_of_birth
         return born is not None and years_later(born, self.policy.number("rules.minimum_age.years")) < self.today
 
-    def dbs_current(self, volunteer: Volunteer) -> bool:
+    def dbs_current(self, child: Child, volunteer: Volunteer) -> bool:
         return self._renewed(volunteer.dbs_checked_on, self.policy.number("rules.dbs_current.years"))
 
-    def references(self, volunteer: Volunteer) -> bool:
+    def references(self, child: Child, volunteer: Volunteer) -> bool:
         accepted, professional = volunteer.references_accepted or 0, volunteer.professional_references or 0
         if accepted < self.policy.number("rules.references.accepted"):
             return False
         return professional >= self.policy.number("rules.references.professional")
 
-    def training(self, volunteer: Volunteer) -> bool:
+    def training(self, child: Child, volunteer: Volunteer) -> bool:
         return self._past(volunteer.core_training_on) and self._past(volunteer.safeguarding_training_on)
 
-    def right_to_work(self, volunteer: Volunteer) -> bool:
+    def right_to_work(self, child: Child, volunteer: Volunteer) -> bool:
         return volunteer.right_to_work is True
 
-    def vehicle_documents(self, volunteer: Volunteer) -> bool:
+    def vehicle_documents(self, child: Child, volunteer: Volunteer) -> bool:
         if volunteer.drives is False:
             return True
         return (
@@ -152,15 +143,15 @@ class PairAudit:
             and self._lasts(volunteer.mot_until)
         )
 
-    def medical_clearance(self, volunteer: Volunteer) -> bool:
+    def medical_clearance(self, child: Child, volunteer: Volunteer) -> bool:
         if volunteer.medical_condition is None:
             return False
         return not volunteer.medical_condition or self._past(volunteer.medical_clearance_on)
 
-    def database_check(self, volunteer: Volunteer) -> bool:
+    def database_check(self, child: Child, volunteer: Volunteer) -> bool:
         return self._renewed(volunteer.database_checked_on, self.policy.number("rules.database_check.years"))
 
-    def support_sessions(self, volunteer: Volunteer) -> bool:
+    def support_sessions(self, child: Child, volunteer: Volunteer) -> bool:
         if not self.visited_by[volunteer.id]:
             return True
         attended = volunteer.support_sessions
@@ -168,16 +159,16 @@ class PairAudit:
 
     # ---- the child -------------------------------------------------------------------------------------------------
 
-    def child_agrees(self, child: Child) -> bool:
+    def child_agrees(self, child: Child, volunteer: Volunteer) -> bool:
         return child.agrees is Agreement.YES
 
-    def referral_age(self, child: Child) -> bool:
+    def referral_age(self, child: Child, volunteer: Volunteer) -> bool:
         born, referred = child.date_of_birth, child.referred_on
         if born is None or referred is None or self.today >= self._support_ends(born):
             return False
         return referred < years_later(born, self.policy.number("rules.referral_age.years"))
 
-    def referral_ready(self, child: Child) -> bool:
+    def referral_ready(self, child: Child, volunteer: Volunteer) -> bool:
         if child.unaccompanied:
             return True
         if child.looked_after_since is None or not child.proceedings_concluded:
@@ -185,28 +176,28 @@ class PairAudit:
         ready = months_later(child.looked_after_since, self.policy.number("rules.referral_ready.months"))
         return ready <= self.today and child.long_term_plan in (Plan.FOSTERING, Plan.RESIDENTIAL)
 
-    def placement_stable(self, child: Child) -> bool:
+    def placement_stable(self, child: Child, volunteer: Volunteer) -> bool:
         return child.placement_move_pending is False
 
-    def safeguarding_hold(self, child: Child) -> bool:
+    def safeguarding_hold(self, child: Child, volunteer: Volunteer) -> bool:
         return child.safeguarding_issue is False
 
-    def manager_approval(self, child: Child) -> bool:
+    def manager_approval(self, child: Child, volunteer: Volunteer) -> bool:
         return child.manager_approved is True
 
-    def funding_agreed(self, child: Child) -> bool:
+    def funding_agreed(self, child: Child, volunteer: Volunteer) -> bool:
         if child.responsible_authority is None or child.placement_council is None:
             return False
         return child.responsible_authority == child.placement_council or child.funding_agreed is True
 
-    def still_looked_after(self, child: Child) -> bool:
+    def still_looked_after(self, child: Child, volunteer: Volunteer) -> bool:
         if child.looked_after is None or child.looked_after:
             return child.looked_after is True
         return self.policy.choice("rules.still_looked_after.after_care") == "if_agreed" and bool(
             child.continuing_agreed
         )
 
-    def time_left(self, child: Child) -> bool:
+    def time_left(self, child: Child, volunteer: Volunteer) -> bool:
         born = child.date_of_birth
         if born is None:
             return False

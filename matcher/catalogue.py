@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,13 @@ def load_policy(name_or_file: str | Path = "national") -> Policy:
 
 def title_of(entry: Limit | Score | Priority, policy: Policy) -> str:
     """The entry's sentence with the policy's limits in it."""
-    return entry.title.format_map(_limits_of(entry, policy))
+    return with_limits(entry.title, _limits_of(entry, policy))
+
+
+def with_limits(title: str, limits: Mapping[str, Any]) -> str:
+    """A title with its limits written in; [what stands in brackets] is left out where its limit is 0."""
+    kept = re.sub(r"\[(.*?\{(\w+)\}.*?)\]", lambda part: part[1] if limits[part[2]] else "", title)
+    return kept.format_map(limits)
 
 
 def described(policy: Policy) -> list[dict[str, Any]]:

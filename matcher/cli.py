@@ -23,7 +23,18 @@ from rich.text import Text
 from matcher.cli_choices import frontier, options
 from matcher.cli_policy import policy_app
 from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
-from matcher.terminal import AsOf, Folder, Json, Mapping, PolicyName, date_of, instance_of, plain_table, print_json
+from matcher.terminal import (
+    AsOf,
+    Folder,
+    Json,
+    Mapping,
+    PolicyName,
+    any_terminal,
+    date_of,
+    instance_of,
+    plain_table,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from matcher.instance import Instance
@@ -36,6 +47,7 @@ app = typer.Typer(
     help="Matches children in care who wait for an Independent Visitor with approved volunteers. "
     "Kith proposes and explains; a person decides every match.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -56,8 +68,20 @@ STEPS = 6
 """How many steps `pipeline.match` tells of."""
 
 
+@app.callback()
+def kith(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"kith {installed('kith-matcher')}")  # noqa: T201
+        raise typer.Exit
+
+
 def main() -> None:
     """Entry point of the command `kith`."""
+    any_terminal()
     try:
         app()
     except KithError as error:
@@ -66,8 +90,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Stopped. Nothing was written.", file=sys.stderr)  # noqa: T201
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
     except OSError as error:
         name = f"“{error.filename}”: " if error.filename else ""
         print(f"kith: {name}{error.strerror or error}. Check the path and that you may use it.", file=sys.stderr)  # noqa: T201
@@ -148,29 +170,43 @@ def check(
     folder: Folder,
     as_of: AsOf = None,
     mapping: Mapping = None,
+    policy: PolicyName = "national",
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder for the same files with the problems beside the rows, to be corrected."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read and validate only: every problem with its place, its value and what to do. Exit 1 if there are any."""
+    """Read only: every problem with its place, its value and what to do; then the blank cells that rules wait for.
+
+    Exit 1 if there are problems. A blank cell is none, but keeps people from each other until it is filled.
+    """
+    from matcher.catalogue import load_policy
     from matcher.corrections import write_corrections
+    from matcher.gaps import gaps
     from matcher.readers import read_folder
     from matcher.sheets import SHEETS
 
-    when = date_of(as_of)
+    when, rules = date_of(as_of), load_policy(policy)
     reading = read_folder(folder, when, mapping)
     written = write_corrections(reading, folder, out, when) if out else []
     refusals = reading.refusals
     notes = [problem for problem in reading.problems if not problem.rejected]
+    blank = () if refusals else gaps(reading.instance(rules, when))
     if as_json:
         counts = {
             name: {"given": given, "loaded": len(reading.records[name]), "rejected": reading.rejected[name]}
             for name, given in reading.given.items()
         }
         told = [vars(problem) for problem in reading.problems]
-        print_json({"rows": counts, "problems": told, "files": [str(file) for file in written]})
+        print_json(
+            {
+                "rows": counts,
+                "problems": told,
+                "gaps": [vars(gap) for gap in blank],
+                "files": [str(file) for file in written],
+            }
+        )
     else:
         console = Console(soft_wrap=True)
         for sheet in SHEETS:
@@ -183,8 +219,12 @@ def check(
                 console.print(Text(f"\n{title} ({len(problems)})", style="bold"))
                 for problem in problems:
                     console.print(Text(f"  {problem}"))
-        if not reading.problems:
-            console.print("Nothing to mend.")
+        if not refusals:
+            console.print("\nNothing to mend: every row can be used.")
+        if blank:
+            console.print(Text(f"\nBlank cells that keep people from each other (policy {rules.name})", style="bold"))
+            for gap in blank:
+                console.print(Text(f"  {gap}"))
         if written:
             console.print(
                 Text("\n".join(["\nWritten, to be corrected and read again:", *(f"  {file}" for file in written)]))
@@ -212,7 +252,7 @@ def shortlist(
 ) -> None:
     """The volunteers who could visit one child, or the children whom one volunteer could visit, with the reasons."""
     from matcher.effects import Effects
-    from matcher.explain import why_no_child, why_nobody
+    from matcher.explain import who_visits_nobody, why_no_child, why_nobody
     from matcher.pipeline import plan
     from matcher.planning import consider
     from matcher.shortlist import shortlist as for_child
@@ -249,7 +289,9 @@ def shortlist(
             "nobody_because": why,
         })  # fmt: skip
     elif why:
-        Console(soft_wrap=True).print(Text(f"{who}: {why}"))
+        number, because = who_visits_nobody(instance)
+        told = f"{who}: {why}" + (f"\nCan visit no child for now: {because}." if number and not is_volunteer else "")
+        Console(soft_wrap=True).print(Text(told))
     else:
         _print_shortlist(instance, who, candidates)
 
@@ -283,10 +325,14 @@ def explain(
     console.print(Text(f"Policy {policy_told}, as of {explanation.as_of}.\n"))
     rules = plain_table("Verdict", "Rule", "Why", "Source")
     style = {"passes": "green", "fails": "bold red", "not recorded": "bold yellow"}
-    for reason in explanation.reasons:
+    in_force = [reason for reason in explanation.reasons if reason.verdict != "not in force"]
+    for reason in in_force:
         verdict = Text(reason.verdict, style=style.get(reason.verdict, ""))
         rules.add_row(verdict, reason.rule.replace("_", " "), reason.sentence, Text(reason.source, style="dim"))
     console.print(rules)
+    silent = [reason.rule.replace("_", " ") for reason in explanation.reasons if reason not in in_force]
+    if silent:
+        console.print(Text(f"Not asked for by this policy: {', '.join(silent)}.\n", style="dim"))
     points = plain_table("Score or priority", "Weight", "Points", "Why")
     for line in (*explanation.scores, *explanation.priorities):
         shown = str(line.points) if line.counts == "known" else "–"
@@ -395,8 +441,7 @@ def _print_shortlist(instance: Instance, who: str, candidates: tuple[Candidate, 
     for one in candidates:
         why = [f"{line.sentence} ({line.points})" for line in one.scores if line.counts == "known"]
         why += [f"{line.title}: not recorded" for line in one.scores if line.counts == "not recorded"]
-        if one.cost_pence:
-            why.append(f"£{one.cost_pence / 100:,.2f} a year outside the county.")
+        why += one.notes.values()
         if not of_child:
             why += [f"Priority {line.points}: {line.sentence}" for line in one.priorities if line.points]
         effect = [f"{one.standing[0].upper()}{one.standing[1:]}.", one.effect.sentence if one.effect else ""]

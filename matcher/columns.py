@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -74,8 +75,7 @@ class Table:
 def by_type(record: type, people: Sequence[Any]) -> dict[str, Array]:
     """The columns that follow from a field's type: dates, numbers, yes and no (1 and 0), words of an enumeration."""
     columns = {}
-    for name, hint in get_type_hints(record).items():
-        kind = next((one for one in get_args(hint) if one is not NoneType), hint)
+    for name, kind in _kinds(record).items():
         facts = [getattr(person, name) for person in people]
         if kind is date:
             columns[name] = dates(facts)
@@ -84,6 +84,13 @@ def by_type(record: type, people: Sequence[Any]) -> dict[str, Array]:
         elif isinstance(kind, type) and issubclass(kind, StrEnum):
             columns[name] = words(facts, kind)
     return columns
+
+
+@cache
+def _kinds(record: type) -> Mapping[str, Any]:
+    """What each field of a record holds where it is recorded."""
+    hints = get_type_hints(record)
+    return {name: next((one for one in get_args(hint) if one is not NoneType), hint) for name, hint in hints.items()}
 
 
 def of_people(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from matcher.pairs import Between, Pairs, Tables, tables
 from matcher.plan import Unmatched
 from matcher.policy import Policy
 from matcher.records import Volunteer
-from matcher.rules.base import Verdict, told_missing
+from matcher.rules.base import Limit, Verdict, told_missing
 from matcher.scoring import PRIORITIES, SCORES, Scored, score
 from matcher.words import listed
 
@@ -155,6 +155,12 @@ def priority_points(between: Between, scored: Scored, row: int) -> tuple[Points,
     )
 
 
+def notes(between: Between, policy: Policy) -> Mapping[str, str]:
+    """What a coordinator should hear of an eligible pair before proposing it, by rule: exceptions, costs and ties."""
+    told = [limit for limit in in_force(policy) if limit.worth_telling(between, policy)]
+    return {limit.id: limit.passing(between, policy) for limit in told}
+
+
 def why_nobody(instance: Instance, child: str) -> Unmatched:
     """Why no volunteer at all is eligible for a child who waits."""
     every = tables(instance)
@@ -175,7 +181,7 @@ def why_no_child(instance: Instance, volunteer: str) -> str:
         verdict = Verdict(int(limit.verdicts(pairs, policy)[0]))
         if limit.about == "volunteer" and verdict is not Verdict.PASSES:
             about.append(limit.reason(between, policy, verdict))
-    counts = listed(f"{count} {_short(rule)}" for rule, count in _excluded_among(pairs, policy).items())
+    counts = listed(f"{count} {_short(rule)}" for rule, count in _excluded(pairs, in_force(policy), policy).items())
     return " ".join(about) or f"No child is eligible: of {len(instance.waiting)}, {counts}."
 
 
@@ -192,14 +198,18 @@ def why_unmatched(every: Tables, child_row: int, *, eligible: int, fitting: int,
     instance, policy = every.instance, every.instance.policy
     child, number = instance.waiting[child_row], len(instance.volunteers)
     about_child = _about_the_child(every, child_row)
-    excluded = _excluded(every, child_row)
+    pairs = every.all_pairs_of(child_row)
+    excluded = _excluded(pairs, _volunteers_first(policy), policy)
     if about_child:
         return Unmatched(child.id, "child", " ".join(about_child), 0, excluded)
     if not number:
         return Unmatched(child.id, "nobody", "There are no volunteers.", 0, excluded)
     if not eligible:
-        counts = listed(f"{count} {_short(rule)}" for rule, count in excluded.items())
-        return Unmatched(child.id, "nobody", f"No volunteer is eligible: of {number}, {counts}.", 0, excluded)
+        # Who can visit no child at all is told once for the whole plan, not child by child.
+        nobodys = [rule for rule in excluded if _limit(rule).about == "volunteer"]
+        counts = [f"{sum(excluded[rule] for rule in nobodys)} can visit no child for now"] if nobodys else []
+        counts += [f"{count} {_short(rule)}" for rule, count in excluded.items() if rule not in nobodys]
+        return Unmatched(child.id, "nobody", f"No volunteer is eligible: of {number}, {listed(counts)}.", 0, excluded)
     could = f"{eligible} {'volunteer' if eligible == 1 else 'volunteers'} could visit"
     if not fitting:
         reason = f"{could}, but none fits with {policy.minimum_fit} points or more, as the policy asks."
@@ -229,18 +239,26 @@ def _about_the_child(every: Tables, child_row: int) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
-def _excluded(every: Tables, child_row: int) -> Mapping[str, int]:
-    """How many volunteers each rule is the first to exclude for a child, in the order of the rules.
+def who_visits_nobody(instance: Instance) -> tuple[int, str]:
+    """How many volunteers could visit no child at all for now, and why: "6 not approved and 1 too young"."""
+    policy, everyone = instance.policy, np.arange(len(instance.volunteers))
+    limits = [limit for limit in in_force(policy) if limit.about == "volunteer"]
+    excluded = _excluded(tables(instance).volunteers_alone(everyone), limits, policy)
+    return sum(excluded.values()), listed(f"{count} {_short(rule)}" for rule, count in excluded.items())
 
-    Who cannot be judged because a fact is not recorded is counted apart, as `dbs_current_not_recorded`.
+
+def _volunteers_first(policy: Policy) -> list[Limit]:
+    return sorted(in_force(policy), key=lambda limit: limit.about != "volunteer")
+
+
+def _excluded(pairs: Pairs, limits: Sequence[Limit], policy: Policy) -> Mapping[str, int]:
+    """How many pairs each rule is the first to exclude, in the order of the rules.
+
+    What cannot be judged because a fact is not recorded is counted apart, as `dbs_current_not_recorded`.
     """
-    return _excluded_among(every.all_pairs_of(child_row), every.instance.policy)
-
-
-def _excluded_among(pairs: Pairs, policy: Policy) -> Mapping[str, int]:
-    left = np.ones(len(pairs), dtype=np.bool_)
+    left = np.ones(len(pairs.child_row) or len(pairs.volunteer_row), dtype=np.bool_)
     counts: dict[str, int] = {}
-    for limit in in_force(policy):
+    for limit in limits:
         verdicts = limit.verdicts(pairs, policy)
         for verdict, name in ((Verdict.FAILS, limit.id), (Verdict.NOT_RECORDED, limit.id + _MISSING)):
             number = int((left & (verdicts == verdict)).sum())
@@ -253,11 +271,13 @@ def _excluded_among(pairs: Pairs, policy: Policy) -> Mapping[str, int]:
 _MISSING = "_not_recorded"
 
 
+def _limit(counted: str) -> Limit:
+    return next(one for one in (*PAIR_RULES, *PLAN_CONSTRAINTS) if one.id == counted.removesuffix(_MISSING))
+
+
 def _short(counted: str) -> str:
-    rule = counted.removesuffix(_MISSING)
-    if rule != counted:
-        return f"without what “{rule.replace('_', ' ')}” needs on record"
-    return next(limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS) if limit.id == rule)
+    limit = _limit(counted)
+    return limit.short if limit.id == counted else f"without what “{limit.id.replace('_', ' ')}” needs on record"
 
 
 def _one_pair(instance: Instance, child: str, volunteer: str) -> Pairs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -17,9 +18,12 @@ from typing import Any
 
 from matcher import cells
 from matcher.catalogue import CATALOGUE, described, title_of
+from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.errors import InputError
+from matcher.explain import who_visits_nobody
 from matcher.instance import Instance
 from matcher.plan import KINDS, Plan, PlanDiff
+from matcher.rules.plan import live_caseload
 from matcher.shortlist import Candidate
 from matcher.words import council, day, listed, pounds
 
@@ -98,6 +102,7 @@ def plan_csv(plan: Plan) -> str:
             "miles": match.miles,
             "out_of_county_pounds_a_year": f"{match.cost_pence / 100:.2f}",
             "before_this_plan": match.pinned or "new",
+            "notes": " ".join(match.notes.values()),
             **_stamp(plan),
         }
         for match in plan.matches
@@ -163,6 +168,7 @@ def report_html(instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candi
     return environment.get_template("report.html").render(
         instance=instance,
         plan=plan,
+        alike=alike(plan),
         shortlists={candidates[0].child: candidates for candidates in shortlists},
         summary=summary(instance, plan),
         scores=titles,
@@ -173,11 +179,12 @@ def report_html(instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candi
 def summary(instance: Instance, plan: Plan) -> dict[str, str]:
     """The plan in a few lines, each a question and its answer."""
     visited = len(instance.visited & {child.id for child in instance.children})
+    idle, why = who_visits_nobody(instance)
     lines = {
         "As of": day(plan.as_of),
         "Policy": f"{plan.policy} {plan.policy_version} ({plan.policy_hash})",
         "Children": f"{plan.children} wait for a visitor" + (f"; {visited} have one" if visited else ""),
-        "Volunteers": f"{plan.volunteers} on file",
+        "Volunteers": f"{plan.volunteers} on file" + (f"; {idle} can visit no child for now: {why}" if idle else ""),
         "Pairs that pass every rule": f"{plan.eligible_pairs:,}",
         "Matches proposed": f"{len(plan.matches)}, worth {plan.points:,} points",
         "Children left": str(len(plan.unmatched)),
@@ -190,6 +197,7 @@ def summary(instance: Instance, plan: Plan) -> dict[str, str]:
     if plan.together:
         siblings = "; ".join(listed(group) for group in plan.together)
         lines["Siblings matched at the same time"] = f"{siblings} ({plan.together_points:,} points)"
+    lines |= _exceptions(plan) | _caseloads(instance, plan)
     for authority, fund in instance.authorities.items():
         if fund.budget_pence is not None:
             left = max(fund.budget_pence - fund.spent_pence, 0)
@@ -198,6 +206,37 @@ def summary(instance: Instance, plan: Plan) -> dict[str, str]:
             lines[f"Out of county, {council(authority)}"] = answer
     lines["Proof"] = proof(plan)
     return lines
+
+
+def _exceptions(plan: Plan) -> dict[str, str]:
+    """The matches that only a recorded exception allows; each tells by the match who allowed it, when and why."""
+    by_exception = {entry.id for entry in (*PAIR_RULES, *PLAN_CONSTRAINTS) if entry.by_exception}
+    allowed = [f"{one.child} with {one.volunteer}" for one in plan.matches if by_exception & set(one.notes)]
+    return {"By a recorded exception": listed(allowed)} if allowed else {}
+
+
+def _caseloads(instance: Instance, plan: Plan) -> dict[str, str]:
+    """The coordinators who are given matches, with all that they then support."""
+    if not instance.policy.on("constraints.coordinator_caseload"):
+        return {}
+    most, live = instance.policy.number("constraints.coordinator_caseload.matches"), live_caseload(instance)
+    given = Counter(instance.child(match.child).coordinator for match in plan.matches)
+    return {
+        f"Caseload of {name}": f"{live.get(name, 0)} now, {number} proposed, {most} at most"
+        + (": full" if live.get(name, 0) + number >= most else "")
+        for name, number in sorted((name, number) for name, number in given.items() if name is not None)
+    }
+
+
+def alike(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The children left, by what is told of them: one sentence, and the ids of all to whom it applies."""
+    groups: dict[str, list[str]] = {}
+    order = {"child": 0, "nobody": 1, "fit": 2, "others": 3}
+    for one in sorted(plan.unmatched, key=lambda one: (order[one.kind], one.reason.replace(one.child, ""))):
+        told = re.sub(rf"(?<![\w-]){re.escape(one.child)}(?![\w-])", "this child", one.reason)
+        told = re.sub(r"(^|[.] )this child", r"\1This child", told)
+        groups.setdefault(told, []).append(one.child)
+    return {told: tuple(sorted(children)) for told, children in groups.items()}
 
 
 def proof(plan: Plan) -> str:

@@ -33,10 +33,12 @@ def _matches(book: Book, plan: Plan, titles: Mapping[str, str]) -> None:
         Field("Priority", 10, WHOLE), *(Field(_named(id), 12, WHOLE, titles[id]) for id in priorities),
         Field("Not recorded, %", 12, WHOLE, "How much of the scores' weight rests on facts that are not recorded"),
         Field("Miles", 10, MILES), Field("Out of county, a year", 14, POUNDS),
+        Field("Before this plan", 12), Field("To know", 80),
     ]  # fmt: skip
     rows: list[list[Value]] = [
         [match.child, match.volunteer, match.points, match.fit, *match.by_score.values(), match.priority,
-         *match.by_priority.values(), match.unknown // 10, match.miles, match.cost_pence / 100]
+         *match.by_priority.values(), match.unknown // 10, match.miles, match.cost_pence / 100,
+         match.pinned or "new", " ".join(match.notes.values())]
         for match in plan.matches
     ]  # fmt: skip
     book.table("Matches proposed", fields, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from matcher.errors import InputError, NotFoundError, Problem
 from matcher.policy import Policy
 from matcher.records import (
+    Agreement,
     Authority,
     Child,
     Declined,
@@ -25,6 +26,7 @@ from matcher.records import (
     Volunteer,
 )
 from matcher.references import impossible_dates, near_misses
+from matcher.typed import ill_typed
 
 Record = TypeVar("Record", Child, Volunteer)
 
@@ -64,8 +66,13 @@ class Instance:
         authorities: Sequence[Authority] = (),
         exceptions: Sequence[RecordedException] = (),
     ) -> Instance:
-        """Raises InputError with every problem if ids repeat, references dangle or dates cannot be."""
-        problems = [
+        """Raises InputError with every problem: a field that is ill-typed, an id that repeats or dangles, a date."""
+        sheets = {
+            "children": children, "volunteers": volunteers, "matches": matches, "declined": declined,
+            "authorities": authorities, "exceptions": exceptions,
+        }  # fmt: skip
+        # What is ill-typed cannot even be compared with the rest.
+        problems = [problem for sheet, records in sheets.items() for problem in ill_typed(sheet, records)] or [
             problem
             for problem in find_problems(children, volunteers, matches, declined, authorities, as_of, exceptions)
             if problem.rejected
@@ -115,6 +122,19 @@ class Instance:
         return _families(links)
 
     @cached_property
+    def siblings_at_one_place(self) -> Mapping[str, tuple[str, ...]]:
+        """Of each child who waits at one placement with siblings who agree to a visitor too: the ids of them all.
+
+        Where placements are known by outcode, one outcode is one place.
+        """
+        groups: dict[tuple[str, float, float], list[str]] = defaultdict(list)
+        for child in self.waiting:
+            family, place = self.family_of.get(child.id), child.placement
+            if family is not None and place is not None and child.agrees is Agreement.YES:
+                groups[family, place.latitude, place.longitude].append(child.id)
+        return {child: tuple(group) for group in groups.values() if len(group) > 1 for child in group}
+
+    @cached_property
     def data_hash(self) -> str:
         """Twelve hex digits that change whenever a record does."""
         authorities = list(self.authorities.values())
@@ -122,7 +142,7 @@ class Instance:
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def child(self, id: str) -> Child:
-        return _named("child", id, self._children)
+        return _named("child", id, self._children, "volunteer", self._volunteers)
 
     def waiting_child(self, id: str) -> Child:
         """The child of this id, who has no visitor now."""
@@ -132,7 +152,7 @@ class Instance:
         return child
 
     def volunteer(self, id: str) -> Volunteer:
-        return _named("volunteer", id, self._volunteers)
+        return _named("volunteer", id, self._volunteers, "child", self._children)
 
     @cached_property
     def _children(self) -> Mapping[str, Child]:
@@ -298,10 +318,13 @@ def _families(links: Sequence[tuple[str, str | None]]) -> dict[str, str]:
     return {child: top(child.casefold()) for child, _ in links if child.casefold() in above}
 
 
-def _named(kind: str, id: str, known: Mapping[str, Record]) -> Record:
+def _named(kind: str, id: str, known: Mapping[str, Record], other: str, others: Mapping[str, object]) -> Record:
     try:
         return known[id]
     except KeyError:
+        if id in others:
+            told = f"{id} is a {other}, not a {kind}. Where both are given, the child comes first."
+            raise NotFoundError(told) from None
         alike = get_close_matches(id, known, n=3)
         hint = f"Did you mean {' or '.join(alike)}?" if alike else "Check the id."
         raise NotFoundError(f"There is no {kind} “{id}”. {hint}") from None

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from matcher.audit import require_clean
+from matcher.explain import notes
 from matcher.instance import Instance
 from matcher.leftover import unmatched
 from matcher.plan import Plan, PlannedMatch
@@ -106,4 +107,5 @@ def _planned(scored: Scored, row: int, cost: int) -> PlannedMatch:
         miles=between.shown_miles,
         cost_pence=cost,
         pinned=pinned.get((between.child.id, between.volunteer.id), ""),
+        notes=notes(between, between.instance.policy),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,8 @@ class PlannedMatch:
     """What the match costs outside the county in a year; 0 inside."""
     pinned: str = ""
     """"agreed" or "proposed" where it was so before this run."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What to hear of before it is proposed, by rule: exceptions, what it costs and how that was worked out, ties."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,8 @@ def flat(record: PlannedMatch | Unmatched) -> dict[str, Any]:
     for key, value in asdict(record).items():
         if key in _PREFIX:
             row |= {f"{_PREFIX[key]}_{name}": number for name, number in value.items()}
+        elif key == "notes":
+            row[key] = " ".join(value.values())
         else:
             row[key] = value
     return row

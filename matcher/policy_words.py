@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from string import Formatter
 from typing import Any
 
-from matcher.catalogue import CATALOGUE, described
+from matcher.catalogue import CATALOGUE, described, with_limits
 from matcher.policy import TIERS, WEIGHT, Choice, Entry, Policy, Whole
 from matcher.words import listed
 
@@ -157,7 +157,7 @@ def _sentence(entry: Any, titles: tuple[str, str], sides: Sequence[Mapping[str, 
 def _asked(once: str, each: str, entry: Any, side: Mapping[str, Any], differing: list[str]) -> tuple[str, str]:
     """What a policy asks in two parts, the second with every limit in which it differs."""
     shown = {key: in_words(limit, side[key]) for key, limit in entry.limits.items()}
-    title = entry.title.format_map({key: side[key] for key in entry.limits})
+    title = with_limits(entry.title, {key: side[key] for key in entry.limits})
     words = {**shown, "title": title if "“" in once else _lowered(title)}
     fields = set(_fields(once + each) + (_fields(entry.title) if "{title}" in once + each else []))
     rest = [_named(key, shown[key]) for key in differing if key not in ("on", *fields)]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 
 from matcher.cells import ERRORS, RefusedError, Remark, as_typed
 from matcher.errors import InputError, Problem
-from matcher.files import Grid, find_file, read_grid
+from matcher.files import KINDS, OTHER_KINDS, Grid, find_file, read_grid
 from matcher.instance import Instance, find_problems
 from matcher.mapping import MAPPING, Layout, read_mapping, tidy
 from matcher.policy import Policy
@@ -21,6 +21,10 @@ from matcher.sheets import SHEETS, Column, Sheet
 
 PROBLEMS = "problems"
 """The heading of the column that Kith writes beside the rows; it is passed over when the file comes back."""
+
+
+_NEARLY = 85
+"""Of 100, how like a sheet's name a file's has to be."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,26 @@ def read_folder(folder: str | Path, as_of: date, mapping: str | Path | None = No
         mapping = path / MAPPING
     layouts = read_mapping(mapping) if mapping is not None else {}
     read = {sheet.name: _read_sheet(sheet, path, layouts.get(sheet.name, Layout(sheet.name))) for sheet in SHEETS}
+    for name, problem in _misnamed(path, read):
+        read[name].problems.append(problem)
     return _without_dangling(read, as_of)
+
+
+def _misnamed(folder: Path, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:
+    """Files that are called nearly like a sheet and are not read: match.csv may hold what keeps siblings apart."""
+    used = {sheet.file.partition(" (")[0] for sheet in read.values()}
+    for file in sorted(folder.iterdir()):
+        if file.name in used or file.suffix.casefold() not in (*KINDS, *OTHER_KINDS) or file.stem == "unmatched":
+            continue  # unmatched.csv is Kith's own
+        # Looks like the sheet with something left out, added or mistyped: match, matches_2025, maches.
+        stem = file.stem.casefold()
+        alike = {name: max(fuzz.partial_ratio(stem, name), fuzz.ratio(stem, name)) for name in read}
+        name = max(alike, key=lambda name: (alike[name], fuzz.ratio(stem, name)))
+        if len(stem) > 3 and alike[name] >= _NEARLY:
+            there = read[name].file
+            wrong = f"is not read: {name} are read from {there}" if there else f"is not read, and looks like {name}"
+            remedy = "Move it out of the folder if it is an old one" if there else f"Rename it to {name}{file.suffix}"
+            yield name, Problem(file.name, 0, "", "", wrong, remedy, rejected=not there)
 
 
 @dataclass

@@ -35,7 +35,7 @@ def near_misses(
     for sheet, row, id in history:
         if id not in known and bare(id) in meant:
             remedy = f"Did you mean {meant[bare(id)]}? Write every id the same way in every file"
-            problems.append(Problem(sheet, row, "child_id", id, "is not in children.csv", remedy))
+            problems.append(Problem(sheet, row, "child_id", id, "is not among the children", remedy))
     return problems
 
 

@@ -261,7 +261,7 @@ VOLUNTEERS = Sheet(
                "none if none", "none"),
         Column("religion", cells.religion, "A category of the census", "Christian", optional=True),
         Column("needs_trained", _NEEDS, "Additional needs for which the volunteer has had specific training, in the "
-               "words of children.csv; none if none", "autism"),
+               "words of the children's sheet; none if none", "autism"),
         Column("needs_accepted", _NEEDS, "Additional needs to which the volunteer says yes; none if none",
                "autism; mobility"),
         Column("commitment_until", cells.day, "Until when the volunteer has committed to visit", "31/12/2028"),
@@ -278,7 +278,7 @@ VOLUNTEERS = Sheet(
                "none if none", "autism"),
         Column("possible_visits", cells.one_of(Rhythm), "How often the volunteer can visit: weekly, fortnightly or "
                "monthly", "fortnightly"),
-        Column("free_times", _TIMES, "When the volunteer can visit, in the words of children.csv", "weekend"),
+        Column("free_times", _TIMES, "When the volunteer can visit, in the words of the children's sheet", "weekend"),
         Column("has_dog", cells.yes_or_no, "Does the volunteer bring a dog? yes or no", "no"),
         Column("preferred_gender", _GENDER, "Whom the volunteer would rather visit; blank if anyone", "female",
                optional=True),
@@ -300,12 +300,12 @@ MATCHES = Sheet(
         replace(_VOLUNTEER_ID, field="volunteer"),
         Column("status", cells.one_of(MatchStatus, {"past": MatchStatus.ENDED}), "proposed, agreed, current or ended; "
                "what is proposed or agreed stays in the next plan", "current", required=True),
-        replace(_FAMILY, means=_FAMILY.means + "; needed where the child is not in children.csv"),
+        replace(_FAMILY, means=_FAMILY.means + "; needed where the child is not among the children"),
         Column("started_on", cells.day, "When the volunteer was appointed", "01/09/2024"),
         Column("ended_on", cells.day, "When the match ended", "30/06/2026", optional=True),
         Column("ended_by", cells.one_of(Party, {"visitor": Party.VOLUNTEER}), "child, volunteer, social worker, "
                "authority or planned", "planned", optional=True),
-        Column("coordinator", cells.reference, "Who supports the match; blank: as in children.csv, or nobody",
+        Column("coordinator", cells.reference, "Who supports the match; blank: as in the child's row, or nobody",
                "Coordinator A", optional=True),
     ),
     "Matches proposed, agreed, current and past: they keep siblings apart and volunteers from being given twice",

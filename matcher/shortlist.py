@@ -11,14 +11,15 @@ gender as somebody above, within ten years of their age, and shares the same int
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from matcher.constraints import eligible
 from matcher.effects import Effects, PlanEffect
-from matcher.explain import Points, priority_points, score_points
+from matcher.errors import InputError
+from matcher.explain import Points, notes, priority_points, score_points
 from matcher.instance import Instance
 from matcher.pairs import Between, Ints, tables
 from matcher.plan import Plan
@@ -54,6 +55,8 @@ class Candidate:
     """The policy with its version and the hash of its content."""
     effect: PlanEffect | None = None
     """What choosing this pair means for the whole plan, where that was asked for."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What to hear of before it is proposed, by rule: exceptions, what it costs and how that was worked out, ties."""
 
     @property
     def standing(self) -> str:
@@ -65,7 +68,8 @@ class Candidate:
     @property
     def why(self) -> str:
         """What each score says of the two, in a few sentences."""
-        return " ".join(score.sentence for score in self.scores if score.counts != "does not apply")
+        sentences = [score.sentence for score in self.scores if score.counts != "does not apply"]
+        return " ".join([*sentences, *self.notes.values()])
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "effect": self.effect.to_dict() if self.effect else None}
@@ -154,6 +158,8 @@ def _listed(
     plan: Plan | None,
     different: bool,
 ) -> tuple[Candidate, ...]:
+    if top < 1:
+        raise InputError(f"A shortlist of {top} names nobody. Give top = 1 or more.")
     pairs, planned = scored.pairs, _planned(plan)
     # Whom the plan proposes is on the list wherever they rank: nobody is proposed without the reasons being told.
     proposed = {row for row in rows.tolist() if _is_planned(pairs.between(row), planned)}
@@ -237,4 +243,5 @@ def _candidate(
         planned.get(between.volunteer.id, ()),
         between.instance.policy.stamp,
         effects.row_effect(row) if effects else None,
+        notes(between, between.instance.policy),
     )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import signal
+import sys
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import normalize
 
 import typer
 from rich.table import Table
@@ -23,6 +28,30 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="The date of the run, such as 2026-11-01. Default: today in London.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+
+def any_terminal() -> None:
+    """Makes every terminal and pipe good enough to print on.
+
+    What it has no letter for is written plainly. Whoever stops reading, as `| head` does, stops Kith without a word.
+    """
+    codecs.register_error("plainly", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="plainly")
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+_PLAIN = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "×": "x", "£": "GBP ", "…": "..."}
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    plain = (_PLAIN.get(one) or normalize("NFKD", one).encode("ascii", "ignore").decode() or "?" for one in letters)
+    return "".join(plain), error.end
 
 
 def date_of(text: str | None) -> date:

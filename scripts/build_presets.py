@@ -1,15 +1,16 @@
-"""Writes docs/presets.md from the policies and the county sample: python scripts/build_presets.py."""
+"""Writes docs/presets.md, and at the end of each preset where it is silent: python scripts/build_presets.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matcher.catalogue import CATALOGUE, load_policy
 from matcher.comparison import compared, outcome
-from matcher.policy import Choice, Policy, Whole
+from matcher.policy import SECTIONS, Choice, Policy, Whole
 from matcher.policy_files import preset_names
 from matcher.policy_words import differences, in_words, said
 from matcher.readers import read_folder
@@ -17,6 +18,7 @@ from matcher.readers import read_folder
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "presets.md"
 AS_OF = date(2026, 11, 1)
+SILENT = "# ---- silent: as national ".ljust(119, "-")
 
 READINGS = """\
 ## Where the documents leave room
@@ -111,5 +113,19 @@ def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
     return [heading, "|---" * len(rows[0]) + "|", *rest]
 
 
+def with_silent_lines(text: str, policy: Policy) -> str:
+    """A preset's file with the list of all that its document leaves to `national`, by section, at its end."""
+    lines = [text.partition(SILENT)[0] + SILENT]
+    for section in SECTIONS:
+        ids = [one.id for one in CATALOGUE if one.section == section]
+        silent = ", ".join(id for id in ids if policy.origins.get(f"{section}.{id}") != policy.name)
+        if silent:
+            lines.append(fill(silent, 119, initial_indent=f"# {section}: ", subsequent_indent="#   "))
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
+    for name in preset_names()[1:]:
+        file = ROOT / "matcher" / "policies" / f"{name}.toml"
+        file.write_text(with_silent_lines(file.read_text(encoding="utf-8"), load_policy(name)), encoding="utf-8")
     PAGE.write_text(presets_page(), encoding="utf-8")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from matcher.pairs import Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
 from matcher.records import ExceptionKind, RecordedException
+from matcher.words import day
 
 Verdicts = NDArray[np.int8]
 
@@ -38,6 +39,8 @@ class Limit:
     """Statutory or safeguarding: no policy can switch it off."""
     limits: ClassVar[Mapping[str, Whole | Choice]] = {}
     ordered: ClassVar[tuple[str, ...]] = ()
+    by_exception: ClassVar[bool] = False
+    """Whether it is a recorded exception that makes it `worth_telling`."""
     reads: ClassVar[tuple[str, ...]] = ()
     """The facts that it looks at, as `child.family`. Without one that it `needs` it cannot pass."""
 
@@ -60,11 +63,21 @@ class Limit:
             known &= pairs.known(path) | ~self.needs(path, pairs, policy)
         return known
 
+    def blanks(self, pairs: Pairs, policy: Policy) -> Iterator[tuple[str, Bools]]:
+        """The facts of `reads` that are missing, each with the pairs that wait for it."""
+        waiting = self.verdicts(pairs, policy) == Verdict.NOT_RECORDED
+        for path in self.reads:
+            yield path, waiting & ~pairs.known(path) & self.needs(path, pairs, policy)
+
     def verdicts(self, pairs: Pairs, policy: Policy) -> Verdicts:
         """One Verdict a pair. What is not recorded never passes."""
         judged = np.where(self.passes(pairs, policy), Verdict.PASSES, Verdict.FAILS)
         judged = np.where(self.known(pairs, policy), judged, Verdict.NOT_RECORDED)
         return np.where(self.applies(pairs, policy), judged, Verdict.PASSES).astype(np.int8)
+
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        """Whether a coordinator should hear why it passes before the pair is proposed: an exception, a cost, a tie."""
+        return False
 
     def passing(self, between: Between, policy: Policy) -> str:
         """Why the pair passes, in a sentence."""
@@ -92,12 +105,22 @@ def told_missing(paths: Iterable[str], between: Between) -> str:
 
 def _place_of(path: str, between: Between) -> str:
     """`child.family` as a coordinator finds it."""
+    sheet, column = column_of(path)
+    if sheet == "matches":
+        return f"the family of a child that {between.volunteer.id} visits or visited (matches, column family)"
+    id = between.child.id if sheet == "children" else between.volunteer.id
+    return f"{column.replace('_', ' ')} of {id} ({sheet}, column {column})"
+
+
+def column_of(path: str) -> tuple[str, str]:
+    """The sheet and the column in which `child.talks` is recorded."""
     side, _, field = path.partition(".")
-    if field == "families_visited":
-        return f"the family of a child that {between.volunteer.id} visits or visited (matches.csv, column family)"
-    column = {"talks": "languages", "travel_limit_metres": "travel_limit_miles"}.get(field, field)
-    file, id = ("children.csv", between.child.id) if side == "child" else ("volunteers.csv", between.volunteer.id)
-    return f"{column.replace('_', ' ')} of {id} ({file}, column {column})"
+    elsewhere = {
+        "families_visited": ("matches", "family"),
+        "talks": ("children", "languages"),
+        "travel_limit_metres": ("volunteers", "travel_limit_miles"),
+    }
+    return elsewhere.get(field, ({"child": "children", "volunteer": "volunteers"}.get(side, side), field))
 
 
 def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Bools, RecordedException]]:
@@ -110,6 +133,12 @@ def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Boo
             which = np.isin(pairs.volunteer_row, volunteers) & np.isin(pairs.child_row, children)
             if which.any():
                 yield which, one
+
+
+def allowed_by(exception: RecordedException) -> str:
+    """Who allowed it, when and why, to go on in a sentence."""
+    reason = exception.reason.rstrip(". ")
+    return f"{exception.approved_by} allowed it on {day(exception.approved_on)}: {reason}"
 
 
 def add_months(days: Array, months: int | Ints) -> Array:

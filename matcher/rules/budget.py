@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from matcher.geography import METRES_PER_MILE
@@ -58,11 +60,23 @@ class OutOfCountyBudget(PlanConstraint):
         priced = np.isin(pairs.child.responsible_authority, budgeted) & self._measured(pairs, policy)
         return super().known(pairs, policy) & (~self.outside(pairs) | priced)
 
+    def blanks(self, pairs: Pairs, policy: Policy) -> Iterator[tuple[str, Bools]]:
+        yield from super().blanks(pairs, policy)
+        without = [authority for authority, pence in self._left(pairs).items() if pence is None]
+        known = super().known(pairs, policy)
+        yield (
+            "authorities.budget_pounds",
+            known & self.outside(pairs) & np.isin(pairs.child.responsible_authority, without),
+        )
+
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         left = self._left(pairs)
         authorities = pairs.child.responsible_authority.tolist()
         of_pair = np.array([max(left.get(authority) or 0, 0) for authority in authorities], dtype=np.int64)
         return np.asarray(~self.outside(pairs) | (self.cost(pairs, policy) <= of_pair))
+
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        return bool(self.outside(between.pairs)[0])
 
     def passing(self, between: Between, policy: Policy) -> str:
         if not self.outside(between.pairs)[0]:
@@ -80,7 +94,7 @@ class OutOfCountyBudget(PlanConstraint):
         authority = council(between.child.responsible_authority)
         return (
             f"Not recorded: what {authority} may spend on matches outside the county in a year "
-            "(authorities.csv, column budget_pounds)."
+            "(authorities, column budget_pounds)."
         )
 
     def _bill(self, between: Between, policy: Policy) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 from matcher.pairs import Between, Bools, Pairs, cell
 from matcher.policy import Policy
 from matcher.records import ExceptionKind
-from matcher.rules.base import PairRule, recorded_exceptions
-from matcher.words import council, day, listed
+from matcher.rules.base import PairRule, allowed_by, recorded_exceptions
+from matcher.words import council, listed
 
 
 class IndependentOfAuthority(PairRule):
@@ -59,6 +59,7 @@ class KnownToChild(PairRule):
     title = "The volunteer is no relative or friend of the child, unless that was allowed"
     short = "a relative or friend of the child"
     source = "R 9; S 5"
+    by_exception = True
     reads = ("volunteer.known_children",)
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
@@ -67,13 +68,14 @@ class KnownToChild(PairRule):
             allowed |= which
         return ~pairs.acquainted | allowed
 
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        return between.child.id in (between.volunteer.known_children or ())
+
     def passing(self, between: Between, policy: Policy) -> str:
-        if between.child.id not in (between.volunteer.known_children or ()):
+        if not self.worth_telling(between, policy):
             return f"{between.volunteer.id} is no relative or friend of {between.child.id}."
         _, allowed = next(recorded_exceptions(between.pairs, ExceptionKind.RELATIVE))
-        return (
-            f"{self._known(between)}; {allowed.approved_by} allowed it on {day(allowed.approved_on)}: {allowed.reason}."
-        )
+        return f"{self._known(between)}; {allowed_by(allowed)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         return f"{self._known(between)}, and no exception is recorded."

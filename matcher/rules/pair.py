@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 import numpy as np
@@ -11,8 +11,8 @@ from matcher import vocabulary
 from matcher.geography import METRES_PER_MILE
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Pairs, cell, code
 from matcher.policy import Policy, Whole
-from matcher.records import ExceptionKind, Strength
-from matcher.rules.base import PairRule, add_months, add_years, recorded_exceptions, whole_years
+from matcher.records import Child, ExceptionKind, Strength
+from matcher.rules.base import PairRule, add_months, add_years, allowed_by, recorded_exceptions, whole_years
 from matcher.words import day, languages, listed
 
 
@@ -85,7 +85,7 @@ class NotDeclined(PairRule):
         return ~pairs.refused
 
     def passing(self, between: Between, policy: Policy) -> str:
-        return f"{between.child.id} and {between.volunteer.id} have not been proposed to each other before."
+        return f"Nobody has said no to {between.volunteer.id} for {between.child.id}, and no match of theirs has ended."
 
     def failing(self, between: Between, policy: Policy) -> str:
         pair = (between.child.id, between.volunteer.id)
@@ -181,7 +181,19 @@ class RequestedCulture(PairRule):
         return f"{self._request(between)}, and {between.volunteer.id} is."
 
     def failing(self, between: Between, policy: Policy) -> str:
+        for fact, label in self._unnamed(between.child):
+            return (
+                f"{between.child.id} asked for a visitor of the same {fact}; what is recorded, “{label}”, names none."
+            )
         return f"{self._request(between)}; {between.volunteer.id} is not known to be."
+
+    def _unnamed(self, child: Child) -> Iterator[tuple[str, str]]:
+        """What the child asked for and what stands there, where that is no one culture."""
+        ethnicity, religion = child.ethnicity, child.religion
+        if child.culture_request is Strength.ESSENTIAL and ethnicity and not vocabulary.ethnicity_group(ethnicity):
+            yield "ethnicity", vocabulary.ethnicity_label(ethnicity)
+        if child.religion_request is Strength.ESSENTIAL and religion == "other":
+            yield "religion", vocabulary.religion_label(religion)
 
     def _wishes(self, between: Between) -> tuple[str, ...]:
         child = between.child
@@ -227,6 +239,7 @@ class Commitment(PairRule):
     short = "committed for too short a time"
     source = "S 5; N Expectations 1; NS 5"
     limits = {"months": Whole("months", 1, 120)}
+    by_exception = True
     reads = ("volunteer.commitment_until",)
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
@@ -239,12 +252,17 @@ class Commitment(PairRule):
             months[which] = np.minimum(months[which], allowed.value or 0)
         return add_months(np.full(len(pairs), pairs.as_of), months)
 
-    def passing(self, between: Between, policy: Policy) -> str:
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
         usual = add_months(np.array([between.pairs.as_of]), policy.number("rules.commitment.months"))
+        return bool((between.pairs.volunteer.commitment_until < usual)[0])
+
+    def passing(self, between: Between, policy: Policy) -> str:
         told = self._until(between)
-        if (between.pairs.volunteer.commitment_until >= usual)[0]:
+        if not self.worth_telling(between, policy):
             return f"{told}."
-        return f"{told}, which is shorter than usual and was accepted."
+        shorter = recorded_exceptions(between.pairs, ExceptionKind.SHORTER_COMMITMENT)
+        allowed = min((one for _, one in shorter), key=lambda one: one.value or 0)
+        return f"{told}, which is shorter than usual; {allowed_by(allowed)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         return f"{self._until(between)}; {day(self._least(between.pairs, policy)[0])} is needed."

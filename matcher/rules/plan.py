@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 
 import numpy as np
 
 from matcher.instance import Instance
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Pairs
 from matcher.policy import Choice, Policy, Whole
-from matcher.records import Agreement, Child, ExceptionKind, MatchStatus, RecordedException, Volunteer
-from matcher.rules.base import PlanConstraint
-from matcher.words import day, listed
+from matcher.records import ExceptionKind, MatchStatus, RecordedException, Volunteer
+from matcher.rules.base import PlanConstraint, allowed_by
+from matcher.words import listed
 
 
 class OneVisitor(PlanConstraint):
@@ -33,6 +32,7 @@ class Capacity(PlanConstraint):
     source = "NS 8.2; N Matching; S 8"
     about = "volunteer"
     limits = {"children": Whole("children", 1, 10)}
+    by_exception = True
 
     def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
         instance = pairs.tables.instance
@@ -42,13 +42,16 @@ class Capacity(PlanConstraint):
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         return np.asarray(self.arrays(pairs, policy)["capacity"][pairs.volunteer_row] > 0)
 
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        most = self._most(between.volunteer, between.instance, policy)
+        return most > policy.number("constraints.capacity.children")
+
     def passing(self, between: Between, policy: Policy) -> str:
         allowed = _second_child(between.volunteer, between.instance)
-        if allowed is None:
+        if allowed is None or not self.worth_telling(between, policy):
             return f"{between.volunteer.id} is free to visit another child."
-        by = f"{allowed.approved_by} on {day(allowed.approved_on)}: {allowed.reason.rstrip('.')}"
         most = self._most(between.volunteer, between.instance, policy)
-        return f"{between.volunteer.id} may visit up to {most} children, by an exception of {by}."
+        return f"{between.volunteer.id} may visit up to {most} children; {allowed_by(allowed)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         now = sorted(
@@ -100,18 +103,22 @@ class SiblingsTogether(PlanConstraint):
         pinned = {match.child for match in instance.pins}
         group = np.full(len(instance.waiting), NOT_RECORDED)
         row = {child.id: place for place, child in enumerate(instance.waiting)}
-        for number, siblings in enumerate(siblings_at_one_place(instance)):
+        for number, siblings in enumerate(dict.fromkeys(instance.siblings_at_one_place.values())):
             # What is agreed or proposed already waits for nobody.
-            if how == "preferred" or (how == "required" and not any(child.id in pinned for child in siblings)):
-                group[[row[child.id] for child in siblings]] = number
+            if how == "preferred" or (how == "required" and pinned.isdisjoint(siblings)):
+                group[[row[child] for child in siblings]] = number
         return {"together" if how == "required" else "bonus_group": group}
 
-    def passing(self, between: Between, policy: Policy) -> str:
-        groups = [group for group in siblings_at_one_place(between.instance) if between.child in group]
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
         how = policy.choice("constraints.siblings_together.how")
-        if not groups or how == "off":
+        return how != "off" and between.child.id in between.instance.siblings_at_one_place
+
+    def passing(self, between: Between, policy: Policy) -> str:
+        how = policy.choice("constraints.siblings_together.how")
+        if not self.worth_telling(between, policy):
             return f"No sibling of {between.child.id} has to be matched at the same time."
-        siblings = listed(child.id for child in groups[0] if child is not between.child)
+        group = between.instance.siblings_at_one_place[between.child.id]
+        siblings = listed(child for child in group if child != between.child.id)
         at_once = f"{between.child.id} lives with {siblings}, and siblings are matched at the same time"
         if how == "required":
             return f"{at_once} or not at all."
@@ -136,6 +143,9 @@ class PartnersApart(PlanConstraint):
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         return ~pairs.among(_siblings_of_partners(pairs.tables.instance), pairs.child_row)
+
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        return between.volunteer.household is not None
 
     def passing(self, between: Between, policy: Policy) -> str:
         if between.volunteer.household is None:
@@ -198,25 +208,15 @@ class Pinned(PlanConstraint):
     short = "kept for what is agreed or proposed"
     source = "Kith: a person decides every match, and a new plan does not undo it"
 
+    def worth_telling(self, between: Between, policy: Policy) -> bool:
+        return any(match.child == between.child.id for match in between.instance.pins)
+
     def passing(self, between: Between, policy: Policy) -> str:
         pins = [match for match in between.instance.pins if match.child == between.child.id]
         if not pins:
             return f"{between.child.id} has no match proposed or agreed yet."
         to = listed(f"{match.volunteer} ({match.status})" for match in pins)
         return f"{between.child.id} is on the way to {to}, which stays as long as no rule forbids it."
-
-
-def siblings_at_one_place(instance: Instance) -> list[Sequence[Child]]:
-    """The siblings who wait at one placement and have all agreed to a visitor, where they are two or more.
-
-    Where placements are known by outcode, one outcode is one place.
-    """
-    groups: dict[tuple[str, float, float], list[Child]] = defaultdict(list)
-    for child in instance.waiting:
-        family, place = instance.family_of.get(child.id), child.placement
-        if family is not None and place is not None and child.agrees is Agreement.YES:
-            groups[family, place.latitude, place.longitude].append(child)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def live_caseload(instance: Instance) -> dict[str, int]:

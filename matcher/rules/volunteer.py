@@ -95,7 +95,7 @@ class DbsCurrent(PairRule):
 
 class References(PairRule):
     id = "references"
-    title = "At least {accepted} references are accepted, {professional} of them from a professional"
+    title = "At least {accepted} references are accepted[, {professional} of them from a professional]"
     short = "without the references"
     source = "NS 5.4; N Recruitment; R 12"
     about = "volunteer"
@@ -124,9 +124,10 @@ class References(PairRule):
 
     def _count(self, between: Between, policy: Policy) -> str:
         volunteer = between.volunteer
-        told = f"{volunteer.id} has {volunteer.references_accepted} accepted references"
-        if policy.number("rules.references.professional"):
-            told += f", {volunteer.professional_references} of them from a professional"
+        number = volunteer.references_accepted
+        told = f"{volunteer.id} has {number or 'no'} accepted {'reference' if number == 1 else 'references'}"
+        if number and policy.number("rules.references.professional"):
+            told += f", {volunteer.professional_references or 'none'} of them from a professional"
         return told
 
 

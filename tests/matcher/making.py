@@ -213,13 +213,14 @@ _MATTERS_OF_TASTE = [
 
 
 class Chance:
-    """Instances of up to four children and four volunteers, with many limits near and many facts missing.
+    """Instances of up to `most` children and as many volunteers, with many limits near and many facts missing.
 
-    The same seed makes the same instances.
+    The same seed makes the same instances. Four can be held against every plan there is.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, most: int = 4) -> None:
         self._dice = np.random.default_rng(seed)
+        self._sizes = [0, 2, 3, *[most] * 5]
         self._missing = 0.0
 
     def instances(self, number: int) -> Iterator[Instance]:
@@ -228,8 +229,8 @@ class Chance:
 
     def instance(self) -> Instance:
         self._missing = self._one([0.0, 0.0, 0.01, 0.2])
-        children = [self._child(f"C{n}") for n in range(1, self._one([0, 2, 3, 4, 4, 4, 4, 4]) + 1)]
-        volunteers = [self._volunteer(f"V{n}") for n in range(1, self._one([0, 2, 3, 4, 4, 4, 4, 4]) + 1)]
+        children = [self._child(f"C{n}") for n in range(1, self._one(self._sizes) + 1)]
+        volunteers = [self._volunteer(f"V{n}") for n in range(1, self._one(self._sizes) + 1)]
         children = [replace(child, **self._scored_of_child()) for child in children]
         volunteers = [replace(volunteer, **self._scored_of_volunteer()) for volunteer in volunteers]
         return an_instance(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -357,6 +358,33 @@ def test_a_broken_rule_is_caught_and_named(rule, way):
     assert refusal.value.violations == violations
 
 
+VIOLATIONS = Path(__file__).with_name("violations.txt")
+
+
+def told() -> str:
+    """What the audit says of each broken plan, as the file beside this test keeps it."""
+    lines = []
+    for rule, ways in BROKEN.items():
+        lines.append(rule)
+        for way in ways:
+            lines += [f"  {one} | {' '.join(one.children)} | {' '.join(one.volunteers)}" for one in audit(*way())]
+    return "\n".join(lines) + "\n"
+
+
+def test_every_violation_is_told_as_it_was_read_and_approved():
+    assert told() == VIOLATIONS.read_text(encoding="utf-8"), "Read what is new; then python tests/matcher/test_audit.py"
+
+
+def test_a_plan_that_is_stopped_says_how_often_and_whose_fault_it_is():
+    instance, plan = the_volunteer(status=Status.RESIGNED, right_to_work=False, languages=("ti",))
+    with pytest.raises(AuditError) as refusal:
+        require_clean(instance, plan)
+    assert str(refusal.value) == (
+        "The plan breaks 2 rules and is not published. The first: approved: C3 with V4 breaks it, or a fact it needs "
+        "is not recorded. This is a fault in Kith, not in your data: please report it."
+    )
+
+
 def test_a_violation_names_who_is_in_it():
     (violation,) = audit(*the_volunteer(status=Status.RESIGNED))
     assert (violation.rule, violation.children, violation.volunteers) == ("approved", ("C3",), ("V4",))
@@ -506,3 +534,22 @@ def test_a_second_child_is_allowed_by_an_exception_alone():
     assert {one.rule for one in audit(replace(VALID, exceptions=(replace(allowed, volunteer="V2"),)), two)} == {
         "capacity"
     }
+
+
+def test_a_pin_that_cannot_stay_hides_no_other_that_can():
+    # C2 with V4 and C3 with V4 are both proposed; the first is kept, the second could not stay beside it.
+    # C1 with V1 is agreed, and V1 is suspended by now; that hides neither of them.
+    people = (replace(VOLUNTEERS[0], status=Status.SUSPENDED), *VOLUNTEERS[1:])
+    pins = (
+        Match("C1", "V1", MatchStatus.AGREED),
+        Match("C2", "V4", MatchStatus.AGREED),
+        Match("C1", "V2", MatchStatus.PROPOSED),
+        Match("C3", "V4", MatchStatus.PROPOSED),
+    )
+    instance = replace(VALID, volunteers=people, matches=(VISITED, *pins))
+    assert [(one.children, one.volunteers) for one in audit(instance, [])] == [(("C1",), ("V2",)), (("C2",), ("V4",))]
+    assert audit(instance, [("C1", "V2"), ("C2", "V4")]) == ()
+
+
+if __name__ == "__main__":
+    VIOLATIONS.write_text(told(), encoding="utf-8")

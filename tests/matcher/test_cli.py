@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -138,3 +140,49 @@ def test_a_file_goes_from_template_to_mapping_to_correction(tmp_path: Path) -> N
     assert str(tmp_path / "correct" / "children.xlsx") in json.loads(run.stdout)["files"]
     again = kith("check", SAMPLES / "messy", *AS_OF, "--out", tmp_path / "correct")
     assert "already has a children.xlsx" in again.stderr
+
+
+def test_version() -> None:
+    assert re.fullmatch(r"kith \d+\.\d+\.\d+\n", kith("--version").stdout)
+
+
+def test_who_stops_reading_hears_no_complaint() -> None:
+    command = [sys.executable, "-m", "matcher", "rules"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout
+        assert run.stderr
+        run.stdout.close()  # as `kith rules | head` does
+        assert run.stderr.read() == b""
+    assert run.returncode in (0, -signal.SIGPIPE)
+
+
+def test_a_terminal_without_the_letters_gets_plain_ones() -> None:
+    run = kith("explain", TINY, "C4", "V1", *AS_OF, PYTHONIOENCODING="ascii", COLUMNS="300")
+    assert run.returncode == 0, run.stderr
+    assert "GBP 326.08 a year: 2 x 15.1 miles x 45p x 24 visits" in run.stdout
+    assert '"over the age of 21"' in run.stdout
+    missing = kith("match", "nowhere", PYTHONIOENCODING="ascii")
+    assert '"nowhere" is not a folder' in missing.stderr
+
+
+def test_what_make_demo_proposes_next_has_a_result() -> None:
+    text = (SAMPLES.parents[1] / "Makefile").read_text(encoding="utf-8")
+    for command in ("shortlist", "explain"):
+        (said,) = re.findall(rf"kith ({command} [^\"$]*) --as-of", text)
+        run = kith(*said.split(), *AS_OF)
+        assert run.returncode == 0, run.stderr
+        assert "Shortlist of" in run.stdout or "every rule passes" in run.stdout
+
+
+def test_check_tells_the_cells_that_are_to_be_filled() -> None:
+    told = kith("check", COUNTY, *AS_OF).stdout
+    assert "Nothing to mend: every row can be used." in told
+    assert "children, column agrees: 2 to fill, for child agrees: C0099, C0109" in told
+    # C0099 is about to move placement: there nobody is asked yet whether they agree.
+    gaps = json.loads(kith("check", COUNTY, *AS_OF, "--policy", "northamptonshire", "--json").stdout)["gaps"]
+    assert [gap["blank"] for gap in gaps if gap["column"] == "agrees"] == [["C0109"]]
+    assert kith("check", COUNTY, "--policy", "kent").returncode == 2
+
+
+def test_swapped_ids_are_told_as_such() -> None:
+    assert "Where both are given, the child comes first." in kith("explain", TINY, "V1", "C1", *AS_OF).stderr

@@ -7,12 +7,16 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from making import NORTH, WEST, a_child, a_place, a_policy, a_volunteer, an_exception, an_instance
 from python_calamine import CalamineWorkbook
 
 import matcher
 from matcher import export
+from matcher.instance import Instance
 from matcher.pipeline import plan
+from matcher.plan import Plan
 from matcher.planning import consider
+from matcher.records import Agreement, Authority, ExceptionKind, Match, MatchStatus, Status
 from matcher.shortlist import shortlists
 
 AS_OF = date(2026, 11, 1)
@@ -48,7 +52,7 @@ def test_report_of_nothing_says_why(tmp_path: Path) -> None:
     best = plan(scored)
     assert export.plan_csv(best) == "child_id,volunteer_id\r\n"
     # Of the child rules the first that does not pass is told: nobody has recorded whether the child agrees.
-    assert best.unmatched[0].reason.startswith("Not recorded: agrees of C1 (children.csv, column agrees).")
+    assert best.unmatched[0].reason.startswith("Not recorded: agrees of C1 (children, column agrees).")
     page = export.report_html(instance, best, list(shortlists(scored, plan=best)))
     assert "No pair passes every rule" in page
 
@@ -86,3 +90,69 @@ def test_frames_for_notebooks() -> None:
     assert best.frame["points"].sum() == 4013
     assert best.frame.columns.tolist()[:4] == ["child", "volunteer", "points", "fit"]
     assert best.unmatched_frame["child"].tolist() == ["C3"]
+
+
+def everything_to_tell() -> tuple[Instance, Plan]:
+    """C1 and C2 are siblings at one place, C1 outside the county; V2 has a second child and C2 an uncle in V1."""
+    children = [
+        a_child("C1", family="F1", placement=a_place(1609), placement_council=NORTH, coordinator="Ann"),
+        a_child("C2", family="F1", placement=a_place(1609), placement_council=NORTH, coordinator="Ann"),
+        a_child("C3", agrees=Agreement.NO),
+        a_child("C31", agrees=Agreement.NO),
+        a_child("C4", agrees=None),
+    ]
+    people = [a_volunteer("V1", known_children=("C2",)), a_volunteer("V2"), a_volunteer("V3", status=Status.SUSPENDED)]
+    instance = an_instance(
+        children,
+        people,
+        policy=a_policy({"constraints.coordinator_caseload.matches": 3}),
+        matches=[
+            Match("C9", "V2", MatchStatus.CURRENT, "F9", coordinator="Ann"),
+            Match("C1", "V2", MatchStatus.AGREED),
+        ],
+        authorities=[Authority(WEST, 5000)],
+        exceptions=[an_exception(ExceptionKind.RELATIVE, "V1", "C2"), an_exception(ExceptionKind.SECOND_CHILD, "V2")],
+    )
+    return instance, matcher.match(instance)
+
+
+def test_what_decides_is_told_beside_each_match_and_once_for_the_plan() -> None:
+    instance, best = everything_to_tell()
+    assert best.pairs == (("C1", "V2"), ("C2", "V1"))
+    first, second = (one.notes for one in best.matches)
+    assert list(first) == ["capacity", "siblings_together", "out_of_county_budget", "pinned"]
+    assert first["capacity"] == "V2 may visit up to 2 children; Team manager allowed it on 1 October 2026: It fits."
+    # 2 × 1609 m × 24 visits × 45p ÷ 1609.344 m, rounded up.
+    assert first["out_of_county_budget"] == (
+        "C1 is placed outside the county, £21.60 a year: 2 × 1.0 miles × 45p × 24 visits. "
+        "West Northamptonshire has £50.00 left this year."
+    )
+    assert first["pinned"] == "C1 is on the way to V2 (agreed), which stays as long as no rule forbids it."
+    assert list(second) == ["known_to_child", "siblings_together", "out_of_county_budget"]
+    lines = export.summary(instance, best)
+    assert lines["By a recorded exception"] == "C1 with V2 and C2 with V1"
+    assert lines["Caseload of Ann"] == "1 now, 2 proposed, 3 at most: full"
+    assert lines["Volunteers"] == "3 on file; 1 can visit no child for now: 1 not approved"
+    assert lines["Kept from before"] == "1 agreed"
+    ranked = list(shortlists(consider(instance), plan=best))
+    page, table = export.report_html(instance, best, ranked), export.plan_csv(best)
+    for sentence in (*first.values(), *second.values()):
+        assert sentence in page
+        assert sentence in table
+    assert first["capacity"] in next(one.why for one in ranked[0] if one.volunteer == "V2")
+
+
+def test_what_is_told_of_many_children_is_told_once() -> None:
+    _, best = everything_to_tell()
+    assert export.alike(best) == {
+        "This child does not want a visitor. The child's no is final.": ("C3", "C31"),
+        "Not recorded: agrees of this child (children, column agrees).": ("C4",),
+    }
+
+
+def test_at_a_phones_width_each_cell_is_named_by_its_column() -> None:
+    # Below 40rem the headings go and the cells stack: a cell without its column's name would say nothing.
+    instance, best = everything_to_tell()
+    page = export.report_html(instance, best, list(shortlists(consider(instance), plan=best)))
+    assert page.count("<table") == page.count('<table class="stacks"') >= 4
+    assert page.count("<td") == page.count("data-is=")

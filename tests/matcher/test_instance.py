@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -11,7 +11,7 @@ from making import AS_OF, NORTH, WEST, Chance, a_child, a_volunteer, an_exceptio
 
 from matcher.errors import InputError, NotFoundError
 from matcher.instance import find_problems, today
-from matcher.records import Authority, Declined, ExceptionKind, Match, MatchStatus
+from matcher.records import Authority, Declined, ExceptionKind, Match, MatchStatus, Place
 
 CURRENT, ENDED = MatchStatus.CURRENT, MatchStatus.ENDED
 TOMORROW = AS_OF + timedelta(days=1)
@@ -303,3 +303,66 @@ def test_a_child_who_is_on_the_way_to_a_visitor_still_waits():
 def test_an_exception_changes_the_hash_of_the_data():
     one = an_instance([a_child()], [a_volunteer()])
     assert replace(one, exceptions=(an_exception(ExceptionKind.SECOND_CHILD),)).data_hash != one.data_hash
+
+
+@pytest.mark.parametrize(
+    ("side", "field", "value", "told"),
+    [
+        ("volunteer", "id", "", "column id: is blank, not a text. Give a text"),
+        (
+            "child",
+            "interests",
+            ("", "chess"),
+            "column interests: “('', 'chess')” is of the type tuple, not a tuple of texts",
+        ),
+        (
+            "child",
+            "interests",
+            "chess",
+            "column interests: “chess” is text, not a tuple of texts. Give a tuple of texts, or None where",
+        ),
+        (
+            "child",
+            "date_of_birth",
+            datetime(2012, 5, 1, tzinfo=UTC),
+            "is of the type datetime, not a date without a time of day",
+        ),
+        (
+            "child",
+            "date_of_birth",
+            "2012-05-01",
+            "“2012-05-01” is text, not a date without a time of day. Give a date without",
+        ),
+        ("child", "placement", "NN1 1AA", "“NN1 1AA” is text, not a Place"),
+        (
+            "child",
+            "placement",
+            Place("x", float("nan"), 0.0, "point"),
+            "not a Place with a latitude and a longitude on earth",
+        ),
+        ("child", "placement", Place("x", 91.0, 0.0, "point"), "not a Place with a latitude and a longitude on earth"),
+        ("child", "agrees", "yes", "“yes” is text, not a Agreement"),
+        ("child", "agrees", True, "“True” is of the type bool, not a Agreement"),
+        ("child", "looked_after", 1, "“1” is of the type int, not True or False"),
+        ("child", "family", float("nan"), "“nan” is not a number (NaN), not a text"),
+        ("child", "requested_gender_strength", None, "“None” is of the type NoneType, not a Strength. Give a Strength"),
+        ("volunteer", "travel_limit_metres", 10_000.0, "“10000.0” is of the type float, not a whole number"),
+        ("volunteer", "travel_limit_metres", True, "“True” is of the type bool, not a whole number"),
+        ("volunteer", "areas", None, "is of the type NoneType, not a tuple of texts"),
+    ],
+)
+def test_a_record_built_in_python_holds_what_its_fields_say(side, field, value, told):
+    child = a_child(**{field: value}) if side == "child" else a_child()
+    volunteer = a_volunteer(**{field: value}) if side == "volunteer" else a_volunteer()
+    with pytest.raises(InputError) as refusal:
+        an_instance([child], [volunteer])
+    (problem,) = refusal.value.problems
+    assert told in str(problem)
+
+
+def test_an_id_of_the_other_side_is_told_as_such():
+    instance = an_instance([a_child()], [a_volunteer()])
+    with pytest.raises(NotFoundError, match=r"V1 is a volunteer, not a child\. Where both are given"):
+        instance.child("V1")
+    with pytest.raises(NotFoundError, match=r"C1 is a child, not a volunteer\. Where both are given"):
+        instance.volunteer("C1")

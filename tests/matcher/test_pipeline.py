@@ -144,7 +144,10 @@ def test_the_reason_of_each_unmatched_child():
     assert {child.child: (child.kind, child.reason) for child in found.unmatched} == {
         "C2": ("others", "1 volunteer could visit. In the plan: 1 proposed to other children."),
         "C3": ("child", "C3 does not want a visitor. The child's no is final."),
-        "C4": ("nobody", "No volunteer is eligible: of 2, 1 not approved and 1 without a shared language."),
+        "C4": (
+            "nobody",
+            "No volunteer is eligible: of 2, 1 can visit no child for now and 1 without a shared language.",
+        ),
         "C5": ("others", "1 volunteer could visit. In the plan: 1 proposed to other children."),
     }
     roomier = match(replace(instance, policy=a_policy({"constraints.capacity.children": 2})))

@@ -7,11 +7,12 @@ import runpy
 import shutil
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+import matcher
 from matcher import cells
 from matcher.catalogue import load_policy
 from matcher.corrections import write_corrections
@@ -296,3 +297,50 @@ def test_the_page_of_columns_is_up_to_date() -> None:
     root = Path(__file__).parents[2]
     page = runpy.run_path(str(root / "scripts" / "build_columns.py"))["columns_page"]()
     assert (root / "docs" / "columns.md").read_text(encoding="utf-8") == page
+
+
+@pytest.mark.parametrize("name", ["match.csv", "Matches (1).csv", "maches.xlsx", "matches_2025.csv", "old matches.ods"])
+def test_a_file_called_nearly_like_a_sheet_that_is_missing_is_refused(tmp_path, name):
+    # Passed over in silence, the history that keeps siblings apart would be lost.
+    folder = tmp_path / "in"
+    shutil.copytree(SAMPLES / "tiny", folder)
+    (folder / name).write_text("child_id,volunteer_id,status\n")
+    (problem,) = (one for one in read_folder(folder, AS_OF).refusals if one.file == name)
+    assert problem.wrong == "is not read, and looks like matches"
+    assert problem.remedy == f"Rename it to matches{Path(name).suffix}"
+    with pytest.raises(InputError, match="is not read, and looks like matches"):
+        matcher.read(folder, as_of=AS_OF)
+
+
+def test_an_old_file_beside_a_sheet_is_told_and_stops_nothing(tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(SAMPLES / "tiny", folder)
+    (folder / "children old.csv").write_text("child_id\n")
+    (folder / "unmatched.csv").write_text("child_id\n")
+    (folder / "notes.csv").write_text("a\n")
+    told = [str(one) for one in read_folder(folder, AS_OF).problems if one.row == 0]
+    assert told == [
+        "children old.csv: is not read: children are read from children.csv. "
+        "Move it out of the folder if it is an old one"
+    ]
+    assert matcher.read(folder, as_of=AS_OF).children
+
+
+def test_any_way_of_writing_the_date_of_the_run():
+    tiny = SAMPLES / "tiny"
+    for written in (
+        "2026-11-01",
+        "01/11/2026",
+        "1 November 2026",
+        date(2026, 11, 1),
+        datetime(2026, 11, 1, 9, tzinfo=UTC),
+    ):
+        assert type(matcher.read(tiny, as_of=written).as_of) is date
+        assert matcher.read(tiny, as_of=written).as_of == AS_OF
+    for written, told in (
+        ("11/2026", "is not a date"),
+        ("31/02/2026", "is a day that does not exist"),
+        ("", "is not a"),
+    ):
+        with pytest.raises(InputError, match=f"as_of: “{written}” {told}"):
+            matcher.read(tiny, as_of=written)

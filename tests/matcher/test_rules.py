@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,10 @@ from making import (
 )
 
 from matcher.audit import audit
-from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, eligible, in_force
+from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, eligible, eligible_pairs, in_force
 from matcher.explain import explain
 from matcher.instance import Instance
-from matcher.pairs import Between, tables
+from matcher.pairs import Between, Tables, tables
 from matcher.records import (
     Agreement,
     Authority,
@@ -728,13 +729,31 @@ def test_reason(rule, case):
     assert "None" not in sentence
     assert "  " not in sentence
     assert " ;" not in sentence
-    if "authorities.csv" not in sentence:
+    if "(authorities, " not in sentence:
         assert "C1" in sentence or "V1" in sentence
     for person in (instance.child("C1"), instance.volunteer("V1")):
         if person.date_of_birth:
             assert str(person.date_of_birth.year) not in sentence
     if case.verdict is Verdict.NOT_RECORDED:
-        assert re.search(r"\((children|volunteers|matches|authorities)\.csv, column [a-z_]+\)", sentence)
+        assert re.search(r"\((children|volunteers|matches|authorities), column [a-z_]+\)", sentence)
+
+
+REASONS = Path(__file__).with_name("reasons.txt")
+
+
+def reasons() -> str:
+    """What is told of each case, as the file beside this test keeps it for a person to read."""
+    lines = []
+    for rule, cases in CASES.items():
+        lines.append(f"{rule}: {LIMITS[rule].short}")
+        lines += [f"  {case.name} | {judged(case.instance, rule)[1]}" for case in cases]
+    return "\n".join(lines) + "\n"
+
+
+def test_every_sentence_is_as_it_was_read_and_approved():
+    assert reasons() == REASONS.read_text(encoding="utf-8"), (
+        "Read each new sentence; then python tests/matcher/test_rules.py"
+    )
 
 
 @pytest.mark.parametrize("rule", [rule for rule in CASES if not LIMITS[rule].core and rule not in NOBODY_FAILS])
@@ -879,4 +898,106 @@ def test_a_reason_without_a_volunteer_speaks_of_the_child():
     alone = tables(instance).children_alone(np.array([0]))
     between = Between(instance.children[0], a_volunteer(""), instance, alone)
     sentence = LIMITS["child_agrees"].reason(between, instance.policy, Verdict.NOT_RECORDED)
-    assert sentence == "Not recorded: agrees of C1 (children.csv, column agrees)."
+    assert sentence == "Not recorded: agrees of C1 (children, column agrees)."
+
+
+# ---- what the constraints tell the solver, to the last number ----------------------------------------------------
+
+# C1 and C2 are siblings at one place, and so are C3 and C4 at another; C5 is placed in the north, 1609 m away.
+FIVE = [
+    a_child("C1", family="F1", coordinator="B"),
+    a_child("C2", family="F1"),
+    a_child("C3", family="F3", placement=a_place(500), coordinator="A"),
+    a_child("C4", family="F3", placement=a_place(500), coordinator="B"),
+    a_child("C5", placement=a_place(1609), placement_council=NORTH),
+]
+FOUR = [a_volunteer("V1", household="H2"), a_volunteer("V2"), a_volunteer("V3", household="H1"),
+        a_volunteer("V4", household="H2")]  # fmt: skip
+
+
+def arrays_of(rule: str, *, policy: Any = (), **rest: Any) -> dict[str, list[Any]]:
+    instance = an_instance(FIVE, FOUR, policy=a_policy(dict(policy)), **rest)
+    return {name: array.tolist() for name, array in LIMITS[rule].arrays(every_pair(instance), instance.policy).items()}
+
+
+def test_capacity_is_what_the_policy_allows_or_an_exception_less_who_is_visited():
+    assert arrays_of("capacity") == {"capacity": [1, 1, 1, 1]}
+    second = [an_exception(ExceptionKind.SECOND_CHILD, "V2"), an_exception(ExceptionKind.SECOND_CHILD, "V3", value=4)]
+    now = [visited("C8", "V1", "C8"), visited("C9", "V3", "C9"), visited("C7", "V4", "C7", now=False)]
+    assert arrays_of("capacity", exceptions=second, matches=now) == {"capacity": [0, 2, 3, 1]}
+    assert arrays_of("capacity", policy={"constraints.capacity.children": 3}, exceptions=second) == {
+        "capacity": [3, 3, 4, 3]
+    }
+    # The larger of two exceptions counts, and one of another kind does not.
+    more = [*second, an_exception(ExceptionKind.SECOND_CHILD, "V3", value=3),
+            an_exception(ExceptionKind.SHORTER_COMMITMENT, "V1", value=9)]  # fmt: skip
+    assert arrays_of("capacity", exceptions=more) == {"capacity": [1, 2, 4, 1]}
+
+
+def test_siblings_apart_tells_who_is_of_one_family():
+    (family,) = arrays_of("siblings_apart").values()
+    assert [family.index(one) for one in family] == [0, 0, 2, 2, 4]
+
+
+def test_siblings_together_tells_who_is_matched_at_the_same_time():
+    how = "constraints.siblings_together.how"
+    assert arrays_of("siblings_together") == {"bonus_group": [0, 0, 1, 1, -1]}
+    assert arrays_of("siblings_together", policy={how: "required"}) == {"together": [0, 0, 1, 1, -1]}
+    assert arrays_of("siblings_together", policy={how: "off"}) == {"bonus_group": [-1] * 5}
+    # Where one of them is agreed already, nobody waits for the other; the points for both are still to be had.
+    pin = [Match("C2", "V2", MatchStatus.AGREED)]
+    assert arrays_of("siblings_together", policy={how: "required"}, matches=pin) == {"together": [-1, -1, 1, 1, -1]}
+    assert arrays_of("siblings_together", matches=pin) == {"bonus_group": [0, 0, 1, 1, -1]}
+
+
+def test_partners_apart_tells_who_lives_together():
+    assert arrays_of("partners_apart") == {"household": [1, -1, 0, 1]}
+
+
+def test_a_coordinators_room_is_the_limit_less_what_is_supported_now():
+    live = [supported("C8", "A"), supported("C9", "A"), replace(visited("C7", "V1", "C7"), coordinator="C"),
+            replace(visited("C6", "V1", "C6", now=False), coordinator="B")]  # fmt: skip
+    limits = {"constraints.coordinator_caseload.matches": 3}
+    assert arrays_of("coordinator_caseload", policy=limits, matches=live) == {
+        "caseload": [1, -1, 0, 1, -1],
+        "caseload_limit": [1, 3],
+    }
+    # Two visits to one child are one match, and nobody's room is below none.
+    live += [replace(visited("C8", "V3", "C8"), coordinator="A")]
+    for most, left in ((2, [0, 2]), (1, [0, 1])):
+        limits = {"constraints.coordinator_caseload.matches": most}
+        assert arrays_of("coordinator_caseload", policy=limits, matches=live)["caseload_limit"] == left
+
+
+def test_the_budget_tells_what_each_pair_costs_whom_and_what_is_left():
+    funded = {"authorities": [Authority(WEST, 5000, spent_pence=1500), Authority(NORTH, 9)]}
+    told = arrays_of("out_of_county_budget", **funded)
+    assert told["cost"] == [0] * 16 + [2160] * 4
+    assert told["fund"] == [-1] * 16 + [1] * 4  # the councils of these records, by code: NORTH 0, WEST 1
+    assert told["budget"] == [0, 3500]  # no child is NORTH's, and 50 − 15 pounds are left to WEST
+    assert arrays_of("out_of_county_budget", authorities=[Authority(WEST, 10, 11)])["budget"] == [0, 0]
+    assert arrays_of("out_of_county_budget", authorities=[Authority(WEST)])["budget"] == [0, 0]
+    assert arrays_of("out_of_county_budget", policy=SPOT_PURCHASE, **funded)["cost"] == [0] * 16 + [250_000] * 4
+
+
+def test_only_pairs_within_reach_are_formed(monkeypatch):
+    # A county of ten thousand of each must not become a hundred million rows before the first is refused.
+    formed = []
+    within = Tables.pairs_within
+
+    def noted(self, children, volunteers, reach):
+        pairs = within(self, children, volunteers, reach)
+        formed.append((reach, len(pairs)))
+        return pairs
+
+    monkeypatch.setattr(Tables, "pairs_within", noted)
+    children = [a_child("C1"), a_child("C2", placement=a_place(50_000)), a_child("C3", agrees=Agreement.NO)]
+    people = [a_volunteer("V1"), a_volunteer("V2", status=Status.SUSPENDED)]
+    assert len(eligible_pairs(tables(an_instance(children, people)), a_policy())) == 1
+    anywhere = a_policy({"rules.travel.on": False})
+    assert len(eligible_pairs(tables(an_instance(children, people)), anywhere)) == 2
+    assert formed == [(40_233, 1), (None, 2)]  # 25 miles; without that rule, all who are left on both sides
+
+
+if __name__ == "__main__":
+    REASONS.write_text(reasons(), encoding="utf-8")

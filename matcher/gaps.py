@@ -1,0 +1,103 @@
+"""Blank cells that keep people from each other: which to fill, and which rules wait for them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from matcher.constraints import in_force
+from matcher.instance import Instance
+from matcher.pairs import Bools, Ints, Pairs, Tables, tables
+from matcher.rules.base import Limit, Verdict, column_of
+from matcher.words import council, listed
+
+_AT_ONCE = 1_000_000
+"""Pairs that are looked at together."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One column with blank cells that rules wait for."""
+
+    sheet: str
+    column: str
+    blank: tuple[str, ...]
+    """Whose cells: ids of children or volunteers, or councils."""
+    rules: tuple[str, ...]
+    """Ids of the rules that wait, in the order in which a person is told of them."""
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.blank[:8]) + (f" and {len(self.blank) - 8} more" if len(self.blank) > 8 else "")
+        rules = listed(rule.replace("_", " ") for rule in self.rules)
+        return f"{self.sheet}, column {self.column}: {len(self.blank)} to fill, for {rules}: {shown}"
+
+
+def gaps(instance: Instance) -> tuple[Gap, ...]:
+    """Every column with a blank cell for which some pair is not eligible, those with the most first.
+
+    Who is refused whatever the cell said is left out: a child who said no, a volunteer who is not approved.
+    """
+    policy, every = instance.policy, tables(instance)
+    limits = in_force(policy)
+    blank: dict[tuple[str, str], set[str]] = defaultdict(set)
+    waiting: dict[tuple[str, str], list[str]] = defaultdict(list)
+    children = _not_refused(every, limits, "child")
+    volunteers = _not_refused(every, limits, "volunteer")
+    for limit in limits:
+        for pairs in _looked_at(every, limit, children, volunteers):
+            for path, where in limit.blanks(pairs, policy):
+                found = _names(pairs, path, where)
+                if found:
+                    place = column_of(path)
+                    blank[place] |= found
+                    waiting[place] = list(dict.fromkeys([*waiting[place], limit.id]))
+    every_gap = [Gap(*place, tuple(sorted(ids)), tuple(waiting[place])) for place, ids in blank.items()]
+    return tuple(sorted(every_gap, key=lambda gap: (gap.sheet, -len(gap.blank), gap.column)))
+
+
+def _not_refused(every: Tables, limits: tuple[Limit, ...], side: str) -> Ints:
+    """The rows of those whom no rule about them alone refuses by what is recorded."""
+    instance, policy = every.instance, every.instance.policy
+    rows = np.arange(len(instance.waiting if side == "child" else instance.volunteers))
+    alone = every.children_alone(rows) if side == "child" else every.volunteers_alone(rows)
+    verdicts = [limit.verdicts(alone, policy) for limit in limits if limit.about == side]
+    return rows[~np.any([verdict == Verdict.FAILS for verdict in verdicts], axis=0)] if verdicts else rows
+
+
+def _looked_at(every: Tables, limit: Limit, children: Ints, volunteers: Ints) -> Iterator[Pairs]:
+    """The pairs that show all the blanks of a rule: those who lack a fact with everybody, and one for each child."""
+    if limit.about == "child":
+        yield every.children_alone(children)
+    elif limit.about == "volunteer":
+        yield every.volunteers_alone(volunteers)
+    elif len(children) and len(volunteers):
+        lacking = _lacking(every, limit, children, volunteers)
+        for some, others in ((lacking[0], volunteers), (children, lacking[1]), (children, volunteers[:1])):
+            step = max(_AT_ONCE // max(len(others), 1), 1)
+            for start in range(0, len(some), step):
+                yield every.pairs_within(some[start : start + step], others, None)
+
+
+def _lacking(every: Tables, limit: Limit, children: Ints, volunteers: Ints) -> tuple[Ints, Ints]:
+    """The children and the volunteers who lack one of the facts that a rule reads."""
+    known_child, known_volunteer = np.ones(len(children), np.bool_), np.ones(len(volunteers), np.bool_)
+    for path in limit.reads:
+        side, _, field = path.partition(".")
+        if side == "child":
+            known_child &= every.child.known(field)[children]
+        else:
+            known_volunteer &= every.volunteer.known(field)[volunteers]
+    return children[~known_child], volunteers[~known_volunteer]
+
+
+def _names(pairs: Pairs, path: str, where: Bools) -> set[str]:
+    instance, side = pairs.tables.instance, path.partition(".")[0]
+    if side == "volunteer":
+        return {instance.volunteers[row].id for row in np.unique(pairs.volunteer_row[where]).tolist()}
+    waiting = [instance.waiting[row] for row in np.unique(pairs.child_row[where]).tolist()]
+    if side == "child":
+        return {child.id for child in waiting}
+    return {council(child.responsible_authority) for child in waiting}
