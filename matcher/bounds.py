@@ -223,19 +223,22 @@ class Relaxation:
         """The bound by a flow at these fund prices and shares of bonuses, one entry a child; and so are lifts, which
         are added to what a child's pairs are worth in the flow."""
         chosen, flow = self.relaxed_plan(fund_price, share if lift is None else share + lift)
-        # Whatever leaves by the sink could come in again by the source: they are one node of a circulation.
         source, volunteers, kins, coordinators, sink = self._nodes()
-        circulation = replace(flow, head=np.where(flow.head == sink, source, flow.head))
-        potential = circulation.middle_potentials(nodes=sink, root=source)
+        potential = self.circulation(flow).middle_potentials(nodes=sink, root=source)
         place = np.clip(-potential[volunteers], 0, self.top)
         kin = np.clip(-potential[kins] - place[self.kin_volunteer], 0, self.top)
         coordinator = np.clip(potential[coordinators], 0, self.top)
         return self.evaluate(Prices(place, kin, coordinator, fund_price, share), chosen)
 
+    def circulation(self, flow: Flow) -> Flow:
+        """Whatever leaves by the sink could come in again by the source: here they are one node."""
+        source, *_, sink = self._nodes()
+        return replace(flow, head=np.where(flow.head == sink, source, flow.head))
+
     def evaluate(self, prices: Prices, flow: Ints) -> Bound:
         """The bound that these prices give. It holds whatever they are, as long as none is negative."""
         problem, child = self.problem, self.problem.child
-        worth = self._charged(prices.fund) + prices.share[child] - prices.volunteer[problem.volunteer]
+        worth = self.charged(prices.fund) + prices.share[child] - prices.volunteer[problem.volunteer]
         worth -= np.append(prices.kin, 0)[self.kin] + np.append(prices.coordinator, 0)[problem.caseload[child]]
 
         best = np.full(problem.n_children, -(FAR // max(problem.n_children, 1)))
@@ -249,7 +252,7 @@ class Relaxation:
         exact = int(party_price.sum()) + int(prices.kin.sum()) + sum(_dot(many, price) for many, price in for_sale)
         return Bound(exact, self.scale, worth - child_price[child], child_price, party_price, prices, flow, flow)
 
-    def _charged(self, fund_price: Ints) -> Ints:
+    def charged(self, fund_price: Ints) -> Ints:
         """Points less fund price times cost, a pair. No charge is more than `top`: less than due still bounds."""
         price = np.append(fund_price, 0)[self.problem.fund]
         charged: Ints = self.points - price * np.minimum(self.problem.cost, self.top // np.maximum(price, 1))
@@ -269,7 +272,7 @@ class Relaxation:
         problem = self.problem
         pairs = np.arange(len(problem)) if among is None else among
         child, kin = problem.child[pairs], self.kin[pairs]
-        worth = self._charged(fund_price)[pairs] + 2 * self.top * self.must[self.party[child]]
+        worth = self.charged(fund_price)[pairs] + 2 * self.top * self.must[self.party[child]]
         if lift is not None:
             worth += lift[child]
 
@@ -303,7 +306,7 @@ class Relaxation:
         for _ in range(ROUGH_FLOWS):
             tried = np.rint(np.minimum(price, self.top)).astype(np.int64)
             chosen, _ = self.relaxed_plan(tried, free.prices.share, among)
-            value = int(self._charged(tried)[chosen].sum()) + _dot(budget, tried)
+            value = int(self.charged(tried)[chosen].sum()) + _dot(budget, tried)
             value += int(free.prices.share[problem.child[chosen]].sum())
             if value < best:
                 best, best_price = value, tried

@@ -7,7 +7,7 @@ that stands in for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from enum import StrEnum
@@ -37,11 +37,11 @@ def code(word: StrEnum) -> int:
     return list(type(word)).index(word)
 
 
-def cell(table: Bools, column: Ints) -> Bools:
-    """The cell of each row at a column code; False where the code is not recorded."""
+def cell(table: Bools, row: Ints, column: Ints) -> Bools:
+    """The cells of a table at rows and column codes; False where the code is not recorded."""
     if not table.shape[1]:
-        return np.zeros(len(table), dtype=np.bool_)
-    return np.asarray(table[np.arange(len(table)), column] & (column >= 0))
+        return np.zeros(len(row), dtype=np.bool_)
+    return np.asarray(table[row, column] & (column >= 0))
 
 
 class Table:
@@ -61,6 +61,20 @@ class Table:
         if name not in self._gathered:
             self._gathered[name] = self._columns[name][self._rows]
         return self._gathered[name]
+
+    def each(self, fact: Callable[[Table], Array]) -> Array:
+        """A column made of others, reckoned once a person however many rows there are, and gathered like them."""
+        if self._rows is None:
+            return fact(self)
+        return fact(Table(self._columns, self._known))[self._rows]
+
+    def has(self, field: str) -> Bools:
+        """Whether each row's list in this column holds any word."""
+        return self.each(lambda people: getattr(people, field).any(axis=1))
+
+    def count(self, field: str) -> Ints:
+        """How many words each row's list in this column holds."""
+        return self.each(lambda people: getattr(people, field).sum(axis=1))
 
     def known(self, field: str) -> Bools:
         """Whether the record's field is recorded, one entry a row."""

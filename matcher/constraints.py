@@ -124,8 +124,8 @@ def eligible(pairs: Pairs, policy: Policy) -> Bools:
 def eligible_pairs(tables: Tables, policy: Policy) -> Pairs:
     """The pairs that pass every rule and could stand in some plan, by child and then volunteer.
 
-    Rules about one person are judged once a person, and only pairs within reach are formed: a county of ten thousand
-    children and as many volunteers never becomes a hundred million rows.
+    Rules about one person are judged once a person, only pairs within reach are formed, and some children at a time: a
+    county of ten thousand children and as many volunteers never becomes a hundred million rows.
     """
     everyone = tables.instance
     children = np.arange(len(everyone.waiting))
@@ -136,11 +136,14 @@ def eligible_pairs(tables: Tables, policy: Policy) -> Pairs:
     children = children[_passing(tables.children_alone(children), about_child, policy)]
     volunteers = volunteers[_passing(tables.volunteers_alone(volunteers), about_volunteer, policy)]
     reach = policy_reach_metres(policy) if policy.on("rules.travel") else None
-    pairs = tables.pairs_within(children, volunteers, reach)
-    for limit in limits:
-        if limit.about == "pair":
-            pairs = pairs[limit.verdicts(pairs, policy) == Verdict.PASSES]
-    return pairs
+    found = [(children[:0], volunteers[:0], children[:0])]
+    for first in range(0, len(children), tables.children_at_once):
+        pairs = tables.pairs_within(children[first : first + tables.children_at_once], volunteers, reach)
+        for limit in limits:
+            if limit.about == "pair":
+                pairs = pairs[limit.verdicts(pairs, policy) == Verdict.PASSES]
+        found.append((pairs.child_row, pairs.volunteer_row, pairs.metres))
+    return Pairs(tables, *(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
 def _passing(pairs: Pairs, limits: Sequence[Limit], policy: Policy) -> Bools:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from matcher.bounds import Bound, bound
 from matcher.errors import NoPlanError, NotFoundError, ProblemError
+from matcher.forced import Forced
 from matcher.instance import Instance
 from matcher.leftover import Leftover
 from matcher.pairs import Ints
@@ -118,10 +118,11 @@ class Effects:
         self.base, self.planning = base, planning.preferring(base)
         self.goal = self.planning.goal
         self.value = self.goal.but_for_ties(self.planning.value(base))
-        self.bound = self.value if proven else self.goal.but_for_ties(self.prices.value)
+        self.bound = self.value if proven else self.goal.but_for_ties(self.forced.value)
         self.tiers = self.goal.reached(base, len(self.planning.together(base)))
         self.volunteer_of = dict(self.planning.ids(base))
         self.choices: dict[int, PlanEffect] = {}
+        self.bounds: dict[int, int] = {}
 
     @classmethod
     def of(cls, instance: Instance, plan: Plan | None = None) -> Effects:
@@ -129,9 +130,9 @@ class Effects:
         return cls(consider(instance), plan)
 
     @cached_property
-    def prices(self) -> Bound:
-        """What proves the plan: the reduced cost of each pair of the search."""
-        return bound(self.planning.problem)
+    def forced(self) -> Forced:
+        """What no plan with a pair exceeds."""
+        return Forced(self.planning.problem)
 
     @cached_property
     def most(self) -> int:
@@ -155,9 +156,11 @@ class Effects:
         """`at_least` of a row of the scored pairs."""
         if self._gives_way(row):
             return self.value - self.most
-        place = int(np.searchsorted(self.planning.rows, row))
-        most = (self.prices.exact + int(self.prices.reduced_cost[place])) // self.prices.scale
-        return max(self.value - self.goal.but_for_ties(most), 0)
+        if row not in self.bounds:
+            most = self.forced.of_child(int(self.scored.pairs.child_row[row]))
+            self.bounds |= {int(self.planning.rows[place]): value for place, value in most.items()}
+        # A pair that no plan can have, as far as the pins tell, is not there.
+        return max(self.value - self.goal.but_for_ties(self.bounds.get(row, 0)), 0)
 
     def _gives_way(self, row: int) -> bool:
         """Whether something gives way where a person chooses the pair: a pin of the child, the minimum fit."""

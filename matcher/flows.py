@@ -26,6 +26,8 @@ class Flow:
     capacity: Ints
     cost: Ints
     carried: Ints
+    exact: bool
+    """Whether costs are as they were given; False where they had to be rounded."""
 
     def middle_potentials(self, nodes: int, root: int) -> Ints:
         """What a unit costs at each node, 0 at the root.
@@ -34,13 +36,23 @@ class Flow:
         Such potentials are mostly not unique: given are those halfway between the highest and the lowest, where
         fewest arcs are at the limit.
         """
+        start, end, length = self._open()
+        everywhere = np.arange(nodes)
+        highest = _distances(start, end, length, nodes, root, everywhere)
+        lowest = -_distances(end, start, length, nodes, root, everywhere)
+        return lowest + (highest - lowest) // 2
+
+    def ways_back(self, nodes: int, root: int) -> Ints:
+        """What it costs at least to send one more unit from each node to the root; `ROOM` / 4 where there is no way."""
+        start, end, length = self._open()
+        return _distances(end, start, length, nodes, root, np.array([root]))
+
+    def _open(self) -> tuple[Ints, Ints, Ints]:
+        """The arcs on which the flow may still change: start, end, and what a unit costs."""
         room, used = self.carried < self.capacity, self.carried > 0
         start = np.concatenate([self.tail[room], self.head[used]])
         end = np.concatenate([self.head[room], self.tail[used]])
-        length = np.concatenate([self.cost[room], -self.cost[used]])
-        highest = _distances(start, end, length, nodes, root)
-        lowest = -_distances(end, start, length, nodes, root)
-        return lowest + (highest - lowest) // 2
+        return start, end, np.concatenate([self.cost[room], -self.cost[used]])
 
 
 def least_cost(tail: Ints, head: Ints, capacity: Ints, cost: Ints, *, source: int, sink: int, amount: int) -> Flow:
@@ -68,14 +80,17 @@ def least_cost(tail: Ints, head: Ints, capacity: Ints, cost: Ints, *, source: in
         status = network.solve()
         if status == network.OPTIMAL:
             carried = np.asarray(network.flows(np.arange(len(tail), dtype=np.int32)), dtype=np.int64)
-            return Flow(tail, head, capacity, cost >> bits << bits, carried)
+            return Flow(tail, head, capacity, cost >> bits << bits, carried, exact=bits == 0)
         if status != network.BAD_COST_RANGE or bits > 60:
             raise KithError(f"The network of {len(tail)} arcs cannot carry {amount}: {status.name}.")
         bits += 8
 
 
-def _distances(start: Ints, end: Ints, length: Ints, nodes: int, root: int) -> Ints:
-    """Shortest distance from the root to each node; no circle is negative. Nodes out of reach are far, not infinite.
+def _distances(start: Ints, end: Ints, length: Ints, nodes: int, root: int, front: Ints) -> Ints:
+    """Shortest distance from the root to each node; no circle is negative.
+
+    With the root alone in front, nodes out of reach are `ROOM` / 4 away. With all nodes in front, they are given
+    distances that are consistent on every arc.
 
     Label correcting, a whole front at a time: only nodes that came nearer in one pass are looked at in the next.
     """
@@ -83,9 +98,8 @@ def _distances(start: Ints, end: Ints, length: Ints, nodes: int, root: int) -> I
     end, length = end[order], length[order]
     first = np.searchsorted(start[order], np.arange(nodes + 1))
 
-    distance = np.full(nodes, 4 * (int(np.abs(length).max(initial=0)) + 1))
+    distance = np.full(nodes, ROOM // 4 if len(front) == 1 else 4 * (int(np.abs(length).max(initial=0)) + 1))
     distance[root] = 0
-    front = np.arange(nodes)
     for _ in range(nodes):  # no shortest path is longer
         if not len(front):
             break

@@ -8,9 +8,11 @@ How a fact becomes a column is told in `columns`; `by_type` makes most of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,6 +45,9 @@ __all__ = [
     "tables",
 ]
 
+PAIRS_AT_ONCE = 1 << 21
+"""Pairs in a chunk, counting those out of reach: what is reckoned over one takes some 200 MB."""
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -66,6 +71,21 @@ class Tables:
     @property
     def as_of(self) -> np.datetime64:
         return np.datetime64(self.instance.as_of, "D")
+
+    @cached_property
+    def child_at(self) -> dict[str, int]:
+        """Row by id."""
+        return {child.id: row for row, child in enumerate(self.instance.waiting)}
+
+    @cached_property
+    def volunteer_at(self) -> dict[str, int]:
+        """Row by id."""
+        return {volunteer.id: row for row, volunteer in enumerate(self.instance.volunteers)}
+
+    @property
+    def children_at_once(self) -> int:
+        """How many children with all the volunteers make a chunk."""
+        return max(1, PAIRS_AT_ONCE // max(1, len(self.instance.volunteers)))
 
     def pairs(self, child: Ints, volunteer: Ints) -> Pairs:
         """Pairs at these rows, measured anew."""
@@ -119,7 +139,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.metres)
 
-    def __getitem__(self, which: Array) -> Pairs:
+    def __getitem__(self, which: Array | slice) -> Pairs:
         """The pairs at an index array or a mask."""
         return Pairs(self.tables, self.child_row[which], self.volunteer_row[which], self.metres[which])
 
@@ -142,6 +162,31 @@ class Pairs:
         """Whether the volunteer is a relative or a friend of the child."""
         return self.among(self.tables.acquainted, self.child_row)
 
+    def in_common(self, of_child: str, of_volunteer: str, weight: Ints | None = None) -> Ints:
+        """How many words of the child's list are in the volunteer's too, or their weight together, one entry a pair.
+
+        The columns are tables of the same words. Each child is held against each volunteer at once, as a product of
+        matrices: for pairs that are dense, as those within reach are, that is many times faster than pair by pair.
+        Its numbers are whole and small, so that floats hold them exactly.
+        """
+        words = getattr(self.tables.child, of_child), getattr(self.tables.volunteer, of_volunteer)
+        children, i = _numbered(self.child_row, len(words[0]))
+        volunteers, j = _numbered(self.volunteer_row, len(words[1]))
+        ours = words[0][children].astype(np.float64)
+        if weight is not None:
+            ours *= weight
+        shared = ours @ words[1][volunteers].astype(np.float64).T
+        return np.asarray(np.rint(shared[i, j]), dtype=np.int64)
+
+    def chunks(self) -> Iterator[Pairs]:
+        """The same pairs, some children at a time, so that what is reckoned over them fits in memory."""
+        block = self.child_row // self.tables.children_at_once
+        edges = [0, *(np.flatnonzero(block[1:] != block[:-1]) + 1).tolist(), len(self)]
+        for first, last in pairwise(edges):
+            yield Pairs(
+                self.tables, self.child_row[first:last], self.volunteer_row[first:last], self.metres[first:last]
+            )
+
     def between(self, row: int) -> Between:
         """The records behind one row, for telling a person about it."""
         instance = self.tables.instance
@@ -158,6 +203,13 @@ class Pairs:
         size = len(self.tables.instance.volunteers)
         keys = np.array(sorted(a * size + b for a, b in listed), dtype=np.int64)
         return np.isin(key * size + self.volunteer_row, keys)
+
+
+def _numbered(rows: Ints, size: int) -> tuple[Ints, Ints]:
+    """The rows that occur, ascending, and of each entry its place among them."""
+    there = np.zeros(size, dtype=np.bool_)
+    there[rows] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[rows]
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ thousandths before anything is added, so that the last bit of a float never deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from matcher.pairs import Ints, Pairs
+from matcher.pairs import Array, Ints, Pairs
 from matcher.policy import Policy
 from matcher.scores.base import Priority, Score
 from matcher.scores.child import (
@@ -62,9 +62,9 @@ class Scored:
     """Points of some pairs, one row a pair."""
 
     pairs: Pairs
-    by_score: Mapping[str, Ints]
-    """Points of each score in force; together they are the fit."""
-    by_priority: Mapping[str, Ints]
+    by_score: Mapping[str, Array]
+    """Points of each score in force; together they are the fit. Small integers: there may be millions of pairs."""
+    by_priority: Mapping[str, Array]
     unknown: Ints
     """How much of the weight is not recorded, in thousandths."""
     without_contact: Ints
@@ -85,8 +85,33 @@ class Scored:
 
 def score(pairs: Pairs, policy: Policy) -> Scored:
     """Points of each pair: fit from 0 to 1000, and what the child brings."""
-    size = len(pairs)
     scores = [score for score in SCORES if policy.on(f"scores.{score.id}")]
+    size = len(pairs)
+    by_score = {score.id: np.zeros(size, dtype=np.int16) for score in scores}
+    unknown = np.zeros(size, dtype=np.int64)
+    first = 0
+    for chunk in pairs.chunks():
+        last = first + len(chunk)
+        parts, unknown[first:last] = _fit(chunk, scores, policy)
+        for id, part in parts.items():
+            by_score[id][first:last] = part
+        first = last
+
+    # What a child brings is reckoned once a child.
+    everyone = pairs.tables.children_alone(np.arange(len(pairs.tables.instance.waiting)))
+    priorities = [priority for priority in PRIORITIES if policy.on(f"priorities.{priority.id}")]
+    return Scored(
+        pairs,
+        by_score,
+        {one.id: one.points(everyone, policy).astype(np.int32)[pairs.child_row] for one in priorities},
+        unknown,
+        without_contact=NoParentalContact().holds(everyone, policy).astype(np.int64)[pairs.child_row],
+    )
+
+
+def _fit(pairs: Pairs, scores: Sequence[Score], policy: Policy) -> tuple[dict[str, Ints], Ints]:
+    """Points of each score, and how much of the weight is not recorded, in thousandths."""
+    size = len(pairs)
     weight = {score.id: policy.number(f"scores.{score.id}.weight") for score in scores}
     thousandths = {score.id: score.thousandths(pairs, policy) for score in scores}
     known_weight, unknown_weight = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
@@ -102,15 +127,8 @@ def score(pairs: Pairs, policy: Policy) -> Scored:
         total = (2 * so_far + whole) // (2 * whole)
         by_score[id] = total - rounded
         rounded = total
-    priorities = [priority for priority in PRIORITIES if policy.on(f"priorities.{priority.id}")]
-    return Scored(
-        pairs,
-        by_score,
-        {priority.id: priority.points(pairs, policy) for priority in priorities},
-        unknown=1000 * unknown_weight // np.maximum(known_weight + unknown_weight, 1),
-        without_contact=NoParentalContact().holds(pairs, policy).astype(np.int64),
-    )
+    return by_score, 1000 * unknown_weight // np.maximum(known_weight + unknown_weight, 1)
 
 
-def _total(parts: Mapping[str, Ints], size: int) -> Ints:
+def _total(parts: Mapping[str, Array], size: int) -> Ints:
     return sum(parts.values(), start=np.zeros(size, dtype=np.int64))

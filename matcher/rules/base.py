@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.pairs import Array, Between, Bools, Ints, Pairs
+from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
 from matcher.records import ExceptionKind, RecordedException
 from matcher.words import day
@@ -125,14 +125,18 @@ def column_of(path: str) -> tuple[str, str]:
 
 def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Bools, RecordedException]]:
     """The exceptions of a kind that speak of any of these pairs, each with the pairs of which it does."""
-    instance = pairs.tables.instance
-    for one in instance.exceptions:
-        if one.kind is kind:
-            volunteers = [row for row, person in enumerate(instance.volunteers) if person.id == one.volunteer]
-            children = [row for row, child in enumerate(instance.waiting) if one.child in (None, child.id)]
-            which = np.isin(pairs.volunteer_row, volunteers) & np.isin(pairs.child_row, children)
-            if which.any():
-                yield which, one
+    tables = pairs.tables
+    recorded = [one for one in tables.instance.exceptions if one.kind is kind]
+    rows = np.array([tables.volunteer_at.get(one.volunteer, NOT_RECORDED) for one in recorded], dtype=np.int64)
+    listed = np.flatnonzero(np.isin(pairs.volunteer_row, rows))
+    for one, row in zip(recorded, rows.tolist(), strict=True):
+        about = listed[pairs.volunteer_row[listed] == row]
+        if one.child is not None:
+            about = about[pairs.child_row[about] == tables.child_at.get(one.child, NOT_RECORDED)]
+        if len(about):
+            which = np.zeros(len(pairs), dtype=np.bool_)
+            which[about] = True
+            yield which, one
 
 
 def allowed_by(exception: RecordedException) -> str:
@@ -152,6 +156,13 @@ def add_months(days: Array, months: int | Ints) -> Array:
 def add_years(days: Array, years: int | Ints) -> Array:
     """The same day, `years` later; 29 February falls on 1 March in other years."""
     return add_months(days, 12 * years)
+
+
+def age_on(born: Array, day: np.datetime64) -> Ints:
+    """Completed years on a day, by `add_years`; read only where the birth is recorded."""
+    years = (day.astype("datetime64[Y]") - born.astype("datetime64[Y]")).astype(np.int64)
+    years = np.where(np.isnat(born), 0, years)
+    return np.asarray(years - (add_years(born, years) > day))
 
 
 def whole_years(born: Array, day: Array | np.datetime64) -> int:

@@ -71,8 +71,8 @@ class OutOfCountyBudget(PlanConstraint):
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         left = self._left(pairs)
-        authorities = pairs.child.responsible_authority.tolist()
-        of_pair = np.array([max(left.get(authority) or 0, 0) for authority in authorities], dtype=np.int64)
+        rest = np.array([max(left.get(one) or 0, 0) for one in range(max(left, default=NOT_RECORDED) + 1)] + [0])
+        of_pair = rest[pairs.child.responsible_authority]  # the last stands for an authority that is not recorded
         return np.asarray(~self.outside(pairs) | (self.cost(pairs, policy) <= of_pair))
 
     def worth_telling(self, between: Between, policy: Policy) -> bool:

@@ -20,8 +20,8 @@ class IndependentOfAuthority(PairRule):
     reads = ("child.responsible_authority", "volunteer.connected_authorities")
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
-        connected = pairs.volunteer.connected_authorities
-        return ~cell(connected, pairs.child.responsible_authority)
+        connected = pairs.tables.volunteer.connected_authorities
+        return ~cell(connected, pairs.volunteer_row, pairs.child.responsible_authority)
 
     def passing(self, between: Between, policy: Policy) -> str:
         return f"{between.volunteer.id} has no connection with {council(between.child.responsible_authority)}."
@@ -42,7 +42,7 @@ class IndependentOfProvider(PairRule):
     reads = ("child.provider", "volunteer.organisations")
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
-        return ~np.asarray((pairs.child.provider & pairs.volunteer.organisations).any(axis=1))
+        return np.asarray(pairs.in_common("provider", "organisations") == 0)
 
     def passing(self, between: Between, policy: Policy) -> str:
         if not between.child.provider:

@@ -12,7 +12,7 @@ from matcher.geography import METRES_PER_MILE
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Pairs, cell, code
 from matcher.policy import Policy, Whole
 from matcher.records import Child, ExceptionKind, Strength
-from matcher.rules.base import PairRule, add_months, add_years, allowed_by, recorded_exceptions, whole_years
+from matcher.rules.base import PairRule, add_months, add_years, age_on, allowed_by, recorded_exceptions, whole_years
 from matcher.words import day, languages, listed
 
 
@@ -26,7 +26,8 @@ class AgeGap(PairRule):
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         # The volunteer's birthday at that age falls on or before the day on which the child was born.
-        birthday = add_years(pairs.volunteer.date_of_birth, policy.number("rules.age_gap.years"))
+        years = policy.number("rules.age_gap.years")
+        birthday = pairs.volunteer.each(lambda people: add_years(people.date_of_birth, years))
         return np.asarray(birthday <= pairs.child.date_of_birth)
 
     def passing(self, between: Between, policy: Policy) -> str:
@@ -130,7 +131,7 @@ class Language(PairRule):
     reads = ("child.talks", "volunteer.languages")
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
-        return np.asarray((pairs.child.talks & pairs.volunteer.languages).any(axis=1))
+        return pairs.in_common("talks", "languages") > 0
 
     def passing(self, between: Between, policy: Policy) -> str:
         shared = sorted(set(self._needed(between)) & set(between.volunteer.languages or ()))
@@ -218,10 +219,11 @@ class AdditionalNeedsTraining(PairRule):
     def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
         if path == "child.additional_needs":
             return super().needs(path, pairs, policy)
-        return np.asarray(pairs.child.additional_needs.any(axis=1))
+        return pairs.child.has("additional_needs")
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
-        return ~np.asarray((pairs.child.additional_needs & ~pairs.volunteer.needs_trained).any(axis=1))
+        trained = pairs.in_common("additional_needs", "needs_trained")
+        return np.asarray(trained == pairs.child.count("additional_needs"))
 
     def passing(self, between: Between, policy: Policy) -> str:
         if not between.child.additional_needs:
@@ -250,7 +252,8 @@ class Commitment(PairRule):
         months = np.full(len(pairs), policy.number("rules.commitment.months"))
         for which, allowed in recorded_exceptions(pairs, ExceptionKind.SHORTER_COMMITMENT):
             months[which] = np.minimum(months[which], allowed.value or 0)
-        return add_months(np.full(len(pairs), pairs.as_of), months)
+        different, of_pair = np.unique(months, return_inverse=True)
+        return np.asarray(add_months(np.full(len(different), pairs.as_of), different)[of_pair])
 
     def worth_telling(self, between: Between, policy: Policy) -> bool:
         usual = add_months(np.array([between.pairs.as_of]), policy.number("rules.commitment.months"))
@@ -289,11 +292,11 @@ class VolunteerLimits(PairRule):
     def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
         volunteer = pairs.volunteer
         if path == "volunteer.needs_accepted":
-            return np.asarray(pairs.child.additional_needs.any(axis=1))
+            return pairs.child.has("additional_needs")
         if path == "child.date_of_birth":
             return volunteer.known("youngest_age") | volunteer.known("oldest_age")
         if path == "child.placement_council":
-            return np.asarray(volunteer.areas.any(axis=1))
+            return volunteer.has("areas")
         # A volunteer who names no age and no area takes any.
         return np.full(len(pairs), path == "child.additional_needs")
 
@@ -301,15 +304,18 @@ class VolunteerLimits(PairRule):
         return self._age(pairs) & self._needs(pairs) & self._area(pairs)
 
     def _age(self, pairs: Pairs) -> Bools:
-        volunteer, born = pairs.volunteer, pairs.child.date_of_birth
-        old_enough = ~volunteer.known("youngest_age") | (add_years(born, volunteer.youngest_age) <= pairs.as_of)
-        return old_enough & (~volunteer.known("oldest_age") | (pairs.as_of < add_years(born, volunteer.oldest_age + 1)))
+        volunteer = pairs.volunteer
+        age = pairs.child.each(lambda people: age_on(people.date_of_birth, pairs.as_of))
+        old_enough = ~volunteer.known("youngest_age") | (age >= volunteer.youngest_age)
+        return old_enough & (~volunteer.known("oldest_age") | (age <= volunteer.oldest_age))
 
     def _needs(self, pairs: Pairs) -> Bools:
-        return ~np.asarray((pairs.child.additional_needs & ~pairs.volunteer.needs_accepted).any(axis=1))
+        accepted = pairs.in_common("additional_needs", "needs_accepted")
+        return np.asarray(accepted == pairs.child.count("additional_needs"))
 
     def _area(self, pairs: Pairs) -> Bools:
-        return cell(pairs.volunteer.areas, pairs.child.placement_council) | ~pairs.volunteer.areas.any(axis=1)
+        area = cell(pairs.tables.volunteer.areas, pairs.volunteer_row, pairs.child.placement_council)
+        return area | ~pairs.volunteer.has("areas")
 
     def passing(self, between: Between, policy: Policy) -> str:
         return f"{between.child.id}'s age, needs and area are such as {between.volunteer.id} said yes to."

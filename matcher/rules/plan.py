@@ -35,9 +35,13 @@ class Capacity(PlanConstraint):
     by_exception = True
 
     def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
-        instance = pairs.tables.instance
-        most = np.array([self._most(one, instance, policy) for one in instance.volunteers], dtype=np.int64)
-        return {"capacity": np.maximum(most - pairs.tables.live_matches, 0)}
+        tables = pairs.tables
+        most = np.full(len(tables.instance.volunteers), policy.number("constraints.capacity.children"), dtype=np.int64)
+        for one in tables.instance.exceptions:
+            if one.kind is ExceptionKind.SECOND_CHILD and one.volunteer in tables.volunteer_at:
+                row = tables.volunteer_at[one.volunteer]
+                most[row] = max(most[row], one.value or 2)
+        return {"capacity": np.maximum(most - tables.live_matches, 0)}
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         return np.asarray(self.arrays(pairs, policy)["capacity"][pairs.volunteer_row] > 0)

@@ -23,12 +23,12 @@ class Interests(Score):
 
     def applies(self, pairs: Pairs, policy: Policy) -> Bools:
         # A child who is recorded to have no interests is not suited less by anyone.
-        return np.asarray(~pairs.child.known("interests") | pairs.child.interests.any(axis=1))
+        return np.asarray(~pairs.child.known("interests") | pairs.child.has("interests"))
 
     def fit(self, pairs: Pairs, policy: Policy) -> Array:
         rarity = self._rarity(pairs)
-        of_child = pairs.child.interests @ rarity
-        shared = (pairs.child.interests & pairs.volunteer.interests) @ rarity
+        of_child = pairs.child.each(lambda people: people.interests @ rarity)
+        shared = pairs.in_common("interests", "interests", rarity)
         return np.asarray(shared / np.maximum(of_child, 1))
 
     def words(self, between: Between, policy: Policy) -> str:
@@ -99,11 +99,10 @@ class SharedLanguage(Score):
 
     def applies(self, pairs: Pairs, policy: Policy) -> Bools:
         # Whoever speaks one language has none beyond it.
-        return np.asarray(~pairs.child.known("languages") | (pairs.child.languages.sum(axis=1) > 1))
+        return np.asarray(~pairs.child.known("languages") | (pairs.child.count("languages") > 1))
 
     def fit(self, pairs: Pairs, policy: Policy) -> Array:
-        spoken = pairs.child.languages.sum(axis=1)
-        shared = (pairs.child.languages & pairs.volunteer.languages).sum(axis=1)
+        spoken, shared = pairs.child.count("languages"), pairs.in_common("languages", "languages")
         return np.asarray(np.maximum(shared - 1, 0) / np.maximum(spoken - 1, 1))
 
     def words(self, between: Between, policy: Policy) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from matcher.columns import Table
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs, code
 from matcher.policy import WEIGHT, Choice, Policy, Whole
 from matcher.records import Rhythm, Strength
-from matcher.rules.base import add_months, add_years
+from matcher.rules.base import add_months, age_on
 from matcher.scores.base import Part, PartedScore, Score
 from matcher.words import day, listed
 
@@ -37,12 +38,11 @@ class NeedsExperience(Score):
 
     def applies(self, pairs: Pairs, policy: Policy) -> Bools:
         # A child who is recorded to have no additional need is suited less by nobody.
-        return np.asarray(~pairs.child.known("additional_needs") | pairs.child.additional_needs.any(axis=1))
+        return np.asarray(~pairs.child.known("additional_needs") | pairs.child.has("additional_needs"))
 
     def fit(self, pairs: Pairs, policy: Policy) -> Array:
-        needs = pairs.child.additional_needs
-        met = (needs & pairs.volunteer.needs_experience).sum(axis=1)
-        return np.asarray(met / np.maximum(needs.sum(axis=1), 1))
+        met = pairs.in_common("additional_needs", "needs_experience")
+        return np.asarray(met / np.maximum(pairs.child.count("additional_needs"), 1))
 
     def words(self, between: Between, policy: Policy) -> str:
         needs, known = between.child.additional_needs or (), between.volunteer.needs_experience or ()
@@ -90,9 +90,9 @@ class VisitRhythm(PartedScore):
                 np.minimum(a_month[volunteer.possible_visits] / hoped, 1),
             ),
             Part(
-                ~child.known("free_times") | child.free_times.any(axis=1),
+                ~child.known("free_times") | child.has("free_times"),
                 times,
-                np.where((child.free_times & volunteer.free_times).any(axis=1), 1.0, 0.0),
+                _yes(pairs.in_common("free_times", "free_times") > 0),
             ),
         )
 
@@ -117,14 +117,14 @@ class Preferences(PartedScore):
         prefers = child.known("requested_gender") & (child.requested_gender_strength == code(Strength.PREFERRED))
         return (
             Part(prefers, volunteer.known("gender"), _yes(child.requested_gender == volunteer.gender)),
-            _aged(child.prefers_from_age, child.prefers_to_age, volunteer.date_of_birth, pairs),
+            _aged(child.prefers_from_age, child.prefers_to_age, volunteer, pairs),
             Part(child.fears_animals == 1, volunteer.known("has_dog"), _yes(volunteer.has_dog == 0)),
             Part(
                 volunteer.known("preferred_gender"),
                 child.known("gender"),
                 _yes(volunteer.preferred_gender == child.gender),
             ),
-            _aged(volunteer.prefers_from_age, volunteer.prefers_to_age, child.date_of_birth, pairs),
+            _aged(volunteer.prefers_from_age, volunteer.prefers_to_age, child, pairs),
         )
 
     def told(self, between: Between, policy: Policy) -> tuple[str, ...]:
@@ -142,12 +142,13 @@ class Preferences(PartedScore):
         )
 
 
-def _aged(least: Ints, most: Ints, born: Array, pairs: Pairs) -> Part:
+def _aged(least: Ints, most: Ints, people: Table, pairs: Pairs) -> Part:
     """Whether somebody's completed years are between two ages, both allowed and either open."""
-    old_enough = (least == NOT_RECORDED) | (add_years(born, least) <= pairs.as_of)
-    young_enough = (most == NOT_RECORDED) | (add_years(born, most + 1) > pairs.as_of)
+    age = people.each(lambda everyone: age_on(everyone.date_of_birth, pairs.as_of))
+    old_enough = (least == NOT_RECORDED) | (age >= least)
+    young_enough = (most == NOT_RECORDED) | (age <= most)
     asked = (least != NOT_RECORDED) | (most != NOT_RECORDED)
-    return Part(asked, ~np.isnat(born), _yes(old_enough & young_enough))
+    return Part(asked, people.known("date_of_birth"), _yes(old_enough & young_enough))
 
 
 def _ages(least: int | None, most: int | None) -> str:
