@@ -7,7 +7,8 @@ effects.exact("C0001", "V0001")       # the best whole plan with this pair, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heappush
@@ -24,6 +25,7 @@ from matcher.pairs import Ints
 from matcher.plan import Plan
 from matcher.planning import Planning, among, consider
 from matcher.scoring import Scored
+from matcher.solver import processors
 from matcher.words import counted, listed
 
 
@@ -173,6 +175,13 @@ class Effects:
             self.choices[row] = self._effect(row)
         return self.choices[row]
 
+    def row_effects(self, rows: Sequence[int]) -> list[PlanEffect]:
+        """`exact` of several rows, searched at once where there are processors; the answers do not depend on it."""
+        new = [row for row in rows if row not in self.choices]
+        with ThreadPoolExecutor(processors()) as pool:  # OR-Tools runs outside Python's lock
+            self.choices |= dict(zip(new, pool.map(self._effect, new), strict=True))
+        return [self.choices[row] for row in rows]
+
     def in_order(self, rows: Ints) -> Iterator[int]:
         """Rows of pairs by the value of the best whole plan with each: ties by points, distance, then ids.
 
@@ -182,14 +191,14 @@ class Effects:
         waiting: list[tuple[float, ...]] = [(self.row_at_least(row), 0, row) for row in rows.tolist()]
         heapify(waiting)
         while waiting:
-            _, known, *_, last = heappop(waiting)
-            row = int(last)
-            if known:
-                yield row
+            if waiting[0][1]:
+                yield int(heappop(waiting)[-1])
                 continue
-            effect = self.row_effect(row)
-            loss = inf if effect.impossible else effect.loss
-            heappush(waiting, (loss, 1, -int(self.scored.points[row]), int(pairs.metres[row]), row))
+            # Beside the next one those that are likely to follow, as many as can be searched at once.
+            several = [int(heappop(waiting)[-1]) for _ in range(processors()) if waiting and not waiting[0][1]]
+            for row, effect in zip(several, self.row_effects(several), strict=True):
+                loss = inf if effect.impossible else effect.loss
+                heappush(waiting, (loss, 1, -int(self.scored.points[row]), int(pairs.metres[row]), row))
 
     def _effect(self, row: int) -> PlanEffect:
         child, volunteer = self.planning.ids(np.array([row]))[0]

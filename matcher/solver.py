@@ -31,7 +31,7 @@ from matcher.model import Demand, Status, search
 from matcher.parts import independent_parts, possible
 from matcher.starts import Found, dive, improve, least_plan, start
 
-__all__ = ["AssignmentProblem", "Solution", "solve"]
+__all__ = ["AssignmentProblem", "Solution", "processors", "solve"]
 
 Method = Literal["auto", "priced", "plain"]
 
@@ -115,7 +115,7 @@ def solve(
     if method == "plain":
         found = _plain(problem, seconds, stop, workers or 1)
     else:
-        found = _priced(problem, seconds, stop, workers or _processors())
+        found = _priced(problem, seconds, stop, workers or processors())
     end = time.monotonic()
     return Solution(
         status=found.status,
@@ -204,7 +204,7 @@ def _search(problem: AssignmentProblem, seconds: float, stop: float) -> Found:
     return found
 
 
-def _processors() -> int:
+def processors() -> int:
     """As many as this process may use, where that can be told."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
