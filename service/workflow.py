@@ -100,6 +100,10 @@ NO_REASONS: dict[Party, tuple[str, ...]] = {
     _WORKER: ("not in the child's interest", "placement about to change", "safeguarding", "known to the family"),
     _AUTHORITY: ("a rule fails now", "entered by mistake", "another proposal is better", "volunteer unavailable"),
 }
+PROPOSE_REASONS = (
+    "in the plan", "first on the shortlist", "the child's wish", "shared interests", "shared culture or language",
+    "nearer", "known well to the service", "other",
+)  # fmt: skip
 END_REASONS = (
     "planned ending", "age", "left care", "moved away", "circumstances of the volunteer", "child no longer wishes",
     "boundaries not kept", "serious concern", "support not attended", "other",

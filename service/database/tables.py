@@ -153,6 +153,8 @@ class Family(Apart, Base):
     __tablename__ = "families"
     id: Mapped[str] = id_column("F")
     known: Mapped[bool] = mapped_column(Boolean, default=False)
+    references: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """How the council's files call it, in small letters, so that a later import finds the siblings."""
 
 
 class Organisation(Apart, Base):
@@ -341,12 +343,13 @@ class Budget(Apart, Base):
 
 
 class Policy(Apart, Base):
-    """One version of the authority's policy, as the TOML that the matcher reads. Never changed, only succeeded."""
+    """One version of the authority's policy, whole. Never changed, only succeeded."""
 
     __tablename__ = "policies"
     id: Mapped[str] = id_column("P")
     number: Mapped[int] = mapped_column(Integer)
     content: Mapped[str] = mapped_column(Text)
+    """JSON of the matcher's Policy, with what it inherits filled in."""
     content_hash: Mapped[str] = mapped_column(String(12))
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

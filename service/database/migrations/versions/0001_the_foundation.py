@@ -1,6 +1,6 @@
 """The foundation
 
-Revises:
+Revises: nothing
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def upgrade() -> None:
         "families",
         sa.Column("id", sa.String(length=12), nullable=False),
         sa.Column("known", sa.Boolean(), nullable=False),
+        sa.Column("references", sa.JSON(), nullable=False),
         sa.Column("authority_id", sa.String(length=12), nullable=False),
         sa.ForeignKeyConstraint(["authority_id"], ["authorities.id"], name=op.f("fk_families_authority_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_families")),
