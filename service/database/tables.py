@@ -32,9 +32,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from matcher.records import ExceptionKind, Party, Status
 from service.database.base import ID_LENGTH, Apart, Base, Sealed, UtcDateTime, id_column, utc_now
+from service.permissions import Role
 from service.workflow import LIVE, State
 
-ROLES = ("coordinator", "manager", "analyst", "auditor", "administrator")
 RUN_STATES = ("queued", "running", "done", "failed", "cancelled")
 
 
@@ -95,7 +95,7 @@ class User(Versioned, Base):
     invited_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     authority: Mapped[Authority] = relationship()
-    __table_args__ = (one_of("role", ROLES),)
+    __table_args__ = (one_of("role", Role),)
     __mapper_args__ = {"version_id_col": Versioned.version}
 
 
