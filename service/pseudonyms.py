@@ -1,4 +1,4 @@
-"""What an analyst may know of a child: enough to weigh a policy, not enough to find the child."""
+"""What is shown of a child's facts, and to whom: no address to anybody by default, nobody findable to an analyst."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ _LEFT_OUT = (
 
 
 def pseudonymised(child: Child, as_of: date) -> dict[str, Any]:
-    """The facts without dates, place, family and provider; age in years and days waited instead."""
+    """What an analyst may know: the facts without dates, place, family and provider; age in years and days waited instead."""
     facts = {name: value for name, value in asdict(child).items() if name not in _LEFT_OUT}
     born = child.date_of_birth
     years = born and as_of.year - born.year - ((as_of.month, as_of.day) < (born.month, born.day))
     waited = (as_of - child.referred_on).days if child.referred_on else None
     return {**facts, "age": years, "days_waited": waited}
+
+
+def without_address(child: Child) -> dict[str, Any]:
+    """The facts with the outcode alone in place of a postcode or a point."""
+    place = child.placement
+    outcode = None if place is None or place.precision == "point" else place.text.split()[0]
+    return {**asdict(child), "placement": outcode}

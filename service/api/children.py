@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from matcher.explain import why_nobody
 from matcher.instance import Instance
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
 from service.database import tables
-from service.pseudonyms import pseudonymised
+from service.pseudonyms import pseudonymised, without_address
 from service.repository import Repository, with_references
 from service.workflow import LIVE, StepRefusedError
 
@@ -64,7 +63,7 @@ def children(
     total = rows.session.scalar(select(func.count()).select_from(query.subquery())) or 0
     identified = may_identify(person)
     order = tables.Child.reference if sort == "reference" and identified else tables.Child.referred_on
-    found = rows.session.execute(query.order_by(order, tables.Child.id).offset((page - 1) * size).limit(size)).all()
+    found = rows.session.execute(query.order_by(order.nulls_last(), tables.Child.id).offset((page - 1) * size).limit(size)).all()
     note_reading(kith, person, "list", "", children=[child.id for child, _ in found])
     return ChildPage(
         total=total,
@@ -88,7 +87,7 @@ def child(child_id: Id, person: Asking, kith: Kith, rows: Reading, response: Res
     response.headers["ETag"] = f'"{row.version}"'
     identified = may_identify(person)
     note_reading(kith, person, "record", row.id)
-    facts = asdict(record) if identified else pseudonymised(record, today())
+    facts = without_address(record) if identified else pseudonymised(record, today())
     return {
         "id": row.id, "reference": row.reference if identified else None, "version": row.version, "facts": facts,
     }  # fmt: skip
