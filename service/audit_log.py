@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from service.crypto import KeyRing
@@ -86,10 +87,13 @@ def verify(session: Session, keys: KeyRing, *, kept: tuple[int, str] | None = No
         kept: a number and a seal as an earlier verdict told them, kept elsewhere.
     """
     chain = session.info.get("authority") or INSTALLATION
+    query = select(AuditEvent).where(AuditEvent.chain == chain).order_by(AuditEvent.number)
+    with closing(session.scalars(query.execution_options(yield_per=500))) as events:
+        return _verdict(chain, events, keys, kept)
+
+
+def _verdict(chain: str, events: Iterable[AuditEvent], keys: KeyRing, kept: tuple[int, str] | None) -> Verdict:
     before, number = "", 0
-    events = session.scalars(
-        select(AuditEvent).where(AuditEvent.chain == chain).order_by(AuditEvent.number).execution_options(yield_per=500)
-    )
     for event in events:
         if event.number != number + 1:
             return Verdict(chain, number, before, f"Entry {number + 1} is missing.")
@@ -101,12 +105,6 @@ def verify(session: Session, keys: KeyRing, *, kept: tuple[int, str] | None = No
     if kept is not None and number < kept[0]:
         return Verdict(chain, number, before, f"Entry {number + 1} is missing, and every one up to {kept[0]}.")
     return Verdict(chain, number, before)
-
-
-def length(session: Session) -> int:
-    """How many entries the chain of the session's authority has."""
-    chain = session.info.get("authority") or INSTALLATION
-    return session.scalar(select(func.count()).where(AuditEvent.chain == chain)) or 0
 
 
 def _mac(event: AuditEvent, before: str, keys: KeyRing) -> str:

@@ -15,7 +15,7 @@ _LEFT_OUT = (
 
 
 def pseudonymised(child: Child, as_of: date) -> dict[str, Any]:
-    """What an analyst may know: the facts without dates, place, family and provider; age in years and days waited instead."""
+    """What an analyst may know: age and days waited in place of dates; no place, family or provider."""
     facts = {name: value for name, value in asdict(child).items() if name not in _LEFT_OUT}
     born = child.date_of_birth
     years = born and as_of.year - born.year - ((as_of.month, as_of.day) < (born.month, born.day))

@@ -63,7 +63,9 @@ def children(
     total = rows.session.scalar(select(func.count()).select_from(query.subquery())) or 0
     identified = may_identify(person)
     order = tables.Child.reference if sort == "reference" and identified else tables.Child.referred_on
-    found = rows.session.execute(query.order_by(order.nulls_last(), tables.Child.id).offset((page - 1) * size).limit(size)).all()
+    found = rows.session.execute(
+        query.order_by(order.nulls_last(), tables.Child.id).offset((page - 1) * size).limit(size)
+    ).all()
     note_reading(kith, person, "list", "", children=[child.id for child, _ in found])
     return ChildPage(
         total=total,

@@ -10,17 +10,30 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
+from fastapi.testclient import TestClient
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
+from matcher.instance import today
+from matcher.readers import Reading, read_folder
+from matcher.sample import write_sample
+from matcher.shortlist import shortlist
+from service import auth
+from service.app import create_app
+from service.auth import user_by_email
 from service.crypto import KeyRing
 from service.database.engine import Database
+from service.database.tables import Child, User
 from service.database.upgrade import upgrade
+from service.installation import add_authority, add_user
+from service.permissions import Role
+from service.repository import Repository
 from service.settings import Settings
 
 _NUMBERS = count(1)
@@ -104,3 +117,74 @@ def keys(settings: Settings) -> KeyRing:
 def _url(server: str, name: str, role: str) -> SecretStr:
     url = make_url(server).set(drivername="postgresql+psycopg", database=name, username=role, password="test")
     return SecretStr(url.render_as_string(hide_password=False))
+
+
+@pytest.fixture(scope="session")
+def small_county(tmp_path_factory: pytest.TempPathFactory) -> Reading:
+    """Thirty children and twenty volunteers, made up as of today, so that nothing has lapsed by the calendar."""
+    folder = tmp_path_factory.mktemp("county")
+    write_sample(folder, 30, 20, 4, as_of=today())
+    return read_folder(folder, today())
+
+
+@pytest.fixture
+def north(database: Database, keys: KeyRing, small_county: Reading) -> str:
+    """An authority with the small county in it."""
+    authority = add_authority(database, keys, "North")
+    with database.write(authority) as session:
+        Repository(session, keys).add(small_county, today(), user_id=None)
+    return authority
+
+
+@pytest.fixture
+def service(settings: Settings, database: Database, keys: KeyRing, north: str) -> Iterator[Service]:
+    """The application, with an account for each role in North and in South, which has no children."""
+    south = add_authority(database, keys, "South")
+    users = {}
+    for name, authority in (("north", north), ("south", south)):
+        for role in Role:
+            add_user(database, keys, authority, f"{role}@{name}.invalid", f"{role} of {name}", role)
+            with database.read() as session:
+                users[name, role] = user_by_email(session, f"{role}@{name}.invalid").id
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield Service(client, settings, database, keys, north, south, users)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service under test, and how to ask it as somebody."""
+
+    client: TestClient
+    settings: Settings
+    database: Database
+    keys: KeyRing
+    north: str
+    south: str
+    users: dict[tuple[str, Role], str]
+
+    def as_(self, role: Role, where: str = "north") -> TestClient:
+        """A browser of somebody who is logged in, with the token that changes need."""
+        with self.database.write() as session:
+            user = session.get_one(User, self.users[where, role])
+            secret = auth.begin(session, self.settings, user)
+        with self.database.read() as session:
+            person = auth.by_cookie(session, self.settings, secret)
+        assert person is not None
+        browser = TestClient(self.client.app, raise_server_exceptions=False)
+        browser.cookies.set("kith_session", secret)
+        browser.headers["X-CSRF-Token"] = person.csrf or ""
+        return browser
+
+    def children(self) -> list[str]:
+        """Ids of North's children with a referral."""
+        with self.database.read(self.north) as session:
+            return list(session.scalars(select(Child.id).where(Child.referral).order_by(Child.reference)))
+
+    def eligible_pair(self) -> tuple[str, str]:
+        """A child of North, and the first volunteer on their shortlist."""
+        with self.database.read(self.north) as session:
+            instance = Repository(session, self.keys).instance(today())
+        for child in instance.waiting:
+            if found := shortlist(instance, child.id, top=1):
+                return child.id, found[0].volunteer
+        raise AssertionError("the sample has an eligible pair")

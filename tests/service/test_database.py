@@ -126,7 +126,7 @@ def test_one_role_for_both_is_refused_on_postgresql(settings: Settings) -> None:
 def test_the_audit_log_is_never_changed(database: Database, keys: KeyRing, statement: str) -> None:
     with database.write() as session:
         record(session, keys, Entry("kith", "test"))
-    with pytest.raises(DBAPIError, match="append-only|permission denied"), database.engine.begin() as connection:
+    with pytest.raises(DBAPIError, match=r"append-only|permission denied"), database.engine.begin() as connection:
         connection.execute(text(statement))
 
 
