@@ -102,11 +102,11 @@ def child_shortlist(
     kith: Kith,
     rows: Reading,
     top: Annotated[int, Query(ge=1, le=50)] = 5,
-    rank_by: Literal["fit"] = "fit",
+    rank_by: Literal["plan", "fit"] = "plan",
 ) -> dict[str, Any]:
     """The volunteers who could visit the child, best first, each with every reason; or why nobody could."""
     instance = _waiting(rows, child_id)
-    candidates = shortlist(instance, child_id, top=top)
+    candidates = shortlist(instance, child_id, top=top, rank_by=rank_by)
     why = None if candidates else why_nobody(instance, child_id)
     note_reading(kith, person, "shortlist", child_id)
     return _told(
@@ -128,7 +128,7 @@ def child_shortlist(
 def excluded(child_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """How many volunteers each rule is the first to exclude for the child, in the order of the rules."""
     instance = _waiting(rows, child_id)
-    candidates = shortlist(instance, child_id, top=len(instance.volunteers) or 1)
+    candidates = shortlist(instance, child_id, top=len(instance.volunteers) or 1, rank_by="fit")
     why = why_nobody(instance, child_id)
     note_reading(kith, person, "excluded", child_id)
     reason = None if candidates else why.reason

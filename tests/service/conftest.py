@@ -198,6 +198,6 @@ class Service:
         with self.database.read(self.north) as session:
             instance = Repository(session, self.keys).instance(today())
         for child in instance.waiting:
-            if found := shortlist(instance, child.id, top=1):
+            if found := shortlist(instance, child.id, top=1, rank_by="fit"):
                 return child.id, found[0].volunteer
         raise AssertionError("the sample has an eligible pair")

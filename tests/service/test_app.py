@@ -20,7 +20,11 @@ CANARY = "Zebedee-Quince"
 
 def test_a_shortlist_tells_reasons_in_the_councils_references(service: Service) -> None:
     child, volunteer = service.eligible_pair()
-    told = service.as_(Role.COORDINATOR).get(f"/api/v1/children/{child}/shortlist", params={"top": 1}).json()
+    told = (
+        service.as_(Role.COORDINATOR)
+        .get(f"/api/v1/children/{child}/shortlist", params={"top": 1, "rank_by": "fit"})
+        .json()
+    )
     first = told["shortlist"][0]
     assert (first["child"], first["volunteer"], first["rank"]) == (child, volunteer, 1)
     assert told["policy"].startswith("national ")
@@ -31,6 +35,15 @@ def test_a_shortlist_tells_reasons_in_the_councils_references(service: Service) 
     sentences = " ".join(reason["sentence"] for reason in explained["reasons"])
     assert volunteer not in sentences
     assert child not in sentences
+
+
+def test_a_shortlist_by_plan_tells_what_each_choice_means_for_the_whole(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    told = service.as_(Role.COORDINATOR).get(f"/api/v1/children/{child}/shortlist").json()
+    losses = [one["effect"]["loss"] for one in told["shortlist"]]
+    assert told["rank_by"] == "plan"
+    assert losses == sorted(losses)
+    assert losses
 
 
 def test_who_is_excluded_and_by_which_rule(service: Service) -> None:

@@ -60,7 +60,7 @@ class Desk:
 
     def candidates(self) -> list[str]:
         for rows in self.rows():
-            found = shortlist(rows.instance(today()), self.child, top=50)
+            found = shortlist(rows.instance(today()), self.child, top=50, rank_by="fit")
         return [one.volunteer for one in found]
 
 

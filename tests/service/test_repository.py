@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 import matcher
 from matcher.catalogue import load_policy
 from matcher.errors import InputError, NotFoundError
-from matcher.instance import Instance
+from matcher.instance import Instance, today
 from matcher.readers import Reading, read_folder
 from matcher.records import Agreement, ExceptionKind, Match, MatchStatus
 from service.crypto import KeyRing
@@ -78,25 +78,27 @@ def replace_ids(match: Match, names: dict[str, str]) -> tuple[str, ...]:
 
 
 def test_the_plan_from_the_database_is_worth_what_the_plan_from_the_files_is(
-    database: Database, keys: KeyRing, county: Reading
+    database: Database, keys: KeyRing, small_county: Reading
 ) -> None:
-    authority = imported(database, keys, county)
+    authority = imported(database, keys, small_county)
     with database.read(authority) as session:
-        plan = matcher.match(Repository(session, keys).instance(AS_OF))
-    straight = matcher.match(county.instance(load_policy("national"), AS_OF))
+        plan = matcher.match(Repository(session, keys).instance(today()))
+    straight = matcher.match(small_county.instance(load_policy("national"), today()))
     assert (plan.status, plan.value, len(plan.matches)) == ("OPTIMAL", straight.value, len(straight.matches))
 
 
-def test_the_matcher_sees_opaque_ids_alone(database: Database, keys: KeyRing, county: Reading) -> None:
-    authority = imported(database, keys, county)
+def test_the_matcher_sees_opaque_ids_alone(database: Database, keys: KeyRing, small_county: Reading) -> None:
+    authority = imported(database, keys, small_county)
     with database.read(authority) as session:
-        told = repr(Repository(session, keys).instance(AS_OF))
-    references = {child.id for child in county.records["children"]} | {one.id for one in county.records["volunteers"]}
+        told = repr(Repository(session, keys).instance(today()))
+    references = {child.id for child in small_county.records["children"]} | {
+        one.id for one in small_county.records["volunteers"]
+    }
     assert not [one for one in references if re.search(rf"\b{one}\b", told)]
 
 
-def test_facts_are_not_readable_in_the_database(database: Database, keys: KeyRing, county: Reading) -> None:
-    authority = imported(database, keys, county)
+def test_facts_are_not_readable_in_the_database(database: Database, keys: KeyRing, small_county: Reading) -> None:
+    authority = imported(database, keys, small_county)
     with database.read(authority) as session:
         for table in ("children", "volunteers", "declined", "exceptions"):
             content = str(session.execute(text(f"SELECT * FROM {table}")).all())
@@ -104,21 +106,21 @@ def test_facts_are_not_readable_in_the_database(database: Database, keys: KeyRin
                 assert word not in content
 
 
-def test_every_reference_stays_in_its_authority(database: Database, keys: KeyRing, county: Reading) -> None:
-    north = imported(database, keys, county)
+def test_every_reference_stays_in_its_authority(database: Database, keys: KeyRing, small_county: Reading) -> None:
+    north = imported(database, keys, small_county)
     south = an_authority(database, keys, "South")
     with database.read(north) as session:
         child = session.scalars(select(tables.Child.id)).first()
     with database.read(south) as session, pytest.raises(NotFoundError, match="There is no such child"):
         Repository(session, keys).child(child or "")
     with database.write(south) as session:  # the same references again: another authority's are its own
-        Repository(session, keys).add(county, AS_OF, user_id=None)
+        Repository(session, keys).add(small_county, AS_OF, user_id=None)
 
 
-def test_what_is_here_already_is_refused_whole(database: Database, keys: KeyRing, county: Reading) -> None:
-    authority = imported(database, keys, county)
+def test_what_is_here_already_is_refused_whole(database: Database, keys: KeyRing, small_county: Reading) -> None:
+    authority = imported(database, keys, small_county)
     with pytest.raises(InputError, match="is here already"), database.write(authority) as session:
-        Repository(session, keys).add(county, AS_OF, user_id=None)
+        Repository(session, keys).add(small_county, AS_OF, user_id=None)
     with database.read(authority) as session:
         assert len(session.scalars(select(tables.ImportBatch)).all()) == 1
 
