@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,6 +84,7 @@ def main() -> None:
     """Entry point of the command `kith`."""
     any_terminal()
     try:
+        _add_commands()
         app()
     except KithError as error:
         _complain(error)
@@ -104,6 +106,14 @@ def main() -> None:
             file=sys.stderr,
         )
         raise SystemExit(70) from None
+
+
+def _add_commands() -> None:
+    """Puts the commands of add-ons, such as the service, beside these. They are known by entry point alone."""
+    for entry in entry_points(group="kith.commands"):
+        addon: typer.Typer = entry.load()
+        app.registered_commands += addon.registered_commands
+        app.registered_groups += addon.registered_groups
 
 
 @app.command()

@@ -1,0 +1,118 @@
+"""What routes ask for by their parameters: who asks, the rows they may see, and the entry in the audit log."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+
+from service import audit_log, auth
+from service.auth import Person
+from service.crypto import KeyRing
+from service.database.engine import Database
+from service.middleware import SAFE
+from service.permissions import PUBLIC, ROUTES, Permission
+from service.repository import Repository
+from service.settings import Settings
+
+COOKIE = "kith_session"
+CSRF_HEADER = "X-CSRF-Token"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What one process of the service holds, as `app.state.kith`."""
+
+    settings: Settings
+    database: Database
+    keys: KeyRing
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie; over HTTPS one that no other host can set."""
+        return f"__Host-{COOKIE}" if self.settings.secure else COOKIE
+
+
+def installation(request: Request) -> Installation:
+    kith: Installation = request.app.state.kith
+    return kith
+
+
+Kith = Annotated[Installation, Depends(installation)]
+
+
+def authorise(request: Request, kith: Kith) -> Person | None:
+    """Every route goes through here: who asks, and whether the route's line lets them. None on a public route."""
+    request.state.route = request.app.state.paths.get(request.scope["endpoint"], "-")
+    line = f"{request.method} {request.state.route}"
+    if line not in ROUTES:
+        raise HTTPException(403)
+    needs = ROUTES[line]
+    if needs is PUBLIC:
+        return None
+    person = _who(request, kith)
+    request.state.user = person.user_id
+    if needs not in person.may:
+        raise HTTPException(403)
+    return person
+
+
+def _who(request: Request, kith: Installation) -> Person:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    with kith.database.read() as session:
+        if scheme:
+            person = auth.by_token(session, token) if scheme.lower() == "bearer" else None
+        else:
+            cookie = request.cookies.get(kith.cookie)
+            person = auth.by_cookie(session, kith.settings, cookie) if cookie else None
+        stale = person is not None and person.login is not None and auth.is_stale(session, person.login)
+    if person is None:
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    if person.csrf is not None and request.method not in SAFE:
+        given = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(given.encode(), person.csrf.encode()):
+            raise HTTPException(403)
+    if stale and person.login is not None:
+        with kith.database.write() as session:
+            auth.seen(session, person.login)
+    return person
+
+
+def asking(person: Annotated[Person | None, Depends(authorise)]) -> Person:
+    if person is None:
+        raise HTTPException(401)
+    return person
+
+
+Asking = Annotated[Person, Depends(asking)]
+
+
+def reading(kith: Kith, person: Asking) -> Iterator[Repository]:
+    """The rows of the person's authority, to read."""
+    with kith.database.read(person.authority_id) as session:
+        yield Repository(session, kith.keys)
+
+
+def writing(kith: Kith, person: Asking) -> Iterator[Repository]:
+    """The rows of the person's authority, to change: all of it or nothing."""
+    with kith.database.write(person.authority_id) as session:
+        yield Repository(session, kith.keys)
+
+
+Reading = Annotated[Repository, Depends(reading)]
+Writing = Annotated[Repository, Depends(writing, scope="function")]
+"""Committed before the answer is sent: what is acknowledged is kept."""
+
+
+def note_reading(kith: Installation, person: Person, what: str, child_id: str, **details: object) -> None:
+    """Enters in the audit log that a child's record is read. Called before the answer: no entry, no answer."""
+    with kith.database.write(person.authority_id) as session:
+        audit_log.record(session, kith.keys, audit_log.Entry(person.user_id, "read", child_id, what, details))
+
+
+def may_identify(person: Person) -> bool:
+    return Permission.IDENTIFY in person.may

@@ -1,0 +1,67 @@
+"""create_app(settings): the service as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
+
+from service.api import children, health, session
+from service.api.deps import Installation, authorise
+from service.crypto import KeyRing
+from service.database.engine import Database
+from service.database.upgrade import require_upgraded
+from service.errors import Problem, answer_errors
+from service.logs import configure
+from service.middleware import WRAPS
+from service.settings import Settings, load_settings
+
+ROUTERS = (session.router, children.router)
+"""The resources under /api/v1."""
+
+_ANSWERS = (401, 403, 404, 409, 412, 413, 422, 429, 500)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Raises KithError where the settings, the keys or the database keep the service from starting."""
+    settings = settings or load_settings()
+    configure(settings)
+    keys = KeyRing.read(settings.keys_file)
+    database = Database(settings.database_url.get_secret_value())
+    require_upgraded(database)
+
+    @asynccontextmanager
+    async def until_the_end(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = FastAPI(
+        title="Kith",
+        description="Matches children in care with Independent Visitors. Kith proposes; a person decides every match.",
+        version="1",
+        docs_url=None,  # those pages load scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=until_the_end,
+        dependencies=[Depends(authorise)],
+        responses={code: {"model": Problem} for code in _ANSWERS},
+    )
+    app.state.kith = Installation(settings, database, keys)
+    answer_errors(app)
+    app.include_router(health.router)
+    api = APIRouter(prefix="/api/v1")
+    for router in ROUTERS:
+        api.include_router(router)
+
+    @api.get("/openapi.json", include_in_schema=False)
+    def openapi() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    app.include_router(api)
+    app.state.paths = {route.endpoint: route.path for route in iter_route_contexts(app.routes)}
+    for wrap in reversed(WRAPS):  # the last added is the outermost
+        app.add_middleware(wrap, settings=settings)
+    return app

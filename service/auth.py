@@ -1,0 +1,221 @@
+"""Accounts, logins and tokens. Secrets are kept as hashes: who reads the database cannot log in with what stands there.
+
+A login is a row that is looked up, with its account, at every request: disabling the account ends all its logins at
+once. Passwords are hashed by argon2; as many wrong ones in a row as the settings say lock the account for a while.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from matcher.errors import KithError, NotFoundError
+from service import audit_log
+from service.audit_log import Entry
+from service.crypto import KeyRing, Place
+from service.database.base import utc_now
+from service.database.tables import ApiToken, Authority, LoginSession, User
+from service.permissions import MAY, Permission, Role
+from service.settings import Settings
+
+LEAST_CHARACTERS = 12
+_MOST_CHARACTERS = 200
+INVITATION_HOURS = 72
+_HASHER = PasswordHasher()
+_NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
+"""Verified where there is no such account, so that the answer takes as long."""
+
+
+class LoginError(KithError):
+    """A login that is refused. Says the same whether the account, the password or the lock is to blame."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks: an account, and what it may do here and now."""
+
+    user_id: str
+    authority_id: str
+    role: Role
+    may: frozenset[Permission]
+    login: str | None = None
+    """The id of the login; None where a token asks."""
+    csrf: str | None = None
+
+
+def hashed(secret: str) -> str:
+    """Of a random secret, which needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+# ---- accounts --------------------------------------------------------------------------------------------------------
+
+
+def invite(
+    session: Session, keys: KeyRing, *, authority: Authority, email: str, name: str, role: Role, by: str
+) -> tuple[User, str]:
+    """A new account without a password, and the secret of the link, good once, by which its owner chooses one.
+
+    Raises KithError for an address that is taken or is none.
+    """
+    address = email.strip().lower()
+    if address.count("@") != 1 or not all(address.split("@")) or len(address) > 254:
+        raise KithError("That is not an email address. Write it as name@council.gov.uk.")
+    if session.scalar(select(User.id).where(User.email == address)):
+        raise KithError("There is an account with that address already.")
+    user = User(authority_id=authority.id, email=address, role=role)
+    user.name = keys.seal(name, Place("users", user.id, "name"))
+    session.add(user)
+    secret = _renew_invitation(user)
+    session.flush()
+    audit_log.record(session, keys, Entry(by, "invite user", user.id, details={"role": role}))
+    return user, secret
+
+
+def accept(session: Session, keys: KeyRing, secret: str, password: str) -> User:
+    """Sets the password of whom an invitation is for, and uses it up. Raises LoginError for one that is not good."""
+    user = session.scalar(select(User).where(User.invitation == hashed(secret)).with_for_update())
+    if user is None or user.invited_until is None or user.invited_until < utc_now() or user.disabled_at:
+        raise LoginError("This link is not good any more. Ask an administrator for a new one.")
+    set_password(user, password)
+    user.invitation = user.invited_until = None
+    audit_log.record(session, keys, Entry(user.id, "choose password", user.id))
+    return user
+
+
+def set_password(user: User, password: str) -> None:
+    """Raises KithError for a password that is too short to keep a child's record."""
+    if not LEAST_CHARACTERS <= len(password) <= _MOST_CHARACTERS or len(set(password)) < 5:
+        raise KithError(f"Choose a password of {LEAST_CHARACTERS} letters or more, not all the same: three words do.")
+    user.password, user.failed_logins, user.locked_until = _HASHER.hash(password), 0, None
+
+
+def disable(session: Session, keys: KeyRing, user: User, *, by: str) -> None:
+    """Closes an account: its logins are over at once, and its tokens."""
+    user.disabled_at, user.invitation = utc_now(), None
+    session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+    audit_log.record(session, keys, Entry(by, "disable user", user.id))
+
+
+def _renew_invitation(user: User) -> str:
+    secret = secrets.token_urlsafe(32)
+    user.invitation, user.invited_until = hashed(secret), utc_now() + timedelta(hours=INVITATION_HOURS)
+    return secret
+
+
+# ---- logins ----------------------------------------------------------------------------------------------------------
+
+
+def log_in(session: Session, settings: Settings, email: str, password: str) -> tuple[User, str] | None:
+    """The account and the secret of a new login; None if it is refused. Counts what fails: commit in either case.
+
+    A locked account is refused the right password too, and a wrong one given meanwhile does not lengthen the lock.
+    """
+    user = session.scalar(select(User).where(User.email == email.strip().lower()).with_for_update())
+    right = _verify(user.password if user and user.password else _NOBODY, password)
+    if user is None or user.password is None or user.disabled_at:
+        return None
+    now = utc_now()
+    if user.locked_until and user.locked_until > now:
+        return None
+    if not right:
+        user.failed_logins += 1
+        if user.failed_logins >= settings.login_attempts:
+            user.failed_logins, user.locked_until = 0, now + timedelta(minutes=settings.lockout_minutes)
+        return None
+    user.failed_logins, user.locked_until = 0, None
+    if _HASHER.check_needs_rehash(user.password):
+        user.password = _HASHER.hash(password)
+    return user, begin(session, settings, user)
+
+
+def begin(session: Session, settings: Settings, user: User) -> str:
+    """A new login of an account whose owner has shown who they are; the secret for its cookie."""
+    secret = secrets.token_urlsafe(32)
+    ends = utc_now() + timedelta(hours=settings.session_hours)
+    session.add(LoginSession(id=hashed(secret), user_id=user.id, csrf=secrets.token_urlsafe(32), ends_at=ends))
+    return secret
+
+
+def log_out(session: Session, login: str) -> None:
+    session.execute(delete(LoginSession).where(LoginSession.id == login))
+
+
+def by_cookie(session: Session, settings: Settings, secret: str) -> Person | None:
+    """Who a cookie's login belongs to, if it is still on and the account open."""
+    found = session.execute(
+        select(LoginSession, User).join(User, User.id == LoginSession.user_id).where(LoginSession.id == hashed(secret))
+    ).one_or_none()
+    if found is None:
+        return None
+    login, user = found
+    idle = utc_now() - login.seen_at
+    if user.disabled_at or login.ends_at < utc_now() or idle > timedelta(minutes=settings.session_minutes):
+        return None
+    role = Role(user.role)
+    return Person(user.id, user.authority_id, role, MAY[role], login.id, login.csrf)
+
+
+def seen(session: Session, login: str) -> None:
+    """Notes that a login is in use."""
+    row = session.get(LoginSession, login)
+    if row is not None:
+        row.seen_at = utc_now()
+
+
+def is_stale(session: Session, login: str) -> bool:
+    """Whether `seen` is due: a minute is exact enough, and saves a write at every click."""
+    at = session.scalar(select(LoginSession.seen_at).where(LoginSession.id == login))
+    return at is not None and utc_now() - at > timedelta(minutes=1)
+
+
+# ---- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def make_token(
+    session: Session, keys: KeyRing, user: User, *, name: str, scopes: Iterable[Permission], expires_at: datetime
+) -> str:
+    """A new token of an account, told once. Raises KithError for scopes that the account does not have."""
+    wanted = frozenset(scopes)
+    if excess := wanted - MAY[Role(user.role)]:
+        raise KithError(f"The account may not {' or '.join(sorted(excess))}, nor may its token.")
+    secret = f"kith_{secrets.token_urlsafe(32)}"
+    session.add(ApiToken(id=hashed(secret), user_id=user.id, name=name, scopes=sorted(wanted), expires_at=expires_at))
+    audit_log.record(session, keys, Entry(user.id, "make token", user.id, details={"scopes": sorted(wanted)}))
+    return secret
+
+
+def by_token(session: Session, secret: str) -> Person | None:
+    """Who a token acts for, within its scopes, if it is still good and the account open."""
+    found = session.execute(
+        select(ApiToken, User).join(User, User.id == ApiToken.user_id).where(ApiToken.id == hashed(secret))
+    ).one_or_none()
+    if found is None:
+        return None
+    token, user = found
+    if user.disabled_at or token.revoked_at or token.expires_at < utc_now():
+        return None
+    role = Role(user.role)
+    return Person(user.id, user.authority_id, role, MAY[role] & frozenset(Permission(one) for one in token.scopes))
+
+
+def user_by_email(session: Session, email: str) -> User:
+    user = session.scalar(select(User).where(User.email == email.strip().lower()))
+    if user is None:
+        raise NotFoundError("There is no account with that address.")
+    return user
+
+
+def _verify(hash: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(hash, password[:_MOST_CHARACTERS])
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,214 @@
+"""kith serve, migrate, user, authority, import, keys, audit: what an IT department needs.
+
+Found by `kith` through the entry point `kith.commands`. Only typer is imported before a command runs, so that `kith`
+without the service's libraries still starts, and says in one sentence what to install.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from matcher.errors import KithError
+
+app = typer.Typer()
+users = typer.Typer(help="Accounts: add, password, disable.", no_args_is_help=True)
+authorities = typer.Typer(help="Authorities of this installation.", no_args_is_help=True)
+keys_app = typer.Typer(help="The keys that encrypt names, addresses and free text.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit log.", no_args_is_help=True)
+app.add_typer(users, name="user")
+app.add_typer(authorities, name="authority")
+app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+
+AuthorityName = Annotated[
+    str | None, typer.Option("--authority", help="The authority's name; not needed where there is one.")
+]
+
+
+class RoleName(StrEnum):
+    """As `permissions.Role`, which a test holds: that module is not for the start of every command."""
+
+    COORDINATOR = "coordinator"
+    MANAGER = "manager"
+    ANALYST = "analyst"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+@contextmanager
+def _libraries() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("matcher", "service"):
+            raise
+        raise KithError(
+            f"The service needs libraries that are not installed ({error.name}). "
+            "Run: pip install 'kith-matcher[service]'."
+        ) from None
+
+
+@app.command()
+def serve(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="A made-up county on this machine alone, gone at the end.")
+    ] = False,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="In place of KITH_PORT.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="In place of KITH_WORKERS.")] = None,
+) -> None:
+    """Serve the pages and the API. A first start sets everything up."""
+    with _libraries():
+        import uvicorn
+
+        from service.installation import first_start
+        from service.settings import load_settings
+    if port is not None:
+        os.environ["KITH_PORT"] = str(port)
+    if workers is not None:
+        os.environ["KITH_WORKERS"] = str(workers)
+    with TemporaryDirectory(prefix="kith-demo-") as folder:
+        if demo:
+            from service.demo import make
+
+            os.environ.pop("KITH_OWNER_URL", None)
+            os.environ.pop("KITH_PUBLIC_URL", None)
+            os.environ["KITH_DATABASE_URL"] = f"sqlite:///{folder}/kith.db"
+            os.environ["KITH_KEYS_FILE"] = f"{folder}/keys.json"
+            os.environ["KITH_HOST"] = "127.0.0.1"
+            settings = load_settings()
+            accounts = make(settings, Path(folder))
+            typer.echo("\n*** DEMONSTRATION: made-up people, on this machine alone, gone when it stops. ***")
+            typer.echo("*** Enter nobody real. ***\n")
+            for email, password in accounts.items():
+                typer.echo(f"  {email:<28} {password}")
+        else:
+            settings = load_settings()
+            administrator = first_start(settings) if settings.owner_url is None else None
+            if administrator:
+                typer.echo(f"A new installation. Choose its password: kith user password {administrator}")
+        typer.echo(f"\nhttp://{settings.host}:{settings.port}\n")
+        uvicorn.run(
+            "service.app:create_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            access_log=False,
+            server_header=False,
+            log_level="warning",
+        )
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the version of the code."""
+    with _libraries():
+        from service.installation import set_up
+        from service.settings import load_settings
+    typer.echo(f"The database is at version {set_up(load_settings())}.")
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Folder with children, volunteers and the other sheets.")],
+    authority: AuthorityName = None,
+) -> None:
+    """Add what a folder of files holds, whole or not at all."""
+    with _libraries():
+        from service.installation import authority_named, import_folder, opened
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        with database.read() as session:
+            authority_id = authority_named(session, authority).id
+        rows = import_folder(database, keys, authority_id, folder)
+    typer.echo(", ".join(f"{count} {name}" for name, count in rows.items()))
+
+
+@authorities.command("add")
+def add_authority(name: str) -> None:
+    """Add an authority, with the national policy in force."""
+    with _libraries():
+        from service.installation import add_authority as add
+        from service.installation import opened
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        typer.echo(add(database, keys, name))
+
+
+@users.command("add")
+def add_user(
+    email: str,
+    role: Annotated[RoleName, typer.Option("--role")],
+    name: Annotated[str, typer.Option("--name", prompt=True)],
+    authority: AuthorityName = None,
+) -> None:
+    """Add an account; its owner's password is chosen by `kith user password`."""
+    with _libraries():
+        from service.installation import add_user as add
+        from service.installation import authority_named, opened
+        from service.permissions import Role
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        with database.read() as session:
+            authority_id = authority_named(session, authority).id
+        add(database, keys, authority_id, email, name, Role(role))
+    typer.echo(f"Choose the password: kith user password {email}")
+
+
+@users.command("password")
+def password(
+    email: str, word: Annotated[str, typer.Option("--password", prompt=True, hide_input=True, confirmation_prompt=True)]
+) -> None:
+    """Set an account's password, and unlock it."""
+    _change(email, word)
+    typer.echo("Done.")
+
+
+@users.command("disable")
+def disable(email: str) -> None:
+    """Close an account: its logins and tokens are over at once."""
+    _change(email, None)
+    typer.echo("Done.")
+
+
+@keys_app.command("rotate")
+def rotate(
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Forget the old keys: older backups need them.")] = False,
+) -> None:
+    """Make a new key, and seal everything by it. The service may run meanwhile."""
+    with _libraries():
+        from service.installation import opened, rotate_keys
+        from service.settings import load_settings
+    settings = load_settings()
+    with opened(settings) as (database, keys):
+        typer.echo(f"{rotate_keys(settings, database, keys, drop_old=drop_old)} values are sealed by the new key.")
+
+
+@audit_app.command("verify")
+def verify() -> None:
+    """Check that no entry of the audit log was altered or removed. Exit 1 if any was."""
+    with _libraries():
+        from service.installation import opened, verify_log
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        verdicts = verify_log(database, keys)
+    for name, verdict in verdicts:
+        typer.echo(f"{name}: {verdict.problem or f'{verdict.entries} entries, whole'}  {verdict.last_mac}")
+    if any(verdict.problem for _, verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def _change(email: str, word: str | None) -> None:
+    with _libraries():
+        from service.installation import change_user, opened
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        change_user(database, keys, email, password=word)

@@ -1,0 +1,135 @@
+"""Encryption of single fields by AES-GCM, with keys that live outside the database.
+
+What is sealed is bound to its row and column: moved elsewhere, it does not open. Each sealed value begins with the id
+of its key, so that keys can be changed while the service runs. The key ring is a small JSON file:
+
+    {"current": "k2", "keys": {"k1": "…", "k2": "…"}, "audit": "…"}
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from matcher.errors import KithError
+
+_NONCE = 12
+
+
+class KeysError(KithError):
+    """Keys that are missing, unreadable, or not the ones with which a value was sealed."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sealed value belongs."""
+
+    table: str
+    row: str
+    column: str
+
+    @property
+    def bytes(self) -> bytes:
+        return json.dumps([self.table, self.row, self.column]).encode()
+
+
+@dataclass
+class KeyRing:
+    """The keys of one installation. `file` is where they were read, and are looked up anew for a key not known yet."""
+
+    current: str
+    keys: Mapping[str, bytes] = field(repr=False)
+    audit: bytes = field(repr=False)
+    file: Path | None = None
+
+    @classmethod
+    def new(cls) -> KeyRing:
+        return cls("k1", {"k1": AESGCM.generate_key(256)}, secrets.token_bytes(32))
+
+    @classmethod
+    def read(cls, file: Path) -> KeyRing:
+        """Raises KeysError where the file is missing, open to others, or not a key ring."""
+        try:
+            if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
+                raise KeysError(f"“{file}” can be read by others. Run `chmod 600 {file}`.")
+            content = json.loads(file.read_text(encoding="utf-8"))
+            keys = {name: _key(text) for name, text in content["keys"].items()}
+            ring = cls(content["current"], keys, _key(content["audit"]), file)
+        except FileNotFoundError:
+            raise KeysError(
+                f"The keys “{file}” are not there, and without them nothing can be read. "
+                "Put the file back from where it is kept, or name it by KITH_KEYS_FILE."
+            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise KeysError(f"“{file}” is not a key ring. Put the file back from where it is kept.") from None
+        if ring.current not in ring.keys:
+            raise KeysError(f"“{file}” has no key “{ring.current}”, which it calls the current one.")
+        return ring
+
+    def write(self, file: Path) -> None:
+        """Writes the ring whole or not at all, readable by its owner alone."""
+        content = {
+            "current": self.current,
+            "keys": {name: base64.b64encode(key).decode() for name, key in self.keys.items()},
+            "audit": base64.b64encode(self.audit).decode(),
+        }
+        beside = file.with_name(f"{file.name}.new")
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            json.dump(content, out, indent=1)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+        self.file = file
+
+    def rotated(self) -> KeyRing:
+        """The ring with a new current key; the old ones still open what they sealed."""
+        name = f"k{1 + max(int(key.removeprefix('k')) for key in self.keys)}"
+        return KeyRing(name, {**self.keys, name: AESGCM.generate_key(256)}, self.audit, self.file)
+
+    def only_current(self) -> KeyRing:
+        """The ring without the old keys, once nothing is sealed by them any more."""
+        return KeyRing(self.current, {self.current: self.keys[self.current]}, self.audit, self.file)
+
+    def seal(self, text: str, place: Place) -> bytes:
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = AESGCM(self.keys[self.current]).encrypt(nonce, text.encode(), place.bytes)
+        return self.current.encode() + b":" + nonce + sealed
+
+    def open(self, sealed: bytes, place: Place) -> str:
+        """Raises KeysError if the key is not known, or the value was changed or belongs elsewhere."""
+        name, _, rest = sealed.partition(b":")
+        key = self._key(name.decode(errors="replace"), place)
+        try:
+            return AESGCM(key).decrypt(rest[:_NONCE], rest[_NONCE:], place.bytes).decode()
+        except InvalidTag:
+            raise KeysError(f"{place.table}.{place.column} of {place.row} was changed outside Kith.") from None
+
+    def sealed_by(self, sealed: bytes) -> str:
+        """The id of the key that sealed a value."""
+        return sealed.partition(b":")[0].decode(errors="replace")
+
+    def _key(self, name: str, place: Place) -> bytes:
+        if name not in self.keys and self.file is not None:
+            newer = KeyRing.read(self.file)  # another process may have rotated the keys
+            self.keys, self.current = newer.keys, newer.current
+        if name not in self.keys:
+            raise KeysError(
+                f"{place.table}.{place.column} of {place.row} was sealed by key “{name}”, which is not here."
+            )
+        return self.keys[name]
+
+
+def _key(text: str) -> bytes:
+    key = base64.b64decode(text, validate=True)
+    if len(key) != 32:
+        raise ValueError("a key has 256 bits")
+    return key

@@ -1,0 +1,130 @@
+"""Sessions: each reads or writes, for one authority alone, on SQLite as on PostgreSQL.
+
+A session that is opened for an authority adds the authority to every SELECT, UPDATE and DELETE by itself, and refuses
+to write a row of another: a forgotten WHERE shows nothing that is not the reader's. On PostgreSQL row-level security
+holds the same once more, in the database.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+
+from matcher.errors import KithError
+from service.database import tables
+from service.database.base import Apart, Base
+
+_BUSY_SECONDS = 20
+"""How long a writer waits for another on SQLite, which takes them one at a time."""
+
+_READ_BY_MATCHING = (
+    tables.Child, tables.Family, tables.Volunteer, tables.Match, tables.Declined, tables.RecordedException,
+    tables.Budget, tables.Policy,
+)  # fmt: skip
+
+
+class DatabaseError(KithError):
+    """A database that cannot be used as it stands."""
+
+
+class Database:
+    """One installation's database. `url` is SQLAlchemy's: sqlite:///FILE or postgresql+psycopg://…"""
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.sqlite = make_url(url).get_backend_name() == "sqlite"
+        if self.sqlite:
+            self.engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=pool_size)
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+            if (file := make_url(url).database) and os.path.exists(file):
+                os.chmod(file, 0o600)
+        else:
+            self.engine = create_engine(url, pool_size=pool_size, pool_pre_ping=True)
+        self._reading = sessionmaker(self.engine.execution_options(kith_reads=True), expire_on_commit=False)
+        self._writing = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def read(self, authority: str | None = None) -> Iterator[Session]:
+        """A session that only reads. Without an authority it sees the installation's own tables alone."""
+        with self._reading(info={"authority": authority, "reads": True}) as session:
+            yield session
+
+    @contextmanager
+    def write(self, authority: str | None = None) -> Iterator[Session]:
+        """A session whose work is committed at the end, whole, or not at all."""
+        with self._writing(info={"authority": authority}) as session, session.begin():
+            yield session
+
+    def check(self) -> None:
+        """Raises DatabaseError unless the database answers."""
+        try:
+            with self.read() as session:
+                session.execute(text("SELECT 1"))
+        except OperationalError:
+            raise DatabaseError("The database does not answer. Check KITH_DATABASE_URL, and that it runs.") from None
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: see _begin_sqlite
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its turn at once: one that began by reading could not go on to write without a conflict."""
+    reads = connection.get_execution_options().get("kith_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+@event.listens_for(Session, "after_begin")
+def _tell_postgresql(session: Session, _transaction: Any, connection: Connection) -> None:
+    """Row-level security goes by this setting, which ends with the transaction."""
+    if connection.dialect.name == "postgresql":
+        authority = session.info.get("authority") or ""
+        connection.execute(text("SELECT set_config('kith.authority', :authority, true)"), {"authority": authority})
+        if session.info.get("reads"):
+            connection.execute(text("SET TRANSACTION READ ONLY"))
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _own_rows_alone(state: ORMExecuteState) -> None:
+    authority = state.session.info.get("authority")
+    if (state.is_select or state.is_update or state.is_delete) and not state.is_column_load:
+        state.statement = state.statement.options(
+            with_loader_criteria(
+                Apart, lambda table: table.authority_id == authority, include_aliases=True, propagate_to_loaders=True
+            )
+        )
+
+
+@event.listens_for(Session, "before_flush")
+def _write_own_rows_alone(session: Session, _context: Any, _instances: Any) -> None:
+    authority = session.info.get("authority")
+    changed = [*session.new, *session.dirty, *session.deleted]
+    for row in changed:
+        if isinstance(row, Apart):
+            if row in session.new and row.authority_id is None:
+                row.authority_id = authority or ""
+            if row.authority_id != authority:
+                raise DatabaseError("A row of another authority cannot be written.")
+    if any(isinstance(row, _READ_BY_MATCHING) for row in changed):
+        session.connection().execute(
+            update(tables.Authority)
+            .where(tables.Authority.id == authority)
+            .values(data_version=tables.Authority.data_version + 1)
+        )
+
+
+def has_tables(engine: Engine) -> bool:
+    """Whether Kith was ever set up in this database."""
+    return inspect(engine).has_table(Base.metadata.tables["authorities"].name)

@@ -1,0 +1,97 @@
+"""Every refusal in one shape (RFC 9457), with a request id to quote, and never a word of what was sent."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from matcher.errors import KithError, NotFoundError
+from service.auth import LoginError
+from service.proposals import TakenError
+from service.workflow import StepRefusedError
+
+
+class FieldProblem(BaseModel):
+    where: str = Field(examples=["query.top"])
+    wrong: str = Field(examples=["Input should be less than or equal to 50"])
+
+
+class Problem(BaseModel):
+    """What an error answers."""
+
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["There is no such child."])
+    request_id: str = Field(examples=["5f0c2a91d3b7e644"])
+    problems: list[FieldProblem] = []
+
+
+def problem(status: int, detail: str, request_id: str, problems: list[FieldProblem] | None = None) -> Response:
+    body = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, request_id=request_id, problems=problems or []
+    )
+    return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
+
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NotFoundError, 404),
+    (TakenError, 409),
+    (StepRefusedError, 409),
+    (LoginError, 401),
+    (KithError, 422),
+)
+"""The first that fits."""
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Gives an application these answers in place of FastAPI's own, which repeat what was sent."""
+
+    @app.exception_handler(KithError)
+    def refused(request: Request, error: KithError) -> Response:
+        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        # The matcher's words for what is not there repeat what was asked for.
+        detail = "There is nothing here by that id." if status == 404 else str(error)
+        return problem(status, detail, request.state.request_id)
+
+    @app.exception_handler(StaleDataError)
+    def changed(request: Request, _error: StaleDataError) -> Response:
+        detail = "Somebody changed this meanwhile. Look at it again; nothing of yours was saved."
+        return problem(412, detail, request.state.request_id)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> Response:
+        problems = [_field_problem(one) for one in error.errors()]
+        return problem(422, "The request cannot be read as it stands.", request.state.request_id, problems)
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> Response:
+        response = problem(error.status_code, _SENTENCES.get(error.status_code, ""), request.state.request_id)
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
+
+
+_SENTENCES = {
+    401: "Log in first.",
+    403: "Your account may not do this.",
+    404: "There is nothing here by that id.",
+    405: "This cannot be done here.",
+    412: "Somebody changed this meanwhile. Look at it again; nothing of yours was saved.",
+    428: "Say which version you change, by If-Match.",
+}
+
+
+def _field_problem(error: dict[str, object]) -> FieldProblem:
+    """Where and what, without what was sent: names that the sender made up, and words of our own that may repeat it."""
+    location = error["loc"] if isinstance(error["loc"], tuple) else ()
+    if error["type"] == "extra_forbidden":
+        location = location[:-1]
+    own_words = error["type"] in ("value_error", "assertion_error")
+    where = ".".join(str(part) for part in location)
+    return FieldProblem(where=where, wrong="is not allowed" if own_words else str(error["msg"]))

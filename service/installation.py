@@ -1,0 +1,174 @@
+"""Setting an installation up: its keys, its first authority, its first account; and what the commands do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from matcher.catalogue import load_policy
+from matcher.errors import KithError, NotFoundError
+from matcher.instance import today
+from matcher.policy import Policy
+from matcher.readers import read_folder
+from service import audit_log, auth
+from service.crypto import KeyRing, Place
+from service.database.base import Apart, Base, Sealed
+from service.database.engine import Database
+from service.database.tables import Authority, User
+from service.database.upgrade import upgrade
+from service.permissions import Role
+from service.repository import Repository
+from service.settings import Settings
+
+COMMAND = "kith"
+"""The actor of what is done at the command line."""
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[tuple[Database, KeyRing]]:
+    """The database and the keys, for a command."""
+    keys = KeyRing.read(settings.keys_file)
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        yield database, keys
+    finally:
+        database.close()
+
+
+def set_up(settings: Settings) -> str:
+    """Migrates the database, and makes the keys if this is a new installation; the revision reached.
+
+    Keys that are missing are never made anew where anything could be sealed by them.
+    """
+    revision = upgrade(settings)
+    if not settings.keys_file.exists():
+        database = Database(settings.database_url.get_secret_value())
+        try:
+            with database.read() as session:
+                if session.scalar(select(Authority.id).limit(1)) is None:
+                    KeyRing.new().write(settings.keys_file)
+        finally:
+            database.close()
+    KeyRing.read(settings.keys_file)
+    return revision
+
+
+def add_authority(database: Database, keys: KeyRing, name: str, policy: Policy | None = None) -> str:
+    """A new authority with a policy in force, the national one if none is given; its id."""
+    with database.write() as session:
+        if session.scalar(select(Authority.id).where(Authority.name == name)):
+            raise KithError(f"There is an authority “{name}” already.")
+        authority = Authority(name=name)
+        session.add(authority)
+    with database.write(authority.id) as session:
+        Repository(session, keys).add_policy(policy or load_policy("national"), user_id=None, reason="first policy")
+        audit_log.record(session, keys, audit_log.Entry(COMMAND, "add authority", authority.id))
+    return authority.id
+
+
+def authority_named(session: Session, name: str | None) -> Authority:
+    """An authority by its name; the only one there is, if no name is given. Raises NotFoundError."""
+    every = session.scalars(select(Authority).order_by(Authority.name)).all()
+    found = [one for one in every if name is None or one.name == name]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(f"“{one.name}”" for one in every) or "none: add one by `kith authority add NAME`"
+    raise NotFoundError(f"Say which authority by --authority. There are {names}.")
+
+
+def add_user(database: Database, keys: KeyRing, authority_id: str, email: str, name: str, role: Role) -> str:
+    """A new account; the secret of the invitation by which its owner chooses a password."""
+    with database.write(authority_id) as session:
+        authority = session.get_one(Authority, authority_id)
+        return auth.invite(session, keys, authority=authority, email=email, name=name, role=role, by=COMMAND)[1]
+
+
+def change_user(database: Database, keys: KeyRing, email: str, *, password: str | None) -> None:
+    """Sets an account's password, or disables it where none is given."""
+    with database.read() as session:
+        authority = auth.user_by_email(session, email).authority_id
+    with database.write(authority) as session:
+        user = auth.user_by_email(session, email)
+        if password is None:
+            auth.disable(session, keys, user, by=COMMAND)
+        else:
+            auth.set_password(user, password)
+            audit_log.record(session, keys, audit_log.Entry(COMMAND, "set password", user.id))
+
+
+def import_folder(database: Database, keys: KeyRing, authority_id: str, folder: Path) -> dict[str, int]:
+    """Adds what a folder of files holds to an authority; how many rows of each sheet. Raises InputError."""
+    as_of = today()
+    reading = read_folder(folder, as_of)
+    with database.write(authority_id) as session:
+        batch = Repository(session, keys).add(reading, as_of, user_id=None)
+        audit_log.record(session, keys, audit_log.Entry(COMMAND, "import", batch.id, details=batch.rows))
+        return batch.rows
+
+
+def rotate_keys(settings: Settings, database: Database, keys: KeyRing, *, drop_old: bool) -> int:
+    """Makes a new key, seals everything by it, and forgets the old ones if asked; how many values were sealed anew.
+
+    The key is written before anything is sealed by it. Stopped half-way, everything can still be read; run it again.
+    """
+    newer = keys.rotated()
+    newer.write(settings.keys_file)
+    with database.read() as session:
+        authorities = list(session.scalars(select(Authority.id)))
+    count = sum(_reseal(database, newer, authority) for authority in [None, *authorities])
+    if drop_old:
+        newer.only_current().write(settings.keys_file)
+    return count
+
+
+def _reseal(database: Database, keys: KeyRing, authority: str | None) -> int:
+    """Of one authority's rows; of the installation's own where none is given."""
+    count = 0
+    for mapper in sorted(Base.registry.mappers, key=lambda one: one.class_.__name__):
+        table = mapper.local_table
+        sealed = [column for column in table.columns if isinstance(column.type, Sealed)]
+        if not sealed or issubclass(mapper.class_, Apart) != (authority is not None):
+            continue
+        with database.write(authority) as session:
+            own = [] if authority is None else [table.c.authority_id == authority]
+            for row in session.execute(select(table.c.id, *sealed).where(*own).with_for_update()).all():
+                values = {}
+                for column in sealed:
+                    value = getattr(row, column.name)
+                    if value is not None and keys.sealed_by(value) != keys.current:
+                        place = Place(mapper.class_.__tablename__, row.id, column.name)
+                        values[column.name] = keys.seal(keys.open(value, place), place)
+                if values:
+                    session.execute(table.update().where(table.c.id == row.id).values(values))  # type: ignore[attr-defined]
+                    count += len(values)
+    return count
+
+
+def verify_log(database: Database, keys: KeyRing) -> list[tuple[str, audit_log.Verdict]]:
+    """The verdict on each authority's chain, and on the installation's own, by name."""
+    with database.read() as session:
+        named: list[tuple[str | None, str]] = [(None, "the installation")]
+        named += [(one.id, one.name) for one in session.scalars(select(Authority).order_by(Authority.name))]
+    verdicts = []
+    for authority, name in named:
+        with database.read(authority) as session:
+            verdicts.append((name, audit_log.verify(session, keys)))
+    return verdicts
+
+
+def first_start(settings: Settings) -> str | None:
+    """Sets up a new installation with an authority and an administrator; the address of that account, if new."""
+    set_up(settings)
+    with opened(settings) as (database, keys):
+        with database.read() as session:
+            if session.scalar(select(User.id).limit(1)) is not None:
+                return None
+            found = session.scalar(select(Authority.id).limit(1))
+        authority = found or add_authority(database, keys, "Independent Visitor Service")
+        email = "administrator@kith.invalid"
+        add_user(database, keys, authority, email, "Administrator", Role.ADMINISTRATOR)
+        return email

@@ -1,0 +1,80 @@
+"""Who may do what: roles, permissions, and one line for every route.
+
+A route without a line answers 403 to everybody, and a test fails: nothing is open by having been forgotten. Whatever a
+role may do, it may do for its own authority alone; another authority's ids answer 404, as if they did not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    COORDINATOR = "coordinator"
+    MANAGER = "manager"
+    ANALYST = "analyst"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+class Permission(StrEnum):
+    """What a role may do, and what a token's scopes are made of."""
+
+    SELF = "self"
+    """One's own login."""
+    READ = "read"
+    """Children, volunteers, shortlists, plans: by opaque ids."""
+    IDENTIFY = "identify"
+    """To be shown the council's references and, where a page asks for them, names."""
+    WRITE = "write"
+    """Records and imports."""
+    DECIDE = "decide"
+    """Proposals, steps, endings, publishing a plan."""
+    APPROVE = "approve"
+    """Exceptions and spending."""
+    RUN = "run"
+    """Start and cancel runs, try out drafts of a policy."""
+    POLICY = "policy"
+    """Put a policy in force."""
+    LOG = "log"
+    """Read the audit log."""
+    USERS = "users"
+    """Accounts and roles."""
+
+
+_P = Permission
+MAY: Mapping[Role, frozenset[Permission]] = {
+    Role.COORDINATOR: frozenset({_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.RUN}),
+    Role.MANAGER: frozenset({_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.APPROVE, _P.RUN, _P.POLICY}),
+    Role.ANALYST: frozenset({_P.SELF, _P.READ, _P.RUN}),
+    Role.AUDITOR: frozenset({_P.SELF, _P.LOG}),
+    Role.ADMINISTRATOR: frozenset({_P.SELF, _P.USERS, _P.LOG}),
+}
+
+PUBLIC = None
+"""In place of a permission: anybody may ask, logged in or not."""
+
+ROUTES: Mapping[str, Permission | None] = {
+    "GET /health": PUBLIC,
+    "GET /ready": PUBLIC,
+    "POST /api/v1/session": PUBLIC,
+    "GET /api/v1/session": Permission.SELF,
+    "DELETE /api/v1/session": Permission.SELF,
+    "GET /api/v1/openapi.json": Permission.SELF,
+    "GET /api/v1/children": Permission.READ,
+    "GET /api/v1/children/{child_id}": Permission.READ,
+    "GET /api/v1/children/{child_id}/shortlist": Permission.READ,
+    "GET /api/v1/children/{child_id}/excluded": Permission.READ,
+    "GET /api/v1/children/{child_id}/volunteers/{volunteer_id}/explanation": Permission.READ,
+}
+"""Method and path as the application declares them -> what the route needs."""
+
+
+def table() -> str:
+    """The routes and the roles as the Markdown table of docs/permissions.md."""
+    lines = ["| route | " + " | ".join(Role) + " |", "|---" * (1 + len(Role)) + "|"]
+    for route, needs in ROUTES.items():
+        cells = ["anybody" if needs is PUBLIC else "yes" if needs in MAY[role] else "–" for role in Role]
+        lines.append(f"| `{route}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)

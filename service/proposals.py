@@ -1,0 +1,201 @@
+"""The workflow on rows: a proposal is made and goes its way, each step in one transaction with its audit entry.
+
+Whoever calls decides nothing here: `workflow` says what may follow, the matcher's rules say whether it may on fresh
+data, and the constraints of `matches` say who wins when two come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from matcher.audit import audit
+from matcher.catalogue import CATALOGUE
+from matcher.errors import KithError, NotFoundError
+from matcher.explain import explain
+from matcher.instance import Instance, today
+from matcher.records import Agreement, Party
+from service import audit_log, workflow
+from service.database import tables
+from service.database.base import utc_now
+from service.repository import Repository
+from service.workflow import LIVE, Rules, State, StepRefusedError
+
+_CORE = frozenset(entry.id for entry in CATALOGUE if entry.core)
+OBJECTS = "objects to any visitor"
+
+
+class TakenError(KithError):
+    """Somebody else was first: the child has a live proposal, or the volunteer's place is taken."""
+
+
+def failing_rules(instance: Instance, child: str, volunteer: str, rules: Rules = Rules.ALL) -> tuple[str, ...]:
+    """The reasons for which a pair may not be, in sentences: by the rules, and by the independent audit once more.
+
+    `instance` must not hold a match of the pair itself.
+    """
+    try:
+        reasons = explain(instance, child, volunteer).reasons
+    except NotFoundError:
+        return (f"{child} has a visitor now, or no referral.",)
+    asked = [one for one in reasons if rules is Rules.ALL or one.core]
+    found = [one.sentence for one in asked if one.verdict in ("fails", "not recorded")]
+    violations = audit(instance, [(child, volunteer)], whole=False)
+    found += [str(one) for one in violations if not found and (rules is Rules.ALL or one.rule in _CORE)]
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the person saw who chose the volunteer."""
+
+    rank_by: str
+    rank: int
+    alternatives: tuple[str, ...]
+    """Ids of the volunteers on the shortlist, in their order."""
+    plan_id: str | None = None
+
+
+def propose(
+    rows: Repository,
+    child_id: str,
+    volunteer_id: str,
+    *,
+    user_id: str,
+    reason: str,
+    chosen: Chosen,
+    note: str | None = None,
+) -> tables.Match:
+    """A person proposes a pair, for one of `workflow.PROPOSE_REASONS`; `note` is free text, and is sealed.
+
+    Raises StepRefusedError if a hard rule fails now, TakenError if somebody else was first, NotFoundError for ids
+    that are not there.
+    """
+    if reason not in workflow.PROPOSE_REASONS:
+        raise StepRefusedError(f"A proposal needs a reason: {', '.join(workflow.PROPOSE_REASONS)}.")
+    child, volunteer = rows.child(child_id), rows.volunteer(volunteer_id)
+    instance = rows.instance(today())
+    if reasons := failing_rules(instance, child.id, volunteer.id):
+        raise StepRefusedError(f"This proposal is not possible now. {' '.join(reasons)}", reasons)
+    now = utc_now()
+    match = tables.Match(
+        child_id=child.id, family_id=child.family_id, child_objects=child.objects, volunteer_id=volunteer.id,
+        capacity=volunteer.capacity, place=_free_place(rows, volunteer), state=State.PROPOSED, since=now,
+        coordinator=child.coordinator,
+    )  # fmt: skip
+    rows.session.add(match)
+    try:
+        rows.session.flush()
+    except IntegrityError:
+        raise TakenError(
+            "Somebody was quicker: the child has a proposal by now, or the volunteer is spoken for. Look again."
+        ) from None
+    rows.session.add(
+        tables.Proposal(
+            match_id=match.id, plan_id=chosen.plan_id, policy=instance.policy.stamp, data_hash=instance.data_hash,
+            rank_by=chosen.rank_by, rank=chosen.rank, alternatives=list(chosen.alternatives),
+        )
+    )  # fmt: skip
+    _decide(rows, match, "propose", Party.AUTHORITY, user_id, now, reason, note, departs=chosen.rank != 1)
+    return match
+
+
+def take_step(
+    rows: Repository,
+    match_id: str,
+    step: str,
+    *,
+    by: Party,
+    user_id: str,
+    reason: str | None = None,
+    note: str | None = None,
+    at: datetime | None = None,
+) -> tables.Match:
+    """A person records one step of a match. Raises StepRefusedError with the reasons, NotFoundError."""
+    match, moment = rows.match(match_id), at or utc_now()
+    before = State(match.state)
+
+    def hard_rules(rules: Rules) -> Sequence[str]:
+        instance = rows.instance(today(), without_match=match.id)
+        return failing_rules(instance, match.child_id, match.volunteer_id, rules)
+
+    after = workflow.take(
+        step, workflow.Progress(before, match.since), by=by, at=moment, reason=reason, hard_rules=hard_rules
+    )
+    match.state, match.since = after.state, after.since
+    if after.state not in LIVE:
+        match.place, match.over_by, match.reason = None, by, reason
+    if after.state is State.ACTIVE:
+        match.started_on = match.started_on or today()
+        first = before is State.APPOINTED
+        match.next_review_on = today() + workflow.REVIEWS[0 if first else 1]
+    if after.state is State.ENDED:
+        match.ended_on, match.next_review_on = today(), None
+    if after.state is State.DECLINED:
+        _remember_no(rows, match, by, reason)
+    _decide(rows, match, step, by, user_id, moment, reason, note)
+    return match
+
+
+def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:
+    """The child wants no visitor at all: every live proposal and match of theirs is over, in the same transaction."""
+    child = rows.child(child_id)
+    live = rows.session.scalars(
+        select(tables.Match).where(tables.Match.child_id == child.id, tables.Match.state.in_(LIVE))
+    )
+    for match in list(live):
+        appointed = State(match.state) in workflow.APPOINTED
+        step, reason = ("end", "child no longer wishes") if appointed else ("child_declines", OBJECTS)
+        take_step(rows, match.id, step, by=Party.CHILD, user_id=user_id, reason=reason)
+    rows.session.flush()
+    _set_agreement(rows, child, Agreement.NO)
+    audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "child objects", child.id))
+
+
+def _remember_no(rows: Repository, match: tables.Match, by: Party, reason: str | None) -> None:
+    """The pair is not proposed again; and a child who objects to any visitor is not proposed at all."""
+    no = tables.Declined(child_id=match.child_id, volunteer_id=match.volunteer_id, said_by=by, declined_on=today())
+    rows.seal(no, "reason", reason)
+    rows.session.add(no)
+    rows.session.flush()
+    if by is Party.CHILD and reason == OBJECTS:
+        _set_agreement(rows, rows.child(match.child_id), Agreement.NO)
+
+
+def _set_agreement(rows: Repository, child: tables.Child, agrees: Agreement) -> None:
+    rows.write_child(child, replace(rows.child_record(child, family_known=True), agrees=agrees))
+    rows.session.flush()
+
+
+def _free_place(rows: Repository, volunteer: tables.Volunteer) -> int:
+    """The first place of a volunteer that no live match takes. One too many is refused by the database."""
+    live = select(tables.Match.place).where(tables.Match.volunteer_id == volunteer.id, tables.Match.state.in_(LIVE))
+    taken = set(rows.session.scalars(live))
+    return next(place for place in range(len(taken) + 1) if place not in taken)
+
+
+def _decide(
+    rows: Repository,
+    match: tables.Match,
+    step: str,
+    by: Party,
+    user_id: str,
+    at: datetime,
+    reason: str | None,
+    note: str | None,
+    *,
+    departs: bool = False,
+) -> None:
+    last = rows.session.scalar(select(func.max(tables.Decision.number)).where(tables.Decision.match_id == match.id))
+    decision = tables.Decision(
+        match_id=match.id, number=(last or 0) + 1, step=step, state=match.state, said_by=by, user_id=user_id, at=at,
+        reason=reason, departs=departs,
+    )  # fmt: skip
+    rows.seal(decision, "note", note)
+    rows.session.add(decision)
+    entry = audit_log.Entry(user_id, f"decision: {step}", match.id, reason or "", {"state": match.state, "by": by})
+    audit_log.record(rows.session, rows.keys, entry)

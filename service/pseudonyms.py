@@ -1,0 +1,30 @@
+"""What is shown of a child's facts, and to whom: no address to anybody by default, nobody findable to an analyst."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from matcher.records import Child
+
+_LEFT_OUT = (
+    "id", "family", "date_of_birth", "placement", "provider", "coordinator", "referred_on", "looked_after_since",
+    "last_parental_visit", "unaccompanied", "safeguarding_issue",
+)  # fmt: skip
+
+
+def pseudonymised(child: Child, as_of: date) -> dict[str, Any]:
+    """What an analyst may know: age and days waited in place of dates; no place, family or provider."""
+    facts = {name: value for name, value in asdict(child).items() if name not in _LEFT_OUT}
+    born = child.date_of_birth
+    years = born and as_of.year - born.year - ((as_of.month, as_of.day) < (born.month, born.day))
+    waited = (as_of - child.referred_on).days if child.referred_on else None
+    return {**facts, "age": years, "days_waited": waited}
+
+
+def without_address(child: Child) -> dict[str, Any]:
+    """The facts with the outcode alone in place of a postcode or a point."""
+    place = child.placement
+    outcode = None if place is None or place.precision == "point" else place.text.split()[0]
+    return {**asdict(child), "placement": outcode}

@@ -1,0 +1,356 @@
+"""Rows <-> the matcher's records, for the authority of a session.
+
+The matcher is handed opaque ids alone: neither names nor the council's own references. Facts that matching reads are
+one sealed value a row, the record itself as JSON; only what lists are filtered by, and what the constraints of the
+database go by, stands in columns of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from matcher import records
+from matcher.catalogue import CATALOGUE
+from matcher.errors import InputError, NotFoundError, Problem
+from matcher.instance import Instance
+from matcher.policy import Policy
+from matcher.readers import Reading
+from matcher.records import Agreement, ExceptionKind, MatchStatus
+from service.crypto import KeyRing, Place
+from service.database import tables
+from service.database.base import ID_LENGTH, Base
+from service.workflow import LIVE, MATCH_STATUS, State
+
+_CHILD: TypeAdapter[records.Child] = TypeAdapter(records.Child)
+_VOLUNTEER: TypeAdapter[records.Volunteer] = TypeAdapter(records.Volunteer)
+_POLICY: TypeAdapter[Policy] = TypeAdapter(Policy)
+
+_FIRST_STATE = {
+    MatchStatus.PROPOSED: State.PROPOSED,
+    MatchStatus.AGREED: State.AGREED,
+    MatchStatus.CURRENT: State.ACTIVE,
+    MatchStatus.ENDED: State.ENDED,
+}
+
+Row = TypeVar("Row", tables.Child, tables.Volunteer, tables.Match)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The rows of one authority, through one session."""
+
+    session: Session
+    keys: KeyRing
+
+    # ---- sealed columns ----------------------------------------------------------------------------------------------
+
+    def seal(self, row: Base, column: str, text: str | None) -> None:
+        """Encrypts a text into a sealed column of a row."""
+        setattr(row, column, None if text is None else self.keys.seal(text, _place(row, column)))
+
+    def open(self, row: Base, column: str) -> str | None:
+        """What a sealed column says."""
+        sealed: bytes | None = getattr(row, column)
+        return None if sealed is None else self.keys.open(sealed, _place(row, column))
+
+    # ---- single rows -------------------------------------------------------------------------------------------------
+
+    def child(self, id: str) -> tables.Child:
+        """Raises NotFoundError for an id that is not there, or is another authority's: nobody can tell which."""
+        return self._one(tables.Child, id)
+
+    def volunteer(self, id: str) -> tables.Volunteer:
+        return self._one(tables.Volunteer, id)
+
+    def match(self, id: str) -> tables.Match:
+        return self._one(tables.Match, id)
+
+    def _one(self, kind: type[Row], id: str) -> Row:
+        row = self.session.scalar(select(kind).where(kind.id == id))
+        if row is None:
+            raise NotFoundError(f"There is no such {kind.__name__.lower()}.")
+        return row
+
+    # ---- records -----------------------------------------------------------------------------------------------------
+
+    def child_record(self, row: tables.Child, family_known: bool) -> records.Child:
+        record = _CHILD.validate_json(self.open(row, "facts") or "")
+        return replace(record, id=row.id, family=row.family_id if family_known else None)
+
+    def volunteer_record(self, row: tables.Volunteer) -> records.Volunteer:
+        return replace(_VOLUNTEER.validate_json(self.open(row, "facts") or ""), id=row.id)
+
+    def write_child(self, row: tables.Child, record: records.Child) -> None:
+        """Takes the facts of a record into a row, with the columns that go by them."""
+        self.seal(row, "facts", _CHILD.dump_json(replace(record, id="", family=None)).decode())
+        row.objects = record.agrees is Agreement.NO
+        row.referred_on, row.coordinator = record.referred_on, record.coordinator
+
+    def write_volunteer(self, row: tables.Volunteer, record: records.Volunteer) -> None:
+        self.seal(row, "facts", _VOLUNTEER.dump_json(replace(record, id="")).decode())
+        row.status = record.status
+
+    def policy(self) -> tuple[tables.Policy, Policy]:
+        """The policy in force: its row and its content. Raises NotFoundError where none was recorded yet."""
+        row = self.session.scalar(select(tables.Policy).order_by(tables.Policy.number.desc()).limit(1))
+        if row is None:
+            raise NotFoundError("No policy is recorded yet. Record one first.")
+        return row, _POLICY.validate_json(row.content).checked(CATALOGUE)
+
+    def add_policy(self, policy: Policy, *, user_id: str | None, reason: str) -> tables.Policy:
+        """Puts a policy in force as the next version, and gives every volunteer the places that it allows."""
+        policy.checked(CATALOGUE)
+        last = self.session.scalar(select(func.max(tables.Policy.number))) or 0
+        content = _POLICY.dump_json(policy).decode()
+        row = tables.Policy(
+            number=last + 1, content=content, content_hash=policy.content_hash, user_id=user_id, reason=reason
+        )
+        self.session.add(row)
+        self.set_capacities(policy)
+        return row
+
+    def instance(self, as_of: date, *, without_match: str | None = None, policy: Policy | None = None) -> Instance:
+        """Everything that matching needs, from fresh data.
+
+        Args:
+            without_match: the id of a match to leave out, so that its own pair can be judged as if it were new.
+            policy: in place of the one in force, to see what a draft would change.
+        """
+        known = set(self.session.scalars(select(tables.Family.id).where(tables.Family.known)))
+        children = self.session.scalars(select(tables.Child).where(tables.Child.referral))
+        matches = self.session.scalars(select(tables.Match))
+        declined = self.session.scalars(select(tables.Declined))
+        return Instance.of(
+            [self.child_record(row, row.family_id in known) for row in children],
+            [self.volunteer_record(row) for row in self.session.scalars(select(tables.Volunteer))],
+            policy=policy or self.policy()[1],
+            as_of=as_of,
+            matches=[
+                records.Match(
+                    row.child_id, row.volunteer_id, status, row.family_id if row.family_id in known else None,
+                    row.started_on, row.ended_on, records.Party(row.over_by) if row.over_by else None, row.coordinator,
+                )
+                for row in matches
+                if row.id != without_match and (status := MATCH_STATUS[State(row.state)]) is not None
+            ],
+            declined=[
+                records.Declined(row.child_id, row.volunteer_id, records.Party(row.said_by) if row.said_by else None,
+                                 row.declined_on, self.open(row, "reason"))
+                for row in declined
+            ],
+            authorities=[
+                records.Authority(row.code, row.budget_pence, row.spent_pence)
+                for row in self.session.scalars(select(tables.Budget))
+            ],
+            exceptions=[
+                records.RecordedException(
+                    ExceptionKind(row.kind), self.open(row, "reason") or "", self.open(row, "approved_by") or "",
+                    row.approved_on, row.volunteer_id, row.child_id, row.value,
+                )
+                for row in self.session.scalars(select(tables.RecordedException))
+            ],
+        )  # fmt: skip
+
+    def references(self) -> dict[str, str]:
+        """The council's reference of each child and volunteer, by id: what a coordinator knows them by."""
+        named: dict[str, str] = {}
+        for kind in (tables.Child, tables.Volunteer):
+            named |= {row.id: row.reference for row in self.session.execute(select(kind.id, kind.reference))}
+        return named
+
+    def set_capacities(self, policy: Policy) -> None:
+        """Gives each volunteer as many places as the policy and the exceptions allow; never fewer than are taken."""
+        most: dict[str, int] = defaultdict(lambda: policy.number("constraints.capacity.children"))
+        kind = ExceptionKind.SECOND_CHILD
+        allowed = self.session.scalars(select(tables.RecordedException).where(tables.RecordedException.kind == kind))
+        for one in allowed:
+            most[one.volunteer_id] = max(most[one.volunteer_id], one.value or 2)
+        taken = select(tables.Match.volunteer_id, func.max(tables.Match.place)).group_by(tables.Match.volunteer_id)
+        last = {volunteer: place for volunteer, place in self.session.execute(taken) if place is not None}
+        for row in self.session.scalars(select(tables.Volunteer)):
+            capacity = max(most[row.id], last.get(row.id, -1) + 1)
+            if row.capacity != capacity:
+                row.capacity = capacity
+
+    # ---- import ------------------------------------------------------------------------------------------------------
+
+    def add(self, reading: Reading, as_of: date, *, user_id: str | None) -> tables.ImportBatch:
+        """Adds what a folder of files holds, whole or not at all.
+
+        Raises InputError for files that have problems, for references that are here already, and for what the rules
+        of the database forbid: two live matches of a child, more children than a volunteer may have, a live match of
+        a child who said no.
+        """
+        policy = self.policy()[1]
+        given = reading.instance(policy, as_of)
+        self._refuse(self._wrong(given, policy))
+        batch = tables.ImportBatch(user_id=user_id, rows={name: len(rows) for name, rows in reading.records.items()})
+        self.session.add(batch)
+        children, family_of = self._add_children(given)
+        volunteers = self._add_volunteers(given, children)
+        for no in given.declined:
+            declined = tables.Declined(
+                child_id=children[no.child].id, volunteer_id=volunteers[no.volunteer].id, said_by=no.by,
+                declined_on=no.declined_on,
+            )  # fmt: skip
+            self.seal(declined, "reason", no.reason)
+            self.session.add(declined)
+        for one in given.exceptions:
+            row = tables.RecordedException(
+                kind=one.kind, volunteer_id=volunteers[one.volunteer].id, value=one.value, approved_on=one.approved_on,
+                child_id=children[one.child].id if one.child else None,
+            )  # fmt: skip
+            self.seal(row, "reason", one.reason)
+            self.seal(row, "approved_by", one.approved_by)
+            self.session.add(row)
+        for budget in given.authorities.values():
+            self.session.add(tables.Budget(**asdict(budget)))
+        self.session.flush()
+        self.set_capacities(policy)
+        self.session.flush()
+        self._add_matches(given, children, volunteers, family_of)
+        self.session.flush()
+        return batch
+
+    def _wrong(self, given: Instance, policy: Policy) -> Iterable[Problem]:
+        here = set(self.references().values())
+        for sheet, ids in (("children", [one.id for one in given.children]),
+                           ("volunteers", [one.id for one in given.volunteers])):  # fmt: skip
+            for row, id in enumerate(ids, start=1):
+                if id in here:
+                    yield Problem(sheet, row, "", id, "is here already", "Leave it out, or change it in Kith")
+        most: dict[str, int] = defaultdict(lambda: policy.number("constraints.capacity.children"))
+        for one in given.exceptions:
+            if one.kind is ExceptionKind.SECOND_CHILD:
+                most[one.volunteer] = max(most[one.volunteer], one.value or 2)
+        objects = {child.id for child in given.children if child.agrees is Agreement.NO}
+        of_child: dict[str, int] = defaultdict(int)
+        of_volunteer: dict[str, int] = defaultdict(int)
+        for row, match in enumerate(given.matches, start=1):
+            if match.status is MatchStatus.ENDED:
+                continue
+            of_child[match.child] += 1
+            of_volunteer[match.volunteer] += 1
+            if match.child in objects:
+                yield Problem("matches", row, "", match.child, f"said no, and a match is {match.status}",
+                              "End the match, or correct what the child said")  # fmt: skip
+            if of_child[match.child] > 1:
+                yield Problem("matches", row, "", match.child, "has two matches proposed, agreed or current",
+                              "End the one that is over")  # fmt: skip
+            if of_volunteer[match.volunteer] > most[match.volunteer]:
+                yield Problem("matches", row, "", match.volunteer,
+                              f"has more children than the {most[match.volunteer]} allowed",
+                              "Record the exception for a second child, or end what is over")  # fmt: skip
+
+    def _refuse(self, problems: Iterable[Problem]) -> None:
+        found = tuple(problems)
+        if found:
+            raise InputError(f"{len(found)} problems have to be mended first: {found[0]}", found)
+
+    def _add_children(self, given: Instance) -> tuple[dict[str, tables.Child], dict[str, tables.Family]]:
+        """The rows of all children who are named, by reference: those with a referral and those in histories."""
+        named = [match.child for match in given.matches] + [no.child for no in given.declined]
+        named += [one.child for one in given.exceptions if one.child]
+        named += [child for volunteer in given.volunteers for child in volunteer.known_children or ()]
+        there = {row.reference: row for row in self.session.scalars(select(tables.Child))}
+        facts = {child.id: child for child in given.children}
+        families = self._families(given, dict.fromkeys([*facts, *named]))
+        for reference in dict.fromkeys([*facts, *named]):
+            row = there.get(reference)
+            if row is None:
+                row = tables.Child(reference=reference, family_id=families[reference].id, referral=False)
+                self.write_child(row, records.Child(""))
+                self.session.add(row)
+                there[reference] = row
+            if reference in facts:
+                row.referral, row.family_id = True, families[reference].id
+                self.write_child(row, facts[reference])
+        self.session.flush()
+        return there, families
+
+    def _families(self, given: Instance, children: Iterable[str]) -> dict[str, tables.Family]:
+        calls: dict[str, set[str]] = defaultdict(set)
+        recorded = [(child.id, child.family) for child in given.children]
+        for child, family in [*recorded, *((match.child, match.family) for match in given.matches)]:
+            if family is not None:
+                calls[given.family_of[child]] |= {family.casefold(), child.casefold()}
+        known = {name: row for row in self.session.scalars(select(tables.Family)) for name in row.references}
+        rows: dict[str, tables.Family] = {}
+        of_child: dict[str, tables.Family] = {}
+        for child in children:
+            group = given.family_of.get(child)
+            if group is None:
+                of_child[child] = known.get(child.casefold()) or tables.Family(known=False, references=[])
+            else:
+                names = sorted(calls[group])
+                found = next((known[name] for name in names if name in known), None)
+                row = rows.setdefault(group, found or tables.Family(known=True, references=[]))
+                row.known, row.references = True, sorted({*row.references, *names})
+                of_child[child] = row
+        self.session.add_all(of_child.values())
+        self.session.flush()
+        return of_child
+
+    def _add_volunteers(self, given: Instance, children: Mapping[str, tables.Child]) -> dict[str, tables.Volunteer]:
+        rows = {}
+        for record in given.volunteers:
+            knows = record.known_children
+            row = tables.Volunteer(reference=record.id)
+            ids = None if knows is None else tuple(children[child].id for child in knows)
+            self.write_volunteer(row, replace(record, known_children=ids))
+            self.session.add(row)
+            rows[record.id] = row
+        self.session.flush()
+        return rows
+
+    def _add_matches(
+        self,
+        given: Instance,
+        children: Mapping[str, tables.Child],
+        volunteers: Mapping[str, tables.Volunteer],
+        family_of: Mapping[str, tables.Family],
+    ) -> None:
+        places: dict[str, int] = defaultdict(int)
+        seen: set[tuple[str, str]] = set()
+        for match in sorted(given.matches, key=lambda one: one.status is MatchStatus.ENDED):
+            volunteer, state = volunteers[match.volunteer], _FIRST_STATE[match.status]
+            shared = volunteer.id, family_of[match.child].id
+            row = tables.Match(
+                child_id=children[match.child].id, family_id=shared[1], child_objects=children[match.child].objects,
+                volunteer_id=volunteer.id, capacity=volunteer.capacity, state=state, started_on=match.started_on,
+                ended_on=match.ended_on, over_by=match.ended_by, coordinator=match.coordinator,
+                irregular=shared in seen, place=places[volunteer.id] if state in LIVE else None,
+            )  # fmt: skip
+            seen.add(shared)
+            places[volunteer.id] += state in LIVE
+            self.session.add(row)
+
+
+_ID = re.compile(rf"\b[CV][2-9B-Z]{{{ID_LENGTH - 1}}}\b")
+
+
+def with_references(told: Any, references: Mapping[str, str]) -> Any:
+    """The same JSON content with the council's references in its sentences; fields that are ids stay ids."""
+    if isinstance(told, str):
+        if _ID.fullmatch(told):
+            return told
+        return _ID.sub(lambda found: references.get(found[0], found[0]), told)
+    if isinstance(told, Mapping):
+        return {key: with_references(value, references) for key, value in told.items()}
+    if isinstance(told, Sequence):
+        return [with_references(value, references) for value in told]
+    return told
+
+
+def _place(row: Base, column: str) -> Place:
+    key: str = row.id  # type: ignore[attr-defined]  # every table with a sealed column has an id
+    return Place(row.__tablename__, key, column)

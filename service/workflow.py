@@ -1,0 +1,234 @@
+"""The states of a proposal, from the first idea to the end of a match: pure, no database, no clock of its own.
+
+`STEPS` is the whole of it. Each step names where it leads from and to, who says so, and what must hold: a step that
+goes forward is refused while a hard rule fails on fresh data; a "no" is never refused, whoever says it, at any state.
+docs/workflow.md is drawn from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from matcher.errors import KithError
+from matcher.records import MatchStatus, Party
+
+
+class State(StrEnum):
+    PROPOSED = "proposed"
+    VOLUNTEER_CONSIDERS = "volunteer considers"
+    CHILD_CONSIDERS = "child considers"
+    MEETING = "meeting"
+    CHILD_THINKS = "child thinks it over"
+    AGREED = "agreed"
+    APPOINTED = "appointed"
+    ACTIVE = "active"
+    REVIEW_DUE = "review due"
+    PAUSED = "paused"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    ENDED = "ended"
+
+
+MATCH_STATUS: dict[State, MatchStatus | None] = {
+    State.PROPOSED: MatchStatus.PROPOSED,
+    State.VOLUNTEER_CONSIDERS: MatchStatus.PROPOSED,
+    State.CHILD_CONSIDERS: MatchStatus.PROPOSED,
+    State.MEETING: MatchStatus.PROPOSED,
+    State.CHILD_THINKS: MatchStatus.PROPOSED,
+    State.AGREED: MatchStatus.AGREED,
+    State.APPOINTED: MatchStatus.CURRENT,
+    State.ACTIVE: MatchStatus.CURRENT,
+    State.REVIEW_DUE: MatchStatus.CURRENT,
+    State.PAUSED: MatchStatus.CURRENT,
+    State.ENDED: MatchStatus.ENDED,
+    State.DECLINED: None,
+    State.WITHDRAWN: None,
+}
+"""What each state is to the matcher; None where the pair never was a match."""
+
+LIVE = tuple(state for state, status in MATCH_STATUS.items() if status not in (None, MatchStatus.ENDED))
+"""The states in which a child is spoken for and a volunteer's place is taken."""
+
+BEFORE_APPOINTMENT = tuple(
+    state for state, status in MATCH_STATUS.items() if status in (MatchStatus.PROPOSED, MatchStatus.AGREED)
+)
+APPOINTED = tuple(state for state, status in MATCH_STATUS.items() if status is MatchStatus.CURRENT)
+
+
+class Rules(StrEnum):
+    """Which rules a step asks of fresh data."""
+
+    ALL = "all hard rules"
+    CORE = "the core rules"
+    NONE = "none"
+
+
+THINKING_TIME = timedelta(hours=24)
+"""The child's time to think after the meeting (N Matching). A no is heard at once."""
+
+_AUTHORITY, _CHILD, _VOLUNTEER, _WORKER = Party.AUTHORITY, Party.CHILD, Party.VOLUNTEER, Party.SOCIAL_WORKER
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a person may record of a proposal."""
+
+    id: str
+    title: str
+    """What the button says."""
+    starts: tuple[State, ...]
+    to: State
+    by: tuple[Party, ...]
+    """Whose word it is; a coordinator writes it down."""
+    source: str
+    rules: Rules = Rules.ALL
+    reasons: tuple[str, ...] = ()
+    """Codes of which one has to be given; none where the step needs no reason."""
+    wait: timedelta = timedelta(0)
+    """How long the proposal must have stood where it is."""
+    final: bool = False
+    """Whether it is a no, which nothing may refuse."""
+
+
+NO_REASONS: dict[Party, tuple[str, ...]] = {
+    _CHILD: ("no reason given", "does not want this visitor", "does not want a visitor now", "objects to any visitor"),
+    # The volunteer may decline without giving a reason (S 8).
+    _VOLUNTEER: ("no reason given", "too far", "too little time", "knows the child", "cannot meet the needs"),
+    _WORKER: ("not in the child's interest", "placement about to change", "safeguarding", "known to the family"),
+    _AUTHORITY: ("a rule fails now", "entered by mistake", "another proposal is better", "volunteer unavailable"),
+}
+PROPOSE_REASONS = (
+    "in the plan", "first on the shortlist", "the child's wish", "shared interests", "shared culture or language",
+    "nearer", "known well to the service", "other",
+)  # fmt: skip
+END_REASONS = (
+    "planned ending", "age", "left care", "moved away", "circumstances of the volunteer", "child no longer wishes",
+    "boundaries not kept", "serious concern", "support not attended", "other",
+)  # fmt: skip
+
+_FORWARD = (
+    Step("ask_volunteer", "Ask the volunteer", (State.PROPOSED,), State.VOLUNTEER_CONSIDERS, (_AUTHORITY,), "S 8"),
+    Step("volunteer_accepts", "The volunteer is willing: show the child the profile", (State.VOLUNTEER_CONSIDERS,),
+         State.CHILD_CONSIDERS, (_VOLUNTEER,), "S 8; NS 2.3"),
+    Step("child_would_meet", "The child would like to meet, and the social worker agrees", (State.CHILD_CONSIDERS,),
+         State.MEETING, (_CHILD,), "S 8; R 14"),
+    Step("meeting_held", "The meeting was held", (State.MEETING,), State.CHILD_THINKS, (_AUTHORITY,), "N Matching"),
+    Step("child_agrees", "The child says yes", (State.CHILD_THINKS,), State.AGREED, (_CHILD,), "N Matching; NS 2.3",
+         wait=THINKING_TIME),
+    Step("appoint", "Appoint: letters are sent", (State.AGREED,), State.APPOINTED, (_AUTHORITY,), "R 14"),
+    Step("first_visit", "The first visit was made", (State.APPOINTED,), State.ACTIVE, (_VOLUNTEER,), "N Review; S 9"),
+    Step("review_falls_due", "A review is due", (State.ACTIVE,), State.REVIEW_DUE, (_AUTHORITY,), "N Review; NS 9.1",
+         rules=Rules.NONE),
+    Step("review_held", "The review was held, and the visits go on", (State.REVIEW_DUE,), State.ACTIVE, (_AUTHORITY,),
+         "N Review; R 15", rules=Rules.CORE),
+    Step("resume", "Resume the visits", (State.PAUSED,), State.ACTIVE, (_AUTHORITY,), "S 14.19", rules=Rules.CORE),
+)  # fmt: skip
+
+
+def _noes() -> tuple[Step, ...]:
+    steps = [
+        Step(f"{party.replace(' ', '_')}_declines", f"The {party} says no", BEFORE_APPOINTMENT, State.DECLINED,
+             (party,), "R 14; NS 7.3; NS 7.4", Rules.NONE, NO_REASONS[party], final=True)
+        for party in (_CHILD, _VOLUNTEER, _WORKER)
+    ]  # fmt: skip
+    steps += [
+        Step("withdraw", "Withdraw the proposal", BEFORE_APPOINTMENT, State.WITHDRAWN, (_AUTHORITY,), "R 14",
+             Rules.NONE, NO_REASONS[_AUTHORITY], final=True),
+        Step("pause", "Pause the visits", (State.APPOINTED, State.ACTIVE, State.REVIEW_DUE), State.PAUSED,
+             (_AUTHORITY,), "S 14.19", Rules.NONE, ("a concern", "a check has lapsed", "circumstances"), final=True),
+        Step("end", "End the match", APPOINTED, State.ENDED, (*Party,), "R 15; S 14.18", Rules.NONE, END_REASONS,
+             final=True),
+    ]  # fmt: skip
+    return tuple(steps)
+
+
+STEPS: tuple[Step, ...] = (*_FORWARD, *_noes())
+
+HardRules = Callable[[Rules], Sequence[str]]
+"""Given which rules are asked for, the reasons of those that fail on fresh data, in sentences; none if all pass."""
+
+
+class StepRefusedError(KithError):
+    """A step that cannot be taken now. `reasons` says why, one sentence each."""
+
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a proposal stands, and since when."""
+
+    state: State
+    since: datetime
+
+
+def possible(state: State) -> tuple[Step, ...]:
+    """The steps that lead on from a state, forward ones first."""
+    return tuple(step for step in STEPS if state in step.starts)
+
+
+def take(
+    step_id: str, now: Progress, *, by: Party, at: datetime, reason: str | None, hard_rules: HardRules
+) -> Progress:
+    """The proposal after one step.
+
+    Args:
+        step_id: the `id` of one of STEPS.
+        by: whose word it is.
+        at: when it was said, with its time zone.
+        reason: a code of the step's `reasons`; None where it asks for none.
+        hard_rules: asked last, and only where the step goes forward.
+
+    Raises:
+        StepRefusedError: if the step does not lead on from here, is another party's word, comes too early, gives no
+            known reason, or a hard rule fails now.
+    """
+    step = next((step for step in STEPS if step.id == step_id), None)
+    if step is None or now.state not in step.starts:
+        could = "; ".join(one.title for one in possible(now.state)) or "nothing: it is over"
+        raise StepRefusedError(f"That cannot follow while the proposal is “{now.state}”. Possible: {could}.")
+    if by not in step.by:
+        raise StepRefusedError(f"“{step.title}” is the word of the {' or '.join(step.by)}. Record who said it.")
+    if step.reasons and reason not in step.reasons:
+        raise StepRefusedError(f"“{step.title}” needs a reason: {', '.join(step.reasons)}.")
+    if step.wait and at < now.since + step.wait:
+        hours = int(step.wait.total_seconds() // 3600)
+        raise StepRefusedError(f"The child has {hours} hours to think it over. A yes counts after that, a no at once.")
+    failing = () if step.rules is Rules.NONE else tuple(hard_rules(step.rules))
+    if failing:
+        raise StepRefusedError(f"“{step.title}” is not possible now. {' '.join(failing)}", failing)
+    return Progress(step.to, at)
+
+
+REVIEWS = (timedelta(weeks=6), timedelta(days=182))
+"""The first formal review after the first visit, then from one review to the next (N Review)."""
+
+
+def diagram() -> str:
+    """The states as a Mermaid diagram, with an arrow for every step from every state in which it may be taken."""
+    name = {state: state.replace(" ", "_") for state in State}
+    lines = ["stateDiagram-v2", f"    [*] --> {name[State.PROPOSED]}"]
+    lines += [f"    {name[state]} : {state}" for state in State if name[state] != state]
+    for step in STEPS:
+        lines += [f"    {name[start]} --> {name[step.to]} : {step.id}" for start in step.starts if not step.final]
+    for step in (step for step in STEPS if step.final):
+        lines += [f"    {name[start]} --> {name[step.to]} : {step.id}" for start in step.starts]
+    lines += [f"    {name[state]} --> [*]" for state in State if not possible(state)]
+    return "\n".join(lines)
+
+
+def table() -> str:
+    """The steps as a Markdown table."""
+    lines = ["| step | says | from | to | whose word | asks of fresh data | reasons | source |", "|" + "---|" * 8]
+    for step in STEPS:
+        parties = ", ".join(step.by)
+        wait = f", {int(step.wait.total_seconds() // 3600)} hours after the step before" if step.wait else ""
+        cells = (f"`{step.id}`", step.title, ", ".join(step.starts), step.to, parties, step.rules + wait,
+                 ", ".join(step.reasons), step.source)  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)

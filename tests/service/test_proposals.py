@@ -1,0 +1,150 @@
+"""The workflow on rows: a day's story, a check that lapses between two steps, and a child's no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from conftest import Service
+from sqlalchemy import select
+
+from matcher.instance import today
+from matcher.records import Party, Status
+from matcher.shortlist import shortlist
+from service.audit_log import verify
+from service.database import tables
+from service.database.base import utc_now
+from service.permissions import Role
+from service.proposals import OBJECTS, Chosen, TakenError, object_to_any, propose, take_step
+from service.repository import Repository
+from service.workflow import State, StepRefusedError
+
+FIRST = Chosen("fit", 1, ())
+WAY = (
+    ("ask_volunteer", Party.AUTHORITY), ("volunteer_accepts", Party.VOLUNTEER), ("child_would_meet", Party.CHILD),
+    ("meeting_held", Party.AUTHORITY), ("child_agrees", Party.CHILD), ("appoint", Party.AUTHORITY),
+    ("first_visit", Party.VOLUNTEER),
+)  # fmt: skip
+
+
+class Desk:
+    """A coordinator at work: each call a transaction of its own, two days after the one before."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.user = service, service.users["north", Role.COORDINATOR]
+        self.child, self.volunteer = service.eligible_pair()
+        self.now = utc_now()
+
+    def rows(self) -> Iterator[Repository]:
+        with self.service.database.write(self.service.north) as session:
+            yield Repository(session, self.service.keys)
+
+    def propose(self, child: str | None = None, volunteer: str | None = None) -> str:
+        for rows in self.rows():
+            pair = child or self.child, volunteer or self.volunteer
+            made = propose(rows, *pair, user_id=self.user, reason="first on the shortlist", chosen=FIRST)
+        return made.id
+
+    def step(self, match: str, step: str, by: Party, reason: str | None = None) -> State:
+        self.now += timedelta(days=2)
+        for rows in self.rows():
+            row = take_step(rows, match, step, by=by, user_id=self.user, reason=reason, at=self.now)
+        return State(row.state)
+
+    def change_volunteer(self, **facts: object) -> None:
+        for rows in self.rows():
+            row = rows.volunteer(self.volunteer)
+            rows.write_volunteer(row, replace(rows.volunteer_record(row), **facts))  # type: ignore[arg-type]
+
+    def candidates(self) -> list[str]:
+        for rows in self.rows():
+            found = shortlist(rows.instance(today()), self.child, top=50, rank_by="fit")
+        return [one.volunteer for one in found]
+
+
+@pytest.fixture
+def desk(service: Service) -> Desk:
+    return Desk(service)
+
+
+def test_from_proposal_to_ending(desk: Desk) -> None:
+    match = desk.propose()
+    states = [desk.step(match, step, by) for step, by in WAY]
+    assert states[-1] is State.ACTIVE
+    for rows in desk.rows():
+        row = rows.match(match)
+        assert (row.started_on, row.next_review_on) == (today(), today() + timedelta(weeks=6))
+        assert row.child_id in rows.instance(today()).visited
+    desk.step(match, "end", Party.VOLUNTEER, "circumstances of the volunteer")
+    for rows in desk.rows():
+        row = rows.match(match)
+        assert (row.state, row.place, row.over_by, row.ended_on) == ("ended", None, "volunteer", today())
+        decisions = rows.session.scalars(select(tables.Decision).order_by(tables.Decision.number)).all()
+        assert [one.step for one in decisions] == ["propose", *(step for step, _ in WAY), "end"]
+        assert {one.user_id for one in decisions} == {desk.user}
+        assert verify(rows.session, rows.keys).problem is None
+    assert desk.volunteer not in desk.candidates()  # what ended is not proposed again
+
+
+def test_a_check_that_lapses_stops_the_next_step_and_names_it(desk: Desk) -> None:
+    match = desk.propose()
+    desk.step(match, "ask_volunteer", Party.AUTHORITY)
+    desk.change_volunteer(dbs_checked_on=today() - timedelta(days=4 * 366))
+    with pytest.raises(StepRefusedError, match="DBS"):
+        desk.step(match, "volunteer_accepts", Party.VOLUNTEER)
+    for rows in desk.rows():
+        assert rows.match(match).state == State.VOLUNTEER_CONSIDERS  # nothing of the step is kept
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.APPROVED])
+def test_who_is_not_approved_is_not_proposed(desk: Desk, status: Status) -> None:
+    desk.change_volunteer(status=status)
+    with pytest.raises(StepRefusedError):
+        desk.propose()
+
+
+def test_a_no_is_remembered_and_frees_both(desk: Desk) -> None:
+    match = desk.propose()
+    assert desk.step(match, "child_declines", Party.CHILD, "does not want this visitor") is State.DECLINED
+    assert desk.volunteer not in desk.candidates()
+    with pytest.raises(StepRefusedError):
+        desk.propose()
+    others = desk.candidates()
+    if others:
+        desk.propose(volunteer=others[0])
+
+
+def test_a_child_who_objects_to_any_visitor_is_not_proposed_at_all(desk: Desk) -> None:
+    match = desk.propose()
+    desk.step(match, "child_declines", Party.CHILD, OBJECTS)
+    assert desk.candidates() == []
+    for rows in desk.rows():
+        assert rows.child(desk.child).objects
+
+
+@pytest.mark.parametrize("steps", [0, len(WAY)])
+def test_an_objection_ends_what_is_live_in_one_transaction(desk: Desk, steps: int) -> None:
+    match = desk.propose()
+    for step, by in WAY[:steps]:
+        desk.step(match, step, by)
+    for rows in desk.rows():
+        object_to_any(rows, desk.child, user_id=desk.user)
+    for rows in desk.rows():
+        assert rows.match(match).state in (State.DECLINED, State.ENDED)
+        assert rows.child(desk.child).objects
+    assert desk.candidates() == []
+
+
+def test_the_second_of_two_is_told_that_it_is_taken(desk: Desk) -> None:
+    desk.propose()
+    others = [one for one in desk.candidates() if one != desk.volunteer]
+    with pytest.raises((TakenError, StepRefusedError)):
+        desk.propose(volunteer=others[0])
+
+
+def test_a_proposal_gives_a_reason_that_is_listed(desk: Desk) -> None:
+    for rows in desk.rows():
+        with pytest.raises(StepRefusedError, match="needs a reason"):
+            propose(rows, desk.child, desk.volunteer, user_id=desk.user, reason="because", chosen=FIRST)

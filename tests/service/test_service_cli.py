@@ -1,0 +1,150 @@
+"""The commands of an installation; and kith without the libraries of the service."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from matcher.errors import KithError
+from service.audit_log import Entry, record
+from service.cli import app
+from service.crypto import KeyRing, KeysError
+from service.database.engine import Database
+from service.database.tables import Child, Volunteer
+from service.demo import make
+from service.installation import first_start, opened, rotate_keys, set_up
+from service.permissions import Role
+from service.repository import Repository
+from service.settings import Settings
+
+SAMPLES = Path(__file__).parents[2] / "data" / "samples"
+
+
+@pytest.fixture
+def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("KITH_DATABASE_URL", settings.database_url.get_secret_value())
+    monkeypatch.setenv("KITH_KEYS_FILE", str(settings.keys_file))
+    if settings.owner_url:
+        monkeypatch.setenv("KITH_OWNER_URL", settings.owner_url.get_secret_value())
+    return settings
+
+
+def kith(*words: str, keyed: str | None = None) -> str:
+    result = CliRunner().invoke(app, words, input=keyed, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_from_nothing_to_a_log_that_is_whole(environment: Settings) -> None:
+    settings = environment
+    assert kith("migrate") == "The database is at version 0001.\n"
+    kith("authority", "add", "North")
+    kith("user", "add", "someone@north.invalid", "--role", "manager", "--name", "Some One")
+    kith("user", "password", "someone@north.invalid", keyed="three plain words\nthree plain words\n")
+    assert "4 children" in kith("import", str(SAMPLES / "tiny"))
+    kith("user", "disable", "someone@north.invalid")
+    told = kith("audit", "verify")
+    assert "North: 5 entries, whole" in told
+    with opened(settings) as (database, _), database.write() as session:
+        record(session, KeyRing.new(), Entry("x", "forged"))
+    result = CliRunner().invoke(app, ["audit", "verify"])
+    assert result.exit_code == 1
+    assert "the installation: Entry 1 was altered." in result.output
+
+
+def test_keys_are_rotated_and_nothing_is_lost(environment: Settings) -> None:
+    settings = environment
+    kith("migrate")
+    kith("authority", "add", "North")
+    kith("import", str(SAMPLES / "tiny"))
+    kith("user", "add", "someone@north.invalid", "--role", "manager", "--name", "Some One")
+    old = KeyRing.read(settings.keys_file)
+    # 4 children and 3 volunteers with their facts, and one user's name
+    assert kith("keys", "rotate", "--drop-old") == "8 values are sealed by the new key.\n"
+    with opened(settings) as (database, keys):
+        assert (keys.current, list(keys.keys)) == ("k2", ["k2"])
+        with database.read() as session:
+            authority = session.scalar(select(Child.authority_id))
+            assert authority is None  # the installation sees no authority's rows
+        with database.read(_authority(database)) as session:
+            rows = Repository(session, keys)
+            for row in (*session.scalars(select(Child)), *session.scalars(select(Volunteer))):
+                assert rows.open(row, "facts")
+                with pytest.raises(KeysError):
+                    Repository(session, KeyRing("k1", old.keys, old.audit)).open(row, "facts")
+
+
+def test_an_interrupted_rotation_is_taken_up(environment: Settings) -> None:
+    kith("migrate")
+    kith("authority", "add", "North")
+    kith("import", str(SAMPLES / "tiny"))
+    KeyRing.read(environment.keys_file).rotated().write(environment.keys_file)  # and then the power went
+    with opened(environment) as (database, keys):
+        assert rotate_keys(environment, database, keys, drop_old=True) == 7
+        with database.read(_authority(database)) as session:
+            assert all(Repository(session, keys).open(row, "facts") for row in session.scalars(select(Child)))
+
+
+def _authority(database: Database) -> str:
+    from service.database.tables import Authority
+
+    with database.read() as session:
+        return session.scalars(select(Authority.id)).one()
+
+
+def test_keys_are_never_made_anew_over_data(environment: Settings) -> None:
+    kith("migrate")
+    kith("authority", "add", "North")
+    environment.keys_file.unlink()
+    with pytest.raises(KeysError, match="are not there"):
+        set_up(environment)
+    assert not environment.keys_file.exists()
+
+
+def test_a_first_start_makes_an_administrator_once(settings: Settings) -> None:
+    settings.keys_file.unlink()
+    assert first_start(settings) == "administrator@kith.invalid"
+    assert first_start(settings) is None
+
+
+def test_the_demonstration_has_one_account_a_role_and_children(settings: Settings, tmp_path: Path) -> None:
+    accounts = make(settings, tmp_path)
+    assert [*accounts] == [f"{role}@demo.invalid" for role in Role]
+    assert len(set(accounts.values())) == len(Role)
+
+
+def test_an_authority_has_to_be_named_where_there_are_two(environment: Settings) -> None:
+    kith("migrate")
+    kith("authority", "add", "North")
+    kith("authority", "add", "South")
+    with pytest.raises(KithError, match="“North”, “South”"):
+        kith("import", str(SAMPLES / "tiny"))
+    with pytest.raises(KithError, match="already"):
+        kith("authority", "add", "South")
+
+
+def test_without_its_libraries_the_service_says_what_to_install() -> None:
+    """And the other commands work: nothing of the service's libraries is imported to show them."""
+    program = """
+import sys
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("fastapi", "uvicorn", "sqlalchemy", "pydantic_settings", "alembic",
+                                      "cryptography", "argon2", "structlog", "psycopg"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Gone())
+from matcher import cli
+from service.cli import app
+cli.app.registered_commands += app.registered_commands
+sys.argv = ["kith", *sys.argv[1:]]
+cli.main()
+"""
+    for words, code, told in ((["--help"], 0, "serve"), (["serve"], 1, "pip install 'kith-matcher[service]'")):
+        done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert told in done.stdout + done.stderr

@@ -1,0 +1,120 @@
+"""The way of a proposal: every step from every state, and that a no is never refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from matcher.records import Party
+from service.workflow import (
+    APPOINTED,
+    BEFORE_APPOINTMENT,
+    LIVE,
+    STEPS,
+    Progress,
+    Rules,
+    State,
+    StepRefusedError,
+    diagram,
+    possible,
+    table,
+    take,
+)
+
+NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+LATER = NOON + timedelta(days=2)
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def rules_pass(_: Rules) -> tuple[str, ...]:
+    return ()
+
+
+def rules_fail(_: Rules) -> tuple[str, ...]:
+    return ("The DBS check lapsed on 01/11/2026.",)
+
+
+def go(step: str, state: State, *, by: Party | None = None, rules=rules_pass, at: datetime = LATER, reason="") -> State:  # type: ignore[no-untyped-def]
+    found = next(one for one in STEPS if one.id == step)
+    told = reason if reason != "" else (found.reasons[0] if found.reasons else None)
+    return take(step, Progress(state, NOON), by=by or found.by[0], at=at, reason=told, hard_rules=rules).state
+
+
+def test_the_whole_way() -> None:
+    state = State.PROPOSED
+    for step, after in (
+        ("ask_volunteer", State.VOLUNTEER_CONSIDERS),
+        ("volunteer_accepts", State.CHILD_CONSIDERS),
+        ("child_would_meet", State.MEETING),
+        ("meeting_held", State.CHILD_THINKS),
+        ("child_agrees", State.AGREED),
+        ("appoint", State.APPOINTED),
+        ("first_visit", State.ACTIVE),
+        ("review_falls_due", State.REVIEW_DUE),
+        ("review_held", State.ACTIVE),
+        ("pause", State.PAUSED),
+        ("resume", State.ACTIVE),
+        ("end", State.ENDED),
+    ):
+        state = go(step, state)
+        assert state is after
+    assert possible(state) == ()
+
+
+@pytest.mark.parametrize("state", BEFORE_APPOINTMENT)
+@pytest.mark.parametrize("step", ["child_declines", "volunteer_declines", "social_worker_declines", "withdraw"])
+def test_everybody_may_say_no_at_every_state_whatever_the_rules_say(state: State, step: str) -> None:
+    assert go(step, state, rules=rules_fail, at=NOON) in (State.DECLINED, State.WITHDRAWN)
+
+
+@pytest.mark.parametrize("state", APPOINTED)
+@pytest.mark.parametrize("party", Party)
+def test_every_party_may_end_a_match_at_any_time(state: State, party: Party) -> None:
+    assert go("end", state, by=party, rules=rules_fail, at=NOON) is State.ENDED
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step.rules is not Rules.NONE], ids=lambda step: step.id)
+def test_a_step_forward_is_refused_with_the_rules_reason(step) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(StepRefusedError, match="lapsed on 01/11/2026") as refused:
+        go(step.id, step.starts[0], rules=rules_fail)
+    assert refused.value.reasons == ("The DBS check lapsed on 01/11/2026.",)
+
+
+def test_no_step_before_appointment_goes_on_without_every_hard_rule() -> None:
+    forward = [step for step in STEPS if set(step.starts) & {*BEFORE_APPOINTMENT, State.APPOINTED} and not step.final]
+    assert {step.rules for step in forward} == {Rules.ALL}
+
+
+def test_the_childs_day_to_think() -> None:
+    day = timedelta(hours=24)
+    with pytest.raises(StepRefusedError, match="24 hours"):
+        go("child_agrees", State.CHILD_THINKS, at=NOON + day - timedelta(seconds=1))
+    assert go("child_agrees", State.CHILD_THINKS, at=NOON + day) is State.AGREED
+    assert go("child_declines", State.CHILD_THINKS, at=NOON) is State.DECLINED
+    assert go("child_declines", State.CHILD_THINKS, at=NOON - day) is State.DECLINED  # a clock may be wrong, a no not
+
+
+def test_what_cannot_follow_is_refused_with_what_could() -> None:
+    with pytest.raises(StepRefusedError, match="Possible: Ask the volunteer"):
+        go("appoint", State.PROPOSED)
+    with pytest.raises(StepRefusedError, match="it is over"):
+        go("appoint", State.ENDED)
+    with pytest.raises(StepRefusedError, match="the word of the child"):
+        go("child_agrees", State.CHILD_THINKS, by=Party.AUTHORITY)
+    with pytest.raises(StepRefusedError, match="needs a reason: planned ending"):
+        go("end", State.ACTIVE, reason="because")
+
+
+def test_every_state_is_reached_and_left() -> None:
+    assert {step.to for step in STEPS} | {State.PROPOSED} == {*State}
+    assert {state for state in State if not possible(state)} == {State.DECLINED, State.WITHDRAWN, State.ENDED}
+    assert all(any(step.final for step in possible(state)) for state in LIVE if state is not State.PAUSED)
+    assert "end" in [step.id for step in possible(State.PAUSED)]
+
+
+def test_the_document_is_drawn_from_the_steps() -> None:
+    document = (DOCS / "workflow.md").read_text(encoding="utf-8")
+    assert diagram() in document
+    assert table() in document
