@@ -121,6 +121,8 @@ def search(
         # CP-SAT minimises, in integers; what it tells as floats is not used.
         value, told = problem.value(plan), apart - response.inner_objective_lower_bound
         bound = value if status == "OPTIMAL" else max(value, told)
+    elif status == "UNKNOWN" and response.inner_objective_lower_bound < 0:  # 0 stands for a search that never began
+        bound = apart - response.inner_objective_lower_bound
     return Answer(status, plan, bound, response.deterministic_time / RATE)
 
 

@@ -38,6 +38,9 @@ Method = Literal["auto", "priced", "plain"]
 SLOW = 0.2
 """Seconds of a search on the deterministic clock after which a good plan is sought first."""
 
+DIVE, IMPROVE = 2.0, 10.0
+"""Seconds on the deterministic clock to look for it, in one search and in many around the plan."""
+
 PATIENCE = 4
 """Seconds of the clock to one of the limit: a machine so much slower than a usual one is not waited for."""
 
@@ -192,15 +195,15 @@ def _search(problem: AssignmentProblem, seconds: float, stop: float) -> Found:
         answer = search(problem.only(pairs), demand, seconds=allowed, stop=stop, light=easy)
         found.learn(answer, pairs, least)
         seconds -= answer.seconds
+        if not easy:
+            break
         if answer.status == "INFEASIBLE":
             loss *= 2
-        elif easy and found.value < found.bound:
-            # The proof will take its time: first a good plan, so that the search need not go further than it.
-            seconds -= dive(problem, priced, found, seconds, stop)
-            seconds -= improve(problem, priced, found, seconds / 2, stop)
-            easy = False
-        else:
-            break
+        elif found.value < found.bound:
+            # The proof will take its time. First a good plan: the search need then not go further than it, all at once.
+            seconds -= dive(problem, priced, found, min(seconds / 4, DIVE), stop)
+            seconds -= improve(problem, priced, found, min(seconds / 4, IMPROVE), stop)
+            easy, loss = False, priced.value - found.value
     return found
 
 

@@ -39,9 +39,10 @@ class Found:
         self.remaining = max(self.remaining, len(pairs))
         if answer.status == "INFEASIBLE":
             self.bound = least - 1
-        elif answer.status != "UNKNOWN":
+            return
+        if answer.status != "UNKNOWN":
             self.take(pairs[answer.chosen])
-            self.bound = min(self.bound, answer.bound)
+        self.bound = min(self.bound, max(answer.bound, least - 1))
 
     def learn_pins(self, answer: Answer) -> None:
         """Take in the answer of `least_plan`, which says nothing of the best plan."""

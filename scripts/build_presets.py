@@ -36,7 +36,7 @@ READINGS = """\
 - **Driving papers:** N wants licence, insurance and MOT renewed yearly. S 14.11 wants them valid, and S 9 checks them
   every three years. R and NS do not speak of them.
 - **Visits a year**, for what mileage costs: 24 where two a month are asked for (R App. 2) or hoped for (N), 12 where
-  one a month is (S 5(2)).
+  one a month is (NS 8.1, S 5(2)).
 - **Partners and siblings:** S 15.5 lets partners both visit, and asks that what a child tells stays with the visitor;
   hence two of one household do not visit siblings.
 - What no document gives a figure for – weights, points, prices, miles – is the same in all four, marked “Kith” in

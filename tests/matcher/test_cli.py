@@ -69,11 +69,11 @@ def test_every_command_speaks_json(tmp_path: Path) -> None:
 
 
 def test_explain_tells_the_rule_that_fails_with_its_arithmetic() -> None:
-    # C4 in MK9 and V1 in NN1: 24,295 m = 15.096 miles; 2 × 15.096 × 45p × 24 = £326.08; £1,000 − £750 = £250 left.
+    # C4 in MK9 and V1 in NN1: 24,295 m = 15.096 miles; 2 × 15.096 × 45p × 12 = £163.04; £1,000 − £875 = £125 left.
     run = kith("explain", TINY, "C4", "V1", *AS_OF, COLUMNS="200", PATH="")
     assert "V1 cannot visit C4" in run.stdout
-    assert "£326.08 a year: 2 × 15.1 miles × 45p × 24 visits" in run.stdout
-    assert "£250.00 left" in run.stdout
+    assert "£163.04 a year: 2 × 15.1 miles × 45p × 12 visits" in run.stdout
+    assert "£125.00 left" in run.stdout
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_who_stops_reading_hears_no_complaint() -> None:
 def test_a_terminal_without_the_letters_gets_plain_ones() -> None:
     run = kith("explain", TINY, "C4", "V1", *AS_OF, PYTHONIOENCODING="ascii", COLUMNS="300")
     assert run.returncode == 0, run.stderr
-    assert "GBP 326.08 a year: 2 x 15.1 miles x 45p x 24 visits" in run.stdout
+    assert "GBP 163.04 a year: 2 x 15.1 miles x 45p x 12 visits" in run.stdout
     assert '"over the age of 21"' in run.stdout
     missing = kith("match", "nowhere", PYTHONIOENCODING="ascii")
     assert '"nowhere" is not a folder' in missing.stderr

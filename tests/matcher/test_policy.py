@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from making import NATIONAL, a_policy
+from making import a_policy
 
 from matcher.catalogue import CATALOGUE, described, load_policy
 from matcher.errors import PolicyError
 from matcher.policy import TIERS, Choice, Whole
 from matcher.policy_files import lines_of, preset_names, read_policy
+
+NATIONAL = load_policy("national")
 
 TOP = 'name = "ours"\ntitle = "Our policy"\nversion = "1"\n'
 OURS = TOP + 'inherits = "national"\n'

@@ -94,8 +94,8 @@ PAIRS = [
          {"date_of_birth": date(2007, 5, 1), "referred_on": date(2025, 4, 1)}),
     # NP buys visits out of county; R App. 2 and S 12.1.6 pay mileage, and next door costs none.
     Pair("next door but out of county, £1,000 left", "out_of_county_budget", {N}, AWAY, rest=funded(100_000)),
-    # A mile away: 2 × 45p × 12 visits = £10.80 a year (S 5(2): monthly), × 24 = £21.60 (R App. 2: twice a month).
-    Pair("a mile away, £11 left", "out_of_county_budget", {N, R, NS}, {**AWAY, "placement": a_place(1609)},
+    # A mile away: 2 × 45p × 12 visits = £10.80 a year (S 5(2), NS 8.1: monthly), × 24 = £21.60 (R App. 2: twice).
+    Pair("a mile away, £11 left", "out_of_county_budget", {N, R}, {**AWAY, "placement": a_place(1609)},
          rest=funded(1_100)),
 ]  # fmt: skip
 
