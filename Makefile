@@ -1,5 +1,6 @@
 # make demo   sets up, plans the county sample, says where the files are
 # make test   sets up, then checks style, types, layers and runs the tests
+# make audit-many   plans 100,000 random services and audits each; make mutants   breaks the rules and the audit on purpose
 PYTHON ?= python3
 BIN = .venv/bin
 AS_OF = 2026-11-01
@@ -30,6 +31,13 @@ tests: .venv/ready-to-test
 thorough: .venv/ready-to-test
 	KITH_TINY_PROBLEMS=5000 $(BIN)/pytest tests/matcher/test_solver.py tests/matcher/test_bounds.py
 
+audit-many: .venv/ready-to-test
+	$(BIN)/python scripts/audit_many.py
+
+# Works in the folder mutants/, and goes on where it was stopped. `mutmut results` lists what survived.
+mutants: .venv/ready-to-test
+	$(BIN)/mutmut run
+
 # The lock files hold every package with its hash; --no-deps then adds Kith itself and nothing that is not locked.
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Kith needs Python 3.11 or newer: make PYTHON=python3.11"'
@@ -50,4 +58,4 @@ lock: .venv/ready-to-test
 	    --extra service --extra dev --constraint requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean:
-	rm -rf .venv demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo mutants build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

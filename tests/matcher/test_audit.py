@@ -27,10 +27,12 @@ from making import (
 )
 
 from matcher.audit import audit, require_clean
+from matcher.audit_pairs import metres
 from matcher.catalogue import CATALOGUE
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, eligible, eligible_pairs, in_force
 from matcher.errors import AuditError
 from matcher.explain import explain
+from matcher.geography import distance_metres
 from matcher.instance import Instance
 from matcher.pairs import tables
 from matcher.pipeline import match
@@ -43,6 +45,7 @@ from matcher.records import (
     Match,
     MatchStatus,
     Need,
+    Place,
     Plan,
     Status,
     Strength,
@@ -497,6 +500,16 @@ def test_a_plan_is_stopped_before_anyone_sees_it(monkeypatch):
 
 def test_the_policy_of_these_tests_is_whole():
     assert a_policy().checked(CATALOGUE) == VALID.policy
+
+
+def test_the_audit_measures_as_the_rules_do_in_every_direction():
+    # Two formulas written apart: along a meridian alone, what one of them makes of the longitude would never be seen.
+    rng = np.random.default_rng(7)
+    ends = rng.uniform([50, -6], [56, 2], size=(2, 300, 2))
+    theirs = distance_metres(*ends[0].T, *ends[1].T).tolist()
+    for one, other, metres_apart in zip(ends[0].tolist(), ends[1].tolist(), theirs, strict=True):
+        assert metres(Place("a", *one, "point"), Place("b", *other, "point")) == metres_apart
+    assert metres(Place("a", 90.0, 0.0, "point"), Place("b", -90.0, 0.0, "point")) == 20_015_114  # half the way round
 
 
 # ---- constraints on the plan that need more than one pair to be seen ----------------------------------------------

@@ -49,6 +49,7 @@ from matcher.records import (
 )
 from matcher.rules.base import Limit, Verdict
 from matcher.rules.budget import out_of_county_pence
+from matcher.rules.plan import live_caseload
 
 LIMITS: dict[str, Limit] = {limit.id: limit for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
 
@@ -198,6 +199,7 @@ CASES: dict[str, list[Case]] = {
         unknown("how many", volunteer={"references_accepted": None}),
         unknown("from whom, where that matters", volunteer={"professional_references": None},
                 policy={"rules.references.professional": 1}),
+        fails("none", volunteer={"references_accepted": 0}),
     ],
     "training": [
         passes("both long ago"),
@@ -403,6 +405,7 @@ CASES: dict[str, list[Case]] = {
               {"date_of_birth": date(2003, 1, 2)}, {"rules.age_gap.years": 0}),
         unknown("child's date of birth", {"date_of_birth": None}),
         unknown("volunteer's date of birth", volunteer={"date_of_birth": None}),
+        fails("of the same age", {"date_of_birth": date(2005, 5, 10)}, {"date_of_birth": date(2005, 5, 10)}),
     ],
     "travel": [
         passes("next door", volunteer={"travel_limit_metres": 0}),
@@ -414,6 +417,9 @@ CASES: dict[str, list[Case]] = {
         unknown("placement", {"placement": None}),
         unknown("home", volunteer={"home": None}),
         unknown("limit", volunteer={"travel_limit_metres": None}),
+        passes("125 miles to the metre", {"placement": a_place(201_168)}, {"travel_limit_metres": 300_000},
+               {"rules.travel.miles": 125}),
+        passes("the volunteer's limit is the policy's", volunteer={"travel_limit_metres": 40_233}),
     ],
     "independent_of_authority": [
         passes("no connection"),
@@ -475,6 +481,8 @@ CASES: dict[str, list[Case]] = {
               exceptions=[allowed("C1", ExceptionKind.SHORTER_COMMITMENT)]),
         unknown("not asked", volunteer={"known_children": None}),
         unknown("not asked, whatever is allowed", volunteer={"known_children": None}, exceptions=[allowed("C1")]),
+        passes("an uncle, and the reason is a sentence", volunteer={"known_children": ("C1",)},
+               exceptions=[replace(allowed("C1"), reason="The child asked for him. ")]),
     ],
     "requested_gender": [
         passes("no request"),
@@ -501,6 +509,7 @@ CASES: dict[str, list[Case]] = {
         unknown("child's", {"languages": None}),
         unknown("volunteer's", volunteer={"languages": None}),
         unknown("both", {"languages": None}, {"languages": None}),
+        fails("neither of two needed ones", {"needed_languages": ("ar", "ti")}),
     ],
     "requested_culture": [
         passes("no request", {"ethnicity": "BCRB"}),
@@ -523,6 +532,7 @@ CASES: dict[str, list[Case]] = {
         unknown("volunteer's religion", {"religion_request": ESSENTIAL}, {"religion": None}),
         unknown("neither, and nothing is not the same as nothing", {"religion": None, "religion_request": ESSENTIAL},
                 {"religion": None}),
+        fails("neither obtained yet", {"culture_request": ESSENTIAL, "ethnicity": "NOBT"}, {"ethnicity": "NOBT"}),
     ],
     "additional_needs_training": [
         passes("no needs"),
@@ -565,6 +575,8 @@ CASES: dict[str, list[Case]] = {
         fails("over, whatever was accepted", volunteer={"commitment_until": YESTERDAY},
               exceptions=[allowed(None, ExceptionKind.SHORTER_COMMITMENT, value=0)]),
         unknown("until when", volunteer={"commitment_until": None}),
+        passes("any length, accepted without a figure", volunteer={"commitment_until": TODAY},
+               exceptions=[allowed("C1", ExceptionKind.SHORTER_COMMITMENT)]),
     ],
     "volunteer_limits": [
         passes("no limits"),
@@ -625,6 +637,10 @@ CASES: dict[str, list[Case]] = {
                matches=[visited("C8", family="F8"), visited("C9", family="F9")],
                exceptions=[an_exception(ExceptionKind.SECOND_CHILD)]),
         passes("a match that is proposed takes no place yet", matches=[Match("C1", "V1", MatchStatus.PROPOSED)]),
+        fails("visits a child, as another does", matches=[visited("C8"), visited("C9", "V2")]),
+        fails("visits three of three, by the larger of two exceptions",
+              matches=[visited("C7"), visited("C8"), visited("C9")],
+              exceptions=[an_exception(ExceptionKind.SECOND_CHILD), an_exception(ExceptionKind.SECOND_CHILD, value=3)]),
     ],
     "siblings_apart": [passes("a sibling is with nobody", {"family": "F1"})],
     "siblings_together": [
@@ -642,6 +658,8 @@ CASES: dict[str, list[Case]] = {
         passes("no household recorded", {"family": "F1"}, {}, PARTNERS, matches=[visited("C8", "V2", "F1")]),
         fails("the partner visits a sibling", {"family": "F1"}, {"household": "H2"}, PARTNERS,
               matches=[visited("C8", "V2", "F1")]),
+        fails("one of two partners visits a sibling", {"family": "F1"}, {"household": "H2"}, PARTNERS,
+              matches=[visited("C8", "V2", "F1"), visited("C9", "V2", "F9")]),
     ],
     "out_of_county_budget": [
         passes("inside the county, whatever the budget", **funded(0)),
@@ -668,6 +686,9 @@ CASES: dict[str, list[Case]] = {
         unknown("its budget, though next door costs nothing", {**PLACED_AWAY, "placement": a_place()}, **funded(None)),
         unknown("how far the placement is", {**PLACED_AWAY, "placement": None}, **funded(100_000)),
         unknown("how far the home is", PLACED_AWAY, {"home": None}, **funded(100_000)),
+        fails("a penny, and none is left", {**PLACED_AWAY, "placement": a_place(1)},
+              policy={"constraints.out_of_county_budget.pence_a_mile": 1,
+                      "constraints.out_of_county_budget.visits_a_year": 1}, authorities=[Authority(WEST, 0)]),
     ],
     "coordinator_caseload": [
         passes("no coordinator", policy=ONE_EACH, matches=[supported("C8", "A")]),
@@ -997,6 +1018,41 @@ def test_only_pairs_within_reach_are_formed(monkeypatch):
     anywhere = a_policy({"rules.travel.on": False})
     assert len(eligible_pairs(tables(an_instance(children, people)), anywhere)) == 2
     assert formed == [(40_233, 1), (None, 2)]  # 25 miles; without that rule, all who are left on both sides
+
+
+def test_siblings_at_one_place_hear_of_each_other():
+    how = "constraints.siblings_together.how"
+    told = "C1 lives with C2, and siblings are matched at the same time"
+    for chosen, sentence in (
+        ("preferred", f"{told} where possible: 30 points if they are."),
+        ("required", f"{told} or not at all."),
+        ("off", "No sibling of C1 has to be matched at the same time."),
+    ):
+        instance = an_instance(FIVE, FOUR, policy=a_policy({how: chosen}))
+        assert judged(instance, "siblings_together")[1] == sentence
+
+
+def test_a_match_without_a_coordinator_counts_for_the_childs_own():
+    people = [*FOUR, a_volunteer("V5"), a_volunteer("V6")]
+    children = [*FIVE, a_child("C7", coordinator="A"), a_child("C8")]
+    now = [visited("C7", "V5"), visited("C8", "V6")]
+    instance = an_instance(children, people, matches=now)
+    assert live_caseload(instance) == {"A": 1}  # nobody's match is nobody's
+
+
+def test_each_exception_allows_its_own_pair():
+    people = [a_volunteer("V1", known_children=("C1",)), a_volunteer("V2", known_children=("C1", "C2"))]
+    kind = ExceptionKind.RELATIVE
+    given = [an_exception(kind, "V1", "C1"), an_exception(kind, "V2", "C2")]
+    instance = an_instance([a_child("C1"), a_child("C2")], people, exceptions=given)
+    verdicts = LIMITS["known_to_child"].verdicts(every_pair(instance), instance.policy)
+    assert verdicts.tolist() == [1, 0, 1, 1]  # C1 with V1, C1 with V2 (not allowed), C2 with V1, C2 with V2
+
+
+def test_nothing_is_charged_where_the_policy_does_not_count_it():
+    instance = an_instance(FIVE, FOUR, policy=a_policy({"constraints.out_of_county_budget.on": False}))
+    pence = out_of_county_pence(every_pair(instance), instance.policy)
+    assert (pence.tolist(), pence.dtype.kind) == ([0] * 20, "i")
 
 
 if __name__ == "__main__":
