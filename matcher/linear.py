@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from matcher.assignment import NONE, Ints
 
@@ -46,6 +45,7 @@ def maximise(worth: Floats, limits: list[Rows]) -> Linear | None:
     `prices` come one array for each of `limits`, in their order.
     """
     from ortools.linear_solver.python import model_builder_helper
+    from scipy.sparse import csr_matrix  # 0.3 s, as late as can be
 
     sizes = np.cumsum([0, *(len(limit.most) for limit in limits)]).tolist()
     starts = sizes[:-1]
