@@ -181,8 +181,8 @@ def test_published_assignment_problems_have_their_published_optima() -> None:
 
 
 def test_a_fund_of_each_volunteer_makes_it_a_generalised_assignment_problem() -> None:
-    # Three jobs for two agents with 10 units of a resource each, all or none. The most profit alone would give agent 0
-    # jobs 0 and 1, 9 + 8, and job 2 the 3 of agent 1; but they need 6 + 5 > 10 units. So one of the two goes to agent 1:
+    # Three jobs for two agents with 10 units of a resource each, all or none. Most profit alone would give agent 0
+    # jobs 0 and 1, 9 + 8, and agent 1 job 2, 3; but they need 6 + 5 > 10 units. So one of the two goes to agent 1:
     # 9 (6 units) to agent 0 and 5 (4) + 3 (6) to agent 1 are 17; 8 (5) + 1 (5) and 6 (10) would be 15.
     profits, uses = np.array([[9, 8, 1], [6, 5, 3]]), np.array([[6, 5, 5], [10, 4, 6]])
     agent, job = np.divmod(np.arange(6), 3)
