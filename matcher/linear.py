@@ -70,3 +70,13 @@ def maximise(worth: Floats, limits: list[Rows]) -> Linear | None:
     prices = np.asarray(solver.dual_values())
     split = [prices[start:end] for start, end in zip(starts, sizes[1:], strict=True)]
     return Linear(np.asarray(solver.variable_values()), solver.objective_value(), split)
+
+
+def of_children(terms: tuple[Ints, Ints, Floats], child: Ints, most: Floats, *, full: bool) -> Rows:
+    """Limits on children, told by (child, limit, weight), as limits on the pairs of these children."""
+    order = np.argsort(terms[0], kind="stable")
+    of, row, weight = (term[order] for term in terms)
+    first, last = np.searchsorted(of, child), np.searchsorted(of, child, side="right")
+    many = last - first
+    term = np.repeat(first + many - np.cumsum(many), many) + np.arange(many.sum())
+    return Rows(row[term], np.repeat(np.arange(len(child)), many), weight[term], most, np.full(len(most), full))
