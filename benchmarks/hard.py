@@ -96,8 +96,8 @@ def main() -> None:
                 pairs.append(len(problem))
                 results.append(way(problem, arguments.limit))
             proven = sum(result.status == "OPTIMAL" for result in results)
-            gap = max((result.bound - result.value) / max(result.bound, 1) for result in results)
-            cells.append(f"{proven} of {repeats} | {spread([r.seconds for r in results], 2)} | {gap:.4%}")
+            gap = max(result.gap for result in results)
+            cells.append(f"{proven} of {repeats} | {spread([r.seconds for r in results], 2)} | {gap:.3%}")
         print(f"| {name} | {median(pairs):,.0f} | {' | '.join(cells)} |", flush=True)
 
 

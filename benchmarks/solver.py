@@ -39,6 +39,13 @@ class Result(NamedTuple):
     value: float
     bound: float
 
+    @property
+    def gap(self) -> float:
+        """The share of the bound that the plan may miss: all of it where there is no plan."""
+        if self.status == "UNKNOWN" or not np.isfinite(self.bound):
+            return 1.0
+        return (self.bound - self.value) / max(self.bound, 1)
+
 
 def priced(problem: AssignmentProblem, limit: float) -> Result:
     solution = solve(problem, time_limit=limit)
@@ -176,7 +183,7 @@ def compare(children: int, volunteers: int, arguments: argparse.Namespace) -> No
         ]
         proven = sum(result.status == "OPTIMAL" for result in results)
         open_ = [result for result in results if result.status in ("FEASIBLE", "UNKNOWN")]
-        gaps = [(r.bound - r.value) / max(r.bound, 1) if np.isfinite(r.bound) else 1.0 for r in open_]
+        gaps = [result.gap for result in open_]
         print(
             f"| {way} | {spread(seconds)} | {ratios[0]} | {ratios[1]} "
             f"| {'–' if results[0].status == 'relaxed' else f'{proven} of {len(results)}'} "

@@ -34,7 +34,7 @@ import numpy as np
 from matcher.assignment import NONE, AssignmentProblem, Ints
 from matcher.errors import NoPlanError, ProblemError
 from matcher.flows import Flow, least_cost
-from matcher.linear import Floats, Rows, maximise
+from matcher.linear import Floats, Rows, maximise, of_children
 from matcher.parts import possible, spent
 
 FAR = 2**61
@@ -381,12 +381,12 @@ class Relaxation:
         others, first = self._others()
         row = np.arange(len(others))
         terms = np.concatenate([others, first]), np.concatenate([row, row]), np.repeat([1.0, -1.0], len(others))
-        return _of_children(terms, child, np.zeros(len(others)), full=True)
+        return of_children(terms, child, np.zeros(len(others)), full=True)
 
     def _whole(self, child: Ints) -> Rows:
         """One limit for each child in a bonus group: the bonus is had no more often than the child is matched."""
         row = np.arange(len(self.liked))
-        rows = _of_children((self.liked, row, -np.ones(len(row))), child, np.zeros(len(row)), full=False)
+        rows = of_children((self.liked, row, -np.ones(len(row))), child, np.zeros(len(row)), full=False)
         bonus = len(child) + self.problem.bonus_group[self.liked]
         return rows._replace(
             row=np.concatenate([rows.row, row]),
@@ -402,16 +402,6 @@ class Relaxation:
         groups, first = np.unique(group, return_index=True)
         share[self.liked[first]] += np.maximum(self.problem.bonus * self.scale - total, 0)[groups]
         return share
-
-
-def _of_children(terms: tuple[Ints, Ints, Floats], child: Ints, most: Floats, *, full: bool) -> Rows:
-    """Limits on children, told by (child, limit, weight), as limits on the pairs of these children."""
-    order = np.argsort(terms[0], kind="stable")
-    of, row, weight = (term[order] for term in terms)
-    first, last = np.searchsorted(of, child), np.searchsorted(of, child, side="right")
-    many = last - first
-    term = np.repeat(first + many - np.cumsum(many), many) + np.arange(many.sum())
-    return Rows(row[term], np.repeat(np.arange(len(child)), many), weight[term], most, np.full(len(most), full))
 
 
 def nearest(reduced_cost: Ints, many: int) -> Ints:

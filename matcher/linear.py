@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from matcher.assignment import NONE, Ints
 
@@ -46,6 +45,7 @@ def maximise(worth: Floats, limits: list[Rows]) -> Linear | None:
     `prices` come one array for each of `limits`, in their order.
     """
     from ortools.linear_solver.python import model_builder_helper
+    from scipy.sparse import csr_matrix  # 0.3 s, as late as can be
 
     sizes = np.cumsum([0, *(len(limit.most) for limit in limits)]).tolist()
     starts = sizes[:-1]
@@ -70,3 +70,13 @@ def maximise(worth: Floats, limits: list[Rows]) -> Linear | None:
     prices = np.asarray(solver.dual_values())
     split = [prices[start:end] for start, end in zip(starts, sizes[1:], strict=True)]
     return Linear(np.asarray(solver.variable_values()), solver.objective_value(), split)
+
+
+def of_children(terms: tuple[Ints, Ints, Floats], child: Ints, most: Floats, *, full: bool) -> Rows:
+    """Limits on children, told by (child, limit, weight), as limits on the pairs of these children."""
+    order = np.argsort(terms[0], kind="stable")
+    of, row, weight = (term[order] for term in terms)
+    first, last = np.searchsorted(of, child), np.searchsorted(of, child, side="right")
+    many = last - first
+    term = np.repeat(first + many - np.cumsum(many), many) + np.arange(many.sum())
+    return Rows(row[term], np.repeat(np.arange(len(child)), many), weight[term], most, np.full(len(most), full))

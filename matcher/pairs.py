@@ -8,7 +8,7 @@ How a fact becomes a column is told in `columns`; `by_type` makes most of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -170,13 +170,21 @@ class Pairs:
         Its numbers are whole and small, so that floats hold them exactly.
         """
         words = getattr(self.tables.child, of_child), getattr(self.tables.volunteer, of_volunteer)
-        children, i = _numbered(self.child_row, len(words[0]))
-        volunteers, j = _numbered(self.volunteer_row, len(words[1]))
-        ours = words[0][children].astype(np.float64)
+        children, volunteers, place = self._block
+        most = words[0].shape[1] * int(weight.max(initial=0) if weight is not None else 1)
+        number = np.float32 if most < 2**24 else np.float64
+        ours = words[0][children].astype(number)
         if weight is not None:
-            ours *= weight
-        shared = ours @ words[1][volunteers].astype(np.float64).T
-        return np.asarray(np.rint(shared[i, j]), dtype=np.int64)
+            ours *= weight.astype(number)
+        shared = ours @ words[1][volunteers].astype(number).T
+        return np.asarray(np.take(shared.ravel(), place), dtype=np.int64)
+
+    @cached_property
+    def _block(self) -> tuple[Ints, Ints, Ints]:
+        """The rows of children and of volunteers here, ascending, and the place of each pair in the table of both."""
+        children, i = _numbered(self.child_row, len(self.tables.instance.waiting))
+        volunteers, j = _numbered(self.volunteer_row, len(self.tables.instance.volunteers))
+        return children, volunteers, i * len(volunteers) + j
 
     def chunks(self) -> Iterator[Pairs]:
         """The same pairs, some children at a time, so that what is reckoned over them fits in memory."""
@@ -201,8 +209,17 @@ class Pairs:
     def among(self, listed: frozenset[tuple[int, int]], key: Ints) -> Bools:
         """Whether (key, volunteer row) is listed, one entry a pair."""
         size = len(self.tables.instance.volunteers)
+        found = np.zeros(len(self), dtype=np.bool_)
+        some = self.of_volunteers([volunteer for _, volunteer in listed])
         keys = np.array(sorted(a * size + b for a, b in listed), dtype=np.int64)
-        return np.isin(key * size + self.volunteer_row, keys)
+        found[some] = np.isin(key[some] * size + self.volunteer_row[some], keys)
+        return found
+
+    def of_volunteers(self, rows: Sequence[int]) -> Ints:
+        """Where the pairs of these volunteers are. Faster than to look each pair up among them."""
+        asked = np.zeros(len(self.tables.instance.volunteers), dtype=np.bool_)
+        asked[np.asarray(rows, dtype=np.int64)] = True
+        return np.flatnonzero(asked[self.volunteer_row])
 
 
 def _numbered(rows: Ints, size: int) -> tuple[Ints, Ints]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from matcher.assignment import NONE, AssignmentProblem, Bools, Ints
 from matcher.model import groups
@@ -57,6 +55,9 @@ def independent_parts(problem: AssignmentProblem) -> list[Ints]:
     """
     if len(problem) < PART:
         return [np.arange(len(problem))] if len(problem) else []
+    from scipy.sparse import coo_array  # these take 0.4 s, which a small problem need not pay
+    from scipy.sparse.csgraph import connected_components
+
     n, m, k, c = problem.n_children, problem.n_volunteers, len(problem.budget), len(problem.caseload_limit)
     child, fund = problem.child, problem.fund
 

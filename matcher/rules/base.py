@@ -126,10 +126,11 @@ def column_of(path: str) -> tuple[str, str]:
 def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Bools, RecordedException]]:
     """The exceptions of a kind that speak of any of these pairs, each with the pairs of which it does."""
     tables = pairs.tables
-    recorded = [one for one in tables.instance.exceptions if one.kind is kind]
-    rows = np.array([tables.volunteer_at.get(one.volunteer, NOT_RECORDED) for one in recorded], dtype=np.int64)
-    listed = np.flatnonzero(np.isin(pairs.volunteer_row, rows))
-    for one, row in zip(recorded, rows.tolist(), strict=True):
+    known = tables.volunteer_at
+    recorded = [one for one in tables.instance.exceptions if one.kind is kind and one.volunteer in known]
+    rows = [known[one.volunteer] for one in recorded]
+    listed = pairs.of_volunteers(rows)
+    for one, row in zip(recorded, rows, strict=True):
         about = listed[pairs.volunteer_row[listed] == row]
         if one.child is not None:
             about = about[pairs.child_row[about] == tables.child_at.get(one.child, NOT_RECORDED)]

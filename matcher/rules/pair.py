@@ -249,11 +249,11 @@ class Commitment(PairRule):
 
     def _least(self, pairs: Pairs, policy: Policy) -> Array:
         """Until when the volunteer has to be committed."""
-        months = np.full(len(pairs), policy.number("rules.commitment.months"))
+        today = np.array([pairs.as_of])
+        least = np.repeat(add_months(today, policy.number("rules.commitment.months")), len(pairs))
         for which, allowed in recorded_exceptions(pairs, ExceptionKind.SHORTER_COMMITMENT):
-            months[which] = np.minimum(months[which], allowed.value or 0)
-        different, of_pair = np.unique(months, return_inverse=True)
-        return np.asarray(add_months(np.full(len(different), pairs.as_of), different)[of_pair])
+            least[which] = np.minimum(least[which], add_months(today, allowed.value or 0))
+        return np.asarray(least)
 
     def worth_telling(self, between: Between, policy: Policy) -> bool:
         usual = add_months(np.array([between.pairs.as_of]), policy.number("rules.commitment.months"))

@@ -158,6 +158,48 @@ def service(children: int, volunteers: int, seed: int, funds: int = 2, *, togeth
     )
 
 
+def least_cost(costs: np.ndarray) -> int:
+    """The least sum of costs that gives each row a column of its own; another row is worth more than any cost saved."""
+    rows, columns = costs.shape
+    high = int(costs.max()) * rows + 1
+    child, volunteer = np.divmod(np.arange(rows * columns), columns)
+    solution = solve(AssignmentProblem(child, volunteer, high - costs.ravel(), n_children=rows, n_volunteers=columns))
+    assert solution.status == "OPTIMAL"
+    return high * len(solution.chosen) - solution.value
+
+
+def test_published_assignment_problems_have_their_published_optima() -> None:
+    # Five workers, four tasks: the example of OR-Tools' assignment guide, where 265 is the least cost.
+    guide = np.array([[90, 80, 75, 70], [35, 85, 55, 65], [125, 95, 90, 95], [45, 110, 95, 115], [50, 100, 90, 100]])
+    assert least_cost(guide.T) == 265
+    # SciPy's example of linear_sum_assignment: 1 + 2 + 2.
+    assert least_cost(np.array([[4, 1, 3], [2, 0, 5], [3, 2, 2]])) == 5
+    # Machol and Wien's hard family, costs i * j: the largest meets the smallest, n (n + 1) (n + 2) / 6 in all.
+    for n in (10, 80):
+        costs = np.outer(np.arange(1, n + 1), np.arange(1, n + 1))
+        assert least_cost(costs) == n * (n + 1) * (n + 2) // 6
+
+
+def test_a_fund_of_each_volunteer_makes_it_a_generalised_assignment_problem() -> None:
+    # Three jobs for two agents with 10 units of a resource each, all or none. Most profit alone would give agent 0
+    # jobs 0 and 1, 9 + 8, and agent 1 job 2, 3; but they need 6 + 5 > 10 units. So one of the two goes to agent 1:
+    # 9 (6 units) to agent 0 and 5 (4) + 3 (6) to agent 1 are 17; 8 (5) + 1 (5) and 6 (10) would be 15.
+    profits, uses = np.array([[9, 8, 1], [6, 5, 3]]), np.array([[6, 5, 5], [10, 4, 6]])
+    agent, job = np.divmod(np.arange(6), 3)
+    problem = AssignmentProblem(
+        job,
+        agent,
+        profits.ravel(),
+        n_children=3,
+        capacity=[3, 3],
+        cost=uses.ravel(),
+        fund=agent,
+        budget=[10, 10],
+        together=[0, 0, 0],
+    )
+    assert (solve(problem).value, solve(problem, method="plain").value) == (17, 17)
+
+
 def test_independent_parts_make_up_the_whole() -> None:
     # The same problem twice, side by side, with the second one's volunteers and funds its own; larger than one part.
     one = service(60, 40, seed=5)
