@@ -23,6 +23,7 @@ from rich.text import Text
 
 from matcher.cli_choices import frontier, options
 from matcher.cli_policy import policy_app
+from matcher.cli_sweep import sweep
 from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
 from matcher.terminal import (
     AsOf,
@@ -56,6 +57,7 @@ app = typer.Typer(
 app.add_typer(policy_app, name="policy")
 app.command()(options)
 app.command()(frontier)
+app.command()(sweep)
 
 
 class RankBy(StrEnum):

@@ -7,14 +7,16 @@
     │   └── PinsError            pinned pairs that break a limit among themselves; carries the limits
     ├── NotFoundError            a child, volunteer or place that nobody knows
     ├── NoPlanError              the limits cannot all be met, or no plan was found in time; says which
-    └── AuditError               a plan that breaks a rule; carries the violations, and is never published
+    ├── AuditError               a plan that breaks a rule; carries the violations, and is never published
+    └── MissingExtraError        a package that only analysts need is not installed; says how to install it
 
 Each message states the value, where it stands, and the remedy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -100,3 +102,18 @@ class AuditError(KithError):
     def __init__(self, message: str, violations: Sequence[object] = ()) -> None:
         super().__init__(message)
         self.violations = tuple(violations)
+
+
+class MissingExtraError(KithError):
+    """A package of the extra `analysis` is not installed."""
+
+
+@contextmanager
+def analysis_extra(what: str) -> Iterator[None]:
+    """Around imports from the extra `analysis`: `what` needs a package that is not there, in one sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{what} needs {error.name}, which is not installed. Install it: pip install 'kith-matcher[analysis]'."
+        ) from None

@@ -105,6 +105,8 @@ class Policy:
     """Points that a change of the plan before must be worth, for each pair that it gives up."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Which policy an entry such as `rules.travel` is from: this one, or one that it inherits."""
+    as_read: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """The weights that the file gives to those scores that `with_weights` has given another."""
 
     def on(self, entry: str) -> bool:
         """Whether `rules.age_gap` (say) is in force. What a policy does not name is in force."""
@@ -126,15 +128,25 @@ class Policy:
         return self._entry(entry).get("source")
 
     def with_weights(self, **weights: int) -> Policy:
-        """The same policy with other weights of scores: `policy.with_weights(interests=30)`."""
+        """The same policy with other weights of scores: `policy.with_weights(interests=30)`.
+
+        What it plans is not what the policy itself does, so its name says so: "national, with interests 30".
+        """
         scores = {name: dict(entry) for name, entry in self.sections["scores"].items()}
         for name, weight in weights.items():
             if name not in scores:
                 raise PolicyError(f"There is no score “{name}”. The scores are {', '.join(sorted(scores))}.")
             if refusal := WEIGHT.refusal(weight):
                 raise PolicyError(f"The weight of {name} = {weight!r} {refusal}.")
+        as_read = {name: scores[name]["weight"] for name in weights} | dict(self.as_read)
+        for name, weight in weights.items():
             scores[name]["weight"] = weight
-        return replace(self, sections={**self.sections, "scores": scores})
+        return replace(
+            self,
+            name=self.name.removesuffix(_by_hand(self.sections["scores"], self.as_read)) + _by_hand(scores, as_read),
+            sections={**self.sections, "scores": scores},
+            as_read=as_read,
+        )
 
     @property
     def content_hash(self) -> str:
@@ -187,6 +199,12 @@ class Policy:
             return self._entry(entry)[key]
         except KeyError:
             raise PolicyError(f"Policy {self.name} gives no {path}. Add it to the policy file.") from None
+
+
+def _by_hand(scores: Mapping[str, Mapping[str, Any]], as_read: Mapping[str, int]) -> str:
+    """What a policy's name says of the weights that are not as they were read."""
+    changed = [f"{name} {scores[name]['weight']}" for name in as_read if scores[name]["weight"] != as_read[name]]
+    return f", with {', '.join(changed)}" if changed else ""
 
 
 def limit_in_words(limit: Whole | Choice) -> str:

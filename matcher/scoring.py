@@ -7,13 +7,14 @@ thousandths before anything is added, so that the last bit of a float never deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from matcher.pairs import Array, Ints, Pairs
+from matcher.errors import PolicyError
+from matcher.pairs import Array, Bools, Ints, Pairs
 from matcher.policy import Policy
 from matcher.scores.base import Priority, Score
 from matcher.scores.child import (
@@ -29,7 +30,10 @@ from matcher.scores.child import (
 from matcher.scores.likeness import Closeness, Culture, Interests, SharedLanguage
 from matcher.scores.offer import CareExperience, CommitmentLength, NeedsExperience, Preferences, VisitRhythm
 
-__all__ = ["PRIORITIES", "SCORES", "Priority", "Score", "Scored", "score"]
+__all__ = ["PRIORITIES", "SCORES", "Fits", "Priority", "Score", "Scored", "beyond_amounts", "score"]
+
+Thousandths = tuple[Ints, Bools, Bools]
+"""What `Score.thousandths` gives."""
 
 SCORES: tuple[Score, ...] = (
     Interests(),
@@ -85,14 +89,69 @@ class Scored:
 
 def score(pairs: Pairs, policy: Policy) -> Scored:
     """Points of each pair: fit from 0 to 1000, and what the child brings."""
-    scores = [score for score in SCORES if policy.on(f"scores.{score.id}")]
-    size = len(pairs)
+    scores = _in_force(policy)
+    return _scored(
+        pairs, policy, ({one.id: one.thousandths(some, policy) for one in scores} for some in pairs.chunks())
+    )
+
+
+@dataclass(frozen=True)
+class Fits:
+    """What each score says of some pairs before it is weighed: hundreds of weights are tried in the time of a few."""
+
+    pairs: Pairs
+    by_score: Mapping[str, Thousandths]
+
+    @classmethod
+    def of(cls, pairs: Pairs, policy: Policy) -> Fits:
+        return cls(pairs, {one.id: one.thousandths(pairs, policy) for one in _in_force(policy)})
+
+    def weighed(self, policy: Policy) -> Scored:
+        """The same pairs under a policy with other weights, priority points, tiers or minimum fit.
+
+        No record is read and no rule judged again. Raises PolicyError if the policy differs in anything else: other
+        pairs could then be eligible, or fit otherwise.
+        """
+        tables = self.pairs.tables
+        before = tables.instance.policy
+        if changed := beyond_amounts(before, policy):
+            raise PolicyError(
+                f"Policy {policy.name} differs from {before.name} in {', '.join(changed)}: other pairs could be "
+                "eligible, or fit otherwise. Plan from the records; only weights, points and tiers can be weighed anew."
+            )
+        tables = replace(tables, instance=replace(tables.instance, policy=policy))
+        pairs = Pairs(tables, self.pairs.child_row, self.pairs.volunteer_row, self.pairs.metres)
+        return _scored(pairs, policy, [self.by_score])
+
+
+def beyond_amounts(one: Policy, other: Policy) -> list[str]:
+    """Where two policies differ in anything that is judged before points are weighed, as `rules.travel`."""
+
+    def judged(policy: Policy) -> dict[str, Mapping[str, object]]:
+        return {
+            f"{section}.{name}": {key: value for key, value in entry.items() if key not in ("weight", "source")}
+            for section in ("rules", "constraints", "scores")
+            for name, entry in policy.sections[section].items()
+        }
+
+    before, after = judged(one), judged(other)
+    return [entry for entry in sorted(before | after) if before.get(entry) != after.get(entry)]
+
+
+def _in_force(policy: Policy) -> list[Score]:
+    return [score for score in SCORES if policy.on(f"scores.{score.id}")]
+
+
+def _scored(pairs: Pairs, policy: Policy, chunks: Iterable[Mapping[str, Thousandths]]) -> Scored:
+    """Weighs what the scores say of the pairs, some of these at a time."""
+    size, scores = len(pairs), _in_force(policy)
+    weights = {score.id: policy.number(f"scores.{score.id}.weight") for score in scores}
     by_score = {score.id: np.zeros(size, dtype=np.int16) for score in scores}
     unknown = np.zeros(size, dtype=np.int64)
     first = 0
-    for chunk in pairs.chunks():
-        last = first + len(chunk)
-        parts, unknown[first:last] = _fit(chunk, scores, policy)
+    for thousandths in chunks:
+        last = first + len(next(iter(thousandths.values()))[0]) if thousandths else size
+        parts, unknown[first:last] = _fit(thousandths, weights, last - first)
         for id, part in parts.items():
             by_score[id][first:last] = part
         first = last
@@ -109,11 +168,8 @@ def score(pairs: Pairs, policy: Policy) -> Scored:
     )
 
 
-def _fit(pairs: Pairs, scores: Sequence[Score], policy: Policy) -> tuple[dict[str, Ints], Ints]:
+def _fit(thousandths: Mapping[str, Thousandths], weight: Mapping[str, int], size: int) -> tuple[dict[str, Ints], Ints]:
     """Points of each score, and how much of the weight is not recorded, in thousandths."""
-    size = len(pairs)
-    weight = {score.id: policy.number(f"scores.{score.id}.weight") for score in scores}
-    thousandths = {score.id: score.thousandths(pairs, policy) for score in scores}
     known_weight, unknown_weight = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
     for id, (_, counts, unknown) in thousandths.items():
         known_weight += weight[id] * counts

@@ -149,6 +149,12 @@ def shortlists(scored: Scored, *, top: int = 5, plan: Plan | None = None) -> Ite
             yield _listed(scored, rows, top, "fit", None, plan, different=False)
 
 
+def first_places(scored: Scored) -> Ints:
+    """The row of the volunteer who fits best, of each child who has one, in order of child: first by fit."""
+    order = np.fromiter(_by_fit(scored, np.arange(len(scored.pairs))), dtype=np.int64)
+    return order[np.unique(scored.pairs.child_row[order], return_index=True)[1]]
+
+
 def _listed(
     scored: Scored,
     rows: Ints,

@@ -313,6 +313,14 @@ def test_with_weights_changes_the_weights_and_nothing_else():
     assert ours.choice("scores.culture.when") == NATIONAL.choice("scores.culture.when")
 
 
+def test_a_name_tells_the_weights_given_by_hand():
+    ours = NATIONAL.with_weights(interests=30)
+    assert ours.name == "national, with interests 30"
+    assert ours.with_weights(interests=31, culture=0).name == "national, with interests 31, culture 0"
+    assert ours.with_weights(interests=40).name == "national"  # as the file has it
+    assert ours.stamp.startswith("national, with interests 30 2026.1 (")
+
+
 @pytest.mark.parametrize("weight", [-1, 1001, 2.5, True, "5"])
 def test_with_weights_refuses_what_a_file_could_not_say(weight):
     with pytest.raises(PolicyError, match="weight of interests"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from math import floor, log
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 from making import AS_OF, NORTH, Chance, a_child, a_place, a_policy, a_volunteer, an_instance, every_pair
 
+from matcher.errors import PolicyError
 from matcher.explain import explain
 from matcher.pairs import tables
 from matcher.policy import Policy
 from matcher.records import Contact, Gender, Match, MatchStatus, Need, Party, Rhythm, Strength, Time
 from matcher.scores.likeness import Interests
-from matcher.scoring import PRIORITIES, SCORES, Scored, score
+from matcher.scoring import PRIORITIES, SCORES, Fits, Scored, score
 
 
 def scored(child=(), volunteer=(), policy: Policy | None = None, **rest) -> Scored:
@@ -431,6 +433,31 @@ def test_parts_add_up_to_the_weighted_mean_of_what_is_known(seed):
                 share = Fraction(weights[id] * int(fit[row]), known) if known and counts[row] else 0
                 assert abs(part - share) <= 1
                 assert part >= 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weighed_anew_is_as_scored_from_the_records(seed):
+    dice = np.random.default_rng(seed)
+    for instance in Chance(seed).instances(20):
+        policy = instance.policy.with_weights(**{one.id: int(dice.integers(0, 60)) for one in SCORES})
+        brings = {"waiting_time": {"points_a_day": 7, "most_days": 40}}
+        sections = {**policy.sections, "priorities": {**policy.sections["priorities"], **brings}}
+        policy = replace(policy, sections=sections, tiers=("fit",), minimum_fit=100)
+        again = Fits.of(every_pair(instance), instance.policy).weighed(policy)
+        afresh = score(every_pair(replace(instance, policy=policy)), policy)
+        assert again.pairs.tables.instance.policy == policy
+        for one, other in ((again.by_score, afresh.by_score), (again.by_priority, afresh.by_priority)):
+            assert {id: part.tolist() for id, part in one.items()} == {id: part.tolist() for id, part in other.items()}
+        assert again.unknown.tolist() == afresh.unknown.tolist()
+
+
+@pytest.mark.parametrize(
+    "limits", [{"rules.age_gap.years": 9}, {"scores.culture.when": "always"}, {"scores.language.on": False}]
+)
+def test_what_decides_who_is_eligible_is_not_weighed_anew(limits):
+    fits = Fits.of(every_pair(an_instance([a_child()], [a_volunteer()])), a_policy())
+    with pytest.raises(PolicyError, match=next(iter(limits)).rpartition(".")[0]):
+        fits.weighed(a_policy(limits))
 
 
 def test_the_points_of_a_pair_do_not_depend_on_its_company():
