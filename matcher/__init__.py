@@ -33,6 +33,7 @@ from matcher.explain import Explanation, explain
 from matcher.frontier import Frontier, FrontierPoint, frontier
 from matcher.instance import Instance, today
 from matcher.options import shortlists_together
+from matcher.pictures import Compared, compare
 from matcher.pipeline import match
 from matcher.plan import Change, Plan, PlanDiff, PlannedMatch, Unmatched
 from matcher.policy import Policy
@@ -46,6 +47,7 @@ __all__ = [
     "Candidate",
     "Change",
     "Child",
+    "Compared",
     "Declined",
     "Effects",
     "Explanation",
@@ -71,6 +73,7 @@ __all__ = [
     "Violation",
     "Volunteer",
     "audit",
+    "compare",
     "explain",
     "frontier",
     "load_policy",

@@ -22,7 +22,7 @@ from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.errors import InputError
 from matcher.explain import who_visits_nobody
 from matcher.instance import Instance
-from matcher.plan import KINDS, Plan, PlanDiff
+from matcher.plan import KINDS, MATCH_COLUMNS, UNMATCHED_COLUMNS, Plan, PlanDiff, match_rows, unmatched_rows
 from matcher.rules.plan import live_caseload
 from matcher.shortlist import Candidate
 from matcher.words import council, day, listed, pounds
@@ -90,24 +90,10 @@ def changes_csv(plan: Plan, diff: PlanDiff) -> str:
 def plan_csv(plan: Plan) -> str:
     """One row a match."""
     rows = [
-        {
-            "child_id": match.child,
-            "volunteer_id": match.volunteer,
-            "points": match.points,
-            "fit_points": match.fit,
-            **{f"fit_{name}": number for name, number in match.by_score.items()},
-            "priority_points": match.priority,
-            **{f"priority_{name}": number for name, number in match.by_priority.items()},
-            "fit_not_recorded_percent": match.unknown // 10,
-            "miles": match.miles,
-            "out_of_county_pounds_a_year": f"{match.cost_pence / 100:.2f}",
-            "before_this_plan": match.pinned or "new",
-            "notes": " ".join(match.notes.values()),
-            **_stamp(plan),
-        }
-        for match in plan.matches
+        {**row, "out_of_county_pounds_a_year": f"{row['out_of_county_pounds_a_year']:.2f}", **_stamp(plan)}
+        for row in match_rows(plan)
     ]
-    return _csv(rows, ["child_id", "volunteer_id"])
+    return _csv(rows, MATCH_COLUMNS)
 
 
 def shortlists_csv(plan: Plan, shortlists: Sequence[tuple[Candidate, ...]]) -> str:
@@ -135,19 +121,8 @@ def shortlists_csv(plan: Plan, shortlists: Sequence[tuple[Candidate, ...]]) -> s
 def unmatched_csv(plan: Plan) -> str:
     """One row a child who stays without a visitor."""
     limits = [entry.id for entry in CATALOGUE if entry.section in ("rules", "constraints")]
-    possible = [name for id in limits for name in (id, f"{id}_not_recorded")]
-    counted = [name for name in possible if any(name in child.excluded for child in plan.unmatched)]
-    rows = [
-        {
-            "child_id": child.child,
-            "reason": child.reason,
-            "eligible_volunteers": child.eligible,
-            **{f"excluded_by_{id}": child.excluded.get(id, 0) for id in counted},
-            **_stamp(plan),
-        }
-        for child in plan.unmatched
-    ]
-    return _csv(rows, ["child_id", "reason", "eligible_volunteers"])
+    order = [name for id in limits for name in (id, f"{id}_not_recorded")]
+    return _csv([{**row, **_stamp(plan)} for row in unmatched_rows(plan, order)], UNMATCHED_COLUMNS)
 
 
 def report_html(instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candidate, ...]]) -> str:

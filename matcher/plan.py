@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
@@ -113,13 +113,13 @@ class Plan:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a match; scores and priorities as columns `score_…` and `priority_…`."""
-        return _frame([flat(match) for match in self.matches])
+        """One row a match, in the columns of plan.csv."""
+        return _frame(match_rows(self), MATCH_COLUMNS)
 
     @property
     def unmatched_frame(self) -> pd.DataFrame:
-        """One row a child left; how many volunteers each rule excluded as columns `excluded_…`."""
-        return _frame([flat(child) for child in self.unmatched])
+        """One row a child left, in the columns of unmatched.csv."""
+        return _frame(unmatched_rows(self), UNMATCHED_COLUMNS)
 
     def diff(self, before: Plan) -> PlanDiff:
         """What this plan changes of a plan before, child by child, each with its reason.
@@ -192,7 +192,7 @@ class PlanDiff:
     @property
     def frame(self) -> pd.DataFrame:
         """One row a change."""
-        return _frame([asdict(change) for change in self.changes])
+        return _frame([asdict(change) for change in self.changes], [field.name for field in fields(Change)])
 
     def to_dict(self) -> dict[str, Any]:
         return {"changes": [asdict(change) for change in self.changes], "sentence": self.sentence}
@@ -235,23 +235,54 @@ def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
             yield Change("dropped", child, was[child], None, f"{child} no longer waits for a visitor.")
 
 
-_PREFIX = {"by_score": "score", "by_priority": "priority", "excluded": "excluded"}
+# Rows: the one set of column names that frames and CSV files have; `docs/analysts.md` tells what each holds. Every row
+# has every column: a count that is 0 is 0, and only `miles` may be missing, where one of the two places is not known.
+
+Row = dict[str, Any]
+
+MATCH_COLUMNS = ("child_id", "volunteer_id")
+UNMATCHED_COLUMNS = ("child_id", "kind", "reason", "eligible_volunteers")
+"""What a table of no rows has."""
 
 
-def flat(record: PlannedMatch | Unmatched) -> dict[str, Any]:
-    """A record as one row: what is counted by name becomes a column a name."""
-    row: dict[str, Any] = {}
-    for key, value in asdict(record).items():
-        if key in _PREFIX:
-            row |= {f"{_PREFIX[key]}_{name}": number for name, number in value.items()}
-        elif key == "notes":
-            row[key] = " ".join(value.values())
-        else:
-            row[key] = value
-    return row
+def match_rows(plan: Plan) -> list[Row]:
+    """One row a match."""
+    return [
+        {
+            "child_id": match.child,
+            "volunteer_id": match.volunteer,
+            "points": match.points,
+            "fit_points": match.fit,
+            **{f"fit_{name}": number for name, number in match.by_score.items()},
+            "priority_points": match.priority,
+            **{f"priority_{name}": number for name, number in match.by_priority.items()},
+            "fit_not_recorded_percent": match.unknown // 10,
+            "miles": match.miles,
+            "out_of_county_pounds_a_year": match.cost_pence / 100,
+            "before_this_plan": match.pinned or "new",
+            "notes": " ".join(match.notes.values()),
+        }
+        for match in plan.matches
+    ]
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def unmatched_rows(plan: Plan, order: Sequence[str] = ()) -> list[Row]:
+    """One row a child who stays; the rules that exclude anybody are columns, in this order as far as it is given."""
+    counted = dict.fromkeys(name for child in plan.unmatched for name in child.excluded)
+    rules = [*(name for name in order if name in counted), *(name for name in counted if name not in order)]
+    return [
+        {
+            "child_id": child.child,
+            "kind": child.kind,
+            "reason": child.reason,
+            "eligible_volunteers": child.eligible,
+            **{f"excluded_by_{name}": child.excluded.get(name, 0) for name in rules},
+        }
+        for child in plan.unmatched
+    ]
+
+
+def _frame(rows: list[dict[str, Any]], columns_if_empty: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else list(columns_if_empty))

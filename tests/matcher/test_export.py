@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 from datetime import date
+from io import StringIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from making import NORTH, WEST, a_child, a_place, a_policy, a_volunteer, an_exception, an_instance
 from python_calamine import CalamineWorkbook
@@ -88,8 +90,8 @@ def test_frames_for_notebooks() -> None:
     instance = matcher.read(TINY, as_of="2026-11-01")
     best = matcher.match(instance)
     assert best.frame["points"].sum() == 4013
-    assert best.frame.columns.tolist()[:4] == ["child", "volunteer", "points", "fit"]
-    assert best.unmatched_frame["child"].tolist() == ["C3"]
+    assert best.frame.columns.tolist()[:4] == ["child_id", "volunteer_id", "points", "fit_points"]
+    assert best.unmatched_frame["child_id"].tolist() == ["C3"]
 
 
 def everything_to_tell() -> tuple[Instance, Plan]:
@@ -156,3 +158,19 @@ def test_at_a_phones_width_each_cell_is_named_by_its_column() -> None:
     page = export.report_html(instance, best, list(shortlists(consider(instance), plan=best)))
     assert page.count("<table") == page.count('<table class="stacks"') >= 4
     assert page.count("<td") == page.count("data-is=")
+
+
+def test_frames_and_files_have_the_same_columns_and_figures() -> None:
+    best = matcher.match(matcher.read(TINY.parent / "county", as_of="2026-11-01"))
+    stamp = ["policy", "policy_hash", "data_hash", "as_of"]
+    for frame, text in ((best.frame, export.plan_csv(best)), (best.unmatched_frame, export.unmatched_csv(best))):
+        read = pd.read_csv(StringIO(text), keep_default_na=False, na_values={"miles": ""})
+        assert set(read.columns) == {*frame.columns, *stamp}
+        pd.testing.assert_frame_equal(read[list(frame.columns)], frame, check_dtype=False)
+        assert not frame.drop(columns="miles", errors="ignore").isna().any(axis=None)
+
+
+def test_frames_of_nobody_have_their_columns() -> None:
+    nobody = matcher.match(matcher.Instance.of([], [], policy=matcher.load_policy(), as_of=date(2026, 11, 1)))
+    assert nobody.frame.columns.tolist() == ["child_id", "volunteer_id"]
+    assert nobody.unmatched_frame.columns.tolist() == ["child_id", "kind", "reason", "eligible_volunteers"]
