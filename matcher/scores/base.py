@@ -22,6 +22,9 @@ class Score:
     limits: ClassVar[Mapping[str, Whole | Choice]] = {"weight": WEIGHT}
     ordered: ClassVar[tuple[str, ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ()
+    protected: ClassVar[tuple[str, ...]] = ()
+    """Characteristics in the sense of the Equality Act 2010 s.4 on which it rests, or to which it stands close. Its
+    weight is learned from what children choose, never from what others decide about them."""
 
     def applies(self, pairs: Pairs, policy: Policy) -> Bools:
         """Where the score has a meaning; elsewhere it neither helps nor counts as unknown."""

@@ -56,6 +56,7 @@ class Culture(PartedScore):
     source = "R 14; NS 7.5"
     limits = {"weight": WEIGHT, "when": Choice(("always", "if_requested", "off"))}
     reads = ("child.ethnicity", "volunteer.ethnicity", "child.religion", "volunteer.religion")
+    protected = ("race", "religion or belief")
 
     def parts(self, pairs: Pairs, policy: Policy) -> tuple[Part, ...]:
         child, volunteer, when = pairs.child, pairs.volunteer, policy.choice("scores.culture.when")
@@ -96,6 +97,7 @@ class SharedLanguage(Score):
     title = "A shared language beyond the one that is required"
     source = "R 14"
     reads = ("child.languages", "volunteer.languages")
+    protected = ("race",)
 
     def applies(self, pairs: Pairs, policy: Policy) -> Bools:
         # Whoever speaks one language has none beyond it.

@@ -35,6 +35,7 @@ class NeedsExperience(Score):
     title = "Experience with the child's additional needs"
     source = "NS 6.2; R App. 2"
     reads = ("child.additional_needs", "volunteer.needs_experience")
+    protected = ("disability",)
 
     def applies(self, pairs: Pairs, policy: Policy) -> Bools:
         # A child who is recorded to have no additional need is suited less by nobody.
@@ -111,6 +112,7 @@ class Preferences(PartedScore):
     title = "Wishes short of requirements, of the child and of the volunteer: gender, age, pets"
     source = "N 6; NS 7.3; NS 7.4"
     reads = ("child.gender", "child.date_of_birth", "volunteer.gender", "volunteer.date_of_birth", "volunteer.has_dog")
+    protected = ("sex", "age")
 
     def parts(self, pairs: Pairs, policy: Policy) -> tuple[Part, ...]:
         child, volunteer = pairs.child, pairs.volunteer
