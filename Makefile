@@ -55,7 +55,7 @@ lock: .venv/ready-to-test
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --upgrade \
 	    pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --upgrade \
-	    --extra service --extra dev --constraint requirements.txt pyproject.toml -o requirements-dev.txt
+	    --extra service --extra analysis --extra dev --constraint requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean:
 	rm -rf .venv demo mutants build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -35,7 +35,7 @@ from matcher.shortlist import first_places
 if TYPE_CHECKING:
     import pandas as pd
 
-AT_ONCE = 4
+AT_ONCE = 10
 """Plans that a worker makes before it hands them over: what a killed worker can lose, and is then done again."""
 
 
