@@ -45,12 +45,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--children", type=int, default=10_000)
     parser.add_argument("--volunteers", type=int, default=10_000)
+    parser.add_argument("--folder", type=Path, help="a sample that is there already")
     parser.add_argument("--policy", default="national")
     arguments = parser.parse_args()
 
-    with TemporaryDirectory() as folder:
-        write_sample(Path(folder) / "sample", arguments.children, arguments.volunteers, 1, as_of=AS_OF)
-        instance = matcher.read(Path(folder) / "sample", policy=arguments.policy, as_of=str(AS_OF))
+    with TemporaryDirectory() as made:
+        folder = arguments.folder or Path(made) / "sample"
+        if not arguments.folder:
+            write_sample(folder, arguments.children, arguments.volunteers, 1, as_of=AS_OF)
+        instance = matcher.read(folder, policy=arguments.policy, as_of=str(AS_OF))
     instance = replace(
         instance,
         children=tuple(replace(one, coordinator=None) for one in instance.children),

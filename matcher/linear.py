@@ -74,6 +74,9 @@ def maximise(worth: Floats, limits: list[Rows]) -> Linear | None:
 
 def of_children(terms: tuple[Ints, Ints, Floats], child: Ints, most: Floats, *, full: bool) -> Rows:
     """Limits on children, told by (child, limit, weight), as limits on the pairs of these children."""
+    if not len(most):
+        none = np.zeros(0, np.int64)
+        return Rows(none, none, np.zeros(0), most, np.zeros(0, np.bool_))
     order = np.argsort(terms[0], kind="stable")
     of, row, weight = (term[order] for term in terms)
     first, last = np.searchsorted(of, child), np.searchsorted(of, child, side="right")

@@ -7,7 +7,7 @@ import numpy as np
 from matcher.assignment import NONE, AssignmentProblem, Bools, Ints
 from matcher.model import groups
 
-PART = 1000
+PART = 2000
 """Pairs below which independent parts are searched in one: apart they would cost more than they save."""
 
 
