@@ -210,7 +210,7 @@ class Effects:
         try:
             found = forced.solve()
         except (NoPlanError, ProblemError):  # no single limit stands in the way: only a group is left
-            why = "siblings are matched at the same time here, and another one would have nobody."
+            why = "siblings are matched at the same time or not at all here, and another of them would have nobody."
             return PlanEffect(child, volunteer, 0, 0, {}, impossible=why)
         now = {one: other for one, other in forced.ids(found.chosen) if one != child}
         before = {one: other for one, other in self.volunteer_of.items() if one != child}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from matcher.conflicts import conflict
 from matcher.constraints import PLAN_CONSTRAINTS, eligible_pairs
 from matcher.errors import NoPlanError
 from matcher.instance import Instance
@@ -19,6 +20,7 @@ from matcher.plan import NotKept
 from matcher.policy import Policy
 from matcher.scoring import Scored, score
 from matcher.solver import AssignmentProblem, Solution, solve
+from matcher.words import council, listed
 
 Tell = Callable[[str], None]
 """Called with the name of each step as it begins."""
@@ -105,12 +107,41 @@ class Planning:
         """The best plan, `chosen` as rows of pairs. Raises NoPlanError if none is found."""
         solution = solve(self.problem, time_limit=time_limit)
         if solution.status == "INFEASIBLE":
-            raise NoPlanError(
-                "The solver answers INFEASIBLE: no plan keeps all that is agreed and proposed. End one of them."
-            )
+            raise NoPlanError(f"The solver answers INFEASIBLE: {self.why_none()}")
         if solution.status == "UNKNOWN":
             raise NoPlanError("The solver answers UNKNOWN: no plan was found. Give it more time.")
         return replace(solution, chosen=self.rows[solution.chosen])
+
+    def why_none(self) -> str:
+        """Why no plan has all pins: the fewest of them, and what leaves no room, by name."""
+        found = conflict(self.problem)
+        if found is None:
+            return "no plan was found, and none is ruled out. Please report it."
+        waiting = self.scored.pairs.tables.instance.waiting
+        pins = listed(f"{child} with {volunteer}" for child, volunteer in self.ids(self.rows[found.pins]))
+        group = self.problem.together
+        siblings = [
+            listed(waiting[child].id for child in np.flatnonzero(group == one)) for one in found.groups.tolist()
+        ]
+        room = [_BLAMED[limit].format(self._blamed(limit, index)) for limit, index in found.limits]
+        why = (
+            f"there is no room for all of them: {listed(room)}"
+            if room
+            else "one of them has nobody else who could visit"
+        )
+        return f"{pins} can only be kept if {' and if '.join(siblings)} are matched at the same time, and {why}."
+
+    def _blamed(self, limit: str, index: int) -> str:
+        """Whom a limit of the solver speaks of."""
+        instance = self.scored.pairs.tables.instance
+        if limit == "capacity":
+            return instance.volunteers[index].id
+        of_child = {"family": self.problem.family, "caseload": self.problem.caseload}.get(limit)
+        if of_child is not None:
+            children = [instance.waiting[child] for child in np.flatnonzero(of_child == index).tolist()]
+            return listed(one.id for one in children) if limit == "family" else str(children[0].coordinator)
+        charged = self.problem.child[self.problem.fund == index]
+        return council(instance.waiting[int(charged[0])].responsible_authority)
 
     def together(self, chosen: Ints) -> tuple[tuple[str, ...], ...]:
         """Ids of the siblings whom a plan, given as rows, matches at the same time, where the policy prefers that."""
@@ -122,6 +153,14 @@ class Planning:
         """(child id, volunteer id) of rows of pairs."""
         every = [self.scored.pairs.between(row) for row in rows.tolist()]
         return [(between.child.id, between.volunteer.id) for between in every]
+
+
+_BLAMED = {
+    "capacity": "how many children {} may visit",
+    "family": "no volunteer is shared by {}",
+    "caseload": "how many matches {} supports",
+    "budget": "what {} has left for matches outside the county",
+}
 
 
 def among(pairs: Pairs, ids: Iterable[tuple[str, str]]) -> Bools:
