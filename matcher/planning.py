@@ -117,18 +117,12 @@ class Planning:
         found = conflict(self.problem)
         if found is None:
             return "no plan was found, and none is ruled out. Please report it."
-        waiting = self.scored.pairs.tables.instance.waiting
+        waiting, group = self.scored.pairs.tables.instance.waiting, self.problem.together
         pins = listed(f"{child} with {volunteer}" for child, volunteer in self.ids(self.rows[found.pins]))
-        group = self.problem.together
-        siblings = [
-            listed(waiting[child].id for child in np.flatnonzero(group == one)) for one in found.groups.tolist()
-        ]
+        places = [np.flatnonzero(group == one).tolist() for one in found.groups.tolist()]
+        siblings = [listed(waiting[child].id for child in children) for children in places]
         room = [_BLAMED[limit].format(self._blamed(limit, index)) for limit, index in found.limits]
-        why = (
-            f"there is no room for all of them: {listed(room)}"
-            if room
-            else "one of them has nobody else who could visit"
-        )
+        why = f"this leaves no room: {listed(room)}" if room else "one of them has nobody else"
         return f"{pins} can only be kept if {' and if '.join(siblings)} are matched at the same time, and {why}."
 
     def _blamed(self, limit: str, index: int) -> str:

@@ -22,7 +22,7 @@ from making import (
 from specification import best_of_all
 
 from matcher.effects import Effects
-from matcher.errors import NotFoundError
+from matcher.errors import NoPlanError, NotFoundError
 from matcher.instance import Instance
 from matcher.pipeline import match
 from matcher.records import Agreement, Declined, Gender, Match, MatchStatus, Party, Status
@@ -99,6 +99,12 @@ def test_siblings_who_must_be_matched_together_can_make_a_pair_impossible():
     siblings = [a_child("C1", family="F1"), a_child("C2", family="F1")]
     effects = Effects.of(an_instance(siblings, [a_volunteer("V1")], policy=policy))
     assert "siblings" in effects.exact("C1", "V1").impossible
+    with pytest.raises(NoPlanError) as refusal:
+        effects.planning.choosing(0).solve()
+    assert str(refusal.value).endswith(
+        "C1 with V1 can only be kept if C1 and C2 are matched at the same time, "
+        "and this leaves no room: how many children V1 may visit."
+    )
 
 
 def test_a_pair_below_the_minimum_fit_may_still_be_chosen_by_a_person():
