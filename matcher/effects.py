@@ -8,7 +8,6 @@ effects.exact("C0001", "V0001")       # the best whole plan with this pair, and 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heappush
@@ -22,10 +21,10 @@ from matcher.forced import Forced
 from matcher.instance import Instance
 from matcher.leftover import Leftover
 from matcher.pairs import Ints
+from matcher.parallel import in_order, processors
 from matcher.plan import Plan
 from matcher.planning import Planning, among, consider
 from matcher.scoring import Scored
-from matcher.solver import processors
 from matcher.words import counted, listed
 
 
@@ -178,8 +177,7 @@ class Effects:
     def row_effects(self, rows: Sequence[int]) -> list[PlanEffect]:
         """`exact` of several rows, searched at once where there are processors; the answers do not depend on it."""
         new = [row for row in rows if row not in self.choices]
-        with ThreadPoolExecutor(processors()) as pool:  # OR-Tools runs outside Python's lock
-            self.choices |= dict(zip(new, pool.map(self._effect, new), strict=True))
+        self.choices |= dict(zip(new, in_order(self._effect, new), strict=True))
         return [self.choices[row] for row in rows]
 
     def in_order(self, rows: Ints) -> Iterator[int]:

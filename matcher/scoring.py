@@ -15,6 +15,7 @@ import numpy as np
 
 from matcher.errors import PolicyError
 from matcher.pairs import Array, Bools, Ints, Pairs
+from matcher.parallel import in_order
 from matcher.policy import Policy
 from matcher.scores.base import Priority, Score
 from matcher.scores.child import (
@@ -90,9 +91,11 @@ class Scored:
 def score(pairs: Pairs, policy: Policy) -> Scored:
     """Points of each pair: fit from 0 to 1000, and what the child brings."""
     scores = _in_force(policy)
-    return _scored(
-        pairs, policy, ({one.id: one.thousandths(some, policy) for one in scores} for some in pairs.chunks())
-    )
+
+    def said(some: Pairs) -> Mapping[str, Thousandths]:
+        return {one.id: one.thousandths(some, policy) for one in scores}
+
+    return _scored(pairs, policy, in_order(said, pairs.chunks()))
 
 
 @dataclass(frozen=True)

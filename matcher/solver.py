@@ -16,7 +16,6 @@ The plain way hands the whole problem to CP-SAT: it is the reference. The priced
 from __future__ import annotations
 
 import math
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,10 +27,11 @@ from matcher.assignment import AssignmentProblem, Ints
 from matcher.bounds import LARGEST, Bound, Relaxation, nearest, simple_bound
 from matcher.errors import ProblemError
 from matcher.model import Demand, Status, search
+from matcher.parallel import processors
 from matcher.parts import independent_parts, possible
 from matcher.starts import Found, dive, improve, least_plan, start
 
-__all__ = ["AssignmentProblem", "Solution", "processors", "solve"]
+__all__ = ["AssignmentProblem", "Solution", "solve"]
 
 Method = Literal["auto", "priced", "plain"]
 
@@ -205,11 +205,6 @@ def _search(problem: AssignmentProblem, seconds: float, stop: float) -> Found:
             seconds -= improve(problem, priced, found, min(seconds / 4, IMPROVE), stop)
             easy, loss = False, priced.value - found.value
     return found
-
-
-def processors() -> int:
-    """As many as this process may use, where that can be told."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _losing_little(relaxed: Relaxation, priced: Bound, least: int, most: int) -> tuple[Ints, Demand]:
