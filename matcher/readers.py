@@ -43,6 +43,8 @@ class Reading:
     """The name of each sheet's file, as messages tell it."""
     grids: Mapping[str, Grid]
     """The cells as they stand in the files that could be read."""
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns of ours that each sheet's file has: what it lacks, it says nothing of."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -153,6 +155,7 @@ def _without_dangling(read: Mapping[str, _SheetReading], as_of: date) -> Reading
         {name: tuple(sorted(sheet.problems)) for name, sheet in read.items()},
         {name: sheet.file for name, sheet in there.items()},
         {name: sheet.grid for name, sheet in there.items() if sheet.grid},
+        {name: tuple(sheet.headings) for name, sheet in there.items()},
     )
 
 

@@ -39,6 +39,8 @@ class Permission(StrEnum):
     """Put a policy in force."""
     LOG = "log"
     """Read the audit log."""
+    PRIVACY = "privacy"
+    """Answer a person who asks what is kept of them, and erase it."""
     USERS = "users"
     """Accounts and roles."""
 
@@ -46,7 +48,9 @@ class Permission(StrEnum):
 _P = Permission
 MAY: Mapping[Role, frozenset[Permission]] = {
     Role.COORDINATOR: frozenset({_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.RUN}),
-    Role.MANAGER: frozenset({_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.APPROVE, _P.RUN, _P.POLICY}),
+    Role.MANAGER: frozenset(
+        {_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.APPROVE, _P.RUN, _P.POLICY, _P.PRIVACY}
+    ),
     Role.ANALYST: frozenset({_P.SELF, _P.READ, _P.RUN}),
     Role.AUDITOR: frozenset({_P.SELF, _P.LOG}),
     Role.ADMINISTRATOR: frozenset({_P.SELF, _P.USERS, _P.LOG}),

@@ -34,6 +34,7 @@ from service.crypto import KeyRing
 from service.database.engine import Database
 from service.database.tables import Child, User
 from service.database.upgrade import upgrade
+from service.importing import take_in
 from service.installation import add_authority, add_user
 from service.permissions import Role
 from service.repository import Repository
@@ -148,7 +149,7 @@ def north(database: Database, keys: KeyRing, small_county: Reading) -> str:
     """An authority with the small county in it."""
     authority = add_authority(database, keys, "North")
     with database.write(authority) as session:
-        Repository(session, keys).add(small_county, today(), user_id=None)
+        take_in(Repository(session, keys), small_county, today(), user_id=None)
     return authority
 
 
