@@ -96,7 +96,11 @@ class Repository:
         row = self.session.scalar(select(tables.Policy).order_by(tables.Policy.number.desc()).limit(1))
         if row is None:
             raise NotFoundError("No policy is recorded yet. Record one first.")
-        return row, _POLICY.validate_json(row.content).checked(CATALOGUE)
+        return row, self.policy_content(row).checked(CATALOGUE)
+
+    def policy_content(self, row: tables.Policy) -> Policy:
+        """The policy that a version holds, as it was written."""
+        return _POLICY.validate_json(row.content)
 
     def add_policy(self, policy: Policy, *, user_id: str | None, reason: str) -> tables.Policy:
         """Puts a policy in force as the next version, and gives every volunteer the places that it allows."""
