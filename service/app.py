@@ -15,7 +15,7 @@ from service.api.deps import Installation, authorise
 from service.crypto import KeyRing
 from service.database.engine import Database
 from service.database.upgrade import require_upgraded
-from service.errors import answer_errors, described
+from service.errors import answer_errors, described, schemas
 from service.logs import configure
 from service.middleware import WRAPS
 from service.settings import Settings, load_settings
@@ -63,7 +63,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @api.get("/openapi.json", include_in_schema=False)
     def openapi() -> JSONResponse:
-        return JSONResponse(app.openapi())
+        whole = app.openapi()
+        whole["components"]["schemas"] |= schemas()
+        return JSONResponse(whole)
 
     app.include_router(api)
     app.state.paths = {route.endpoint: route.path for route in iter_route_contexts(app.routes)}

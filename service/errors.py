@@ -49,8 +49,10 @@ _MEANS = {
     404: "There is nothing by that id, or it is another authority's.",
     405: "This cannot be done here.",
     409: "Somebody was first, or a rule stands in the way: `detail` says which.",
+    412: "Somebody changed it meanwhile.",
     413: "The request is too large.",
     422: "The request cannot be read, or says what cannot be: `problems` says where.",
+    428: "If-Match is missing: say which version you change.",
     429: "Too many requests: wait a minute.",
     500: "A fault in Kith itself. Nothing was changed.",
 }
@@ -58,7 +60,28 @@ _MEANS = {
 
 def described(codes: Iterable[int]) -> dict[int | str, dict[str, Any]]:
     """What any route may answer, for the document of the API."""
-    return {code: {"model": Problem, "description": _MEANS[code]} for code in codes}
+    return {
+        code: {
+            "description": _MEANS[code],
+            "content": {
+                "application/problem+json": {
+                    "schema": {"$ref": SCHEMA.format(model="Problem")},
+                    "example": {"title": HTTPStatus(code).phrase, "status": code, "detail": _MEANS[code],
+                                "request_id": "5f0c2a91d3b7e644", "problems": []},
+                }
+            },
+        }
+        for code in codes
+    }  # fmt: skip
+
+
+SCHEMA = "#/components/schemas/{model}"
+
+
+def schemas() -> dict[str, Any]:
+    """What the refusals are made of, for the document of the API."""
+    whole = Problem.model_json_schema(ref_template=SCHEMA)
+    return {**whole.pop("$defs"), "Problem": whole}
 
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (

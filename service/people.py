@@ -98,11 +98,11 @@ def add_child(
 ) -> tables.Child:
     """A new referral. `siblings` are ids of children; none known is `[]`, not known yet is None.
 
-    Raises InputError for a reference that is taken, or for facts that cannot be read.
+    Raises TakenError for a reference that is taken, InputError for facts that cannot be read.
     """
     row = rows.session.scalar(select(tables.Child).where(tables.Child.reference == reference))
     if row is not None and row.referral:
-        raise InputError("A child of that reference is here already. Change that one.")
+        raise proposals.TakenError("A child of that reference is here already. Change that one.")
     record = read_facts(CHILDREN, given, records.Child(""))
     checked(rows, CHILDREN, record)
     if row is None:
@@ -206,9 +206,9 @@ def move(rows: Repository, child: tables.Child, family: tables.Family) -> list[s
 def add_volunteer(
     rows: Repository, reference: str, given: Mapping[str, str | None], *, user_id: str
 ) -> tables.Volunteer:
-    """A new volunteer, an applicant until their status is changed. Raises InputError."""
+    """A new volunteer, an applicant until their status is changed. Raises TakenError, InputError."""
     if rows.session.scalar(select(tables.Volunteer.id).where(tables.Volunteer.reference == reference)):
-        raise InputError("A volunteer of that reference is here already. Change that one.")
+        raise proposals.TakenError("A volunteer of that reference is here already. Change that one.")
     record = replace(read_facts(VOLUNTEERS, given, records.Volunteer("")), status=Status.APPLICANT)
     row = tables.Volunteer(reference=reference)
     _write_volunteer(rows, row, given, record)

@@ -32,7 +32,7 @@ CHOOSE_WITHIN = timedelta(days=7)
 
 
 class TakenError(KithError):
-    """Somebody else was first: the child has a live proposal, or the volunteer's place is taken."""
+    """Somebody else was first: the child has a live proposal, the volunteer's place or a reference is taken."""
 
 
 def failing_rules(instance: Instance, child: str, volunteer: str, rules: Rules = Rules.ALL) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import select
 
-from matcher.errors import InputError
 from matcher.instance import today
 from matcher.records import ExceptionKind
 from service import audit_log, people
@@ -26,12 +25,14 @@ from service.api.shapes import (
     id_of,
     one_page,
     require_version,
+    such_as,
     tell_version,
 )
 from service.audit_log import Entry
 from service.auth import Person
 from service.database import tables
 from service.database.tables import User
+from service.proposals import TakenError
 from service.repository import Repository
 
 router = APIRouter()
@@ -62,6 +63,7 @@ class Linked(FamilyLine):
 
 
 class Unlinking(Given):
+    model_config = such_as(reason="entered by mistake")
     reason: Literal["entered by mistake", "not related after all", "another child was meant"]
 
 
@@ -136,7 +138,7 @@ def organisations(person: Asking, rows: Reading, page: PageNumber = 1, size: Pag
 def add_organisation(given: NewOrganisation, person: Asking, rows: Writing) -> Organisation:
     """A provider, to be chosen by name in children's and volunteers' facts."""
     if rows.session.scalar(select(tables.Organisation.id).where(tables.Organisation.name == given.name)):
-        raise InputError("An organisation of that name is here already.")
+        raise TakenError("An organisation of that name is here already.")
     row = tables.Organisation(name=given.name)
     rows.session.add(row)
     rows.session.flush()

@@ -28,6 +28,7 @@ from service.api.shapes import (
     id_of,
     one_page,
     require_version,
+    such_as,
     tell_version,
 )
 from service.audit_log import Entry
@@ -74,6 +75,7 @@ class NewChild(Given):
 
 
 class ChangedChild(Given):
+    model_config = such_as(facts={"interests": "football; chess"})
     facts: ChildFacts  # type: ignore[valid-type]
 
 

@@ -26,6 +26,7 @@ from service.api.shapes import (
     id_of,
     one_page,
     require_version,
+    such_as,
     tell_version,
 )
 from service.auth import Person
@@ -49,6 +50,7 @@ class NewProposal(Given):
 
 
 class NewStep(Given):
+    model_config = such_as(step="volunteer_declines", by="volunteer", reason="too far")
     step: Literal[tuple(step.id for step in workflow.STEPS)]  # type: ignore[valid-type]
     by: Party = Field(description="Whose word it is; you write it down.")
     reason: str | None = Field(None, max_length=60, description="One of the step's codes, where it asks for one.")

@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 
 from service import privacy
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading
-from service.api.shapes import ChildId, Given, VolunteerId
+from service.api.shapes import ChildId, Given, VolunteerId, such_as
 
 router = APIRouter(tags=["privacy"])
 
 
 class Erasure(Given):
+    model_config = such_as(reason="retention period over")
     reason: Literal[privacy.ERASE_REASONS]  # type: ignore[valid-type]
 
 

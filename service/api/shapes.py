@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from matcher.sheets import CHILDREN, VOLUNTEERS, Sheet
-from service.errors import Problem
+from service.errors import described
 from service.people import columns_of
 
 _ID = "^{}[2-9B-Z]{{11}}$"
@@ -40,6 +40,11 @@ class Given(BaseModel):
     """What a request says. A field that is not known is refused: it could be a safeguard mistyped."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def such_as(**example: Any) -> ConfigDict:
+    """The configuration of a request's model with an example of it."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
 
 
 def _facts(name: str, sheet: Sheet) -> type[Given]:
@@ -82,10 +87,7 @@ def _if_match(
 
 
 IfMatch = Annotated[str, Depends(_if_match)]
-CHANGES: dict[int | str, dict[str, Any]] = {
-    412: {"model": Problem, "description": "Somebody changed it meanwhile."},
-    428: {"model": Problem, "description": "If-Match is missing."},
-}
+CHANGES = described((412, 428))
 """What a route answers that changes a version."""
 
 

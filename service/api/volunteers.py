@@ -27,6 +27,7 @@ from service.api.shapes import (
     VolunteerId,
     one_page,
     require_version,
+    such_as,
     tell_version,
 )
 from service.audit_log import Entry
@@ -72,10 +73,12 @@ class NewVolunteer(Given):
 
 
 class ChangedVolunteer(Given):
+    model_config = such_as(facts={"dbs_checked_on": "02/12/2025"})
     facts: VolunteerFacts  # type: ignore[valid-type]
 
 
 class NewStatus(Given):
+    model_config = such_as(status="suspended", reason="concern raised")
     status: Status
     reason: Literal[people.STATUS_REASONS]  # type: ignore[valid-type]
 
