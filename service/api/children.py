@@ -150,9 +150,11 @@ def change(
 
 
 @router.get("/{child_id}/person")
-def who(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> Person:
+def who(child_id: ChildId, person: Asking, kith: Kith, rows: Reading, response: Response) -> Person:
     """Who the child is. Each asking is an entry of its own in the audit log."""
-    told = Person.model_validate_json(rows.open(rows.child(child_id), "person") or "{}")
+    row = rows.child(child_id)
+    told = Person.model_validate_json(rows.open(row, "person") or "{}")
+    tell_version(response, row.version)
     note_reading(kith, person, "person", child_id)
     return told
 

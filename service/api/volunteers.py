@@ -186,9 +186,11 @@ def set_status(
 
 
 @router.get("/{volunteer_id}/person")
-def who(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading) -> Person:
-    """Who the volunteer is."""
-    found = Person.model_validate_json(rows.open(rows.volunteer(volunteer_id), "person") or "{}")
+def who(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading, response: Response) -> Person:
+    """Who the volunteer is. Each asking is an entry of its own in the audit log."""
+    row = rows.volunteer(volunteer_id)
+    found = Person.model_validate_json(rows.open(row, "person") or "{}")
+    tell_version(response, row.version)
     note_reading(kith, person, "person", volunteer_id)
     return found
 
