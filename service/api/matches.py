@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from matcher.records import Party
 from service import proposals, workflow
-from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
+from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
     CHANGES,
     Given,
@@ -29,7 +29,6 @@ from service.api.shapes import (
     such_as,
     tell_version,
 )
-from service.auth import Person
 from service.database import tables
 from service.database.base import utc_now
 from service.repository import Repository
@@ -148,7 +147,7 @@ def match(match_id: MatchId, person: Asking, kith: Kith, rows: Reading, response
     """One match with every decision about it, and the steps that may follow."""
     row = rows.match(match_id)
     note_reading(kith, person, "match", row.child_id, match=row.id)
-    return _record(rows, person, row, response)
+    return _record(rows, row, response)
 
 
 @router.post("/proposals", status_code=201)
@@ -161,7 +160,7 @@ def propose(given: NewProposal, person: Asking, rows: Writing, response: Respons
     row = proposals.propose(
         rows, child, given.volunteer, user_id=person.user_id, reason=given.reason, chosen=chosen, note=given.note
     )
-    return _record(rows, person, row, response)
+    return _record(rows, row, response)
 
 
 @router.post("/matches/{match_id}/steps", responses=CHANGES)
@@ -177,7 +176,7 @@ def step(
         rows, match_id, given.step, by=given.by, user_id=person.user_id, reason=given.reason, note=given.note,
         at=given.at,
     )  # fmt: skip
-    return _record(rows, person, row, response)
+    return _record(rows, row, response)
 
 
 def _line(row: tables.Match) -> dict[str, Any]:
@@ -188,14 +187,13 @@ def _line(row: tables.Match) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _record(rows: Repository, person: Person, row: tables.Match, response: Response) -> MatchRecord:
+def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRecord:
     rows.session.flush()
     proposal = rows.session.scalar(select(tables.Proposal).where(tables.Proposal.match_id == row.id))
     decisions = rows.session.scalars(
         select(tables.Decision).where(tables.Decision.match_id == row.id).order_by(tables.Decision.number)
     )
     tell_version(response, row.version)
-    identified = may_identify(person)
     return MatchRecord(
         **_line(row),
         over_by=Party(row.over_by) if row.over_by else None,
@@ -207,7 +205,7 @@ def _record(rows: Repository, person: Person, row: tables.Match, response: Respo
         timeline=[
             Told(
                 number=one.number, step=one.step, state=one.state, by=Party(one.said_by), user=one.user_id, at=one.at,
-                reason=one.reason, note=rows.open(one, "note") if identified else None, departs=one.departs,
+                reason=one.reason, note=rows.open(one, "note"), departs=one.departs,
             )
             for one in decisions
         ],

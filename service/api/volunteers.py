@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from matcher import shortlist_for_volunteer
-from matcher.records import Status, Volunteer
+from matcher.records import Status
 from service import audit_log, people
 from service.api.children import told
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
@@ -33,12 +32,11 @@ from service.api.shapes import (
 from service.audit_log import Entry
 from service.database import tables
 from service.permissions import Permission
+from service.pseudonyms import volunteer_pseudonymised, volunteer_without_address
 from service.repository import Repository
 from service.workflow import LIVE
 
 router = APIRouter(prefix="/volunteers", tags=["volunteers"])
-
-_IDENTIFYING = ("id", "date_of_birth", "home", "known_children", "organisations", "connected_authorities", "household")
 
 
 class VolunteerLine(BaseModel):
@@ -240,14 +238,6 @@ def _record(rows: Repository, person: Asking, row: tables.Volunteer, response: R
     tell_version(response, row.version)
     return VolunteerRecord(
         id=row.id, reference=row.reference if identified else None, version=row.version, status=record.status,
-        capacity=row.capacity, facts=_facts(record, identified),
+        capacity=row.capacity,
+        facts=volunteer_without_address(record) if identified else volunteer_pseudonymised(record),
     )  # fmt: skip
-
-
-def _facts(record: Volunteer, identified: bool) -> dict[str, Any]:
-    """Without the address; for an analyst without what a person could be found by."""
-    facts = asdict(record)
-    if not identified:
-        return {name: value for name, value in facts.items() if name not in _IDENTIFYING}
-    place = record.home
-    return {**facts, "home": None if place is None or place.precision == "point" else place.text.split()[0]}

@@ -139,3 +139,8 @@ def test_an_analyst_sees_neither_references_nor_dates_nor_places(service: Servic
     assert told["reference"] is None
     assert not {"date_of_birth", "placement", "family", "provider", "referred_on"} & set(told["facts"])
     assert "age" in told["facts"]
+    assert {line["referred_on"] for line in page["children"]} == {None}
+    line = browser.get("/api/v1/volunteers").json()["volunteers"][0]
+    assert line["reference"] is None
+    told = browser.get(f"/api/v1/volunteers/{line['id']}").json()
+    assert not {"date_of_birth", "dbs_checked_on", "home", "areas", "organisations"} & set(told["facts"])

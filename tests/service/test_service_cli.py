@@ -48,6 +48,7 @@ def test_from_nothing_to_a_log_that_is_whole(environment: Settings) -> None:
     kith("user", "password", "someone@north.invalid", keyed="three plain words\nthree plain words\n")
     assert "4 children" in kith("import", str(SAMPLES / "tiny"))
     kith("user", "disable", "someone@north.invalid")
+    assert kith("retention") == "0 rows deleted.\n"
     told = kith("audit", "verify")
     assert "North: 5 entries, whole" in told
     with opened(settings) as (database, _), database.write() as session:
