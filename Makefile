@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 AS_OF = 2026-11-01
 
-.PHONY: demo test check tests thorough audit-many mutants lock clean
+.PHONY: demo test check tests thorough audit-many mutants races lock clean
 
 demo: .venv/ready
 	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
@@ -37,6 +37,10 @@ audit-many: .venv/ready-to-test
 # Works in the folder mutants/, and goes on where it was stopped. `mutmut results` lists what survived.
 mutants: .venv/ready-to-test
 	$(BIN)/mutmut run
+
+# A thousand races of each kind on each database – one volunteer, one child, the last place, two siblings: some minutes.
+races: .venv/ready-to-test
+	KITH_RACES=1000 $(BIN)/pytest tests/service/test_races.py
 
 # The lock files hold every package with its hash; --no-deps then adds Kith itself and nothing that is not locked.
 .venv/ready: requirements.txt pyproject.toml

@@ -21,6 +21,11 @@ def load_policy(name_or_file: str | Path = "national") -> Policy:
     return read_policy(name_or_file, CATALOGUE)
 
 
+def policy_of(text: str, name: str = "policy.toml") -> Policy:
+    """The policy of a TOML text, held against the catalogue; `name` is what messages call it. Raises PolicyError."""
+    return read_policy(name, CATALOGUE, text=text)
+
+
 def title_of(entry: Limit | Score | Priority, policy: Policy) -> str:
     """The entry's sentence with the policy's limits in it."""
     return with_limits(entry.title, _limits_of(entry, policy))

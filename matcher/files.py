@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO, StringIO, TextIOWrapper
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from matcher.cells import RefusedError
 from matcher.read_xlsx import MOST_COLUMNS, MOST_ROWS, workbook_rows
@@ -28,6 +29,53 @@ OTHER_KINDS = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".tsv", ".txt")
 _AS_CSV = "Save it as CSV (comma delimited)"
 
 
+class File(Protocol):
+    """A file as the readers use it: a Path, or one that is held in memory."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def stem(self) -> str: ...
+    @property
+    def suffix(self) -> str: ...
+    def is_file(self) -> bool: ...
+    def read_bytes(self) -> bytes: ...
+
+
+class Folder(Protocol):
+    """A folder as the readers use it."""
+
+    @property
+    def name(self) -> str: ...
+    def iterdir(self) -> Iterable[File]: ...
+
+
+class HeldFile(PurePosixPath):
+    """A file that never touched a disk: what was uploaded is about children."""
+
+    content: bytes
+
+    def is_file(self) -> bool:
+        return True
+
+    def read_bytes(self) -> bytes:
+        return self.content
+
+
+@dataclass(frozen=True)
+class HeldFolder:
+    """Files in memory by name."""
+
+    files: Mapping[str, bytes]
+    name: str = "the files"
+
+    def iterdir(self) -> Iterator[HeldFile]:
+        for name, content in self.files.items():
+            file = HeldFile(PurePosixPath(name.replace("\\", "/")).name)
+            file.content = content
+            yield file
+
+
 @dataclass(frozen=True)
 class Grid:
     """A sheet as it stands in a file. Rows count as the spreadsheet does; blank ones are left out."""
@@ -42,16 +90,19 @@ class Grid:
     """The spreadsheet's row number and the cells of each row below the heading."""
 
 
-def find_file(folder: Path, name: str) -> Path | None:
+def find_file(folder: Folder, name: str) -> File | None:
     """The CSV or XLSX file of this name, in any capitals; None if there is none. `name` may carry its ending.
 
     Raises RefusedError if two files go by the name, or one of a kind that is not read.
     """
     wanted = name.casefold()
     found = sorted(
-        file
-        for file in folder.iterdir()
-        if file.is_file() and (file.name.casefold() == wanted or file.stem.casefold() == wanted)
+        (
+            file
+            for file in folder.iterdir()
+            if file.is_file() and (file.name.casefold() == wanted or file.stem.casefold() == wanted)
+        ),
+        key=lambda file: file.name,
     )
     read = [file for file in found if file.suffix.casefold() in KINDS]
     if len(read) > 1:
@@ -61,7 +112,7 @@ def find_file(folder: Path, name: str) -> Path | None:
     return read[0] if read else None
 
 
-def read_grid(file: Path, worksheet: str = "", *, exact: bool = False, heading_row: int = 1) -> Grid:
+def read_grid(file: File, worksheet: str = "", *, exact: bool = False, heading_row: int = 1) -> Grid:
     """The grid of a CSV or XLSX file.
 
     Args:
@@ -70,11 +121,11 @@ def read_grid(file: Path, worksheet: str = "", *, exact: bool = False, heading_r
 
     Raises RefusedError if it cannot be read.
     """
-    size = file.stat().st_size
-    if size > MOST_BYTES:
+    too_large = isinstance(file, Path) and file.stat().st_size > MOST_BYTES  # before any of it is in memory
+    content = b"" if too_large else file.read_bytes()
+    if too_large or len(content) > MOST_BYTES:
         what = f"it is larger than {MOST_BYTES // 1_000_000} MB"
         raise RefusedError(what, "Split it, or remove what is not data")
-    content = file.read_bytes()
     is_workbook = file.suffix.casefold() == ".xlsx"
     rows = workbook_rows(content, worksheet, exact=exact) if is_workbook else _csv_rows(content)
     filled = (

@@ -90,15 +90,21 @@ def tidy(heading: str) -> str:
 
 def read_mapping(file: str | Path) -> dict[str, Layout]:
     """The layouts of a mapping file by sheet. Raises InputError with every problem if it cannot be followed."""
-    path = Path(file)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = Path(file).read_bytes()
     except FileNotFoundError:
         raise InputError(f"There is no mapping “{file}”. `kith map` proposes one.") from None
+    return mapping_of(content, Path(file).name)
+
+
+def mapping_of(text: bytes, file: str) -> dict[str, Layout]:
+    """The layouts of a mapping's text; `file` is how messages call it."""
+    try:
+        content = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not valid TOML: {error}. Compare the line with its neighbours.") from None
+        raise InputError(f"{file} is not valid TOML: {error}. Compare the line with its neighbours.") from None
     problems = [
-        Problem(f"{path.name}, {place}", 0, "", value, wrong, remedy)
+        Problem(f"{file}, {place}", 0, "", value, wrong, remedy)
         for name, entry in content.items()
         for place, value, wrong, remedy in _problems(name, entry)
     ]

@@ -26,13 +26,14 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
 
 
-def read_policy(name_or_file: str | Path, entries: Collection[Entry] = ()) -> Policy:
+def read_policy(name_or_file: str | Path, entries: Collection[Entry] = (), *, text: str | None = None) -> Policy:
     """The policy of a preset's name or of a TOML file, with what it inherits filled in.
 
     Where entries are given the policy is held against them: `catalogue.load_policy` gives the whole catalogue.
+    A `text` is read in place of the file, which then is only what messages call it, and inherits from presets alone.
     Raises PolicyError with every problem at once, each with its file and line.
     """
-    files = _chain(str(name_or_file))
+    files = _chain(str(name_or_file), text)
     own = files[0]
     sections: dict[str, dict[str, dict[str, Any]]] = {section: {} for section in SECTIONS}
     objective: dict[str, Any] = {}
@@ -145,15 +146,17 @@ class _File:
                 yield self.lines[key], f"“{key}” is not a section. Sections are {sections}"
 
 
-def _chain(name: str) -> list[_File]:
+def _chain(name: str, text: str | None) -> list[_File]:
     """A file, what it inherits, what that inherits, and so on. Raises PolicyError."""
-    files = [_file(name)]
+    files = [_file(name) if text is None else _parsed(name, text)]
     while (inherits := files[-1].content.get("inherits")) is not None:
         child = files[-1]
         parent, names = _beside(str(inherits), child.name), [file.name for file in files]
         try:
             if parent in names:
                 raise PolicyError(f"policies inherit in a circle: {' → '.join([*names, parent])}. Break it.")
+            if text is not None and parent not in preset_names():
+                raise PolicyError(f"a policy inherits from one of {', '.join(preset_names())}.")
             files.append(_file(parent))
         except PolicyError as error:
             place = PolicyProblem(child.name, child.lines["inherits"], str(error).rstrip("."))
@@ -178,6 +181,10 @@ def _file(name: str) -> _File:
         raise PolicyError(
             f"There is no policy “{name}”. Give one of {', '.join(preset_names())}, or the path of a TOML file."
         )
+    return _parsed(name, text)
+
+
+def _parsed(name: str, text: str) -> _File:
     if len(text) > MOST_CHARACTERS:
         raise PolicyError(f"Policy {name} is longer than {MOST_CHARACTERS:,} characters. Give a policy's TOML file.")
     try:

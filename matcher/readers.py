@@ -13,9 +13,9 @@ from rapidfuzz import fuzz, process
 
 from matcher.cells import ERRORS, RefusedError, Remark, as_typed
 from matcher.errors import InputError, Problem
-from matcher.files import KINDS, OTHER_KINDS, Grid, find_file, read_grid
+from matcher.files import KINDS, OTHER_KINDS, Folder, Grid, HeldFolder, find_file, read_grid
 from matcher.instance import Instance, find_problems
-from matcher.mapping import MAPPING, Layout, read_mapping, tidy
+from matcher.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
 from matcher.policy import Policy
 from matcher.sheets import SHEETS, Column, Sheet
 
@@ -43,6 +43,8 @@ class Reading:
     """The name of each sheet's file, as messages tell it."""
     grids: Mapping[str, Grid]
     """The cells as they stand in the files that could be read."""
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns of ours that each sheet's file has: what it lacks, it says nothing of."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -84,17 +86,30 @@ def read_folder(folder: str | Path, as_of: date, mapping: str | Path | None = No
         raise InputError(f"“{folder}” is not a folder. Give the folder that holds the children and the volunteers.")
     if mapping is None and (path / MAPPING).is_file():
         mapping = path / MAPPING
-    layouts = read_mapping(mapping) if mapping is not None else {}
-    read = {sheet.name: _read_sheet(sheet, path, layouts.get(sheet.name, Layout(sheet.name))) for sheet in SHEETS}
-    for name, problem in _misnamed(path, read):
+    return _read(path, as_of, read_mapping(mapping) if mapping is not None else {})
+
+
+def read_files(files: Mapping[str, bytes], as_of: date) -> Reading:
+    """The same of files that are held in memory, by name; the mapping is the one named mapping.toml, if there is one.
+
+    Nothing is written to disk, and no other file is read.
+    """
+    mapping = files.get(MAPPING)
+    layouts = mapping_of(mapping, MAPPING) if mapping is not None else {}
+    return _read(HeldFolder({name: content for name, content in files.items() if name != MAPPING}), as_of, layouts)
+
+
+def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout]) -> Reading:
+    read = {sheet.name: _read_sheet(sheet, folder, layouts.get(sheet.name, Layout(sheet.name))) for sheet in SHEETS}
+    for name, problem in _misnamed(folder, read):
         read[name].problems.append(problem)
     return _without_dangling(read, as_of)
 
 
-def _misnamed(folder: Path, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:
+def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:
     """Files that are called nearly like a sheet and are not read: match.csv may hold what keeps siblings apart."""
     used = {sheet.file.partition(" (")[0] for sheet in read.values()}
-    for file in sorted(folder.iterdir()):
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name in used or file.suffix.casefold() not in (*KINDS, *OTHER_KINDS) or file.stem == "unmatched":
             continue  # unmatched.csv is Kith's own
         # Looks like the sheet with something left out, added or mistyped: match, matches_2025, maches.
@@ -140,10 +155,11 @@ def _without_dangling(read: Mapping[str, _SheetReading], as_of: date) -> Reading
         {name: tuple(sorted(sheet.problems)) for name, sheet in read.items()},
         {name: sheet.file for name, sheet in there.items()},
         {name: sheet.grid for name, sheet in there.items() if sheet.grid},
+        {name: tuple(sheet.headings) for name, sheet in there.items()},
     )
 
 
-def _read_sheet(sheet: Sheet, folder: Path, layout: Layout) -> _SheetReading:
+def _read_sheet(sheet: Sheet, folder: Folder, layout: Layout) -> _SheetReading:
     name = layout.file
     try:
         file = find_file(folder, name)
@@ -151,7 +167,7 @@ def _read_sheet(sheet: Sheet, folder: Path, layout: Layout) -> _SheetReading:
             if not sheet.needed and name == sheet.name:
                 return _SheetReading()
             shown = name if "." in name else f"{name}.csv or {name}.xlsx"
-            remedy = f"Put it into {folder.name or folder}: {sheet.means}"
+            remedy = f"Put it into {folder.name or 'the folder'}: {sheet.means}"
             return _SheetReading(problems=[Problem(shown, 0, "", "", "is missing", remedy)])
         name = file.name
         grid = read_grid(

@@ -8,21 +8,25 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
+from starlette.formparsers import MultiPartParser
 
-from service.api import children, health, session
+from service.api import around, children, health, imports, matches, policies, privacy, session, volunteers
 from service.api.deps import Installation, authorise
 from service.crypto import KeyRing
 from service.database.engine import Database
 from service.database.upgrade import require_upgraded
-from service.errors import Problem, answer_errors
+from service.errors import answer_errors, described, schemas
 from service.logs import configure
 from service.middleware import WRAPS
 from service.settings import Settings, load_settings
 
-ROUTERS = (session.router, children.router)
+ROUTERS = (
+    session.router, children.router, volunteers.router, around.router, matches.router, policies.router, imports.router,
+    privacy.router,
+)  # fmt: skip
 """The resources under /api/v1."""
 
-_ANSWERS = (401, 403, 404, 409, 412, 413, 422, 429, 500)
+_ANSWERS = described((400, 401, 403, 404, 405, 409, 413, 422, 429, 500))
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -47,10 +51,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=None,
         lifespan=until_the_end,
         dependencies=[Depends(authorise)],
-        responses={code: {"model": Problem} for code in _ANSWERS},
+        responses=_ANSWERS,
     )
     app.state.kith = Installation(settings, database, keys)
     answer_errors(app)
+    MultiPartParser.spool_max_size = settings.body_megabytes << 20  # an upload is about children: it stays in memory
     app.include_router(health.router)
     api = APIRouter(prefix="/api/v1")
     for router in ROUTERS:
@@ -58,7 +63,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @api.get("/openapi.json", include_in_schema=False)
     def openapi() -> JSONResponse:
-        return JSONResponse(app.openapi())
+        whole = app.openapi()
+        whole["components"]["schemas"] |= schemas()
+        return JSONResponse(whole)
 
     app.include_router(api)
     app.state.paths = {route.endpoint: route.path for route in iter_route_contexts(app.routes)}

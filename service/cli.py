@@ -132,6 +132,24 @@ def import_(
     typer.echo(", ".join(f"{count} {name}" for name, count in rows.items()))
 
 
+@app.command()
+def retention(authority: AuthorityName = None) -> None:
+    """Delete what goes by itself, and list who has been kept long enough. Run it every night."""
+    with _libraries():
+        from service.installation import authority_named, opened
+        from service.privacy import due, sweep
+        from service.repository import Repository
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        with database.read() as session:
+            authority_id = authority_named(session, authority).id
+        with database.write(authority_id) as session:
+            rows = Repository(session, keys)
+            typer.echo(f"{sweep(rows)} rows deleted.")
+            for one in due(rows):
+                typer.echo(f"{one.record} {one.id}: since {one.since:%d/%m/%Y}")
+
+
 @authorities.command("add")
 def add_authority(name: str) -> None:
     """Add an authority, with the national policy in force."""

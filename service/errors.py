@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +13,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from matcher.errors import KithError, NotFoundError
+from matcher.errors import InputError, KithError, NotFoundError, PolicyError
+from matcher.errors import Problem as InputProblem
 from service.auth import LoginError
 from service.proposals import TakenError
 from service.workflow import StepRefusedError
@@ -39,6 +42,48 @@ def problem(status: int, detail: str, request_id: str, problems: list[FieldProbl
     return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
 
 
+_MEANS = {
+    400: "The request is broken.",
+    401: "Nobody is logged in.",
+    403: "The account may not do this.",
+    404: "There is nothing by that id, or it is another authority's.",
+    405: "This cannot be done here.",
+    409: "Somebody was first, or a rule stands in the way: `detail` says which.",
+    412: "Somebody changed it meanwhile.",
+    413: "The request is too large.",
+    422: "The request cannot be read, or says what cannot be: `problems` says where.",
+    428: "If-Match is missing: say which version you change.",
+    429: "Too many requests: wait a minute.",
+    500: "A fault in Kith itself. Nothing was changed.",
+}
+
+
+def described(codes: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    """What any route may answer, for the document of the API."""
+    return {
+        code: {
+            "description": _MEANS[code],
+            "content": {
+                "application/problem+json": {
+                    "schema": {"$ref": SCHEMA.format(model="Problem")},
+                    "example": {"title": HTTPStatus(code).phrase, "status": code, "detail": _MEANS[code],
+                                "request_id": "5f0c2a91d3b7e644", "problems": []},
+                }
+            },
+        }
+        for code in codes
+    }  # fmt: skip
+
+
+SCHEMA = "#/components/schemas/{model}"
+
+
+def schemas() -> dict[str, Any]:
+    """What the refusals are made of, for the document of the API."""
+    whole = Problem.model_json_schema(ref_template=SCHEMA)
+    return {**whole.pop("$defs"), "Problem": whole}
+
+
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotFoundError, 404),
     (TakenError, 409),
@@ -57,7 +102,13 @@ def answer_errors(app: FastAPI) -> None:
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         # The matcher's words for what is not there repeat what was asked for.
         detail = "There is nothing here by that id." if status == 404 else str(error)
-        return problem(status, detail, request.state.request_id)
+        problems = []
+        if isinstance(error, InputError) and error.problems:  # in which the values are what somebody sent
+            detail = f"{len(error.problems)} things have to be mended first."
+            problems = [_input_problem(one) for one in error.problems[:_MOST_TOLD]]
+        if isinstance(error, PolicyError):
+            problems = [FieldProblem(where=f"toml, line {one.line}", wrong=one.wrong) for one in error.problems]
+        return problem(status, detail, request.state.request_id, problems)
 
     @app.exception_handler(StaleDataError)
     def changed(request: Request, _error: StaleDataError) -> Response:
@@ -82,9 +133,18 @@ _SENTENCES = {
     403: "Your account may not do this.",
     404: "There is nothing here by that id.",
     405: "This cannot be done here.",
+    409: "This is not what was looked at: something changed meanwhile. Look at it again.",
     412: "Somebody changed this meanwhile. Look at it again; nothing of yours was saved.",
     428: "Say which version you change, by If-Match.",
 }
+
+
+_MOST_TOLD = 200
+
+
+def _input_problem(one: InputProblem) -> FieldProblem:
+    place = one.file if one.row == 0 else f"{one.file}, row {one.row}"
+    return FieldProblem(where=f"{place}, {one.column}".rstrip(", "), wrong=f"{one.wrong}. {one.remedy}".rstrip(". "))
 
 
 def _field_problem(error: dict[str, object]) -> FieldProblem:

@@ -14,7 +14,7 @@ from matcher.errors import KithError, NotFoundError
 from matcher.instance import today
 from matcher.policy import Policy
 from matcher.readers import read_folder
-from service import audit_log, auth
+from service import audit_log, auth, importing
 from service.crypto import KeyRing, Place
 from service.database.base import Apart, Base, Sealed
 from service.database.engine import Database
@@ -105,7 +105,7 @@ def import_folder(database: Database, keys: KeyRing, authority_id: str, folder: 
     as_of = today()
     reading = read_folder(folder, as_of)
     with database.write(authority_id) as session:
-        batch = Repository(session, keys).add(reading, as_of, user_id=None)
+        batch = importing.take_in(Repository(session, keys), reading, as_of, user_id=None)
         audit_log.record(session, keys, audit_log.Entry(COMMAND, "import", batch.id, details=batch.rows))
         return batch.rows
 

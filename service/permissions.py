@@ -39,6 +39,8 @@ class Permission(StrEnum):
     """Put a policy in force."""
     LOG = "log"
     """Read the audit log."""
+    PRIVACY = "privacy"
+    """Answer a person who asks what is kept of them, and erase it."""
     USERS = "users"
     """Accounts and roles."""
 
@@ -46,7 +48,9 @@ class Permission(StrEnum):
 _P = Permission
 MAY: Mapping[Role, frozenset[Permission]] = {
     Role.COORDINATOR: frozenset({_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.RUN}),
-    Role.MANAGER: frozenset({_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.APPROVE, _P.RUN, _P.POLICY}),
+    Role.MANAGER: frozenset(
+        {_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.APPROVE, _P.RUN, _P.POLICY, _P.PRIVACY}
+    ),
     Role.ANALYST: frozenset({_P.SELF, _P.READ, _P.RUN}),
     Role.AUDITOR: frozenset({_P.SELF, _P.LOG}),
     Role.ADMINISTRATOR: frozenset({_P.SELF, _P.USERS, _P.LOG}),
@@ -67,6 +71,45 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /api/v1/children/{child_id}/shortlist": Permission.READ,
     "GET /api/v1/children/{child_id}/excluded": Permission.READ,
     "GET /api/v1/children/{child_id}/volunteers/{volunteer_id}/explanation": Permission.READ,
+    "POST /api/v1/children": Permission.WRITE,
+    "PATCH /api/v1/children/{child_id}": Permission.WRITE,
+    "GET /api/v1/children/{child_id}/person": Permission.IDENTIFY,
+    "PUT /api/v1/children/{child_id}/person": Permission.WRITE,
+    "GET /api/v1/volunteers": Permission.READ,
+    "POST /api/v1/volunteers": Permission.WRITE,
+    "GET /api/v1/volunteers/{volunteer_id}": Permission.READ,
+    "PATCH /api/v1/volunteers/{volunteer_id}": Permission.WRITE,
+    "POST /api/v1/volunteers/{volunteer_id}/status": Permission.WRITE,
+    "GET /api/v1/volunteers/{volunteer_id}/person": Permission.IDENTIFY,
+    "PUT /api/v1/volunteers/{volunteer_id}/person": Permission.WRITE,
+    "GET /api/v1/volunteers/{volunteer_id}/shortlist": Permission.READ,
+    "GET /api/v1/families": Permission.READ,
+    "POST /api/v1/families": Permission.WRITE,
+    "POST /api/v1/children/{child_id}/unlink": Permission.APPROVE,
+    "GET /api/v1/organisations": Permission.READ,
+    "POST /api/v1/organisations": Permission.WRITE,
+    "GET /api/v1/exceptions": Permission.READ,
+    "POST /api/v1/exceptions": Permission.APPROVE,
+    "GET /api/v1/budgets": Permission.READ,
+    "GET /api/v1/budgets/{code}": Permission.READ,
+    "PUT /api/v1/budgets/{code}": Permission.APPROVE,
+    "GET /api/v1/matches": Permission.IDENTIFY,
+    "GET /api/v1/matches/{match_id}": Permission.IDENTIFY,
+    "POST /api/v1/proposals": Permission.DECIDE,
+    "POST /api/v1/matches/{match_id}/steps": Permission.DECIDE,
+    "GET /api/v1/policies": Permission.READ,
+    "GET /api/v1/policies/current": Permission.READ,
+    "GET /api/v1/policies/{number}": Permission.READ,
+    "POST /api/v1/policies/check": Permission.RUN,
+    "POST /api/v1/policies": Permission.POLICY,
+    "GET /api/v1/imports": Permission.READ,
+    "POST /api/v1/imports/check": Permission.WRITE,
+    "POST /api/v1/imports": Permission.WRITE,
+    "GET /api/v1/children/{child_id}/export": Permission.PRIVACY,
+    "GET /api/v1/volunteers/{volunteer_id}/export": Permission.PRIVACY,
+    "POST /api/v1/children/{child_id}/erasure": Permission.PRIVACY,
+    "POST /api/v1/volunteers/{volunteer_id}/erasure": Permission.PRIVACY,
+    "GET /api/v1/retention": Permission.PRIVACY,
 }
 """Method and path as the application declares them -> what the route needs."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -27,10 +27,12 @@ from service.workflow import LIVE, Rules, State, StepRefusedError
 
 _CORE = frozenset(entry.id for entry in CATALOGUE if entry.core)
 OBJECTS = "objects to any visitor"
+CHOOSE_WITHIN = timedelta(days=7)
+"""For how long a person may choose from a shortlist that they were shown. The rules are asked anew in any case."""
 
 
 class TakenError(KithError):
-    """Somebody else was first: the child has a live proposal, or the volunteer's place is taken."""
+    """Somebody else was first: the child has a live proposal, the volunteer's place or a reference is taken."""
 
 
 def failing_rules(instance: Instance, child: str, volunteer: str, rules: Rules = Rules.ALL) -> tuple[str, ...]:
@@ -154,6 +156,41 @@ def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:
     rows.session.flush()
     _set_agreement(rows, child, Agreement.NO)
     audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "child objects", child.id))
+
+
+def choose(rows: Repository, served_id: str, volunteer_id: str, *, user_id: str) -> tuple[str, Chosen]:
+    """The child of a shortlist that this person was shown, and what they saw on it who choose the volunteer.
+
+    Raises NotFoundError for a list that was never shown to them, StepRefusedError for one of other data than today's
+    rules may be asked of, or on which the volunteer is not.
+    """
+    served = rows.session.scalar(
+        select(tables.Served).where(tables.Served.id == served_id, tables.Served.user_id == user_id)
+    )
+    if served is None:
+        raise NotFoundError("There is no such shortlist.")
+    if utc_now() - served.at > CHOOSE_WITHIN:
+        raise StepRefusedError(f"That shortlist is older than {CHOOSE_WITHIN.days} days. Look at it again.")
+    if volunteer_id not in served.ranks:
+        raise StepRefusedError("The volunteer was not on that shortlist. Ask for a longer one, and choose from it.")
+    in_order = sorted(served.ranks, key=served.ranks.__getitem__)
+    return served.child_id, Chosen(served.rank_by, served.ranks[volunteer_id], tuple(in_order))
+
+
+def note(rows: Repository, match: tables.Match, step: str, *, user_id: str, reason: str) -> None:
+    """Enters into a match's story what does not change its state."""
+    _decide(rows, match, step, Party.AUTHORITY, user_id, utc_now(), reason, None)
+
+
+def end_by_file(
+    rows: Repository, match: tables.Match, *, by: Party, ended_on: date | None, user_id: str | None
+) -> None:
+    """An appointment of which a file says that it is over."""
+    match.state, match.since, match.place = State.ENDED, utc_now(), None
+    match.over_by, match.reason, match.ended_on, match.next_review_on = by, "other", ended_on or today(), None
+    rows.session.flush()
+    if user_id is not None:
+        _decide(rows, match, "end", by, user_id, match.since, "other", None)
 
 
 def _remember_no(rows: Repository, match: tables.Match, by: Party, reason: str | None) -> None:

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from matcher.records import Child
+from matcher.records import Child, Place, Volunteer
 
 _LEFT_OUT = (
     "id", "family", "date_of_birth", "placement", "provider", "coordinator", "referred_on", "looked_after_since",
     "last_parental_visit", "unaccompanied", "safeguarding_issue",
 )  # fmt: skip
+_OF_VOLUNTEER = ("id", "home", "known_children", "organisations", "connected_authorities", "household", "areas")
 
 
 def pseudonymised(child: Child, as_of: date) -> dict[str, Any]:
@@ -25,6 +26,19 @@ def pseudonymised(child: Child, as_of: date) -> dict[str, Any]:
 
 def without_address(child: Child) -> dict[str, Any]:
     """The facts with the outcode alone in place of a postcode or a point."""
-    place = child.placement
-    outcode = None if place is None or place.precision == "point" else place.text.split()[0]
-    return {**asdict(child), "placement": outcode}
+    return {**asdict(child), "placement": _outcode(child.placement)}
+
+
+def volunteer_pseudonymised(volunteer: Volunteer) -> dict[str, Any]:
+    """What an analyst may know: no dates, places, organisations, or children whom they know."""
+    facts = asdict(volunteer)
+    return {name: fact for name, fact in facts.items() if name not in _OF_VOLUNTEER and not isinstance(fact, date)}
+
+
+def volunteer_without_address(volunteer: Volunteer) -> dict[str, Any]:
+    """The facts with the outcode alone in place of a postcode or a point."""
+    return {**asdict(volunteer), "home": _outcode(volunteer.home)}
+
+
+def _outcode(place: Place | None) -> str | None:
+    return None if place is None or place.precision == "point" else place.text.split()[0]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
@@ -20,26 +20,18 @@ from sqlalchemy.orm import Session
 
 from matcher import records
 from matcher.catalogue import CATALOGUE
-from matcher.errors import InputError, NotFoundError, Problem
+from matcher.errors import NotFoundError
 from matcher.instance import Instance
 from matcher.policy import Policy
-from matcher.readers import Reading
-from matcher.records import Agreement, ExceptionKind, MatchStatus
+from matcher.records import Agreement, ExceptionKind
 from service.crypto import KeyRing, Place
 from service.database import tables
 from service.database.base import ID_LENGTH, Base
-from service.workflow import LIVE, MATCH_STATUS, State
+from service.workflow import MATCH_STATUS, State
 
 _CHILD: TypeAdapter[records.Child] = TypeAdapter(records.Child)
 _VOLUNTEER: TypeAdapter[records.Volunteer] = TypeAdapter(records.Volunteer)
 _POLICY: TypeAdapter[Policy] = TypeAdapter(Policy)
-
-_FIRST_STATE = {
-    MatchStatus.PROPOSED: State.PROPOSED,
-    MatchStatus.AGREED: State.AGREED,
-    MatchStatus.CURRENT: State.ACTIVE,
-    MatchStatus.ENDED: State.ENDED,
-}
 
 Row = TypeVar("Row", tables.Child, tables.Volunteer, tables.Match)
 
@@ -104,7 +96,11 @@ class Repository:
         row = self.session.scalar(select(tables.Policy).order_by(tables.Policy.number.desc()).limit(1))
         if row is None:
             raise NotFoundError("No policy is recorded yet. Record one first.")
-        return row, _POLICY.validate_json(row.content).checked(CATALOGUE)
+        return row, self.policy_content(row).checked(CATALOGUE)
+
+    def policy_content(self, row: tables.Policy) -> Policy:
+        """The policy that a version holds, as it was written."""
+        return _POLICY.validate_json(row.content)
 
     def add_policy(self, policy: Policy, *, user_id: str | None, reason: str) -> tables.Policy:
         """Puts a policy in force as the next version, and gives every volunteer the places that it allows."""
@@ -180,159 +176,6 @@ class Repository:
             capacity = max(most[row.id], last.get(row.id, -1) + 1)
             if row.capacity != capacity:
                 row.capacity = capacity
-
-    # ---- import ------------------------------------------------------------------------------------------------------
-
-    def add(self, reading: Reading, as_of: date, *, user_id: str | None) -> tables.ImportBatch:
-        """Adds what a folder of files holds, whole or not at all.
-
-        Raises InputError for files that have problems, for references that are here already, and for what the rules
-        of the database forbid: two live matches of a child, more children than a volunteer may have, a live match of
-        a child who said no.
-        """
-        policy = self.policy()[1]
-        given = reading.instance(policy, as_of)
-        self._refuse(self._wrong(given, policy))
-        batch = tables.ImportBatch(user_id=user_id, rows={name: len(rows) for name, rows in reading.records.items()})
-        self.session.add(batch)
-        children, family_of = self._add_children(given)
-        volunteers = self._add_volunteers(given, children)
-        for no in given.declined:
-            declined = tables.Declined(
-                child_id=children[no.child].id, volunteer_id=volunteers[no.volunteer].id, said_by=no.by,
-                declined_on=no.declined_on,
-            )  # fmt: skip
-            self.seal(declined, "reason", no.reason)
-            self.session.add(declined)
-        for one in given.exceptions:
-            row = tables.RecordedException(
-                kind=one.kind, volunteer_id=volunteers[one.volunteer].id, value=one.value, approved_on=one.approved_on,
-                child_id=children[one.child].id if one.child else None,
-            )  # fmt: skip
-            self.seal(row, "reason", one.reason)
-            self.seal(row, "approved_by", one.approved_by)
-            self.session.add(row)
-        for budget in given.authorities.values():
-            self.session.add(tables.Budget(**asdict(budget)))
-        self.session.flush()
-        self.set_capacities(policy)
-        self.session.flush()
-        self._add_matches(given, children, volunteers, family_of)
-        self.session.flush()
-        return batch
-
-    def _wrong(self, given: Instance, policy: Policy) -> Iterable[Problem]:
-        here = set(self.references().values())
-        for sheet, ids in (("children", [one.id for one in given.children]),
-                           ("volunteers", [one.id for one in given.volunteers])):  # fmt: skip
-            for row, id in enumerate(ids, start=1):
-                if id in here:
-                    yield Problem(sheet, row, "", id, "is here already", "Leave it out, or change it in Kith")
-        most: dict[str, int] = defaultdict(lambda: policy.number("constraints.capacity.children"))
-        for one in given.exceptions:
-            if one.kind is ExceptionKind.SECOND_CHILD:
-                most[one.volunteer] = max(most[one.volunteer], one.value or 2)
-        objects = {child.id for child in given.children if child.agrees is Agreement.NO}
-        of_child: dict[str, int] = defaultdict(int)
-        of_volunteer: dict[str, int] = defaultdict(int)
-        for row, match in enumerate(given.matches, start=1):
-            if match.status is MatchStatus.ENDED:
-                continue
-            of_child[match.child] += 1
-            of_volunteer[match.volunteer] += 1
-            if match.child in objects:
-                yield Problem("matches", row, "", match.child, f"said no, and a match is {match.status}",
-                              "End the match, or correct what the child said")  # fmt: skip
-            if of_child[match.child] > 1:
-                yield Problem("matches", row, "", match.child, "has two matches proposed, agreed or current",
-                              "End the one that is over")  # fmt: skip
-            if of_volunteer[match.volunteer] > most[match.volunteer]:
-                yield Problem("matches", row, "", match.volunteer,
-                              f"has more children than the {most[match.volunteer]} allowed",
-                              "Record the exception for a second child, or end what is over")  # fmt: skip
-
-    def _refuse(self, problems: Iterable[Problem]) -> None:
-        found = tuple(problems)
-        if found:
-            raise InputError(f"{len(found)} problems have to be mended first: {found[0]}", found)
-
-    def _add_children(self, given: Instance) -> tuple[dict[str, tables.Child], dict[str, tables.Family]]:
-        """The rows of all children who are named, by reference: those with a referral and those in histories."""
-        named = [match.child for match in given.matches] + [no.child for no in given.declined]
-        named += [one.child for one in given.exceptions if one.child]
-        named += [child for volunteer in given.volunteers for child in volunteer.known_children or ()]
-        there = {row.reference: row for row in self.session.scalars(select(tables.Child))}
-        facts = {child.id: child for child in given.children}
-        families = self._families(given, dict.fromkeys([*facts, *named]))
-        for reference in dict.fromkeys([*facts, *named]):
-            row = there.get(reference)
-            if row is None:
-                row = tables.Child(reference=reference, family_id=families[reference].id, referral=False)
-                self.write_child(row, records.Child(""))
-                self.session.add(row)
-                there[reference] = row
-            if reference in facts:
-                row.referral, row.family_id = True, families[reference].id
-                self.write_child(row, facts[reference])
-        self.session.flush()
-        return there, families
-
-    def _families(self, given: Instance, children: Iterable[str]) -> dict[str, tables.Family]:
-        calls: dict[str, set[str]] = defaultdict(set)
-        recorded = [(child.id, child.family) for child in given.children]
-        for child, family in [*recorded, *((match.child, match.family) for match in given.matches)]:
-            if family is not None:
-                calls[given.family_of[child]] |= {family.casefold(), child.casefold()}
-        known = {name: row for row in self.session.scalars(select(tables.Family)) for name in row.references}
-        rows: dict[str, tables.Family] = {}
-        of_child: dict[str, tables.Family] = {}
-        for child in children:
-            group = given.family_of.get(child)
-            if group is None:
-                of_child[child] = known.get(child.casefold()) or tables.Family(known=False, references=[])
-            else:
-                names = sorted(calls[group])
-                found = next((known[name] for name in names if name in known), None)
-                row = rows.setdefault(group, found or tables.Family(known=True, references=[]))
-                row.known, row.references = True, sorted({*row.references, *names})
-                of_child[child] = row
-        self.session.add_all(of_child.values())
-        self.session.flush()
-        return of_child
-
-    def _add_volunteers(self, given: Instance, children: Mapping[str, tables.Child]) -> dict[str, tables.Volunteer]:
-        rows = {}
-        for record in given.volunteers:
-            knows = record.known_children
-            row = tables.Volunteer(reference=record.id)
-            ids = None if knows is None else tuple(children[child].id for child in knows)
-            self.write_volunteer(row, replace(record, known_children=ids))
-            self.session.add(row)
-            rows[record.id] = row
-        self.session.flush()
-        return rows
-
-    def _add_matches(
-        self,
-        given: Instance,
-        children: Mapping[str, tables.Child],
-        volunteers: Mapping[str, tables.Volunteer],
-        family_of: Mapping[str, tables.Family],
-    ) -> None:
-        places: dict[str, int] = defaultdict(int)
-        seen: set[tuple[str, str]] = set()
-        for match in sorted(given.matches, key=lambda one: one.status is MatchStatus.ENDED):
-            volunteer, state = volunteers[match.volunteer], _FIRST_STATE[match.status]
-            shared = volunteer.id, family_of[match.child].id
-            row = tables.Match(
-                child_id=children[match.child].id, family_id=shared[1], child_objects=children[match.child].objects,
-                volunteer_id=volunteer.id, capacity=volunteer.capacity, state=state, started_on=match.started_on,
-                ended_on=match.ended_on, over_by=match.ended_by, coordinator=match.coordinator,
-                irregular=shared in seen, place=places[volunteer.id] if state in LIVE else None,
-            )  # fmt: skip
-            seen.add(shared)
-            places[volunteer.id] += state in LIVE
-            self.session.add(row)
 
 
 _ID = re.compile(rf"\b[CV][2-9B-Z]{{{ID_LENGTH - 1}}}\b")

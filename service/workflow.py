@@ -196,6 +196,8 @@ def take(
         raise StepRefusedError(f"“{step.title}” is the word of the {' or '.join(step.by)}. Record who said it.")
     if step.reasons and reason not in step.reasons:
         raise StepRefusedError(f"“{step.title}” needs a reason: {', '.join(step.reasons)}.")
+    if at < now.since and not step.final:
+        raise StepRefusedError("That was before the step that came before it. Check the day and the time.")
     if step.wait and at < now.since + step.wait:
         hours = int(step.wait.total_seconds() // 3600)
         raise StepRefusedError(f"The child has {hours} hours to think it over. A yes counts after that, a no at once.")

@@ -1,26 +1,45 @@
-"""Children, and what the matcher says of each: the shortlist, an explanation, who is excluded."""
+"""Children: who waits, what is known of each, and what the matcher says of them."""
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from matcher import explain, shortlist, today
 from matcher.explain import why_nobody
-from matcher.instance import Instance
-from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
+from service import audit_log, people
+from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
+from service.api.shapes import (
+    CHANGES,
+    ChildFacts,
+    ChildId,
+    Given,
+    IfMatch,
+    PageNumber,
+    PageSize,
+    Person,
+    Reference,
+    VolunteerId,
+    id_of,
+    one_page,
+    require_version,
+    such_as,
+    tell_version,
+)
+from service.audit_log import Entry
 from service.database import tables
+from service.matching import Held
+from service.permissions import Permission
 from service.pseudonyms import pseudonymised, without_address
 from service.repository import Repository, with_references
 from service.workflow import LIVE, StepRefusedError
 
 router = APIRouter(prefix="/children", tags=["children"])
-
-Id = Annotated[str, Path(pattern="^[A-Z][2-9B-Z]{11}$", examples=["C7KQ4M2XPH3R"])]
 
 
 class ChildLine(BaseModel):
@@ -38,13 +57,35 @@ class ChildPage(BaseModel):
     children: list[ChildLine]
 
 
+class ChildRecord(BaseModel):
+    """One child. `facts` are those that matching uses; names and addresses are not among them."""
+
+    id: str = Field(examples=["C7KQ4M2XPH3R"])
+    reference: str | None = Field(examples=["C0001"])
+    version: int
+    facts: dict[str, Any]
+
+
+class NewChild(Given):
+    reference: Reference
+    siblings: list[Annotated[str, id_of("C")]] | None = Field(
+        None, max_length=20, description="Ids of brothers and sisters; [] if there are none; null if not known yet."
+    )
+    facts: ChildFacts = Field(default_factory=ChildFacts)  # type: ignore[valid-type]
+
+
+class ChangedChild(Given):
+    model_config = such_as(facts={"interests": "football; chess"})
+    facts: ChildFacts  # type: ignore[valid-type]
+
+
 @router.get("")
 def children(
     person: Asking,
     kith: Kith,
     rows: Reading,
-    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
-    size: Annotated[int, Query(ge=1, le=200)] = 50,
+    page: PageNumber = 1,
+    size: PageSize = 50,
     sort: Literal["referred_on", "reference"] = "referred_on",
     coordinator: Annotated[str | None, Query(max_length=80)] = None,
     waiting: bool | None = None,
@@ -56,23 +97,21 @@ def children(
         .outerjoin(live, live.c.child_id == tables.Child.id)
         .where(tables.Child.referral)
     )
+    identified = may_identify(person)
     if coordinator is not None:
-        query = query.where(tables.Child.coordinator == coordinator)
+        query = query.where(tables.Child.coordinator == (coordinator if identified else ""))
     if waiting is not None:
         query = query.where(live.c.state.is_(None) if waiting else live.c.state.is_not(None))
-    total = rows.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    identified = may_identify(person)
     order = tables.Child.reference if sort == "reference" and identified else tables.Child.referred_on
-    found = rows.session.execute(
-        query.order_by(order.nulls_last(), tables.Child.id).offset((page - 1) * size).limit(size)
-    ).all()
+    total, found = one_page(rows.session, query.order_by(order.nulls_last(), tables.Child.id), page, size)
     note_reading(kith, person, "list", "", children=[child.id for child, _ in found])
     return ChildPage(
         total=total,
         page=page,
         children=[
             ChildLine(
-                id=child.id, reference=child.reference if identified else None, referred_on=child.referred_on,
+                id=child.id, reference=child.reference if identified else None,
+                referred_on=child.referred_on if identified else None,
                 coordinator=child.coordinator if identified else None, state=state or "waiting", version=child.version,
             )
             for child, state in found
@@ -80,24 +119,77 @@ def children(
     )  # fmt: skip
 
 
+@router.post("", status_code=201)
+def add(given: NewChild, person: Asking, rows: Writing, response: Response) -> ChildRecord:
+    """A new referral."""
+    facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+    _managers_word(person, facts)
+    row = people.add_child(rows, given.reference, facts, given.siblings, user_id=person.user_id)
+    return _record(rows, person, row, response)
+
+
 @router.get("/{child_id}")
-def child(child_id: Id, person: Asking, kith: Kith, rows: Reading, response: Response) -> dict[str, Any]:
-    """The facts that matching uses of one child. Names and addresses are not among them."""
+def child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading, response: Response) -> ChildRecord:
+    """The facts that matching uses of one child."""
+    told = _record(rows, person, rows.child(child_id), response)
+    note_reading(kith, person, "record", child_id)
+    return told
+
+
+@router.patch("/{child_id}", responses=CHANGES)
+def change(
+    child_id: ChildId, given: ChangedChild, expected: IfMatch, person: Asking, rows: Writing, response: Response
+) -> ChildRecord:
+    """Changes the facts that are given, and no other. A no to any visitor ends what is live."""
     row = rows.child(child_id)
+    require_version(row.version, expected)
+    facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+    _managers_word(person, facts)
+    people.change_child(rows, row, facts, user_id=person.user_id)
+    return _record(rows, person, row, response)
+
+
+@router.get("/{child_id}/person")
+def who(child_id: ChildId, person: Asking, kith: Kith, rows: Reading, response: Response) -> Person:
+    """Who the child is. Each asking is an entry of its own in the audit log."""
+    row = rows.child(child_id)
+    told = Person.model_validate_json(rows.open(row, "person") or "{}")
+    tell_version(response, row.version)
+    note_reading(kith, person, "person", child_id)
+    return told
+
+
+@router.put("/{child_id}/person", responses=CHANGES)
+def name(
+    child_id: ChildId, given: Person, expected: IfMatch, person: Asking, rows: Writing, response: Response
+) -> Person:
+    """Writes who the child is, in place of what stood there."""
+    row = rows.child(child_id)
+    require_version(row.version, expected)
+    rows.seal(row, "person", json.dumps(given.model_dump()))
+    rows.session.flush()
+    audit_log.record(rows.session, rows.keys, Entry(person.user_id, "write person", row.id))
+    tell_version(response, row.version)
+    return given
+
+
+def _managers_word(person: Asking, facts: dict[str, str | None]) -> None:
+    if any(facts.get(name) for name in people.A_MANAGERS):
+        refuse_without(person, Permission.APPROVE)
+
+
+def _record(rows: Repository, person: Asking, row: tables.Child, response: Response) -> ChildRecord:
     known = rows.session.scalar(select(tables.Family.known).where(tables.Family.id == row.family_id))
     record = rows.child_record(row, family_known=bool(known))
-    response.headers["ETag"] = f'"{row.version}"'
     identified = may_identify(person)
-    note_reading(kith, person, "record", row.id)
     facts = without_address(record) if identified else pseudonymised(record, today())
-    return {
-        "id": row.id, "reference": row.reference if identified else None, "version": row.version, "facts": facts,
-    }  # fmt: skip
+    tell_version(response, row.version)
+    return ChildRecord(id=row.id, reference=row.reference if identified else None, version=row.version, facts=facts)
 
 
 @router.get("/{child_id}/shortlist")
 def child_shortlist(
-    child_id: Id,
+    child_id: ChildId,
     person: Asking,
     kith: Kith,
     rows: Reading,
@@ -105,14 +197,26 @@ def child_shortlist(
     rank_by: Literal["plan", "fit"] = "plan",
 ) -> dict[str, Any]:
     """The volunteers who could visit the child, best first, each with every reason; or why nobody could."""
-    instance = _waiting(rows, child_id)
-    candidates = shortlist(instance, child_id, top=top, rank_by=rank_by)
+    held = _waiting(kith, rows, child_id)
+    instance = held.instance
+    with held.lock:
+        candidates = shortlist(
+            instance, child_id, top=top, rank_by=rank_by, effects=held.effects if rank_by == "plan" else None
+        )
     why = None if candidates else why_nobody(instance, child_id)
-    note_reading(kith, person, "shortlist", child_id)
-    return _told(
+    with kith.database.write(person.authority_id) as session:  # what was shown is kept with who was shown it
+        served = tables.Served(
+            user_id=person.user_id, child_id=child_id, rank_by=rank_by, policy=instance.policy.stamp,
+            data_hash=instance.data_hash, ranks={one.volunteer: one.rank for one in candidates},
+        )  # fmt: skip
+        session.add(served)
+        entry = Entry(person.user_id, "read", child_id, "shortlist", {"served": served.id})
+        audit_log.record(session, kith.keys, entry)
+    return told(
         rows,
         may_identify(person),
         {
+            "served": served.id,
             "child": child_id,
             "rank_by": rank_by,
             "policy": instance.policy.stamp,
@@ -125,36 +229,38 @@ def child_shortlist(
 
 
 @router.get("/{child_id}/excluded")
-def excluded(child_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
+def excluded(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """How many volunteers each rule is the first to exclude for the child, in the order of the rules."""
-    instance = _waiting(rows, child_id)
+    instance = _waiting(kith, rows, child_id).instance
     candidates = shortlist(instance, child_id, top=len(instance.volunteers) or 1, rank_by="fit")
     why = why_nobody(instance, child_id)
     note_reading(kith, person, "excluded", child_id)
     reason = None if candidates else why.reason
     content = {"child": child_id, "eligible": len(candidates), "excluded": why.excluded, "nobody_because": reason}
-    return _told(rows, may_identify(person), content)
+    return told(rows, may_identify(person), content)
 
 
 @router.get("/{child_id}/volunteers/{volunteer_id}/explanation")
-def explanation(child_id: Id, volunteer_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
+def explanation(
+    child_id: ChildId, volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading
+) -> dict[str, Any]:
     """Each rule's verdict on the two with its reason and source, and each score's points."""
     rows.volunteer(volunteer_id)
-    told = explain(_waiting(rows, child_id), child_id, volunteer_id)
+    explained = explain(_waiting(kith, rows, child_id).instance, child_id, volunteer_id)
     note_reading(kith, person, "explanation", child_id, volunteer=volunteer_id)
-    return _told(rows, may_identify(person), told.to_dict())
+    return told(rows, may_identify(person), explained.to_dict())
 
 
-def _waiting(rows: Repository, child_id: str) -> Instance:
+def _waiting(kith: Kith, rows: Repository, child_id: str) -> Held:
     """Fresh data, if the child waits. Raises NotFoundError, or StepRefusedError for a child with a visitor."""
     rows.child(child_id)
-    instance = rows.instance(today())
-    if child_id in instance.visited:
+    held = kith.matching.of(rows)
+    if child_id in held.instance.visited:
         raise StepRefusedError("The child has a visitor now, and is not waiting.")
-    return instance
+    return held
 
 
-def _told(rows: Repository, identified: bool, content: dict[str, Any]) -> dict[str, Any]:
+def told(rows: Repository, identified: bool, content: dict[str, Any]) -> dict[str, Any]:
     """With the council's references in the sentences, for those who may know them."""
-    told: dict[str, Any] = with_references(content, rows.references()) if identified else content
-    return told
+    named: dict[str, Any] = with_references(content, rows.references()) if identified else content
+    return named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,6 +14,7 @@ from service import audit_log, auth
 from service.auth import Person
 from service.crypto import KeyRing
 from service.database.engine import Database
+from service.matching import Matching
 from service.middleware import SAFE
 from service.permissions import PUBLIC, ROUTES, Permission
 from service.repository import Repository
@@ -30,6 +31,7 @@ class Installation:
     settings: Settings
     database: Database
     keys: KeyRing
+    matching: Matching = field(default_factory=Matching)
 
     @property
     def cookie(self) -> str:
@@ -112,6 +114,12 @@ def note_reading(kith: Installation, person: Person, what: str, child_id: str, *
     """Enters in the audit log that a child's record is read. Called before the answer: no entry, no answer."""
     with kith.database.write(person.authority_id) as session:
         audit_log.record(session, kith.keys, audit_log.Entry(person.user_id, "read", child_id, what, details))
+
+
+def refuse_without(person: Person, permission: Permission) -> None:
+    """Raises 403: what a request says may need more than its route."""
+    if permission not in person.may:
+        raise HTTPException(403)
 
 
 def may_identify(person: Person) -> bool:

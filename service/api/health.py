@@ -17,7 +17,7 @@ def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready")
+@router.get("/ready", responses={503: {"description": "The database is not ready."}})
 def ready(kith: Kith, response: Response) -> dict[str, str]:
     """The database answers, and is at the version of the code."""
     try:

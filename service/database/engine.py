@@ -91,9 +91,9 @@ def _tell_postgresql(session: Session, _transaction: Any, connection: Connection
     """Row-level security goes by this setting, which ends with the transaction."""
     if connection.dialect.name == "postgresql":
         authority = session.info.get("authority") or ""
+        if session.info.get("reads"):  # everything as it was at one moment, as on SQLite
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         connection.execute(text("SELECT set_config('kith.authority', :authority, true)"), {"authority": authority})
-        if session.info.get("reads"):
-            connection.execute(text("SET TRANSACTION READ ONLY"))
 
 
 @event.listens_for(Session, "do_orm_execute")

@@ -427,6 +427,21 @@ class Shortlist(Apart, Base):
     __table_args__ = (UniqueConstraint("plan_id", "child_id"),)
 
 
+class Served(Apart, Base):
+    """A shortlist as one person was shown it, so that what they chose from need not be believed."""
+
+    __tablename__ = "served"
+    id: Mapped[str] = id_column("W")
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    child_id: Mapped[str] = mapped_column(ForeignKey("children.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    rank_by: Mapped[str] = mapped_column(String(10))
+    policy: Mapped[str] = mapped_column(String(200))
+    data_hash: Mapped[str] = mapped_column(String(12))
+    ranks: Mapped[dict[str, int]] = mapped_column(JSON)
+    """The rank of each volunteer who was on it."""
+
+
 APART: tuple[type[Apart], ...] = tuple(
     mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Apart)
 )

@@ -32,8 +32,9 @@ from service.app import create_app
 from service.auth import user_by_email
 from service.crypto import KeyRing
 from service.database.engine import Database
-from service.database.tables import Child, User
+from service.database.tables import Authority, Child, Match, User
 from service.database.upgrade import upgrade
+from service.importing import take_in
 from service.installation import add_authority, add_user
 from service.permissions import Role
 from service.repository import Repository
@@ -97,16 +98,61 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def template_keys() -> KeyRing:
+    """By which what is in the templates is sealed. Each test has a file of its own with them."""
+    return KeyRing.new()
+
+
+@pytest.fixture(scope="session")
+def sqlite_county(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, template_keys: KeyRing, small_county: Reading
+) -> Path:
+    """The template with two authorities and their accounts in it, and the small county in North."""
+    file = tmp_path_factory.mktemp("template") / "county.db"
+    shutil.copy(sqlite_template, file)
+    _fill(f"sqlite:///{file}", template_keys, small_county)
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_county(
+    postgres: str, postgres_template: str, template_keys: KeyRing, small_county: Reading
+) -> Iterator[str]:
+    name = f"kith_county_{os.getpid()}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} OWNER kith_owner TEMPLATE {postgres_template}")
+    _fill(_url(postgres, name, "kith_app").get_secret_value(), template_keys, small_county)
+    yield name
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _fill(url: str, keys: KeyRing, county: Reading) -> None:
+    database = Database(url)
+    for name in ("North", "South"):
+        authority = add_authority(database, keys, name)
+        for role in Role:
+            add_user(database, keys, authority, f"{role}@{name.lower()}.invalid", f"{role} of {name.lower()}", role)
+        if name == "North":
+            with database.write(authority) as session:
+                take_in(Repository(session, keys), county, today(), user_id=None)
+    database.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """The settings of an installation that is set up and empty, with its keys."""
+def settings(request: pytest.FixtureRequest, tmp_path: Path, template_keys: KeyRing) -> Iterator[Settings]:
+    """The settings of an installation with its keys: empty, or with the county for a test that asks for `north`."""
     keys = tmp_path / "keys.json"
-    KeyRing.new().write(keys)
+    KeyRing(template_keys.current, dict(template_keys.keys), template_keys.audit).write(keys)
+    filled = "north" in request.fixturenames
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "kith.db")
+        template = request.getfixturevalue("sqlite_county" if filled else "sqlite_template")
+        shutil.copy(template, tmp_path / "kith.db")
         yield Settings(database_url=SecretStr(f"sqlite:///{tmp_path / 'kith.db'}"), keys_file=keys)
         return
-    server, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
+    server = request.getfixturevalue("postgres")
+    template = request.getfixturevalue("postgres_county" if filled else "postgres_template")
     name = f"kith_{os.getpid()}_{next(_NUMBERS)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} OWNER kith_owner TEMPLATE {template}")
@@ -144,24 +190,22 @@ def small_county(tmp_path_factory: pytest.TempPathFactory) -> Reading:
 
 
 @pytest.fixture
-def north(database: Database, keys: KeyRing, small_county: Reading) -> str:
-    """An authority with the small county in it."""
-    authority = add_authority(database, keys, "North")
-    with database.write(authority) as session:
-        Repository(session, keys).add(small_county, today(), user_id=None)
-    return authority
+def north(database: Database) -> str:
+    """An authority with the small county in it, as the template has it."""
+    with database.read() as session:
+        return session.scalars(select(Authority.id).where(Authority.name == "North")).one()
 
 
 @pytest.fixture
 def service(settings: Settings, database: Database, keys: KeyRing, north: str) -> Iterator[Service]:
     """The application, with an account for each role in North and in South, which has no children."""
-    south = add_authority(database, keys, "South")
-    users = {}
-    for name, authority in (("north", north), ("south", south)):
-        for role in Role:
-            add_user(database, keys, authority, f"{role}@{name}.invalid", f"{role} of {name}", role)
-            with database.read() as session:
-                users[name, role] = user_by_email(session, f"{role}@{name}.invalid").id
+    with database.read() as session:
+        south = session.scalars(select(Authority.id).where(Authority.name == "South")).one()
+        users = {
+            (name, role): user_by_email(session, f"{role}@{name}.invalid").id
+            for name in ("north", "south")
+            for role in Role
+        }
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         yield Service(client, settings, database, keys, north, south, users)
 
@@ -196,11 +240,21 @@ class Service:
         with self.database.read(self.north) as session:
             return list(session.scalars(select(Child.id).where(Child.referral).order_by(Child.reference)))
 
-    def eligible_pair(self) -> tuple[str, str]:
-        """A child of North, and the first volunteer on their shortlist."""
+    def a_match(self) -> str:
+        """The id of a match that is active now."""
         with self.database.read(self.north) as session:
-            instance = Repository(session, self.keys).instance(today())
-        for child in instance.waiting:
-            if found := shortlist(instance, child.id, top=1, rank_by="fit"):
-                return child.id, found[0].volunteer
-        raise AssertionError("the sample has an eligible pair")
+            return session.scalars(select(Match.id).where(Match.state == "active").order_by(Match.id)).first() or ""
+
+    def eligible_pair(self) -> tuple[str, str]:
+        """A child of North who has a choice, and the first volunteer on their shortlist by fit."""
+        if self.north not in _PAIRS:  # the same in every copy of the template
+            with self.database.read(self.north) as session:
+                instance = Repository(session, self.keys).instance(today())
+            pinned = {match.child for match in instance.pins}
+            lists = (shortlist(instance, one.id, rank_by="fit") for one in instance.waiting if one.id not in pinned)
+            found = next(candidates for candidates in lists if len(candidates) >= 3)
+            _PAIRS[self.north] = found[0].child, found[0].volunteer
+        return _PAIRS[self.north]
+
+
+_PAIRS: dict[str, tuple[str, str]] = {}

@@ -21,6 +21,7 @@ from service.crypto import KeyRing
 from service.database import tables
 from service.database.base import ID_LENGTH
 from service.database.engine import Database
+from service.importing import take_in
 from service.repository import Repository, with_references
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
@@ -35,7 +36,7 @@ def county() -> Reading:
 def imported(database: Database, keys: KeyRing, reading: Reading) -> str:
     authority = an_authority(database, keys)
     with database.write(authority) as session:
-        Repository(session, keys).add(reading, today(), user_id=None)
+        take_in(Repository(session, keys), reading, today(), user_id=None)
     return authority
 
 
@@ -114,15 +115,19 @@ def test_every_reference_stays_in_its_authority(database: Database, keys: KeyRin
     with database.read(south) as session, pytest.raises(NotFoundError, match="There is no such child"):
         Repository(session, keys).child(child or "")
     with database.write(south) as session:  # the same references again: another authority's are its own
-        Repository(session, keys).add(small_county, today(), user_id=None)
+        take_in(Repository(session, keys), small_county, today(), user_id=None)
 
 
-def test_what_is_here_already_is_refused_whole(database: Database, keys: KeyRing, small_county: Reading) -> None:
+def test_the_same_files_again_change_nothing(database: Database, keys: KeyRing, small_county: Reading) -> None:
     authority = imported(database, keys, small_county)
-    with pytest.raises(InputError, match="is here already"), database.write(authority) as session:
-        Repository(session, keys).add(small_county, today(), user_id=None)
     with database.read(authority) as session:
-        assert len(session.scalars(select(tables.ImportBatch)).all()) == 1
+        before = Repository(session, keys).instance(today()).data_hash
+    with database.write(authority) as session:
+        batch = take_in(Repository(session, keys), small_county, today(), user_id=None)
+        assert batch.rows == {}
+    with database.read(authority) as session:
+        assert Repository(session, keys).instance(today()).data_hash == before
+        assert set(session.scalars(select(tables.Child.version))) == {1}
 
 
 @pytest.mark.parametrize(
@@ -139,14 +144,14 @@ def test_what_the_database_would_refuse_is_refused_in_a_sentence(
     reading = a_reading([Match(child, volunteer, MatchStatus(status)) for child, volunteer, status in matches])
     authority = an_authority(database, keys)
     with pytest.raises(InputError, match=wrong), database.write(authority) as session:
-        Repository(session, keys).add(reading, today(), user_id=None)
+        take_in(Repository(session, keys), reading, today(), user_id=None)
 
 
 def test_history_that_broke_the_rule_for_siblings_is_kept_and_marked(database: Database, keys: KeyRing) -> None:
     ended = [Match(child, "V1", MatchStatus.ENDED, family="F9", ended_on=AS_OF) for child in ("M1", "M2")]
     authority = an_authority(database, keys)
     with database.write(authority) as session:
-        Repository(session, keys).add(a_reading(ended), AS_OF, user_id=None)
+        take_in(Repository(session, keys), a_reading(ended), AS_OF, user_id=None)
     with database.read(authority) as session:
         assert sorted(session.scalars(select(tables.Match.irregular))) == [False, True]
 

@@ -1,0 +1,177 @@
+"""Imports: what files would change is told first; what was told is what a person then confirms.
+
+Files are read in memory and kept nowhere. They are sent twice: to be looked at, and to be taken in. The stamp of the
+first answer binds the two: of other files, or of data that changed meanwhile, nothing is taken in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, UploadFile
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+from starlette.exceptions import HTTPException
+
+from matcher.errors import InputError, Problem
+from matcher.instance import today
+from matcher.readers import Reading as FilesRead
+from matcher.readers import read_files
+from service import audit_log, importing
+from service.api.deps import Asking, Kith, Reading, Writing, refuse_without
+from service.api.shapes import PageNumber, PageSize, one_page
+from service.audit_log import Entry
+from service.database import tables
+from service.permissions import Permission
+from service.repository import Repository
+
+router = APIRouter(prefix="/imports", tags=["imports"])
+
+MOST_FILES = 10
+Files = Annotated[list[UploadFile], File(description="children.csv, volunteers.xlsx and so on, and mapping.toml.")]
+
+
+class ImportProblem(BaseModel):
+    """One thing wrong: where, the value, and what to do."""
+
+    file: str = Field(examples=["children.csv"])
+    row: int = Field(examples=[7], description="As the spreadsheet counts; 0 speaks of the whole file.")
+    column: str
+    value: str
+    wrong: str
+    remedy: str
+    rejected: bool = Field(description="Whether the row cannot be used; otherwise it is a notice.")
+
+
+class Changed(BaseModel):
+    sheet: str
+    reference: str
+    fields: list[str] = Field(description="Names of the fields of which the file says something else.")
+
+
+class Weaker(BaseModel):
+    key: str = Field(description="To be sent as `weaken` if the safeguard may go.")
+    sheet: str
+    reference: str
+    field: str
+    sentence: str
+
+
+class Echo(BaseModel):
+    """What the files would change. Nothing is changed yet."""
+
+    usable: bool
+    stamp: str | None = Field(description="To be sent with the same files to take them in.")
+    problems: list[ImportProblem]
+    new: dict[str, int]
+    same: dict[str, int]
+    changed: list[Changed]
+    weaker: list[Weaker] = Field(description="Safeguards that would go. Each is confirmed by its own key.")
+
+
+class Batch(BaseModel):
+    id: str = Field(examples=["I7XB3NK9QM2T"])
+    at: datetime
+    user: str | None
+    rows: dict[str, int] = Field(examples=[{"children": 3, "children changed": 2}])
+
+
+class BatchPage(BaseModel):
+    total: int
+    page: int
+    imports: list[Batch]
+
+
+@router.get("")
+def imports(rows: Reading, page: PageNumber = 1, size: PageSize = 50) -> BatchPage:
+    """The imports there were, the last first."""
+    query = select(tables.ImportBatch).order_by(tables.ImportBatch.at.desc(), tables.ImportBatch.id)
+    total, found = one_page(rows.session, query, page, size)
+    return BatchPage(total=total, page=page, imports=[_batch(row) for (row,) in found])
+
+
+@router.post("/check")
+def check(files: Files, kith: Kith, rows: Reading) -> Echo:
+    """Every problem of the files; or what they would change, and apart the safeguards that would weaken."""
+    contents = _contents(files)
+    try:
+        reading = read_files(contents, today())
+        echo = importing.look(rows, reading, today())
+    except InputError as error:
+        problems = [_problem(one) for one in error.problems] or [_problem(Problem("", 0, "", "", str(error), ""))]
+        return Echo(usable=False, stamp=None, problems=problems, new={}, same={}, changed=[], weaker=[])
+    return Echo(
+        usable=True,
+        stamp=_stamp(kith, rows, contents),
+        problems=[_problem(one) for one in reading.problems],
+        new=dict(echo.new),
+        same=dict(echo.same),
+        changed=[Changed(sheet=one.sheet, reference=one.reference, fields=list(one.fields)) for one in echo.changed],
+        weaker=[
+            Weaker(key=one.key, sheet=one.sheet, reference=one.reference, field=one.field, sentence=one.sentence)
+            for one in echo.weaker
+        ],
+    )
+
+
+@router.post("", status_code=201)
+def take_in(
+    files: Files,
+    stamp: Annotated[str, Form(max_length=64, description="As the check told it.")],
+    person: Asking,
+    kith: Kith,
+    rows: Writing,
+    weaken: Annotated[list[str] | None, Form(description="Keys of safeguards that may go, one by one.")] = None,
+) -> Batch:
+    """Takes in files that were checked, whole or not at all.
+
+    Exceptions and budgets in them are a manager's to confirm, and so is every safeguard that weakens.
+    """
+    confirmed = set(weaken or ())
+    if confirmed:
+        refuse_without(person, Permission.APPROVE)
+    contents = _contents(files)
+    if not hmac.compare_digest(stamp.encode(), _stamp(kith, rows, contents).encode()):
+        raise HTTPException(409)
+    batch = importing.take_in(rows, _read(contents), today(), user_id=person.user_id, confirmed=confirmed)
+    rows.session.flush()
+    details = {**batch.rows, "weakened": len(confirmed)}
+    audit_log.record(rows.session, rows.keys, Entry(person.user_id, "import", batch.id, details=details))
+    return _batch(batch)
+
+
+def _read(contents: dict[str, bytes]) -> FilesRead:
+    return read_files(contents, today())
+
+
+def _contents(files: list[UploadFile]) -> dict[str, bytes]:
+    if len(files) > MOST_FILES:
+        raise InputError(f"{len(files)} files are more than Kith reads. Send up to {MOST_FILES}.")
+    contents = {file.filename or f"file {number}": file.file.read() for number, file in enumerate(files, start=1)}
+    if len(contents) < len(files):
+        raise InputError("Two files go by the same name. Send the right one.")
+    return contents
+
+
+def _stamp(kith: Kith, rows: Repository, contents: dict[str, bytes]) -> str:
+    """Bound to the files, to the data beside which they were looked at, and to this installation."""
+    authority = rows.session.info["authority"]
+    version = rows.session.scalar(select(tables.Authority.data_version).where(tables.Authority.id == authority))
+    seal = hmac.new(kith.keys.audit, f"import {authority} {version} {today()}".encode(), hashlib.sha256)
+    for name, content in sorted(contents.items()):
+        seal.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(content).digest())
+    return seal.hexdigest()
+
+
+def _problem(one: Problem) -> ImportProblem:
+    return ImportProblem(
+        file=one.file, row=one.row, column=one.column, value=one.value, wrong=one.wrong, remedy=one.remedy,
+        rejected=one.rejected,
+    )  # fmt: skip
+
+
+def _batch(row: tables.ImportBatch) -> Batch:
+    return Batch(id=row.id, at=row.at, user=row.user_id, rows=row.rows)

@@ -1,0 +1,216 @@
+"""Proposals and matches: made from a shortlist that was shown, led step by step, each step with who, why and what else.
+
+A proposal is a match that is not begun yet: one row, one story. Every step asks the hard rules of fresh data.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy import select
+
+from matcher.records import Party
+from service import proposals, workflow
+from service.api.deps import Asking, Kith, Reading, Writing, note_reading
+from service.api.shapes import (
+    CHANGES,
+    Given,
+    IfMatch,
+    MatchId,
+    PageNumber,
+    PageSize,
+    PrintableText,
+    id_of,
+    one_page,
+    require_version,
+    such_as,
+    tell_version,
+)
+from service.database import tables
+from service.database.base import utc_now
+from service.repository import Repository
+from service.workflow import LIVE, State, StepRefusedError
+
+router = APIRouter(tags=["matches"])
+
+Note = Annotated[str, PrintableText] | None
+
+
+class NewProposal(Given):
+    served: Annotated[str, id_of("W")] = Field(
+        examples=["W2NK8D4HQX6T"], description="The shortlist that was shown, as its answer calls it."
+    )
+    volunteer: Annotated[str, id_of("V")] = Field(examples=["V4TX9B2LMD7W"])
+    reason: Literal[workflow.PROPOSE_REASONS]  # type: ignore[valid-type]
+    note: Note = Field(None, max_length=5000)
+
+
+class NewStep(Given):
+    model_config = such_as(step="volunteer_declines", by="volunteer", reason="too far")
+    step: Literal[tuple(step.id for step in workflow.STEPS)]  # type: ignore[valid-type]
+    by: Party = Field(description="Whose word it is; you write it down.")
+    reason: str | None = Field(None, max_length=60, description="One of the step's codes, where it asks for one.")
+    note: Note = Field(None, max_length=5000)
+    at: AwareDatetime | None = Field(None, description="When it was said or done, if not now.")
+
+
+class Possible(BaseModel):
+    step: str = Field(examples=["ask_volunteer"])
+    title: str = Field(examples=["Ask the volunteer"])
+    by: list[Party]
+    reasons: list[str]
+
+
+class Told(BaseModel):
+    """One decision: who decided, on whose word, why."""
+
+    number: int
+    step: str
+    state: str
+    by: Party
+    user: str = Field(description="The id of the account of the person who decided.")
+    at: datetime
+    reason: str | None
+    note: str | None
+    departs: bool = Field(description="Whether it departs from the first rank.")
+
+
+class MatchLine(BaseModel):
+    id: str = Field(examples=["M3HG8K5QWN2P"])
+    child: str
+    volunteer: str
+    state: State
+    since: datetime
+    started_on: date | None
+    ended_on: date | None
+    next_review_on: date | None
+    irregular: bool = Field(description="Whether it breaks the rule for siblings, by a link found later.")
+    version: int
+
+
+class MatchRecord(MatchLine):
+    """A match with its story, and what may follow."""
+
+    over_by: Party | None
+    reason: str | None
+    policy: str | None = Field(description="The policy under which it was proposed in Kith.")
+    rank_by: str | None
+    rank: int | None
+    alternatives: list[str] = Field(description="The volunteers whom the person saw who chose, in their order.")
+    timeline: list[Told]
+    possible: list[Possible]
+
+
+class MatchPage(BaseModel):
+    total: int
+    page: int
+    matches: list[MatchLine]
+
+
+@router.get("/matches")
+def matches(
+    person: Asking,
+    kith: Kith,
+    rows: Reading,
+    page: PageNumber = 1,
+    size: PageSize = 50,
+    sort: Literal["since", "next_review_on"] = "since",
+    state: State | None = None,
+    live: bool | None = None,
+    child: Annotated[str | None, id_of("C")] = None,
+    volunteer: Annotated[str | None, id_of("V")] = None,
+    review_by: Annotated[date | None, Query(description="Whose next review is due by that day.")] = None,
+) -> MatchPage:
+    """Proposals and matches, those that changed last first, a page at a time."""
+    query = select(tables.Match)
+    if state is not None:
+        query = query.where(tables.Match.state == state)
+    if live is not None:
+        query = query.where(tables.Match.state.in_(LIVE) if live else tables.Match.state.not_in(LIVE))
+    if child is not None:
+        query = query.where(tables.Match.child_id == child)
+    if volunteer is not None:
+        query = query.where(tables.Match.volunteer_id == volunteer)
+    if review_by is not None:
+        query = query.where(tables.Match.next_review_on <= review_by)
+    order = tables.Match.since.desc() if sort == "since" else tables.Match.next_review_on.asc().nulls_last()
+    total, found = one_page(rows.session, query.order_by(order, tables.Match.id), page, size)
+    note_reading(kith, person, "matches", "", children=sorted({row.child_id for (row,) in found}))
+    return MatchPage(total=total, page=page, matches=[MatchLine(**_line(row)) for (row,) in found])
+
+
+@router.get("/matches/{match_id}")
+def match(match_id: MatchId, person: Asking, kith: Kith, rows: Reading, response: Response) -> MatchRecord:
+    """One match with every decision about it, and the steps that may follow."""
+    row = rows.match(match_id)
+    note_reading(kith, person, "match", row.child_id, match=row.id)
+    return _record(rows, row, response)
+
+
+@router.post("/proposals", status_code=201)
+def propose(given: NewProposal, person: Asking, rows: Writing, response: Response) -> MatchRecord:
+    """Proposes a volunteer of a shortlist that you were shown.
+
+    What else was on it, and whether the choice departs from the first rank, is known from what was shown.
+    """
+    child, chosen = proposals.choose(rows, given.served, given.volunteer, user_id=person.user_id)
+    row = proposals.propose(
+        rows, child, given.volunteer, user_id=person.user_id, reason=given.reason, chosen=chosen, note=given.note
+    )
+    return _record(rows, row, response)
+
+
+@router.post("/matches/{match_id}/steps", responses=CHANGES)
+def step(
+    match_id: MatchId, given: NewStep, expected: IfMatch, person: Asking, rows: Writing, response: Response
+) -> MatchRecord:
+    """Records one step. One that goes forward is refused while a hard rule fails on fresh data; a no never is."""
+    row = rows.match(match_id)
+    require_version(row.version, expected)
+    if given.at is not None and given.at > utc_now():
+        raise StepRefusedError("That is yet to come. Record it when it has happened.")
+    row = proposals.take_step(
+        rows, match_id, given.step, by=given.by, user_id=person.user_id, reason=given.reason, note=given.note,
+        at=given.at,
+    )  # fmt: skip
+    return _record(rows, row, response)
+
+
+def _line(row: tables.Match) -> dict[str, Any]:
+    return {
+        "id": row.id, "child": row.child_id, "volunteer": row.volunteer_id, "state": row.state, "since": row.since,
+        "started_on": row.started_on, "ended_on": row.ended_on, "next_review_on": row.next_review_on,
+        "irregular": row.irregular, "version": row.version,
+    }  # fmt: skip
+
+
+def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRecord:
+    rows.session.flush()
+    proposal = rows.session.scalar(select(tables.Proposal).where(tables.Proposal.match_id == row.id))
+    decisions = rows.session.scalars(
+        select(tables.Decision).where(tables.Decision.match_id == row.id).order_by(tables.Decision.number)
+    )
+    tell_version(response, row.version)
+    return MatchRecord(
+        **_line(row),
+        over_by=Party(row.over_by) if row.over_by else None,
+        reason=row.reason,
+        policy=proposal.policy if proposal else None,
+        rank_by=proposal.rank_by if proposal else None,
+        rank=proposal.rank if proposal else None,
+        alternatives=proposal.alternatives if proposal else [],
+        timeline=[
+            Told(
+                number=one.number, step=one.step, state=one.state, by=Party(one.said_by), user=one.user_id, at=one.at,
+                reason=one.reason, note=rows.open(one, "note"), departs=one.departs,
+            )
+            for one in decisions
+        ],
+        possible=[
+            Possible(step=one.id, title=one.title, by=list(one.by), reasons=list(one.reasons))
+            for one in workflow.possible(State(row.state))
+        ],
+    )  # fmt: skip

@@ -1,0 +1,121 @@
+"""Policies: each version whole and never changed, the draft of the next held against what is in force."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from matcher.catalogue import policy_of
+from matcher.errors import NotFoundError, PolicyError
+from matcher.policy_words import differences
+from matcher.policy_words import told as policy_told
+from service import audit_log
+from service.api.deps import Asking, Reading, Writing
+from service.api.shapes import (
+    CHANGES,
+    Given,
+    IfMatch,
+    PolicyNumber,
+    PrintableText,
+    require_version,
+    tell_version,
+)
+from service.audit_log import Entry
+from service.database import tables
+from service.repository import Repository
+
+router = APIRouter(prefix="/policies", tags=["policies"])
+
+_EXAMPLE = 'name = "ours"\ntitle = "Our policy"\nversion = "1"\ninherits = "national"\n'
+
+
+class PolicyLine(BaseModel):
+    number: int
+    name: str = Field(examples=["national"])
+    version: str
+    hash: str
+    user: str | None = Field(description="Who put it in force; null for the first.")
+    created_at: datetime
+    in_force: bool
+
+
+class Draft(Given):
+    toml: str = Field(max_length=200_000, examples=[_EXAMPLE])
+
+
+class NewPolicy(Draft):
+    reason: Annotated[str, PrintableText] = Field(max_length=500, examples=["Agreed at the panel in March"])
+
+
+class WrongLine(BaseModel):
+    line: int = Field(examples=[7])
+    wrong: str
+
+
+class Checked(BaseModel):
+    """What a draft would change, or every line that keeps it from being used."""
+
+    usable: bool
+    stamp: str | None = Field(examples=["ours 1 (1a2b3c4d5e6f)"])
+    problems: list[WrongLine]
+    differences: list[str] = Field(description="Sentences: where it decides differently than the policy in force.")
+
+
+@router.get("")
+def policies(rows: Reading) -> list[PolicyLine]:
+    """Every version, the one in force first."""
+    found = rows.session.scalars(select(tables.Policy).order_by(tables.Policy.number.desc())).all()
+    return [_line(rows, row, in_force=place == 0) for place, row in enumerate(found)]
+
+
+@router.get("/current")
+def current(rows: Reading, response: Response) -> dict[str, Any]:
+    """The policy in force, whole, with each entry's sentence and source. Its ETag is needed to put in the next."""
+    row, policy = rows.policy()
+    tell_version(response, row.number)
+    return {"number": row.number, **policy_told(policy)}
+
+
+@router.get("/{number}")
+def policy(number: PolicyNumber, rows: Reading) -> dict[str, Any]:
+    """One version, whole."""
+    row = rows.session.scalar(select(tables.Policy).where(tables.Policy.number == number))
+    if row is None:
+        raise NotFoundError("There is no such policy.")
+    return {"number": row.number, **policy_told(rows.policy_content(row))}
+
+
+@router.post("/check")
+def check(given: Draft, rows: Reading) -> Checked:
+    """Holds a draft against the rules and against what is in force. Nothing is kept."""
+    try:
+        draft = policy_of(given.toml)
+    except PolicyError as error:
+        problems = [WrongLine(line=one.line, wrong=one.wrong) for one in error.problems]
+        return Checked(usable=False, stamp=None, problems=problems, differences=[])
+    told = [one.sentence for one in differences(rows.policy()[1], draft)]
+    return Checked(usable=True, stamp=draft.stamp, problems=[], differences=told)
+
+
+@router.post("", status_code=201, responses=CHANGES)
+def put_in_force(given: NewPolicy, expected: IfMatch, person: Asking, rows: Writing, response: Response) -> PolicyLine:
+    """Puts a policy in force as the next version. One that cannot be followed is refused with its lines."""
+    require_version(rows.policy()[0].number, expected)
+    row = rows.add_policy(policy_of(given.toml), user_id=person.user_id, reason=given.reason)
+    rows.session.flush()
+    entry = Entry(person.user_id, "policy in force", row.id, details={"number": row.number, "hash": row.content_hash})
+    audit_log.record(rows.session, rows.keys, entry)
+    tell_version(response, row.number)
+    return _line(rows, row, in_force=True)
+
+
+def _line(rows: Repository, row: tables.Policy, *, in_force: bool) -> PolicyLine:
+    policy = rows.policy_content(row)
+    return PolicyLine(
+        number=row.number, name=policy.name, version=policy.version, hash=row.content_hash, user=row.user_id,
+        created_at=row.created_at, in_force=in_force,
+    )  # fmt: skip

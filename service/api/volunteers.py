@@ -1,0 +1,243 @@
+"""Volunteers: who there is, what is known of each, their standing, and the children whom they could visit."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+
+from matcher import shortlist_for_volunteer
+from matcher.records import Status
+from service import audit_log, people
+from service.api.children import told
+from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
+from service.api.shapes import (
+    CHANGES,
+    Given,
+    IfMatch,
+    PageNumber,
+    PageSize,
+    Person,
+    Reference,
+    VolunteerFacts,
+    VolunteerId,
+    one_page,
+    require_version,
+    such_as,
+    tell_version,
+)
+from service.audit_log import Entry
+from service.database import tables
+from service.permissions import Permission
+from service.pseudonyms import volunteer_pseudonymised, volunteer_without_address
+from service.repository import Repository
+from service.workflow import LIVE
+
+router = APIRouter(prefix="/volunteers", tags=["volunteers"])
+
+
+class VolunteerLine(BaseModel):
+    id: str = Field(examples=["V4TX9B2LMD7W"])
+    reference: str | None = Field(examples=["V0001"])
+    status: Status | None
+    capacity: int = Field(description="How many children at once.")
+    live: int = Field(description="How many proposals and matches are live.")
+    version: int
+
+
+class VolunteerPage(BaseModel):
+    total: int
+    page: int
+    volunteers: list[VolunteerLine]
+
+
+class VolunteerRecord(BaseModel):
+    """One volunteer. `facts` are those that matching uses; names and addresses are not among them."""
+
+    id: str = Field(examples=["V4TX9B2LMD7W"])
+    reference: str | None = Field(examples=["V0001"])
+    version: int
+    status: Status | None
+    capacity: int
+    facts: dict[str, Any]
+
+
+class NewVolunteer(Given):
+    reference: Reference
+    facts: VolunteerFacts = Field(default_factory=VolunteerFacts)  # type: ignore[valid-type]
+
+
+class ChangedVolunteer(Given):
+    model_config = such_as(facts={"dbs_checked_on": "02/12/2025"})
+    facts: VolunteerFacts  # type: ignore[valid-type]
+
+
+class NewStatus(Given):
+    model_config = such_as(status="suspended", reason="concern raised")
+    status: Status
+    reason: Literal[people.STATUS_REASONS]  # type: ignore[valid-type]
+
+
+class StatusChanged(BaseModel):
+    """Where the volunteer stands now, and the matches that somebody has to look at because of it."""
+
+    id: str
+    version: int
+    status: Status
+    withdrawn: list[str] = Field(description="Ids of proposals that are off.")
+    paused: list[str] = Field(description="Ids of matches whose visits are paused.")
+    past: list[str] = Field(description="Ids of ended matches: those children are to be asked too.")
+
+
+@router.get("")
+def volunteers(
+    person: Asking,
+    rows: Reading,
+    page: PageNumber = 1,
+    size: PageSize = 50,
+    sort: Literal["reference", "status"] = "reference",
+    status: Status | None = None,
+    free: Annotated[bool | None, Query(description="Whether a place is free.")] = None,
+) -> VolunteerPage:
+    """The volunteers, a page at a time."""
+    live = (
+        select(tables.Match.volunteer_id, func.count().label("live"))
+        .where(tables.Match.state.in_(LIVE))
+        .group_by(tables.Match.volunteer_id)
+        .subquery()
+    )
+    taken = func.coalesce(live.c.live, 0)
+    query = select(tables.Volunteer, taken).outerjoin(live, live.c.volunteer_id == tables.Volunteer.id)
+    if status is not None:
+        query = query.where(tables.Volunteer.status == status)
+    if free is not None:
+        query = query.where(taken < tables.Volunteer.capacity if free else taken >= tables.Volunteer.capacity)
+    identified = may_identify(person)
+    first = [tables.Volunteer.status.nulls_last()] if sort == "status" else []
+    order = [*first, tables.Volunteer.reference] if identified else [*first, tables.Volunteer.id]
+    total, found = one_page(rows.session, query.order_by(*order), page, size)
+    return VolunteerPage(
+        total=total,
+        page=page,
+        volunteers=[
+            VolunteerLine(
+                id=row.id, reference=row.reference if identified else None,
+                status=Status(row.status) if row.status else None, capacity=row.capacity, live=count,
+                version=row.version,
+            )
+            for row, count in found
+        ],
+    )  # fmt: skip
+
+
+@router.post("", status_code=201)
+def add(given: NewVolunteer, person: Asking, rows: Writing, response: Response) -> VolunteerRecord:
+    """A new volunteer, an applicant until their status is changed."""
+    facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+    row = people.add_volunteer(rows, given.reference, facts, user_id=person.user_id)
+    return _record(rows, person, row, response)
+
+
+@router.get("/{volunteer_id}")
+def volunteer(volunteer_id: VolunteerId, person: Asking, rows: Reading, response: Response) -> VolunteerRecord:
+    """The facts that matching uses of one volunteer."""
+    return _record(rows, person, rows.volunteer(volunteer_id), response)
+
+
+@router.patch("/{volunteer_id}", responses=CHANGES)
+def change(
+    volunteer_id: VolunteerId,
+    given: ChangedVolunteer,
+    expected: IfMatch,
+    person: Asking,
+    rows: Writing,
+    response: Response,
+) -> VolunteerRecord:
+    """Changes the facts that are given, and no other."""
+    row = rows.volunteer(volunteer_id)
+    require_version(row.version, expected)
+    facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+    people.change_volunteer(rows, row, facts, user_id=person.user_id)
+    return _record(rows, person, row, response)
+
+
+@router.post("/{volunteer_id}/status", responses=CHANGES)
+def set_status(
+    volunteer_id: VolunteerId, given: NewStatus, expected: IfMatch, person: Asking, rows: Writing, response: Response
+) -> StatusChanged:
+    """Changes where a volunteer stands.
+
+    Whoever is approved no longer has every proposal withdrawn and every appointment paused in the same transaction;
+    of a suspended one the past appointments are brought up too. To approve somebody again who was suspended, withdrawn
+    or resigned needs a manager.
+    """
+    row = rows.volunteer(volunteer_id)
+    require_version(row.version, expected)
+    if given.status is Status.APPROVED and row.status not in (None, Status.APPLICANT, Status.APPROVED):
+        refuse_without(person, Permission.APPROVE)
+    brought = people.set_status(rows, row, given.status, user_id=person.user_id, reason=given.reason)
+    tell_version(response, row.version)
+    return StatusChanged(id=row.id, version=row.version, status=given.status, **brought.to_dict())
+
+
+@router.get("/{volunteer_id}/person")
+def who(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading, response: Response) -> Person:
+    """Who the volunteer is. Each asking is an entry of its own in the audit log."""
+    row = rows.volunteer(volunteer_id)
+    found = Person.model_validate_json(rows.open(row, "person") or "{}")
+    tell_version(response, row.version)
+    note_reading(kith, person, "person", volunteer_id)
+    return found
+
+
+@router.put("/{volunteer_id}/person", responses=CHANGES)
+def name(
+    volunteer_id: VolunteerId, given: Person, expected: IfMatch, person: Asking, rows: Writing, response: Response
+) -> Person:
+    """Writes who the volunteer is, in place of what stood there."""
+    row = rows.volunteer(volunteer_id)
+    require_version(row.version, expected)
+    rows.seal(row, "person", json.dumps(given.model_dump()))
+    rows.session.flush()
+    audit_log.record(rows.session, rows.keys, Entry(person.user_id, "write person", row.id))
+    tell_version(response, row.version)
+    return given
+
+
+@router.get("/{volunteer_id}/shortlist")
+def volunteer_shortlist(
+    volunteer_id: VolunteerId,
+    person: Asking,
+    kith: Kith,
+    rows: Reading,
+    top: Annotated[int, Query(ge=1, le=50)] = 5,
+    rank_by: Literal["plan", "fit"] = "plan",
+) -> dict[str, Any]:
+    """The children whom a volunteer could visit. A proposal is made from the child's own shortlist."""
+    rows.volunteer(volunteer_id)
+    held = kith.matching.of(rows)
+    with held.lock:
+        candidates = shortlist_for_volunteer(
+            held.instance, volunteer_id, top=top, rank_by=rank_by, effects=held.effects if rank_by == "plan" else None
+        )
+    note_reading(kith, person, "list", "", children=[one.child for one in candidates], volunteer=volunteer_id)
+    content = {
+        "volunteer": volunteer_id, "rank_by": rank_by, "policy": held.instance.policy.stamp,
+        "data_hash": held.instance.data_hash, "as_of": held.instance.as_of.isoformat(),
+        "shortlist": [candidate.to_dict() for candidate in candidates],
+    }  # fmt: skip
+    return told(rows, may_identify(person), content)
+
+
+def _record(rows: Repository, person: Asking, row: tables.Volunteer, response: Response) -> VolunteerRecord:
+    identified = may_identify(person)
+    record = rows.volunteer_record(row)
+    tell_version(response, row.version)
+    return VolunteerRecord(
+        id=row.id, reference=row.reference if identified else None, version=row.version, status=record.status,
+        capacity=row.capacity,
+        facts=volunteer_without_address(record) if identified else volunteer_pseudonymised(record),
+    )  # fmt: skip

@@ -1,0 +1,311 @@
+"""Children and volunteers as a person enters and changes them, in the words of the import's columns.
+
+One description of the columns serves files, forms and the API: a fact that a spreadsheet could not say is refused here
+with the same sentence. Siblings, a child's objection and a volunteer's standing are no columns here: they have doors of
+their own, since what hangs on them changes in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from matcher import records
+from matcher.cells import RefusedError, Remark, as_typed
+from matcher.errors import InputError, Problem
+from matcher.instance import Instance, today
+from matcher.records import Agreement, Party, Status
+from matcher.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
+from service import audit_log, proposals
+from service.audit_log import Entry
+from service.database import tables
+from service.repository import Repository
+from service.workflow import APPOINTED, BEFORE_APPOINTMENT, LIVE, State
+
+OWN_DOOR = {CHILDREN.name: ("child_id", "family"), VOLUNTEERS.name: ("volunteer_id", "status")}
+"""Columns of files that are not facts here: who it is, and what has a door of its own."""
+
+A_MANAGERS = ("manager_approved", "funding_agreed")
+"""Facts of a child that are a manager's word: approval, and money."""
+
+STATUS_REASONS = (
+    "panel approved", "checks complete", "concern raised", "complaint", "check lapsed", "investigation closed",
+    "own wish", "moved away", "no longer suitable", "other",
+)  # fmt: skip
+
+
+def columns_of(sheet: Sheet) -> tuple[Column, ...]:
+    """The columns that are facts of a child or a volunteer here."""
+    return tuple(column for column in sheet.columns if column.name not in OWN_DOOR[sheet.name])
+
+
+def read_facts(sheet: Sheet, given: Mapping[str, str | None], before: Any) -> Any:
+    """A record with what is given in place of what was before; a blank is *not recorded*.
+
+    Raises InputError with a problem for each column that cannot be read. Problems name no value.
+    """
+    facts = {name.name: getattr(before, name.name) for name in fields(before)}
+    problems = []
+    known = {column.name: column for column in columns_of(sheet)}
+    for name, text in given.items():
+        column = known[name]
+        try:
+            facts[column.to] = column.read(as_typed(text)) if text and as_typed(text) else None
+        except RefusedError as error:
+            problems.append(Problem(sheet.name, 0, name, "", *_unquoted(error.wrong, error.remedy, text or "")))
+        except Remark as remark:  # what is read in part is not what was meant
+            problems.append(Problem(sheet.name, 0, name, "", *_unquoted(remark.wrong, remark.remedy, text or "")))
+    if problems:
+        raise InputError("Some facts cannot be read.", problems)
+    if sheet is CHILDREN:
+        if facts["placement"] != before.placement and "placement_council" not in given:
+            facts["placement_council"] = None  # where the child lived says nothing of where they live now
+        if facts["requested_gender"] != before.requested_gender and "requested_gender_strength" not in given:
+            facts["requested_gender_strength"] = None
+    if sheet.complete:
+        sheet.complete(facts)
+    return sheet.record(**facts)
+
+
+def _unquoted(wrong: str, remedy: str, text: str) -> tuple[str, str]:
+    """A reader's sentence without what was typed in it: answers and logs never repeat that."""
+    parts = [part for part in (text, *text.replace(";", ",").split(",")) if part.strip()]
+    if any(part.strip().casefold() in f"{wrong} {remedy}".casefold() for part in parts) or "“" in wrong:
+        return "is not a word that Kith knows here", "See docs/columns.md for the words"
+    return wrong, remedy
+
+
+def checked(rows: Repository, sheet: Sheet, record: Any) -> None:
+    """Raises InputError for a record that could not be read back: a date yet to come, say."""
+    own = {"children": [replace(record, id="it")] if sheet is CHILDREN else [],
+           "volunteers": [replace(record, id="it")] if sheet is VOLUNTEERS else []}  # fmt: skip
+    try:
+        Instance.of(**own, policy=rows.policy()[1], as_of=today())
+    except InputError as error:
+        raise InputError(
+            "Some facts cannot be.", [replace(one, value="", row=0) for one in error.problems if one.rejected]
+        ) from None
+
+
+# ---- children --------------------------------------------------------------------------------------------------------
+
+
+def add_child(
+    rows: Repository, reference: str, given: Mapping[str, str | None], siblings: list[str] | None, *, user_id: str
+) -> tables.Child:
+    """A new referral. `siblings` are ids of children; none known is `[]`, not known yet is None.
+
+    Raises TakenError for a reference that is taken, InputError for facts that cannot be read.
+    """
+    row = rows.session.scalar(select(tables.Child).where(tables.Child.reference == reference))
+    if row is not None and row.referral:
+        raise proposals.TakenError("A child of that reference is here already. Change that one.")
+    record = read_facts(CHILDREN, given, records.Child(""))
+    checked(rows, CHILDREN, record)
+    if row is None:
+        family = tables.Family(known=siblings is not None, references=[reference.casefold()])
+        rows.session.add(family)
+        rows.session.flush()
+        row = tables.Child(reference=reference, family_id=family.id)
+        rows.write_child(row, record)
+        rows.session.add(row)
+    else:  # named so far by a match, a refusal or a volunteer alone
+        row.referral = True
+        rows.write_child(row, record)
+    rows.session.flush()
+    if siblings is not None:
+        link(rows, [row.id, *siblings], user_id=user_id)
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "add child", row.id, details={"fields": sorted(given)}))
+    return row
+
+
+def change_child(rows: Repository, row: tables.Child, given: Mapping[str, str | None], *, user_id: str) -> None:
+    """Changes facts of a child. A no to any visitor ends what is live, in the same transaction."""
+    before = rows.child_record(row, family_known=True)
+    record = read_facts(CHILDREN, given, before)
+    checked(rows, CHILDREN, record)
+    if record.agrees is Agreement.NO and not row.objects:
+        proposals.object_to_any(rows, row.id, user_id=user_id)
+    rows.write_child(row, record)
+    rows.session.flush()
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details={"fields": sorted(given)}))
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A family, and the live matches that break the rule for siblings now that it is known."""
+
+    family: tables.Family
+    irregular: tuple[str, ...]
+
+
+def link(rows: Repository, child_ids: Iterable[str], *, user_id: str) -> Linked:
+    """Makes children siblings, with all who are siblings of any of them already."""
+    children = [rows.child(id) for id in dict.fromkeys(child_ids)]
+    families = {child.family_id: rows.session.get_one(tables.Family, child.family_id) for child in children}
+    kept, *others = families.values()
+    irregular: list[str] = []
+    for family in others:
+        for child in rows.session.scalars(select(tables.Child).where(tables.Child.family_id == family.id)).all():
+            irregular += move(rows, child, kept)
+        kept.references = sorted({*kept.references, *family.references})
+        rows.session.delete(family)
+    kept.known, kept.references = True, sorted({*kept.references, *(child.reference.casefold() for child in children)})
+    rows.session.flush()
+    details = {"children": [child.id for child in children], "break the rule": irregular}
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "link siblings", kept.id, details=details))
+    return Linked(kept, tuple(irregular))
+
+
+def unlink(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
+    """Takes a child out of a family to which they do not belong. It weakens a safeguard: a manager's decision."""
+    before, family = child.family_id, tables.Family(known=True, references=[child.reference.casefold()])
+    rows.session.add(family)
+    old = rows.session.get_one(tables.Family, before)
+    old.references = [name for name in old.references if name != child.reference.casefold()]
+    rows.session.flush()
+    child.family_id = family.id
+    rows.session.flush()
+    audit_log.record(
+        rows.session, rows.keys, Entry(user_id, "unlink sibling", child.id, reason, {"from": before, "to": family.id})
+    )
+
+
+def move(rows: Repository, child: tables.Child, family: tables.Family) -> list[str]:
+    """Puts a child into a family; ids of their live matches with a visitor of a sibling.
+
+    Such matches stand outside the index that keeps siblings apart, or the link could not be recorded at all.
+    """
+    if child.family_id == family.id:
+        return []
+    held = or_(tables.Match.state.in_(LIVE), tables.Match.state == State.ENDED)
+    theirs = set(
+        rows.session.scalars(
+            select(tables.Match.volunteer_id).where(tables.Match.family_id == family.id, held, ~tables.Match.irregular)
+        )
+    )
+    live = []
+    for match in rows.session.scalars(select(tables.Match).where(tables.Match.child_id == child.id, held)).all():
+        if match.volunteer_id in theirs and not match.irregular:
+            match.irregular = True
+            if State(match.state) in LIVE:
+                live.append(match.id)
+    rows.session.flush()
+    child.family_id = family.id
+    rows.session.flush()
+    rows.session.expire_all()  # the copies in `matches` were changed by the database
+    return live
+
+
+# ---- volunteers ------------------------------------------------------------------------------------------------------
+
+
+def add_volunteer(
+    rows: Repository, reference: str, given: Mapping[str, str | None], *, user_id: str
+) -> tables.Volunteer:
+    """A new volunteer, an applicant until their status is changed. Raises TakenError, InputError."""
+    if rows.session.scalar(select(tables.Volunteer.id).where(tables.Volunteer.reference == reference)):
+        raise proposals.TakenError("A volunteer of that reference is here already. Change that one.")
+    record = replace(read_facts(VOLUNTEERS, given, records.Volunteer("")), status=Status.APPLICANT)
+    row = tables.Volunteer(reference=reference)
+    _write_volunteer(rows, row, given, record)
+    rows.session.add(row)
+    rows.session.flush()
+    rows.set_capacities(rows.policy()[1])
+    rows.session.flush()
+    audit_log.record(
+        rows.session, rows.keys, Entry(user_id, "add volunteer", row.id, details={"fields": sorted(given)})
+    )
+    return row
+
+
+def change_volunteer(rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], *, user_id: str) -> None:
+    """Changes facts of a volunteer, whose status has a door of its own."""
+    _write_volunteer(rows, row, given, read_facts(VOLUNTEERS, given, rows.volunteer_record(row)))
+    rows.session.flush()
+    audit_log.record(
+        rows.session, rows.keys, Entry(user_id, "change volunteer", row.id, details={"fields": sorted(given)})
+    )
+
+
+def _write_volunteer(
+    rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], record: records.Volunteer
+) -> None:
+    checked(rows, VOLUNTEERS, record)
+    if "known_children" in given and record.known_children is not None:
+        record = replace(record, known_children=tuple(_named(rows, one) for one in record.known_children))
+    rows.write_volunteer(row, record)
+
+
+def _named(rows: Repository, reference: str) -> str:
+    """The id of a child by reference or id. One who is not here yet is kept by name, so that they are known later."""
+    row = rows.session.scalar(
+        select(tables.Child).where(or_(tables.Child.reference == reference, tables.Child.id == reference))
+    )
+    if row is None:
+        family = tables.Family(known=False, references=[])
+        rows.session.add(family)
+        rows.session.flush()
+        row = tables.Child(reference=reference, family_id=family.id, referral=False)
+        rows.write_child(row, records.Child(""))
+        rows.session.add(row)
+        rows.session.flush()
+    return row.id
+
+
+@dataclass(frozen=True)
+class BroughtUp:
+    """What a change of a volunteer's standing means for the children whom they visit or visited."""
+
+    withdrawn: tuple[str, ...] = ()
+    """Ids of proposals that are off."""
+    paused: tuple[str, ...] = ()
+    """Ids of matches whose visits are paused."""
+    past: tuple[str, ...] = ()
+    """Ids of matches that ended: somebody has to ask those children too."""
+
+    def to_dict(self) -> dict[str, list[str]]:
+        return {name: list(ids) for name, ids in asdict(self).items()}
+
+
+def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:
+    """Changes a volunteer's standing. Whoever is approved no longer visits nobody from this moment on.
+
+    In the same transaction every proposal of theirs is withdrawn, every appointment paused; and of a suspended one the
+    past appointments are brought up too, in each match's own story. Raises InputError for a reason that is not known.
+    """
+    if reason not in STATUS_REASONS:
+        raise InputError(f"A change of status needs a reason: {', '.join(STATUS_REASONS)}.")
+    rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
+    rows.session.flush()
+    brought = BroughtUp() if status is Status.APPROVED else bring_up(rows, row.id, status, user_id=user_id)
+    entry = Entry(user_id, "volunteer status", row.id, reason, {"status": status, **brought.to_dict()})
+    audit_log.record(rows.session, rows.keys, entry)
+    return brought
+
+
+def bring_up(rows: Repository, volunteer_id: str, status: Status, *, user_id: str) -> BroughtUp:
+    """Withdraws, pauses and brings up every match of a volunteer who is not approved any more."""
+    matches = rows.session.scalars(
+        select(tables.Match).where(tables.Match.volunteer_id == volunteer_id).order_by(tables.Match.id)
+    ).all()
+    withdrawn, paused, past = [], [], []
+    for match in matches:
+        state = State(match.state)
+        if state in BEFORE_APPOINTMENT:
+            withdrawn.append(match.id)
+            proposals.take_step(
+                rows, match.id, "withdraw", by=Party.AUTHORITY, user_id=user_id, reason="volunteer unavailable"
+            )
+        elif state in APPOINTED:
+            paused.append(match.id)
+            if state is not State.PAUSED:
+                why = "a concern" if status is Status.SUSPENDED else "circumstances"
+                proposals.take_step(rows, match.id, "pause", by=Party.AUTHORITY, user_id=user_id, reason=why)
+        elif state is State.ENDED and status is Status.SUSPENDED:
+            past.append(match.id)
+            proposals.note(rows, match, "brought_up", user_id=user_id, reason="volunteer suspended")
+    return BroughtUp(tuple(withdrawn), tuple(paused), tuple(past))

@@ -1,0 +1,230 @@
+"""What is kept of a person, for whom, for how long; what they are told of it; and how it is erased.
+
+Erasing takes away every fact, name and word about a person, and keeps what keeps others safe: that two children are
+siblings, that a volunteer was with a child, that somebody said no – by opaque ids, of which nothing leads back. The
+audit log holds ids alone and stays whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import delete, or_, select
+
+from matcher import records
+from matcher.instance import today
+from matcher.records import Agreement, Status
+from service import audit_log
+from service.audit_log import Entry
+from service.database import tables
+from service.database.base import utc_now
+from service.repository import Repository
+from service.workflow import LIVE, StepRefusedError
+
+ERASED = "erased"
+ERASE_REASONS = ("retention period over", "asked to be erased", "entered by mistake")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How long records of one type are kept, and from when on."""
+
+    record: str
+    days: int
+    since: str
+    then: str
+
+
+RETENTION = (
+    Kept("child", 6 * 365, "the end of the last match, or the last change where there was none",
+         "listed as due; a manager erases"),
+    Kept("volunteer", 6 * 365, "the end of the last match, or the last change where there was none",
+         "listed as due; a manager erases"),
+    Kept("shortlist shown", 30, "it was shown", "deleted by itself"),
+    Kept("login", 30, "it ended", "deleted by itself"),
+    Kept("audit log", 0, "never", "kept: it holds ids and codes alone"),
+)  # fmt: skip
+"""A council's own schedule goes before these; what is due is only ever listed, and a person erases."""
+
+_DAYS = {one.record: timedelta(days=one.days) for one in RETENTION}
+
+
+# ---- what is kept of a person ----------------------------------------------------------------------------------------
+
+
+def child_export(rows: Repository, child: tables.Child) -> dict[str, Any]:
+    """Everything that Kith keeps of one child, for the child. Volunteers are named by opaque ids alone."""
+    matches = tables.Match.child_id == child.id
+    return {
+        "child": child.id,
+        "reference": child.reference,
+        "person": rows.open(child, "person"),
+        "facts": rows.child_record(child, family_known=True),
+        "matches": [_match(rows, one) for one in rows.session.scalars(select(tables.Match).where(matches))],
+        "declined": [
+            {
+                "volunteer": one.volunteer_id,
+                "by": one.said_by,
+                "on": one.declined_on,
+                "reason": rows.open(one, "reason"),
+            }
+            for one in rows.session.scalars(select(tables.Declined).where(tables.Declined.child_id == child.id))
+        ],
+        "exceptions": list(_exceptions(rows, tables.RecordedException.child_id == child.id)),
+        "read_by": _log(rows, child.id),
+    }  # fmt: skip
+
+
+def volunteer_export(rows: Repository, volunteer: tables.Volunteer) -> dict[str, Any]:
+    """Everything that Kith keeps of one volunteer, for the volunteer. Children are named by opaque ids alone."""
+    matches = tables.Match.volunteer_id == volunteer.id
+    mine = tables.Declined.volunteer_id == volunteer.id
+    return {
+        "volunteer": volunteer.id,
+        "reference": volunteer.reference,
+        "person": rows.open(volunteer, "person"),
+        "facts": rows.volunteer_record(volunteer),
+        "matches": [_match(rows, one) for one in rows.session.scalars(select(tables.Match).where(matches))],
+        "declined": [
+            # What a child or a social worker said of the volunteer is theirs.
+            {"child": one.child_id, "by": one.said_by, "on": one.declined_on,
+             "reason": rows.open(one, "reason") if one.said_by == records.Party.VOLUNTEER else None}
+            for one in rows.session.scalars(select(tables.Declined).where(mine))
+        ],
+        "exceptions": list(_exceptions(rows, tables.RecordedException.volunteer_id == volunteer.id)),
+        "read_by": _log(rows, volunteer.id),
+    }  # fmt: skip
+
+
+def _match(rows: Repository, match: tables.Match) -> dict[str, Any]:
+    decisions = rows.session.scalars(
+        select(tables.Decision).where(tables.Decision.match_id == match.id).order_by(tables.Decision.number)
+    )
+    return {
+        "id": match.id, "child": match.child_id, "volunteer": match.volunteer_id, "state": match.state,
+        "started_on": match.started_on, "ended_on": match.ended_on, "reason": match.reason,
+        "decisions": [
+            {"step": one.step, "at": one.at, "by": one.said_by, "reason": one.reason, "note": rows.open(one, "note")}
+            for one in decisions
+        ],
+    }  # fmt: skip
+
+
+def _exceptions(rows: Repository, own: Any) -> Iterator[dict[str, Any]]:
+    for one in rows.session.scalars(select(tables.RecordedException).where(own)):
+        yield {"kind": one.kind, "on": one.approved_on, "reason": rows.open(one, "reason")}
+
+
+def _log(rows: Repository, subject: str) -> list[dict[str, Any]]:
+    """Who read or changed the record, and when."""
+    events = rows.session.scalars(
+        select(tables.AuditEvent).where(tables.AuditEvent.subject == subject).order_by(tables.AuditEvent.number)
+    )
+    return [{"at": one.at, "by": one.actor, "action": one.action, "page": one.reason} for one in events]
+
+
+# ---- erasing ---------------------------------------------------------------------------------------------------------
+
+
+def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
+    """Raises StepRefusedError while a proposal or match of theirs is live."""
+    _refuse_live(rows, tables.Match.child_id == child.id)
+    family = rows.session.get_one(tables.Family, child.family_id)
+    family.references = [name for name in family.references if name != child.reference.casefold()]
+    said_no = Agreement.NO if child.objects else None
+    rows.write_child(child, records.Child("", agrees=said_no))  # a no outlives what it was about
+    child.person, child.referral, child.reference = None, False, f"{ERASED} {child.id}"
+    _erase_words(rows, tables.Match.child_id == child.id, tables.Declined.child_id == child.id)
+    for one in rows.session.scalars(
+        select(tables.RecordedException).where(tables.RecordedException.child_id == child.id)
+    ):
+        _erase_exception(rows, one)
+    rows.session.execute(delete(tables.Served).where(tables.Served.child_id == child.id))
+    rows.session.flush()
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "erase child", child.id, reason))
+
+
+def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: str, reason: str) -> None:
+    """Raises StepRefusedError while a proposal or match of theirs is live."""
+    _refuse_live(rows, tables.Match.volunteer_id == volunteer.id)
+    rows.write_volunteer(volunteer, records.Volunteer("", status=Status.WITHDRAWN))
+    volunteer.person, volunteer.reference = None, f"{ERASED} {volunteer.id}"
+    _erase_words(rows, tables.Match.volunteer_id == volunteer.id, tables.Declined.volunteer_id == volunteer.id)
+    for one in rows.session.scalars(
+        select(tables.RecordedException).where(tables.RecordedException.volunteer_id == volunteer.id)
+    ):
+        _erase_exception(rows, one)
+    rows.session.flush()
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "erase volunteer", volunteer.id, reason))
+
+
+def _refuse_live(rows: Repository, own: Any) -> None:
+    if rows.session.scalar(select(tables.Match.id).where(own, tables.Match.state.in_(LIVE)).limit(1)):
+        raise StepRefusedError("A proposal or match of theirs is live. End it first: nobody visits whom Kith forgot.")
+
+
+def _erase_words(rows: Repository, matches: Any, nos: Any) -> None:
+    ids = []
+    for match in rows.session.scalars(select(tables.Match).where(matches)):
+        match.coordinator = None
+        ids.append(match.id)
+    for decision in rows.session.scalars(select(tables.Decision).where(tables.Decision.match_id.in_(ids))):
+        decision.note = None
+    for no in rows.session.scalars(select(tables.Declined).where(nos)):
+        no.reason = None
+
+
+def _erase_exception(rows: Repository, one: tables.RecordedException) -> None:
+    rows.seal(one, "reason", ERASED)
+    rows.seal(one, "approved_by", ERASED)
+
+
+# ---- how long --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Due:
+    """A person whose records have been kept as long as they may."""
+
+    record: str
+    id: str
+    since: date
+
+
+def due(rows: Repository, as_of: date | None = None) -> list[Due]:
+    """Who is due to be erased, longest first. Nobody with a live match is, nor a child who waits."""
+    day = as_of or today()
+    found = [Due("child", row.id, since) for row, since in _quiet(rows, tables.Child, tables.Match.child_id, day)]
+    found += [
+        Due("volunteer", row.id, since) for row, since in _quiet(rows, tables.Volunteer, tables.Match.volunteer_id, day)
+    ]
+    return sorted(found, key=lambda one: (one.since, one.id))
+
+
+def _quiet(rows: Repository, kind: Any, side: Any, day: date) -> Iterator[tuple[Any, date]]:
+    last: dict[str, date] = {}
+    live = set()
+    for person, state, ended, since in rows.session.execute(
+        select(side, tables.Match.state, tables.Match.ended_on, tables.Match.since)
+    ):
+        if state in LIVE:
+            live.add(person)
+        over = ended or since.date()
+        last[person] = max(last.get(person, over), over)
+    for row in rows.session.scalars(select(kind).where(~kind.reference.startswith(ERASED))):
+        since = last.get(row.id, row.changed_at.date())
+        if row.id not in live and day - since > _DAYS[kind.__name__.lower()]:
+            yield row, since
+
+
+def sweep(rows: Repository) -> int:
+    """Deletes what goes by itself: shortlists that were shown, logins that ended; how many."""
+    shown = tables.Served.at < utc_now() - _DAYS["shortlist shown"]
+    ended = tables.LoginSession.ends_at < utc_now() - _DAYS["login"]
+    gone = 0
+    for table, old in ((tables.Served, shown), (tables.LoginSession, or_(ended))):
+        gone += rows.session.execute(delete(table).where(old)).rowcount  # type: ignore[attr-defined]
+    return gone

@@ -1,0 +1,418 @@
+"""The API's resources as a coordinator and a manager use them: what is entered, changed, refused, and by whom."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import Any
+
+import pytest
+from conftest import Service
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from matcher.effects import Effects
+from matcher.readers import Reading
+from service.database import tables
+from service.matching import Matching
+from service.permissions import Role
+from service.repository import Repository
+
+API = "/api/v1"
+CANARY = "Zebedee-Quince"
+
+
+@pytest.fixture
+def desk(service: Service) -> TestClient:
+    return service.as_(Role.COORDINATOR)
+
+
+@pytest.fixture
+def manager(service: Service) -> TestClient:
+    return service.as_(Role.MANAGER)
+
+
+def changed(browser: TestClient, path: str, body: dict[str, Any], method: str = "PATCH") -> Any:
+    """Changes something as it stands now."""
+    base = path.removesuffix("/status").removesuffix("/person").removesuffix("/steps")
+    tag = browser.get(f"{API}{base}").headers["ETag"]
+    return browser.request(method, f"{API}{path}", json=body, headers={"If-Match": tag})
+
+
+# ---- children and volunteers -----------------------------------------------------------------------------------------
+
+
+def test_a_child_is_entered_in_the_words_of_the_columns(desk: TestClient) -> None:
+    facts = {"date_of_birth": "03/05/2014", "languages": "English; Tigrinya", "placement": "NN1", "agrees": "yes"}
+    made = desk.post(f"{API}/children", json={"reference": "N1", "siblings": [], "facts": facts})
+    assert made.status_code == 201
+    told = desk.get(f"{API}/children/{made.json()['id']}").json()
+    assert told["reference"] == "N1"
+    assert told["facts"]["date_of_birth"] == "2014-05-03"
+    assert told["facts"]["languages"] == ["en", "ti"]
+    assert told["facts"]["placement_council"] == "E06000062"  # where most of NN1 lies
+    assert told["facts"]["gender"] is None  # not recorded, not guessed
+    assert desk.post(f"{API}/children", json={"reference": "N1"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("facts", "where"),
+    [
+        ({"date_of_birth": "31/02/2014"}, "children, date_of_birth"),
+        ({"date_of_birth": "03/05/2090"}, "children, date_of_birth"),
+        ({"languages": CANARY}, "children, languages"),
+        ({"gender": CANARY}, "children, gender"),
+        ({"agrees": CANARY}, "children, agrees"),
+        ({"interests": f"football; {CANARY}"}, "children, interests"),
+    ],
+)
+def test_a_fact_that_cannot_be_is_refused_at_its_place(desk: TestClient, facts: dict[str, str], where: str) -> None:
+    answer = desk.post(f"{API}/children", json={"reference": "N1", "facts": facts})
+    assert (answer.status_code, [one["where"] for one in answer.json()["problems"]]) == (422, [where])
+    assert CANARY not in answer.text
+    assert desk.get(f"{API}/children").json()["total"] == 30  # nothing was kept
+
+
+def test_who_changes_second_is_told_and_loses_nothing(service: Service, desk: TestClient) -> None:
+    child = service.children()[0]
+    url, body = f"{API}/children/{child}", {"facts": {"interests": "chess"}}
+    tag = desk.get(url).headers["ETag"]
+    assert desk.patch(url, json=body).status_code == 428
+    first = desk.patch(url, json=body, headers={"If-Match": tag})
+    assert (first.status_code, first.json()["facts"]["interests"]) == (200, ["chess"])
+    assert desk.patch(url, json={"facts": {"interests": "none"}}, headers={"If-Match": tag}).status_code == 412
+    assert desk.get(url).json()["facts"]["interests"] == ["chess"]
+
+
+def test_approval_and_money_are_a_managers_word(service: Service, desk: TestClient, manager: TestClient) -> None:
+    path = f"/children/{service.children()[0]}"
+    for fact in ("manager_approved", "funding_agreed"):
+        assert changed(desk, path, {"facts": {fact: "yes"}}).status_code == 403
+        assert changed(manager, path, {"facts": {fact: "yes"}}).json()["facts"][fact] is True
+
+
+def test_names_are_kept_apart_and_each_reading_is_logged(service: Service, desk: TestClient) -> None:
+    child = service.children()[0]
+    assert changed(desk, f"/children/{child}/person", {"name": CANARY}, "PUT").status_code == 200
+    assert CANARY not in desk.get(f"{API}/children/{child}").text
+    assert desk.get(f"{API}/children/{child}/person").json()["name"] == CANARY
+    with service.database.read(service.north) as session:
+        reasons = session.scalars(select(tables.AuditEvent.reason).where(tables.AuditEvent.subject == child)).all()
+    assert "person" in reasons
+
+
+def test_volunteers_are_filtered_sorted_and_paged(desk: TestClient) -> None:
+    whole = desk.get(f"{API}/volunteers", params={"size": 200}).json()
+    assert whole["total"] == 20
+    names = [line["reference"] for line in whole["volunteers"]]
+    assert names == sorted(names)
+    pages = [desk.get(f"{API}/volunteers", params={"page": n, "size": 6}).json()["volunteers"] for n in (1, 2, 3, 4)]
+    assert [line["reference"] for page in pages for line in page] == names
+    approved = desk.get(f"{API}/volunteers", params={"status": "approved", "size": 200}).json()["volunteers"]
+    assert {line["status"] for line in approved} == {"approved"}
+    free = desk.get(f"{API}/volunteers", params={"free": True, "size": 200}).json()["volunteers"]
+    assert {line["id"] for line in free} == {
+        line["id"] for line in whole["volunteers"] if line["live"] < line["capacity"]
+    }
+
+
+def test_a_suspension_stops_every_visit_in_the_same_transaction(
+    service: Service, desk: TestClient, manager: TestClient
+) -> None:
+    with service.database.read(service.north) as session:
+        active = session.scalars(select(tables.Match).where(tables.Match.state == "active")).first()
+        assert active is not None
+        past = session.scalars(
+            select(tables.Match.id).where(
+                tables.Match.volunteer_id == active.volunteer_id, tables.Match.state == "ended"
+            )
+        ).all()
+    path = f"/volunteers/{active.volunteer_id}/status"
+    told = changed(desk, path, {"status": "suspended", "reason": "concern raised"}, "POST").json()
+    assert (told["paused"], sorted(told["past"])) == ([active.id], sorted(past))
+    match = desk.get(f"{API}/matches/{active.id}").json()
+    assert (match["state"], match["timeline"][-1]["step"], match["timeline"][-1]["reason"]) == (
+        "paused", "pause", "a concern"
+    )  # fmt: skip
+    again = {"status": "approved", "reason": "investigation closed"}
+    assert changed(desk, path, again, "POST").status_code == 403
+    assert changed(manager, path, again, "POST").status_code == 200
+    assert desk.get(f"{API}/matches/{active.id}").json()["state"] == "paused"  # a person resumes it
+
+
+def test_a_past_appointment_of_a_suspended_volunteer_is_brought_up(service: Service, desk: TestClient) -> None:
+    active = service.a_match()
+    body = {"step": "end", "by": "planned", "reason": "planned ending"}
+    assert changed(desk, f"/matches/{active}/steps", body, "POST").json()["state"] == "ended"
+    volunteer = desk.get(f"{API}/matches/{active}").json()["volunteer"]
+    told = changed(
+        desk, f"/volunteers/{volunteer}/status", {"status": "suspended", "reason": "complaint"}, "POST"
+    ).json()
+    assert active in told["past"]
+    last = desk.get(f"{API}/matches/{active}").json()["timeline"][-1]
+    assert (last["step"], last["reason"]) == ("brought_up", "volunteer suspended")
+
+
+def test_a_childs_no_ends_what_is_live(service: Service, desk: TestClient) -> None:
+    match = desk.get(f"{API}/matches/{service.a_match()}").json()
+    assert changed(desk, f"/children/{match['child']}", {"facts": {"agrees": "no"}}).status_code == 200
+    assert desk.get(f"{API}/matches/{match['id']}").json()["state"] == "ended"
+
+
+def test_a_sibling_found_later_is_told_of_at_once(service: Service, desk: TestClient, manager: TestClient) -> None:
+    active = desk.get(f"{API}/matches/{service.a_match()}").json()
+    other = desk.post(f"{API}/children", json={"reference": "N1", "siblings": []}).json()["id"]
+    linked = desk.post(f"{API}/families", json={"children": [active["child"], other]}).json()
+    assert {active["child"], other} <= set(linked["children"])
+    assert linked["irregular"] == []
+    explained = desk.get(f"{API}/children/{other}/volunteers/{active['volunteer']}/explanation").json()
+    assert "sibling_history" in {one["rule"] for one in explained["reasons"] if one["verdict"] == "fails"}
+    unlinking = {"reason": "not related after all"}
+    assert desk.post(f"{API}/children/{other}/unlink", json=unlinking).status_code == 403
+    assert manager.post(f"{API}/children/{other}/unlink", json=unlinking).status_code == 204
+
+
+# ---- exceptions, budgets, policies -----------------------------------------------------------------------------------
+
+
+def test_an_exception_is_a_managers_and_gives_the_place_at_once(
+    service: Service, desk: TestClient, manager: TestClient
+) -> None:
+    volunteer = service.eligible_pair()[1]
+    body = {"kind": "second child", "volunteer": volunteer, "value": 3, "reason": CANARY}
+    assert desk.post(f"{API}/exceptions", json=body).status_code == 403
+    made = manager.post(f"{API}/exceptions", json=body).json()
+    assert (made["approved_by"], made["reason"]) == ("manager of north", CANARY)
+    assert desk.get(f"{API}/volunteers/{volunteer}").json()["capacity"] == 3
+    lines = service.as_(Role.ANALYST).get(f"{API}/exceptions").json()["exceptions"]
+    assert {(line["reason"], line["approved_by"]) for line in lines} == {(None, None)}
+
+
+def test_a_budget_is_a_managers(desk: TestClient, manager: TestClient) -> None:
+    url, body = f"{API}/budgets/E06000062", {"budget_pence": 600000, "spent_pence": 1}
+    tag = desk.get(url).headers["ETag"]
+    assert desk.put(url, json=body, headers={"If-Match": tag}).status_code == 403
+    assert manager.put(url, json=body, headers={"If-Match": tag}).json() == {**body, "code": "E06000062"}
+    assert manager.put(url, json=body, headers={"If-Match": tag}).status_code == 412
+
+
+OURS = 'name = "ours"\ntitle = "Ours"\nversion = "2"\ninherits = "national"\n'
+
+
+def test_a_draft_is_told_by_its_line_and_what_it_would_change(desk: TestClient) -> None:
+    bad = desk.post(f"{API}/policies/check", json={"toml": OURS + '[rules.travel]\nmiles = "far"\n'}).json()
+    assert (bad["usable"], [one["line"] for one in bad["problems"]]) == (False, [6])
+    good = desk.post(f"{API}/policies/check", json={"toml": OURS + "[rules.age_gap]\nyears = 9\n"}).json()
+    assert good["usable"]
+    assert len(good["differences"]) == 1
+
+
+@pytest.mark.parametrize("inherits", ["/etc/passwd", "../kith.toml", "keys.json"])
+def test_a_policy_inherits_from_no_file(manager: TestClient, inherits: str) -> None:
+    toml = OURS.replace("national", inherits)
+    answer = manager.post(f"{API}/policies", json={"toml": toml, "reason": "x"}, headers={"If-Match": '"1"'})
+    assert answer.status_code == 422
+    assert "inherits from one of" in answer.text
+
+
+def test_a_policy_is_in_force_from_the_next_request(service: Service, desk: TestClient, manager: TestClient) -> None:
+    child, _ = service.eligible_pair()
+    url = f"{API}/children/{child}/shortlist"
+    assert desk.get(url).json()["policy"].startswith("national")
+    body = {"toml": OURS, "reason": "agreed at the panel"}
+    assert manager.post(f"{API}/policies", json=body, headers={"If-Match": '"7"'}).status_code == 412
+    assert manager.post(f"{API}/policies", json=body, headers={"If-Match": '"1"'}).json()["number"] == 2
+    assert desk.get(url).json()["policy"].startswith("ours 2")
+    assert [one["in_force"] for one in desk.get(f"{API}/policies").json()] == [True, False]
+    assert desk.get(f"{API}/policies/1").json()["policy"] == "national"
+
+
+# ---- imports ---------------------------------------------------------------------------------------------------------
+
+
+def files_of(county: Reading, change: dict[tuple[str, str, str], str] | None = None) -> list[Any]:
+    """The county's files again, with other cells by sheet, reference and column."""
+    files = []
+    for sheet, grid in county.grids.items():
+        text = StringIO()
+        writer = csv.writer(text)
+        writer.writerow(grid.heading)
+        for _, cells in grid.rows:
+            row = dict(zip(grid.heading, [*cells, *[""] * (len(grid.heading) - len(cells))], strict=True))
+            for (of, reference, column), value in (change or {}).items():
+                if of == sheet and cells[0] == reference:
+                    row[column] = value
+            writer.writerow(row.values())
+        files.append(("files", (f"{sheet}.csv", text.getvalue().encode())))
+    return files
+
+
+def cell(county: Reading, sheet: str, column: str, value: str) -> str:
+    """The reference of the first row that says so."""
+    grid = county.grids[sheet]
+    at = grid.heading.index(column)
+    return next(cells[0] for _, cells in grid.rows if len(cells) > at and cells[at] == value)
+
+
+def test_the_same_files_again_change_nothing(desk: TestClient, small_county: Reading) -> None:
+    told = desk.post(f"{API}/imports/check", files=files_of(small_county)).json()
+    assert (told["usable"], told["changed"], told["weaker"], told["new"]) == (True, [], [], {})
+
+
+def test_an_import_is_told_confirmed_and_done(service: Service, desk: TestClient, small_county: Reading) -> None:
+    reference = small_county.grids["children"].rows[0][1][0]
+    files = files_of(small_county, {("children", reference, "interests"): "chess"})
+    told = desk.post(f"{API}/imports/check", files=files).json()
+    assert told["changed"] == [{"sheet": "children", "reference": reference, "fields": ["interests"]}]
+    other = files_of(small_county)
+    assert desk.post(f"{API}/imports", files=other, data={"stamp": told["stamp"]}).status_code == 409
+    done = desk.post(f"{API}/imports", files=files, data={"stamp": told["stamp"]})
+    assert (done.status_code, done.json()["rows"]) == (201, {"children changed": 1})
+    stale = desk.post(f"{API}/imports", files=files, data={"stamp": told["stamp"]})
+    assert stale.status_code == 409  # the data are not those beside which it was looked at
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = session.scalars(select(tables.Child).where(tables.Child.reference == reference)).one()
+        assert rows.child_record(row, True).interests == ("chess",)
+
+
+def test_a_safeguard_weakens_only_by_its_own_key_and_a_manager(
+    desk: TestClient, manager: TestClient, small_county: Reading
+) -> None:
+    objects = cell(small_county, "children", "agrees", "no")
+    issue = small_county.grids["volunteers"].rows[0][1][0]
+    files = files_of(small_county, {("children", objects, "agrees"): "yes", ("volunteers", issue, "household"): ""})
+    told = manager.post(f"{API}/imports/check", files=files).json()
+    assert [(one["reference"], one["field"]) for one in told["weaker"]] == [(objects, "agrees")]
+    data: dict[str, Any] = {"stamp": told["stamp"]}
+    assert manager.post(f"{API}/imports", files=files, data=data).status_code == 422
+    assert manager.post(f"{API}/imports", files=files, data={**data, "weaken": ["0" * 16]}).status_code == 422
+    data["weaken"] = [one["key"] for one in told["weaker"]]
+    assert desk.post(f"{API}/imports", files=files, data=data).status_code == 403
+    assert manager.post(f"{API}/imports", files=files, data=data).status_code == 201
+
+
+def test_a_column_that_a_file_lacks_is_left_as_it_is(desk: TestClient, small_county: Reading) -> None:
+    files = files_of(small_county)
+    for place, (_, (name, content)) in enumerate(files):
+        if name == "volunteers.csv":
+            table = list(csv.reader(StringIO(content.decode())))
+            at = table[0].index("known_children")
+            text = StringIO()
+            csv.writer(text).writerows([*row[:at], *row[at + 1 :]] for row in table)
+            files[place] = ("files", (name, text.getvalue().encode()))
+    told = desk.post(f"{API}/imports/check", files=files).json()
+    assert (told["usable"], told["changed"], told["weaker"]) == (True, [], [])
+
+
+def test_what_is_wrong_in_files_is_a_list(desk: TestClient, small_county: Reading) -> None:
+    reference = small_county.grids["children"].rows[0][1][0]
+    files = files_of(small_county, {("children", reference, "date_of_birth"): "31/02/2012"})
+    told = desk.post(f"{API}/imports/check", files=files).json()
+    wrong = [one for one in told["problems"] if one["rejected"]]
+    assert [(one["file"], one["row"], one["column"], one["value"]) for one in wrong] == [
+        ("children.csv", 2, "date_of_birth", "31/02/2012")
+    ]
+    assert not told["usable"]
+    assert desk.post(f"{API}/imports/check", files=[("files", ("x.zip", b"PK\x03\x04"))]).json()["usable"] is False
+
+
+# ---- proposals -------------------------------------------------------------------------------------------------------
+
+
+def proposal(served: dict[str, Any], place: int = 0, **also: Any) -> dict[str, Any]:
+    chosen = served["shortlist"][place]["volunteer"]
+    return {"served": served["served"], "volunteer": chosen, "reason": "shared interests", **also}
+
+
+def test_what_was_seen_is_known_from_what_was_shown(service: Service, desk: TestClient) -> None:
+    child, _ = service.eligible_pair()
+    served = desk.get(f"{API}/children/{child}/shortlist", params={"top": 3, "rank_by": "fit"}).json()
+    made = desk.post(f"{API}/proposals", json=proposal(served, 1, note=CANARY)).json()
+    assert made["alternatives"] == [one["volunteer"] for one in served["shortlist"]]
+    assert (made["rank"], made["rank_by"], made["child"]) == (2, "fit", child)
+    first = made["timeline"][0]
+    assert (first["user"], first["reason"], first["departs"], first["note"]) == (
+        service.users["north", Role.COORDINATOR], "shared interests", True, CANARY
+    )  # fmt: skip
+    assert "ask_volunteer" in {one["step"] for one in made["possible"]}
+    assert service.as_(Role.ANALYST).get(f"{API}/matches/{made['id']}").status_code == 403
+
+
+def test_nobody_chooses_from_what_they_were_not_shown(service: Service, desk: TestClient, manager: TestClient) -> None:
+    child, _ = service.eligible_pair()
+    url = f"{API}/children/{child}/shortlist"
+    served = desk.get(url, params={"top": 1, "rank_by": "fit"}).json()
+    longer = desk.get(url, params={"top": 3, "rank_by": "fit"}).json()
+    below = {**proposal(longer, 2), "served": served["served"]}
+    assert desk.post(f"{API}/proposals", json=below).status_code == 409
+    assert manager.post(f"{API}/proposals", json=proposal(served)).status_code == 404  # another person's list
+    invented = {**proposal(served), "alternatives": []}
+    assert desk.post(f"{API}/proposals", json=invented).status_code == 422
+
+
+def test_a_no_feeds_the_very_next_shortlist(service: Service, desk: TestClient) -> None:
+    child, _ = service.eligible_pair()
+    url = f"{API}/children/{child}/shortlist"
+    served = desk.get(url, params={"top": 3}).json()
+    made = desk.post(f"{API}/proposals", json=proposal(served)).json()
+    no = {"step": "child_declines", "by": "child", "reason": "does not want this visitor"}
+    assert changed(desk, f"/matches/{made['id']}/steps", {**no, "by": "volunteer"}, "POST").status_code == 409
+    assert changed(desk, f"/matches/{made['id']}/steps", {**no, "reason": "because"}, "POST").status_code == 409
+    assert changed(desk, f"/matches/{made['id']}/steps", no, "POST").json()["state"] == "declined"
+    left = desk.get(url, params={"top": 50}).json()["shortlist"]
+    assert made["volunteer"] not in {one["volunteer"] for one in left}
+    assert desk.post(f"{API}/proposals", json=proposal(served)).status_code == 409  # the old list gives no way round
+
+
+def test_a_step_is_refused_in_the_rules_own_words(service: Service, desk: TestClient) -> None:
+    child, volunteer = service.eligible_pair()
+    served = desk.get(f"{API}/children/{child}/shortlist", params={"rank_by": "fit"}).json()
+    made = desk.post(f"{API}/proposals", json=proposal(served)).json()
+    assert made["volunteer"] == volunteer
+    assert changed(desk, f"/volunteers/{volunteer}", {"facts": {"dbs_checked_on": "01/01/2015"}}).status_code == 200
+    refused = changed(desk, f"/matches/{made['id']}/steps", {"step": "ask_volunteer", "by": "authority"}, "POST")
+    assert refused.status_code == 409
+    assert "DBS" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("at", ["2200-01-01T00:00:00Z", "2001-01-01T00:00:00Z"])
+def test_a_step_is_taken_neither_before_the_last_nor_in_the_future(service: Service, desk: TestClient, at: str) -> None:
+    served = desk.get(f"{API}/children/{service.eligible_pair()[0]}/shortlist", params={"rank_by": "fit"}).json()
+    made = desk.post(f"{API}/proposals", json=proposal(served)).json()
+    body = {"step": "ask_volunteer", "by": "authority", "at": at}
+    assert changed(desk, f"/matches/{made['id']}/steps", body, "POST").status_code == 409
+
+
+# ---- what is kept between requests -----------------------------------------------------------------------------------
+
+
+def test_a_shortlist_is_not_solved_anew_until_something_changes(
+    service: Service, desk: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved = []
+    real = Effects.of
+    monkeypatch.setattr(Effects, "of", lambda *given: solved.append(1) or real(*given))
+    child, volunteer = service.eligible_pair()
+    url = f"{API}/children/{child}/shortlist"
+    before = [desk.get(url).json()["data_hash"] for _ in range(2)]
+    assert desk.get(f"{API}/volunteers/{volunteer}/shortlist").status_code == 200
+    assert len(solved) == 1
+    assert changed(desk, f"/volunteers/{volunteer}", {"facts": {"dbs_checked_on": "01/01/2015"}}).status_code == 200
+    after = desk.get(url).json()
+    assert after["data_hash"] not in before
+    assert volunteer not in {one["volunteer"] for one in after["shortlist"]}
+    assert len(solved) == 2
+
+
+def test_authorities_share_nothing_and_little_is_kept(service: Service) -> None:
+    matching = Matching(most=2)
+    for _ in range(3):
+        for authority in (service.north, service.south):
+            with service.database.read(authority) as session:
+                held = matching.of(Repository(session, service.keys))
+                assert len(held.instance.children) == (30 if authority == service.north else 0)
+        with service.database.write(service.north) as session:
+            session.scalars(select(tables.Child)).first().coordinator = "somebody"  # type: ignore[union-attr]
+            session.get_one(tables.Authority, service.north).data_version += 1
+        assert len(matching) <= 2

@@ -1,0 +1,237 @@
+"""What people are told of what is kept, how it is erased, and where their words never turn up."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Service
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from sqlalchemy import select, text
+
+from matcher.instance import today
+from service import people, privacy
+from service.crypto import Place
+from service.database import tables
+from service.database.base import Base, Sealed, utc_now
+from service.permissions import Role
+from service.repository import Repository
+
+API = "/api/v1"
+PLANTS = [f"Zebedee{n:03}Quince" for n in range(200)]
+
+
+def everything(service: Service) -> str:
+    """All that the database says, with what is sealed opened."""
+    said = []
+    with service.database.read(service.north) as session:
+        for mapper in Base.registry.mappers:
+            table = mapper.local_table
+            for row in session.execute(select(mapper.class_)).scalars():
+                for column in table.columns:  # type: ignore[attr-defined]
+                    value = getattr(row, column.key)
+                    if isinstance(column.type, Sealed) and value is not None:
+                        value = service.keys.open(value, Place(mapper.class_.__tablename__, row.id, column.key))
+                    said.append(str(value))
+    return "\n".join(said)
+
+
+def tag(browser: TestClient, path: str) -> dict[str, str]:
+    return {"If-Match": browser.get(f"{API}{path}").headers["ETag"]}
+
+
+# ---- erasing and telling ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def planted(service: Service) -> tuple[str, str, str]:
+    """A child, a volunteer and an ended match between them, with plants in every word about them."""
+    desk, manager = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    words = iter(PLANTS)
+    child, volunteer = service.eligible_pair()
+    for path in (f"/children/{child}", f"/volunteers/{volunteer}"):
+        person = {field: next(words) for field in ("name", "address", "contact", "notes")}
+        assert desk.put(f"{API}{path}/person", json=person, headers=tag(desk, path)).status_code == 200
+    facts = {"facts": {"coordinator": next(words), "placement_type": next(words)}}
+    path = f"/children/{child}"
+    assert desk.patch(f"{API}{path}", json=facts, headers=tag(desk, path)).status_code == 200
+    allowed = {"kind": "relative as visitor", "volunteer": volunteer, "child": child, "reason": next(words)}
+    assert manager.post(f"{API}/exceptions", json=allowed).status_code == 201
+    served = desk.get(f"{API}/children/{child}/shortlist", params={"top": 50}).json()
+    body = {"served": served["served"], "volunteer": volunteer, "reason": "other", "note": next(words)}
+    made = desk.post(f"{API}/proposals", json=body).json()
+    no = {"step": "child_declines", "by": "child", "reason": "does not want this visitor", "note": next(words)}
+    path = f"/matches/{made['id']}"
+    assert desk.post(f"{API}{path}/steps", json=no, headers=tag(desk, path)).status_code == 200
+    return child, volunteer, made["id"]
+
+
+def test_a_person_is_told_all_that_is_kept_of_them(service: Service, planted: tuple[str, str, str]) -> None:
+    child, volunteer, match = planted
+    manager = service.as_(Role.MANAGER)
+    of_child = manager.get(f"{API}/children/{child}/export")
+    of_volunteer = manager.get(f"{API}/volunteers/{volunteer}/export")
+    for plant in PLANTS[:4] + PLANTS[8:13]:  # name, address, contact, notes; facts, exception, two notes
+        assert plant in of_child.text
+    for plant in PLANTS[4:8]:
+        assert plant in of_volunteer.text
+        assert plant not in of_child.text  # what is the other's stays the other's
+    assert [one["id"] for one in of_child.json()["matches"]] == [match]
+
+
+def test_what_is_erased_is_gone_and_what_keeps_others_safe_stays(
+    service: Service, planted: tuple[str, str, str]
+) -> None:
+    child, volunteer, _ = planted
+    manager = service.as_(Role.MANAGER)
+    assert any(plant in everything(service) for plant in PLANTS)
+    with service.database.read(service.north) as session:
+        references = [
+            session.get_one(kind, id).reference for kind, id in ((tables.Child, child), (tables.Volunteer, volunteer))
+        ]
+    for path in (f"/children/{child}", f"/volunteers/{volunteer}"):
+        assert manager.post(f"{API}{path}/erasure", json={"reason": "asked to be erased"}).status_code == 204
+    said = everything(service)
+    assert [plant for plant in PLANTS if plant in said] == []
+    assert [name for name in references if f"\n{name}\n" in said] == []
+    with service.database.read(service.north) as session:
+        no = session.scalars(select(tables.Declined).where(tables.Declined.child_id == child)).all()
+        assert volunteer in {one.volunteer_id for one in no}  # that somebody said no outlives it
+        instance = Repository(session, service.keys).instance(today())  # and what is left is still a whole
+    assert child not in {one.id for one in instance.children}
+    assert service.as_(Role.COORDINATOR).get(f"{API}/children").json()["total"] == 29
+
+
+def test_nobody_is_erased_whose_match_is_live(service: Service) -> None:
+    manager = service.as_(Role.MANAGER)
+    match = manager.get(f"{API}/matches/{service.a_match()}").json()
+    for path in (f"/children/{match['child']}", f"/volunteers/{match['volunteer']}"):
+        assert manager.post(f"{API}{path}/erasure", json={"reason": "asked to be erased"}).status_code == 409
+
+
+def test_a_childs_no_outlives_their_record(service: Service) -> None:
+    desk, manager, child = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER), service.eligible_pair()[0]
+    path = f"/children/{child}"
+    assert desk.patch(f"{API}{path}", json={"facts": {"agrees": "no"}}, headers=tag(desk, path)).status_code == 200
+    assert manager.post(f"{API}{path}/erasure", json={"reason": "asked to be erased"}).status_code == 204
+    with service.database.read(service.north) as session:
+        assert session.get_one(tables.Child, child).objects
+
+
+def test_who_was_kept_long_enough_is_listed_and_what_was_shown_goes_by_itself(service: Service) -> None:
+    desk, manager, child = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER), service.eligible_pair()[0]
+    desk.get(f"{API}/children/{child}/shortlist")
+    limit = {one.record: one.days for one in privacy.RETENTION}["child"]
+    live = manager.get(f"{API}/matches/{service.a_match()}").json()["child"]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        for days, expected in ((limit, False), (limit + 1, True)):
+            for id in (child, live):
+                session.get_one(tables.Child, id).changed_at = utc_now() - timedelta(days=days)
+            session.flush()
+            found = {one.id for one in privacy.due(rows)}
+            assert (child in found) is expected
+            assert live not in found  # whatever its age, somebody visits
+        assert privacy.sweep(rows) == 0
+        session.scalars(select(tables.Served)).one().at -= timedelta(days=31)
+        session.flush()
+        assert privacy.sweep(rows) == 1
+    assert manager.get(f"{API}/retention").json()["due"]
+
+
+# ---- where words never turn up ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary files of its own; an upload that leaves the memory is a failure."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+    def rolled(*_: object) -> None:
+        raise AssertionError("an upload was written to a disk")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", rolled)
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+def test_two_hundred_planted_strings_turn_up_nowhere(
+    service: Service, nothing_on_disk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, manager = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    child, volunteer = service.eligible_pair()
+    path = f"/children/{child}"
+
+    def patch(facts: dict[str, str]) -> Response:
+        return desk.patch(f"{API}{path}", json={"facts": facts}, headers=tag(desk, path))
+
+    def person(who: str, field: str) -> Callable[[str], Response]:
+        return lambda plant: desk.put(f"{API}{who}/person", json={field: plant}, headers=tag(desk, who))
+
+    def crash(plant: str) -> Response:
+        def broken(*_: object, **__: object) -> None:
+            raise ValueError(plant)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(people, "change_child", broken)
+            return patch({"coordinator": plant})
+
+    def upload(content: bytes, name: str = "children.csv") -> Response:
+        return desk.post(f"{API}/imports", files=[("files", (name, content))], data={"stamp": "none"})
+
+    ways: tuple[tuple[int, Callable[[str], Response]], ...] = (
+        (200, person(path, "name")),
+        (200, person(f"/volunteers/{volunteer}", "notes")),
+        (200, lambda plant: patch({"coordinator": plant})),
+        (422, lambda plant: patch({"languages": plant})),
+        (422, lambda plant: patch({"gender": f"{plant}; {plant}"})),
+        (422, lambda plant: patch({plant: plant})),
+        (422, lambda plant: desk.post(f"{API}/children", json={"reference": f"!{plant}", "facts": {}})),
+        (422, lambda plant: desk.post(f"{API}/proposals", json={"served": plant, "volunteer": plant})),
+        (404, lambda plant: desk.get(f"{API}/{plant}")),
+        (422, lambda plant: desk.get(f"{API}/children/{plant}")),
+        (422, lambda plant: desk.get(f"{API}/matches", params={"child": plant})),
+        (409, lambda plant: upload(f"child_id\n{plant}\n".encode())),
+        (409, lambda plant: upload(b"child_id\n" + plant.encode() * 90_000)),  # more than a megabyte
+        (409, lambda plant: upload(b"x", f"{plant}.csv")),
+        (422, lambda plant: manager.post(f"{API}/exceptions", json={"kind": plant, "reason": plant})),
+        (201, lambda plant: manager.post(f"{API}/exceptions", json={
+            "kind": "second child", "volunteer": volunteer, "value": 2, "reason": plant})),
+        (500, crash),
+        (200, lambda _: manager.get(f"{API}{path}/export")),
+        (422, lambda plant: desk.post(f"{API}/policies/check", json={plant: plant})),
+        (401, lambda plant: service.client.get(f"{API}/children", headers={"Authorization": f"Bearer {plant}"})),
+    )  # fmt: skip
+    for n, plant in enumerate(PLANTS):
+        status, way = ways[n % len(ways)]
+        answer = way(plant)
+        assert answer.status_code == status, (n % len(ways), answer.text)
+        assert plant not in str(answer.headers)
+        if status >= 400:
+            assert plant not in answer.text, n % len(ways)
+    printed = capsys.readouterr()
+    assert [plant for plant in PLANTS if plant in printed.out + printed.err] == []
+    with service.database.read(service.north) as session:
+        log = str([tuple(row) for row in session.execute(text("SELECT * FROM audit_events"))])
+        assert [plant for plant in PLANTS if plant in log] == []
+        for table in ("children", "volunteers", "exceptions", "decisions"):
+            rows = session.execute(text(f"SELECT * FROM {table}")).mappings().all()
+            plain = [{name: value for name, value in row.items() if name != "coordinator"} for row in rows]
+            assert [plant for plant in PLANTS if plant in str(plain)] == []  # sealed, if it was kept at all
+
+
+def test_the_ways_of_the_test_above_are_real(service: Service) -> None:
+    """So that it cannot pass for having planted nothing."""
+    desk, child = service.as_(Role.COORDINATOR), service.eligible_pair()[0]
+    body: dict[str, Any] = {"name": PLANTS[0]}
+    path = f"/children/{child}"
+    assert desk.put(f"{API}{path}/person", json=body, headers=tag(desk, path)).status_code == 200
+    assert PLANTS[0] in desk.get(f"{API}{path}/person").text
+    assert PLANTS[0] in everything(service)
