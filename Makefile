@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 AS_OF = 2026-11-01
 
-.PHONY: demo test check tests thorough audit-many mutants races lock clean
+.PHONY: demo test check tests thorough kills audit-many mutants races lock clean
 
 demo: .venv/ready
 	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
@@ -30,6 +30,10 @@ tests: .venv/ready-to-test
 # All 5,000 tiny problems against enumeration, both ways: a minute; the tests take 1,500 of them.
 thorough: .venv/ready-to-test
 	KITH_TINY_PROBLEMS=5000 $(BIN)/pytest tests/matcher/test_solver.py tests/matcher/test_bounds.py
+
+# Workers and decisions killed at 200 random moments each, on both databases.
+kills: .venv/ready-to-test
+	KITH_KILLS=200 $(BIN)/pytest tests/service/test_kills.py
 
 audit-many: .venv/ready-to-test
 	$(BIN)/python scripts/audit_many.py

@@ -10,19 +10,33 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from starlette.formparsers import MultiPartParser
 
-from service.api import around, children, health, imports, matches, policies, privacy, session, volunteers
+from service.api import (
+    around,
+    children,
+    health,
+    imports,
+    matches,
+    policies,
+    privacy,
+    runs,
+    session,
+    single_sign_on,
+    volunteers,
+)
 from service.api.deps import Installation, authorise
 from service.crypto import KeyRing
 from service.database.engine import Database
 from service.database.upgrade import require_upgraded
 from service.errors import answer_errors, described, schemas
+from service.identity import Provider
 from service.logs import configure
+from service.metrics import measure
 from service.middleware import WRAPS
 from service.settings import Settings, load_settings
 
 ROUTERS = (
-    session.router, children.router, volunteers.router, around.router, matches.router, policies.router, imports.router,
-    privacy.router,
+    session.router, single_sign_on.router, children.router, volunteers.router, around.router, matches.router,
+    policies.router, imports.router, privacy.router, runs.router,
 )  # fmt: skip
 """The resources under /api/v1."""
 
@@ -53,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         dependencies=[Depends(authorise)],
         responses=_ANSWERS,
     )
+    app.state.identity = Provider(settings) if settings.oidc_issuer else None
     app.state.kith = Installation(settings, database, keys)
     answer_errors(app)
     MultiPartParser.spool_max_size = settings.body_megabytes << 20  # an upload is about children: it stays in memory
@@ -69,6 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app.include_router(api)
     app.state.paths = {route.endpoint: route.path for route in iter_route_contexts(app.routes)}
+    app.state.metrics = measure(app, database) if settings.metrics_token else None
     for wrap in reversed(WRAPS):  # the last added is the outermost
         app.add_middleware(wrap, settings=settings)
     return app

@@ -131,6 +131,8 @@ def log_in(session: Session, settings: Settings, email: str, password: str) -> t
         if user.failed_logins >= settings.login_attempts:
             user.failed_logins, user.locked_until = 0, now + timedelta(minutes=settings.lockout_minutes)
         return None
+    if settings.oidc_issuer and user.role != Role.ADMINISTRATOR:
+        return None  # a password is for the day on which the identity provider is away
     user.failed_logins, user.locked_until = 0, None
     if _HASHER.check_needs_rehash(user.password):
         user.password = _HASHER.hash(password)

@@ -1,4 +1,4 @@
-"""kith serve, migrate, user, authority, import, keys, audit: what an IT department needs.
+"""kith serve, worker, rerun, backup, restore, migrate, user, authority, import, keys, audit: what IT needs.
 
 Found by `kith` through the entry point `kith.commands`. Only typer is imported before a command runs, so that `kith`
 without the service's libraries still starts, and says in one sentence what to install.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,6 +63,7 @@ def serve(
     ] = False,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="In place of KITH_PORT.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="In place of KITH_WORKERS.")] = None,
+    worker: Annotated[bool, typer.Option(help="Start a worker for runs beside it.")] = True,
 ) -> None:
     """Serve the pages and the API. A first start sets everything up."""
     with _libraries():
@@ -70,6 +71,7 @@ def serve(
 
         from service.installation import first_start
         from service.settings import load_settings
+        from service.worker import beside
     if port is not None:
         os.environ["KITH_PORT"] = str(port)
     if workers is not None:
@@ -91,20 +93,48 @@ def serve(
                 typer.echo(f"  {email:<28} {password}")
         else:
             settings = load_settings()
-            administrator = first_start(settings) if settings.owner_url is None else None
+            administrator = first_start(settings) if settings.sqlite else None
             if administrator:
                 typer.echo(f"A new installation. Choose its password: kith user password {administrator}")
         typer.echo(f"\nhttp://{settings.host}:{settings.port}\n")
-        uvicorn.run(
-            "service.app:create_app",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            access_log=False,
-            server_header=False,
-            log_level="warning",
-        )
+        if settings.workers > 1 and settings.metrics_token:
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        with beside(settings) if worker else nullcontext():
+            uvicorn.run(
+                "service.app:create_app",
+                factory=True,
+                host=settings.host,
+                port=settings.port,
+                workers=settings.workers,
+                access_log=False,
+                server_header=False,
+                log_level="warning",
+            )
+
+
+@app.command()
+def worker() -> None:
+    """Execute runs, alone: for a machine of its own, or where `kith serve --no-worker` serves."""
+    with _libraries():
+        from service.settings import load_settings
+        from service.worker import work
+    work(load_settings())
+
+
+@app.command()
+def rerun(authority: AuthorityName = None) -> None:
+    """Ask for a run; a worker executes it."""
+    with _libraries():
+        from service import audit_log, runs
+        from service.installation import COMMAND, authority_named, opened
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        with database.read() as session:
+            authority_id = authority_named(session, authority).id
+        with database.write(authority_id) as session:
+            run = runs.ask_for(session, authority_id, "manual").id
+            audit_log.record(session, keys, audit_log.Entry(COMMAND, "ask for run", run, "manual"))
+    typer.echo(run)
 
 
 @app.command()
@@ -148,6 +178,33 @@ def retention(authority: AuthorityName = None) -> None:
             typer.echo(f"{sweep(rows)} rows deleted.")
             for one in due(rows):
                 typer.echo(f"{one.record} {one.id}: since {one.since:%d/%m/%Y}")
+
+
+@app.command("backup")
+def backup_(file: Annotated[Path, typer.Argument(help="The file to write; one that is not there yet.")]) -> None:
+    """Write the whole database into one file, while the service runs. The keys are not in it."""
+    with _libraries():
+        from service.backup import backup
+        from service.crypto import KeyRing
+        from service.settings import load_settings
+    settings = load_settings()
+    ring = KeyRing.read(settings.keys_file)
+    backup(settings, file)
+    typer.echo(
+        f"{file} is written. To read it takes the key “{ring.current}” of “{settings.keys_file}”, kept elsewhere."
+    )
+
+
+@app.command("restore")
+def restore_(
+    file: Annotated[Path, typer.Argument(help="What `kith backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Where there is a database: keep it beside.")] = False,
+) -> None:
+    """Check a backup whole and put it in the place of the database. Stop the service first."""
+    with _libraries():
+        from service.backup import restore
+        from service.settings import load_settings
+    typer.echo(f"Restored and whole: {restore(load_settings(), file, replace=replace)} entries of the audit log.")
 
 
 @authorities.command("add")

@@ -17,6 +17,7 @@ from matcher.errors import InputError, KithError, NotFoundError, PolicyError
 from matcher.errors import Problem as InputProblem
 from service.auth import LoginError
 from service.proposals import TakenError
+from service.runs import RunError
 from service.workflow import StepRefusedError
 
 
@@ -88,6 +89,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotFoundError, 404),
     (TakenError, 409),
     (StepRefusedError, 409),
+    (RunError, 409),
     (LoginError, 401),
     (KithError, 422),
 )

@@ -19,7 +19,7 @@ from matcher.errors import InputError, Problem
 from matcher.instance import Instance, today
 from matcher.records import Agreement, Party, Status
 from matcher.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
-from service import audit_log, proposals
+from service import audit_log, proposals, runs
 from service.audit_log import Entry
 from service.database import tables
 from service.repository import Repository
@@ -119,6 +119,7 @@ def add_child(
     if siblings is not None:
         link(rows, [row.id, *siblings], user_id=user_id)
     audit_log.record(rows.session, rows.keys, Entry(user_id, "add child", row.id, details={"fields": sorted(given)}))
+    runs.ask_for(rows.session, row.authority_id, "child referred")
     return row
 
 
@@ -284,6 +285,8 @@ def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_
     brought = BroughtUp() if status is Status.APPROVED else bring_up(rows, row.id, status, user_id=user_id)
     entry = Entry(user_id, "volunteer status", row.id, reason, {"status": status, **brought.to_dict()})
     audit_log.record(rows.session, rows.keys, entry)
+    approved = status is Status.APPROVED
+    runs.ask_for(rows.session, row.authority_id, "volunteer approved" if approved else "volunteer suspended")
     return brought
 
 

@@ -62,9 +62,12 @@ PUBLIC = None
 ROUTES: Mapping[str, Permission | None] = {
     "GET /health": PUBLIC,
     "GET /ready": PUBLIC,
+    "GET /metrics": PUBLIC,  # by a token of its own
     "POST /api/v1/session": PUBLIC,
     "GET /api/v1/session": Permission.SELF,
     "DELETE /api/v1/session": Permission.SELF,
+    "GET /api/v1/session/oidc": PUBLIC,
+    "GET /api/v1/session/oidc/callback": PUBLIC,
     "GET /api/v1/openapi.json": Permission.SELF,
     "GET /api/v1/children": Permission.READ,
     "GET /api/v1/children/{child_id}": Permission.READ,
@@ -110,6 +113,13 @@ ROUTES: Mapping[str, Permission | None] = {
     "POST /api/v1/children/{child_id}/erasure": Permission.PRIVACY,
     "POST /api/v1/volunteers/{volunteer_id}/erasure": Permission.PRIVACY,
     "GET /api/v1/retention": Permission.PRIVACY,
+    "GET /api/v1/runs": Permission.READ,
+    "POST /api/v1/runs": Permission.RUN,
+    "GET /api/v1/runs/{run_id}": Permission.READ,
+    "POST /api/v1/runs/{run_id}/cancel": Permission.RUN,
+    "GET /api/v1/runs/{run_id}/plan": Permission.READ,
+    "GET /api/v1/runs/{run_id}/changes": Permission.READ,
+    "POST /api/v1/runs/{run_id}/publish": Permission.DECIDE,
 }
 """Method and path as the application declares them -> what the route needs."""
 

@@ -142,7 +142,8 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
         select(tables.RecordedException).where(tables.RecordedException.child_id == child.id)
     ):
         _erase_exception(rows, one)
-    rows.session.execute(delete(tables.Served).where(tables.Served.child_id == child.id))
+    for shown in (tables.Served, tables.Shortlist):
+        rows.session.execute(delete(shown).where(shown.child_id == child.id))
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase child", child.id, reason))
 
@@ -157,6 +158,7 @@ def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: s
         select(tables.RecordedException).where(tables.RecordedException.volunteer_id == volunteer.id)
     ):
         _erase_exception(rows, one)
+    rows.session.execute(delete(tables.Shortlist))  # the volunteer may be on any; the next run makes them anew
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase volunteer", volunteer.id, reason))
 

@@ -19,7 +19,7 @@ from matcher.errors import KithError, NotFoundError
 from matcher.explain import explain
 from matcher.instance import Instance, today
 from matcher.records import Agreement, Party
-from service import audit_log, workflow
+from service import audit_log, runs, workflow
 from service.database import tables
 from service.database.base import utc_now
 from service.repository import Repository
@@ -140,6 +140,8 @@ def take_step(
     if after.state is State.DECLINED:
         _remember_no(rows, match, by, reason)
     _decide(rows, match, step, by, user_id, moment, reason, note)
+    if after.state is State.ENDED:
+        runs.ask_for(rows.session, match.authority_id, "match ended")
     return match
 
 

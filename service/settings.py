@@ -38,6 +38,10 @@ class Settings(BaseSettings):
         None,
         description="On PostgreSQL: the same database as the role that owns the tables. Only `kith migrate` uses it.",
     )
+    backup_url: SecretStr | None = Field(
+        None,
+        description="On PostgreSQL: the same database as a role that may read every row. Only `kith backup` uses it.",
+    )
     keys_file: Path = Field(
         Path("kith-keys.json"),
         description="The keys that encrypt names, addresses and free text, and chain the audit log. Keep it outside "
@@ -53,16 +57,37 @@ class Settings(BaseSettings):
     )
     session_minutes: int = Field(30, ge=1, le=1440, description="Minutes without a click after which a login ends.")
     session_hours: int = Field(10, ge=1, le=72, description="Hours after which a login ends in any case.")
+    oidc_issuer: str | None = Field(
+        None,
+        description="The council's identity provider, such as `https://login.microsoftonline.com/TENANT/v2.0`. "
+        "With it, passwords let in administrators alone.",
+    )
+    oidc_client_id: str | None = Field(None, description="How that provider knows Kith.")
+    oidc_client_secret: SecretStr | None = Field(None, description="What Kith shows it, where it asks for a secret.")
+    oidc_tenant: str | None = Field(
+        None,
+        description="With Microsoft Entra: the tenant's id. Others are refused, and the name of the account "
+        "(`preferred_username`) counts as its address.",
+    )
     login_attempts: int = Field(5, ge=1, le=50, description="Wrong passwords in a row that lock an account.")
     lockout_minutes: int = Field(15, ge=1, le=1440, description="Minutes for which it stays locked.")
     requests_a_minute: int = Field(
         600, ge=1, le=1_000_000, description="Requests a minute from one address before it is told to wait, by process."
     )
     body_megabytes: int = Field(20, ge=1, le=1000, description="The largest request body that is read at all.")
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What Prometheus bears to read `/metrics`; 16 characters or more. Without it there is none.",
+    )
+    nightly_hour: int = Field(
+        2, ge=0, le=23, description="The hour, in London, after which the run of the night is due."
+    )
+    run_minutes: int = Field(60, ge=1, le=1440, description="Minutes after which a run is taken for hung, and ended.")
     log_format: Literal["json", "text"] = Field("json", description="`json`, or `text` for a person at a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged at all.")
 
-    @field_validator("database_url", "owner_url")
+    @field_validator("database_url", "owner_url", "backup_url")
     @classmethod
     def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
@@ -73,6 +98,11 @@ class Settings(BaseSettings):
             if driver not in ("sqlite", "postgresql+psycopg"):
                 raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
         return url
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether the service owns its database, a file, and may set it up by itself."""
+        return self.database_url.get_secret_value().startswith("sqlite")
 
     @property
     def secure(self) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from matcher import explain, shortlist, today
 from matcher.explain import why_nobody
-from service import audit_log, people
+from service import audit_log, people, plans
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
@@ -197,35 +197,36 @@ def child_shortlist(
     rank_by: Literal["plan", "fit"] = "plan",
 ) -> dict[str, Any]:
     """The volunteers who could visit the child, best first, each with every reason; or why nobody could."""
+    rows.child(child_id)
+    found = plans.stored_shortlist(rows, child_id, top, rank_by) or _fresh(kith, rows, child_id, top, rank_by)
+    with kith.database.write(person.authority_id) as session:  # what was shown is kept with who was shown it
+        served = tables.Served(
+            user_id=person.user_id, child_id=child_id, rank_by=rank_by, policy=found["policy"],
+            data_hash=found["data_hash"], ranks={one["volunteer"]: one["rank"] for one in found["shortlist"]},
+        )  # fmt: skip
+        session.add(served)
+        entry = Entry(person.user_id, "read", child_id, "shortlist", {"served": served.id})
+        audit_log.record(session, kith.keys, entry)
+    return told(rows, may_identify(person), {"served": served.id, **found})
+
+
+def _fresh(kith: Kith, rows: Repository, child_id: str, top: int, rank_by: Literal["plan", "fit"]) -> dict[str, Any]:
+    """The shortlist computed from the data of now, where no run has found it."""
     held = _waiting(kith, rows, child_id)
     instance = held.instance
     with held.lock:
         candidates = shortlist(
             instance, child_id, top=top, rank_by=rank_by, effects=held.effects if rank_by == "plan" else None
         )
-    why = None if candidates else why_nobody(instance, child_id)
-    with kith.database.write(person.authority_id) as session:  # what was shown is kept with who was shown it
-        served = tables.Served(
-            user_id=person.user_id, child_id=child_id, rank_by=rank_by, policy=instance.policy.stamp,
-            data_hash=instance.data_hash, ranks={one.volunteer: one.rank for one in candidates},
-        )  # fmt: skip
-        session.add(served)
-        entry = Entry(person.user_id, "read", child_id, "shortlist", {"served": served.id})
-        audit_log.record(session, kith.keys, entry)
-    return told(
-        rows,
-        may_identify(person),
-        {
-            "served": served.id,
-            "child": child_id,
-            "rank_by": rank_by,
-            "policy": instance.policy.stamp,
-            "data_hash": instance.data_hash,
-            "as_of": instance.as_of.isoformat(),
-            "shortlist": [candidate.to_dict() for candidate in candidates],
-            "nobody_because": why.reason if why else None,
-        },
-    )
+    return {
+        "child": child_id,
+        "rank_by": rank_by,
+        "policy": instance.policy.stamp,
+        "data_hash": instance.data_hash,
+        "as_of": instance.as_of.isoformat(),
+        "shortlist": [candidate.to_dict() for candidate in candidates],
+        "nobody_because": None if candidates else why_nobody(instance, child_id).reason,
+    }
 
 
 @router.get("/{child_id}/excluded")

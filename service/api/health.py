@@ -1,14 +1,32 @@
-"""Whether the service lives, and whether it can do its work."""
+"""Whether the service lives, whether it can do its work, and figures for those who watch it."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+import hmac
 
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from service import metrics
 from service.api.deps import Kith
 from service.database.engine import DatabaseError
 from service.database.upgrade import require_upgraded
 
 router = APIRouter(tags=["health"])
+
+SILENT_SECONDS = 60
+"""A worker that was not heard of for so long is told as missing."""
+
+
+class Readiness(BaseModel):
+    """What the service needs. Without a worker it still answers: shortlists are computed as they are asked for."""
+
+    status: str = Field(examples=["ok"])
+    database: str = Field(examples=["ok"], description="ok, or does not answer.")
+    migrations: str = Field(examples=["ok"], description="ok, or not those of the code.")
+    worker: str = Field(examples=["ok"], description="ok, or silent for over a minute, or never seen.")
 
 
 @router.get("/health")
@@ -17,13 +35,32 @@ def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", responses={503: {"description": "The database is not ready."}})
-def ready(kith: Kith, response: Response) -> dict[str, str]:
-    """The database answers, and is at the version of the code."""
+@router.get("/ready", responses={503: {"model": Readiness}})
+def ready(kith: Kith, response: Response) -> Readiness:
+    """The database answers, and is at the version of the code; and whether a worker was heard of."""
+    unknown = Readiness(status="not ready", database="ok", migrations="unknown", worker="unknown")
     try:
         kith.database.check()
+    except DatabaseError:
+        response.status_code = 503
+        return unknown.model_copy(update={"database": "does not answer"})
+    try:
         require_upgraded(kith.database)
     except DatabaseError:
         response.status_code = 503
-        return {"status": "the database is not ready"}
-    return {"status": "ok"}
+        return unknown.model_copy(update={"migrations": "not those of the code"})
+    heard = metrics.heard_seconds(kith.database)
+    worker = "never seen" if heard is None else "ok" if heard < SILENT_SECONDS else "silent"
+    return Readiness(status="ok", database="ok", migrations="ok", worker=worker)
+
+
+@router.get("/metrics", response_class=Response)
+def figures(request: Request, kith: Kith) -> Response:
+    """Figures for Prometheus, for whoever bears the token of KITH_METRICS_TOKEN; none without that setting."""
+    if kith.settings.metrics_token is None or request.app.state.metrics is None:
+        raise HTTPException(404)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    right = kith.settings.metrics_token.get_secret_value()
+    if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), right.encode()):
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    return Response(metrics.told(request.app.state.metrics), media_type=CONTENT_TYPE_LATEST)

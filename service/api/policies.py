@@ -13,7 +13,7 @@ from matcher.catalogue import policy_of
 from matcher.errors import NotFoundError, PolicyError
 from matcher.policy_words import differences
 from matcher.policy_words import told as policy_told
-from service import audit_log
+from service import audit_log, runs
 from service.api.deps import Asking, Reading, Writing
 from service.api.shapes import (
     CHANGES,
@@ -109,6 +109,7 @@ def put_in_force(given: NewPolicy, expected: IfMatch, person: Asking, rows: Writ
     rows.session.flush()
     entry = Entry(person.user_id, "policy in force", row.id, details={"number": row.number, "hash": row.content_hash})
     audit_log.record(rows.session, rows.keys, entry)
+    runs.ask_for(rows.session, row.authority_id, "policy changed")
     tell_version(response, row.number)
     return _line(rows, row, in_force=True)
 

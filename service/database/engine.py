@@ -24,6 +24,10 @@ from service.database.base import Apart, Base
 _BUSY_SECONDS = 20
 """How long a writer waits for another on SQLite, which takes them one at a time."""
 
+_OVERFLOW = 80
+"""Connections beyond the pool's, for as long as they are needed. A request holds one to read and takes another for the
+audit log: were there fewer than two for each of a process's forty threads, all could wait for a second for ever."""
+
 _READ_BY_MATCHING = (
     tables.Child, tables.Family, tables.Volunteer, tables.Match, tables.Declined, tables.RecordedException,
     tables.Budget, tables.Policy,
@@ -40,13 +44,15 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
         if self.sqlite:
-            self.engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=pool_size)
+            self.engine = create_engine(
+                url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=pool_size, max_overflow=_OVERFLOW
+            )
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             if (file := make_url(url).database) and os.path.exists(file):
                 os.chmod(file, 0o600)
         else:
-            self.engine = create_engine(url, pool_size=pool_size, pool_pre_ping=True)
+            self.engine = create_engine(url, pool_size=pool_size, max_overflow=_OVERFLOW, pool_pre_ping=True)
         self._reading = sessionmaker(self.engine.execution_options(kith_reads=True), expire_on_commit=False)
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
 

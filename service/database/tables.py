@@ -87,6 +87,8 @@ class User(Versioned, Base):
     role: Mapped[str] = mapped_column(String(20))
     password: Mapped[str | None] = mapped_column(String(200))
     """An argon2 hash; none where the person logs in by the council's identity provider, or has yet to choose one."""
+    subject: Mapped[str | None] = mapped_column(String(64))
+    """The hash of who the person is to the council's identity provider, once they have logged in by it."""
     failed_logins: Mapped[int] = mapped_column(Integer, default=0)
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -95,7 +97,7 @@ class User(Versioned, Base):
     invited_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     authority: Mapped[Authority] = relationship()
-    __table_args__ = (one_of("role", Role),)
+    __table_args__ = (one_of("role", Role), Index("uq_users_subject", "subject", unique=True))
     __mapper_args__ = {"version_id_col": Versioned.version}
 
 
@@ -142,6 +144,15 @@ class AuditEvent(Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
     """Ids, names of fields, counts and codes: never what a field says."""
     mac: Mapped[str] = mapped_column(String(64))
+
+
+class Worker(Base):
+    """A process that executes runs, and when it was last heard of."""
+
+    __tablename__ = "workers"
+    id: Mapped[str] = id_column("X")
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 # ---- the two sides ---------------------------------------------------------------------------------------------------
@@ -390,6 +401,8 @@ class Run(Apart, Base):
     as_of: Mapped[date | None]
     policy_id: Mapped[str | None] = mapped_column(ForeignKey("policies.id"))
     data_hash: Mapped[str | None] = mapped_column(String(12))
+    data_version: Mapped[int | None] = mapped_column(Integer)
+    """The authority's `data_version` that the run read: as long as it stays, so does what the run found that day."""
     __table_args__ = (
         one_of("state", RUN_STATES),
         _only_where("uq_runs_one_queued", "authority_id", where="state = 'queued'"),

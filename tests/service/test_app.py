@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from conftest import Service
+from pydantic import SecretStr
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from service.api.deps import note_reading
 from service.app import create_app
-from service.database.tables import AuditEvent
+from service.database.base import utc_now
+from service.database.tables import AuditEvent, Worker
 from service.middleware import RateLimit
 from service.permissions import Role
+from service.runs import ask_for
 from service.settings import Settings
 
 CANARY = "Zebedee-Quince"
@@ -181,5 +189,56 @@ def test_the_document_of_the_api_is_whole_and_for_those_who_log_in(service: Serv
         assert service.client.get(path).status_code == 404
 
 
-def test_readiness_is_the_databases(service: Service) -> None:
-    assert service.client.get("/ready").json() == {"status": "ok"}
+def test_many_who_read_at_once_wait_for_each_other_and_none_for_ever(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than there are connections: each holds one to read, and after a while needs another for the audit log."""
+
+    def slowly(*words: Any, **details: Any) -> None:
+        time.sleep(0.3)
+        note_reading(*words, **details)
+
+    monkeypatch.setattr("service.api.children.note_reading", slowly)
+    service.client.cookies = service.as_(Role.COORDINATOR).cookies  # one application, as it runs
+    children = service.children()
+
+    def ask(n: int) -> int:
+        return service.client.get(f"/api/v1/children/{children[n % 30]}").status_code
+
+    with ThreadPoolExecutor(60) as pool:
+        assert set(pool.map(ask, range(60))) == {200}
+
+
+def test_readiness_tells_of_database_migrations_and_worker(service: Service) -> None:
+    told = {"status": "ok", "database": "ok", "migrations": "ok", "worker": "never seen"}
+    assert service.client.get("/ready").json() == told
+    with service.database.write() as session:
+        session.add(Worker(seen_at=utc_now() - timedelta(minutes=2)))
+    assert service.client.get("/ready").json() == {**told, "worker": "silent"}
+    with service.database.write() as session:
+        session.add(Worker())
+    assert service.client.get("/ready").json() == {**told, "worker": "ok"}
+
+
+def test_without_the_migrations_of_the_code_it_is_not_ready(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.database.upgrade.newest", lambda: "9999")
+    answer = service.client.get("/ready")
+    assert (answer.status_code, answer.json()["migrations"]) == (503, "not those of the code")
+
+
+def test_figures_are_for_the_bearer_of_a_token(service: Service) -> None:
+    assert service.client.get("/metrics").status_code == 404
+    child = service.children()[0]
+    with service.database.write(service.north) as session:
+        ask_for(session, service.north, "manual")
+    settings = service.settings.model_copy(update={"metrics_token": SecretStr("a token for the tests")})
+    with TestClient(create_app(settings)) as client:
+        client.get(f"/api/v1/children/{child}")
+        client.get("/no/such/page")
+        assert client.get("/metrics").status_code == 401
+        assert client.get("/metrics", headers={"Authorization": "Bearer guess"}).status_code == 401
+        told = client.get("/metrics", headers={"Authorization": "Bearer a token for the tests"}).text
+    assert 'kith_runs{state="queued"} 1.0' in told
+    assert 'handler="/api/v1/children/{child_id}"' in told
+    for word in (child, service.north, "/no/such/page"):
+        assert word not in told

@@ -20,7 +20,9 @@ from service.demo import make
 from service.installation import first_start, opened, rotate_keys, set_up
 from service.permissions import Role
 from service.repository import Repository
+from service.runs import find
 from service.settings import Settings
+from service.worker import Work
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 
@@ -105,6 +107,28 @@ def test_keys_are_never_made_anew_over_data(environment: Settings) -> None:
     with pytest.raises(KeysError, match="are not there"):
         set_up(environment)
     assert not environment.keys_file.exists()
+
+
+def test_it_serves_without_the_owner_of_the_tables(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kith("migrate")
+    monkeypatch.delenv("KITH_OWNER_URL", raising=False)
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    assert "http://127.0.0.1:8080" in kith("serve", "--no-worker")
+
+
+def test_a_run_is_asked_for_and_executed_by_a_worker(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    kith("migrate")
+    authority = kith("authority", "add", "North").strip()
+    kith("import", str(SAMPLES / "tiny"))
+    run = kith("rerun").strip()
+    work = Work(environment, database)
+    assert work.once()
+    with database.read(authority) as session:
+        assert find(session, run).state == "done"
 
 
 def test_a_first_start_makes_an_administrator_once(settings: Settings) -> None:

@@ -1,0 +1,131 @@
+"""Runs: ask for one, see how it goes, cancel it; the plan that it found, what changed by it; publish it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import func, select
+
+from service import audit_log, plans, runs
+from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
+from service.database import tables
+from service.repository import with_references
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+Id = Annotated[str, Path(pattern="^R[2-9B-Z]{11}$", examples=["R7KQ4M2XPH3R"])]
+
+
+class RunLine(BaseModel):
+    """One run. Times are in UTC."""
+
+    id: str = Field(examples=["R7KQ4M2XPH3R"])
+    state: str = Field(examples=["running"], description="queued, running, done, failed or cancelled.")
+    reasons: list[str] = Field(examples=[["volunteer approved", "manual"]], description="Why it was asked for.")
+    progress: str = Field(examples=["Scoring the pairs"])
+    problem: str | None = Field(description="Why it failed.")
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    data_hash: str | None = Field(examples=["0f3c9d6a1b2e"], description="Of the records that it read.")
+    published_at: datetime | None
+    is_current: bool = Field(description="Whether its plan is the one that is published now.")
+
+    @classmethod
+    def of(cls, run: tables.Run, plan: tables.Plan | None) -> Self:
+        return cls(
+            id=run.id, state=run.state, reasons=run.reasons, progress=run.progress, problem=run.problem,
+            requested_at=run.requested_at, started_at=run.started_at, finished_at=run.finished_at,
+            data_hash=run.data_hash, published_at=plan.published_at if plan else None,
+            is_current=bool(plan and plan.is_current),
+        )  # fmt: skip
+
+
+class RunPage(BaseModel):
+    total: int
+    page: int
+    runs: list[RunLine]
+
+
+class Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reason: Literal[
+        "volunteer approved", "volunteer suspended", "child referred", "match ended", "policy changed", "manual",
+        "nightly",
+    ] = Field("manual", examples=["manual"])  # fmt: skip
+
+
+class Published(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(min_length=3, max_length=500, examples=["Agreed at the matching meeting"])
+
+
+@router.post("", status_code=202)
+def ask(given: Asked, person: Asking, rows: Writing) -> RunLine:
+    """Asks for a run. One that waits already, or that read the same data within a minute, is answered in its place."""
+    run = runs.ask_for(rows.session, person.authority_id, given.reason, user_id=person.user_id)
+    audit_log.record(rows.session, rows.keys, audit_log.Entry(person.user_id, "ask for run", run.id, given.reason))
+    return RunLine.of(run, None)
+
+
+@router.get("")
+def every_run(
+    rows: Reading,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=200)] = 20,
+) -> RunPage:
+    """The runs, the newest first."""
+    newest = select(tables.Run, tables.Plan).outerjoin(tables.Plan, tables.Plan.run_id == tables.Run.id)
+    order = newest.order_by(tables.Run.requested_at.desc(), tables.Run.id)
+    found = rows.session.execute(order.offset((page - 1) * size).limit(size)).all()
+    total = rows.session.scalar(select(func.count()).select_from(tables.Run)) or 0
+    return RunPage(total=total, page=page, runs=[RunLine.of(run, plan) for run, plan in found])
+
+
+@router.get("/{run_id}")
+def one_run(run_id: Id, rows: Reading) -> RunLine:
+    """State and progress of a run."""
+    return _line(rows, run_id)
+
+
+@router.post("/{run_id}/cancel", status_code=202)
+def cancel(run_id: Id, person: Asking, rows: Writing) -> RunLine:
+    """A run that waits never begins; one that goes on ends in a moment."""
+    run = runs.cancel(rows.session, run_id)
+    audit_log.record(rows.session, rows.keys, audit_log.Entry(person.user_id, "cancel run", run.id))
+    return RunLine.of(run, None)
+
+
+@router.get("/{run_id}/plan")
+def plan(run_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
+    """The plan with its proof (`status`, `value`, `bound`), and what it changes of the plan before."""
+    row, found = plans.of_run(rows, run_id)
+    content = {"run": run_id, "id": row.id, "plan": found.plan, "before": found.before, "diff": found.diff}
+    note_reading(kith, person, "plan", "", plan=row.id)
+    told: dict[str, Any] = with_references(content, rows.references()) if may_identify(person) else content
+    return told
+
+
+@router.get("/{run_id}/changes")
+def changes(run_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
+    """The children whose shortlists are not those of the run before: the volunteers before and now, best first."""
+    row, found = plans.of_run(rows, run_id)
+    note_reading(kith, person, "changes", "", plan=row.id)
+    return {"run": run_id, "shortlists": found.shortlists}
+
+
+@router.post("/{run_id}/publish")
+def publish(run_id: Id, given: Published, person: Asking, kith: Kith, rows: Reading) -> RunLine:
+    """Makes the plan of this run the authority's, if the audit passes it on the data of now."""
+    plans.publish(
+        kith.database, kith.keys, person.authority_id, run_id, user_id=person.user_id, reason=given.reason
+    )  # fmt: skip
+    return _line(rows, run_id)
+
+
+def _line(rows: Reading, run_id: str) -> RunLine:
+    run = runs.find(rows.session, run_id)
+    return RunLine.of(run, rows.session.scalar(select(tables.Plan).where(tables.Plan.run_id == run_id)))

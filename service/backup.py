@@ -1,0 +1,217 @@
+"""`kith backup` and `kith restore`: the whole database as one file, taken while the service writes.
+
+A backup holds everything that was acknowledged before it began, and never half of a transaction. It does not hold the
+keys: without them nobody reads it, and with it they would be as safe as nothing. Before a backup is put back, it is
+checked whole: the file itself, its version, its keys, its audit log.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import URL, func, make_url, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from matcher.errors import KithError
+from service import audit_log
+from service.crypto import KeyRing
+from service.database.base import Apart, Base, Sealed, utc_now
+from service.database.engine import Database, DatabaseError, has_tables
+from service.database.tables import Authority, Worker
+from service.database.upgrade import require_upgraded
+from service.settings import Settings
+
+
+class BackupError(KithError):
+    """A backup that cannot be made, or must not be put back."""
+
+
+def backup(settings: Settings, file: Path) -> None:
+    """Writes a backup to a file that is not there yet, whole or not at all. Raises BackupError."""
+    if file.exists():
+        raise BackupError(f"“{file}” is there already. Name another file: an old backup is never overwritten.")
+    beside = file.with_name(f"{file.name}.part")
+    url = make_url(settings.database_url.get_secret_value())
+    try:
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))  # readable by its owner alone
+        if url.get_backend_name() == "sqlite":
+            _copy_sqlite(_file_of(url), beside)
+        else:
+            owner = settings.backup_url
+            if owner is None:
+                raise BackupError(
+                    "On PostgreSQL a backup needs a role that row-level security lets read everything. "
+                    "Give KITH_BACKUP_URL; docs/operations.md makes the role."
+                )
+            _run("pg_dump", make_url(owner.get_secret_value()), "--format=custom", f"--file={beside}")
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(file)
+    except OSError as error:
+        raise BackupError(f"“{file}” cannot be written: {error.strerror}. Name a file where there is room.") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def restore(settings: Settings, file: Path, *, replace: bool = False) -> int:
+    """Puts a backup in the place of the database; how many entries its audit logs hold. Raises BackupError.
+
+    What is there is kept beside it (SQLite), or has to be empty (PostgreSQL). Stop the service first.
+    """
+    if not file.is_file():
+        raise BackupError(f"There is no file “{file}”.")
+    keys = KeyRing.read(settings.keys_file)
+    url = make_url(settings.database_url.get_secret_value())
+    if url.get_backend_name() == "sqlite":
+        return _restore_sqlite(_file_of(url), file, keys, replace)
+    if settings.owner_url is None:
+        raise BackupError("On PostgreSQL give KITH_OWNER_URL to restore: the tables become that role's.")
+    owner = settings.owner_url.get_secret_value()
+    with _opened(owner) as database:
+        if has_tables(database.engine):
+            raise BackupError(
+                "The database is not empty. Make a new one, name it in both addresses, and restore there."
+            )
+    _run("pg_restore", make_url(owner), "--no-owner", "--single-transaction", "--exit-on-error", str(file))
+    with _opened(settings.database_url.get_secret_value()) as database:
+        return _check(database, keys)
+
+
+# ---- SQLite ----------------------------------------------------------------------------------------------------------
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    if not source.exists():
+        raise BackupError(f"There is no database “{source}”. Name it by KITH_DATABASE_URL.")
+    with closing(sqlite3.connect(source, timeout=20)) as reading, closing(sqlite3.connect(target)) as writing:
+        reading.backup(writing)  # all pages under one read transaction: writers go on meanwhile
+        writing.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
+
+
+def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> int:
+    beside = place.with_name(f"{place.name}.restored")
+    try:
+        _copy_sqlite(file, beside)
+        beside.chmod(0o600)
+        with _opened(f"sqlite:///{beside}") as database:
+            entries = _check(database, keys)
+        for left in _beside(beside):
+            left.unlink(missing_ok=True)
+        if place.exists():
+            _move_away(place, replace)
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(place)
+        return entries
+    except (sqlite3.DatabaseError, SQLAlchemyError):
+        raise BackupError(f"“{file}” is no backup of Kith, or is damaged. Take an earlier one.") from None
+    finally:
+        for left in (beside, *_beside(beside)):
+            left.unlink(missing_ok=True)
+
+
+def _move_away(place: Path, replace: bool) -> None:
+    if not replace:
+        raise BackupError(f"“{place}” is there. Add --replace to put the backup in its place; it is kept beside it.")
+    with _opened(f"sqlite:///{place}") as database, database.read() as session:
+        try:
+            seen = session.scalar(select(func.max(Worker.seen_at)))
+        except SQLAlchemyError:
+            seen = None  # older than workers, or damaged, which is why it is replaced
+    if seen is not None and utc_now() - seen < timedelta(seconds=30):
+        raise BackupError("The service seems to run: its worker was seen within 30 seconds. Stop it, and try again.")
+    kept = place.with_name(f"{place.name}.before-{utc_now():%Y%m%d-%H%M%S}")
+    for part, old in zip((place, *_beside(place)), (kept, *_beside(kept)), strict=True):
+        if part.exists():
+            part.replace(old)
+
+
+def _beside(file: Path) -> tuple[Path, Path]:
+    return file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")
+
+
+def _file_of(url: URL) -> Path:
+    return Path(url.database or "")
+
+
+# ---- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+
+def _run(program: str, url: URL, *words: str) -> None:
+    """Runs a program of PostgreSQL's. The password goes by its environment, which other users cannot see."""
+    found = shutil.which(program)
+    if found is None:
+        raise BackupError(f"{program} is not here. Install PostgreSQL's client programs, of the server's version.")
+    place = url._replace(drivername="postgresql", password=None).render_as_string()  # `set` ignores None
+    environment = {**os.environ, "PGPASSWORD": str(url.password or "")}
+    done = subprocess.run(  # noqa: S603  # a program by its full path, with words of our own
+        [found, f"--dbname={place}", *words], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        told = next((line for line in done.stderr.splitlines() if "error" in line.casefold()), "no reason given")
+        raise BackupError(f"{program} failed: {told.strip()}")
+
+
+# ---- both ------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Database]:
+    database = Database(url, pool_size=2)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _check(database: Database, keys: KeyRing) -> int:
+    """Raises BackupError unless a database is whole, of this version, opened by these keys, and its log unbroken."""
+    if database.sqlite:
+        with database.read() as session:
+            told = session.scalars(text("PRAGMA integrity_check")).all()
+            broken = session.execute(text("PRAGMA foreign_key_check")).first()
+        if [*told] != ["ok"] or broken:
+            raise BackupError("The backup is damaged: its integrity check fails. Take an earlier one.")
+    try:
+        require_upgraded(database)
+    except DatabaseError:
+        raise BackupError(
+            "The backup was made by another version of Kith. Restore it with that version, then upgrade."
+        ) from None
+    with database.read() as session:
+        authorities = list(session.scalars(select(Authority.id)))
+    entries = 0
+    for authority in (None, *authorities):
+        if missing := _sealed_by(database, keys, authority) - {*keys.keys}:
+            raise BackupError(
+                f"The backup was sealed by keys that are not here: {', '.join(sorted(missing))}. "
+                "Put the key file of that time in place (KITH_KEYS_FILE)."
+            )
+        with database.read(authority) as session:
+            verdict = audit_log.verify(session, keys)
+        if verdict.problem:
+            raise BackupError(f"The audit log of the backup is not whole: {verdict.problem} Or the keys are another's.")
+        entries += verdict.entries
+    return entries
+
+
+def _sealed_by(database: Database, keys: KeyRing, authority: str | None) -> set[str]:
+    """The ids of the keys by which an authority's values are sealed; the installation's own where none is given."""
+    names: set[str] = set()
+    with database.read(authority) as session:
+        for mapper in Base.registry.mappers:
+            columns = [column for column in mapper.columns if isinstance(column.type, Sealed)]
+            if not columns or issubclass(mapper.class_, Apart) != (authority is not None):
+                continue
+            for column in columns:
+                attribute = getattr(mapper.class_, column.key)
+                starts = session.scalars(select(func.substr(attribute, 1, 12)).where(attribute.is_not(None)))
+                names |= {keys.sealed_by(bytes(start)) for start in starts}
+    return names

@@ -1,0 +1,208 @@
+"""What a run finds: the plan with its proof, what it changes, and every child's shortlist; and its publication.
+
+`make` computes from one snapshot of the data and then writes everything in one transaction. A plan is published by a
+person, and only if the independent audit passes it on the data of that moment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from matcher.audit import audit
+from matcher.effects import Effects
+from matcher.explain import why_nobody
+from matcher.instance import Instance, today
+from matcher.pipeline import plan as best_plan
+from matcher.plan import Plan
+from matcher.planning import consider
+from matcher.shortlist import shortlist
+from service import audit_log
+from service.crypto import KeyRing
+from service.database import tables
+from service.database.base import utc_now
+from service.database.engine import Database
+from service.repository import Repository
+from service.runs import Held, RunError, find, still_held
+
+TOP = 5
+"""How many volunteers of each shortlist are kept, besides those whom the plan proposes."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is kept of a run, as JSON takes it."""
+
+    plan: Mapping[str, Any]
+    before: str | None
+    """The id of the plan with which it is compared: the published one, or else the last that was found."""
+    diff: Mapping[str, Any] | None
+    """What it changes of that plan: see `matcher.plan.PlanDiff`."""
+    shortlists: Sequence[Mapping[str, Any]]
+    """For each child whose shortlist is not that of the run before: `child`, and the ids of the volunteers `before` and
+    `now`, best first."""
+
+
+# ---- making ----------------------------------------------------------------------------------------------------------
+
+
+def make(database: Database, keys: KeyRing, held: Held, tell: Tell) -> str:
+    """Executes a run that is held; the id of its plan. Raises NotHeldError, and what the matcher raises."""
+    tell("Reading records")
+    with database.read(held.authority) as session:
+        rows = Repository(session, keys)
+        run = find(session, held.run_id)
+        version = session.scalar(
+            select(tables.Authority.data_version).where(tables.Authority.id == held.authority)
+        )  # fmt: skip
+        policy_id, instance = rows.policy()[0].id, rows.instance(run.as_of or today())
+        before = _current(session) or _last(session)
+        compared = Plan.from_dict(_content(rows, before).plan) if before else None
+        last = _last(session)
+        lists_before = {} if last is None else _first_names(rows, last)
+    scored = consider(instance, tell=tell)
+    plan = best_plan(scored, previous=compared, tell=tell)
+    lists = _shortlists(instance, plan, Effects(scored, plan), tell)
+    tell("Keeping what was found")
+    names = {child: [one["volunteer"] for one in told["plan"]] for child, told in lists.items()}
+    found = Found(
+        plan.to_dict(),
+        before.id if before else None,
+        plan.diff(compared).to_dict() if compared else None,
+        _changed(lists_before, names),
+    )
+    with database.write(held.authority) as session:
+        rows, run = Repository(session, keys), still_held(session, held)
+        kept = tables.Plan(run_id=run.id, status=plan.status)
+        rows.seal(kept, "content", json.dumps(vars(found)))
+        session.add(kept)
+        session.flush()
+        for child, told in lists.items():
+            row = tables.Shortlist(plan_id=kept.id, child_id=child)
+            rows.seal(row, "content", json.dumps(told))
+            session.add(row)
+        run.state, run.finished_at, run.progress = "done", utc_now(), "Done"
+        run.data_version, run.data_hash, run.policy_id = version, instance.data_hash, policy_id
+        details = {"status": plan.status, "matches": len(plan.matches), "reasons": run.reasons}
+        audit_log.record(session, keys, audit_log.Entry("worker", "run", run.id, details=details))
+        return kept.id
+
+
+def _shortlists(instance: Instance, plan: Plan, effects: Effects, tell: Tell) -> dict[str, dict[str, Any]]:
+    """Of each child who waits: both orders, and why there is nobody."""
+    lists = {}
+    for n, child in enumerate(instance.waiting):
+        tell(f"Ranking the shortlists: {n} of {len(instance.waiting)}")
+        ranked = {
+            order: [
+                one.to_dict()
+                for one in shortlist(instance, child.id, top=TOP, rank_by=order, plan=plan, effects=effects)
+            ]
+            for order in ("plan", "fit")
+        }
+        nobody = None if ranked["fit"] else why_nobody(instance, child.id).reason
+        stamp = {"policy": instance.policy.stamp, "data_hash": instance.data_hash, "as_of": instance.as_of.isoformat()}
+        lists[child.id] = {**stamp, **ranked, "nobody_because": nobody}
+    return lists
+
+
+def _changed(before: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    return [
+        {"child": child, "before": before.get(child, []), "now": now.get(child, [])}
+        for child in sorted({*before, *now})
+        if before.get(child) != now.get(child)
+    ]
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def of_run(rows: Repository, run_id: str) -> tuple[tables.Plan, Found]:
+    """The plan of a run. Raises NotFoundError, or RunError where it has none."""
+    run = find(rows.session, run_id)
+    row = rows.session.scalar(select(tables.Plan).where(tables.Plan.run_id == run_id))
+    if row is None:
+        raise RunError(f"This run is {run.state} and has no plan.")
+    return row, _content(rows, row)
+
+
+def stored_shortlist(rows: Repository, child_id: str, top: int, rank_by: str) -> dict[str, Any] | None:
+    """A child's shortlist as the last run found it, if nothing that matching reads has changed since; else None."""
+    last = _last(rows.session)
+    if last is None or top > TOP:
+        return None
+    run = find(rows.session, last.run_id)
+    version = rows.session.scalar(
+        select(tables.Authority.data_version).where(tables.Authority.id == rows.session.info["authority"])
+    )
+    if run.data_version != version or run.as_of != today():
+        return None
+    row = rows.session.scalar(
+        select(tables.Shortlist).where(tables.Shortlist.plan_id == last.id, tables.Shortlist.child_id == child_id)
+    )
+    if row is None:
+        return None
+    told = json.loads(rows.open(row, "content") or "")
+    ranked = [one for n, one in enumerate(told[rank_by]) if n < top or child_id in one["planned_for"]]
+    stamp = {name: told[name] for name in ("policy", "data_hash", "as_of")}
+    return {"child": child_id, "rank_by": rank_by, **stamp, "shortlist": ranked,
+            "nobody_because": told["nobody_because"]}  # fmt: skip
+
+
+def _content(rows: Repository, row: tables.Plan) -> Found:
+    return Found(**json.loads(rows.open(row, "content") or ""))
+
+
+def _first_names(rows: Repository, plan: tables.Plan) -> dict[str, list[str]]:
+    kept = rows.session.scalars(select(tables.Shortlist).where(tables.Shortlist.plan_id == plan.id))
+    return {row.child_id: [one["volunteer"] for one in json.loads(rows.open(row, "content") or "")["plan"]]
+            for row in kept}  # fmt: skip
+
+
+def _current(session: Session) -> tables.Plan | None:
+    return session.scalar(select(tables.Plan).where(tables.Plan.is_current))
+
+
+def _last(session: Session) -> tables.Plan | None:
+    return session.scalar(select(tables.Plan).order_by(tables.Plan.created_at.desc(), tables.Plan.id).limit(1))
+
+
+# ---- publishing ------------------------------------------------------------------------------------------------------
+
+
+def publish(database: Database, keys: KeyRing, authority: str, run_id: str, *, user_id: str, reason: str) -> None:
+    """A person makes the plan of a run the authority's plan, in place of the one before.
+
+    Raises RunError where a rule fails by now, where it is published already, or where data change at this moment.
+    """
+    with database.read(authority) as session:
+        rows = Repository(session, keys)
+        row, found = of_run(rows, run_id)
+        if row.is_current:
+            raise RunError("This plan is the published one already.")
+        version = session.scalar(select(tables.Authority.data_version).where(tables.Authority.id == authority))
+        instance = rows.instance(today())
+    if broken := audit(instance, Plan.from_dict(found.plan).pairs):
+        told = " ".join(str(one) for one in broken[:3])
+        raise RunError(f"Things have changed since this run, and {len(broken)} rules would be broken now: {told} "
+                       "Start a new run.")  # fmt: skip
+    with database.write(authority) as session:
+        rows = Repository(session, keys)
+        query = select(tables.Authority.data_version).where(tables.Authority.id == authority).with_for_update()
+        if session.scalar(query) != version:
+            raise RunError("Somebody changed a record at this very moment. Look again, and publish once more.")
+        if before := _current(session):
+            before.is_current = False
+            session.flush()
+        row = of_run(rows, run_id)[0]
+        row.is_current, row.published_at, row.published_by = True, utc_now(), user_id
+        rows.seal(row, "publish_reason", reason)
+        details = {"run": run_id, "before": before.id if before else None}
+        audit_log.record(session, keys, audit_log.Entry(user_id, "publish plan", row.id, details=details))

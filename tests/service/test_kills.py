@@ -1,0 +1,140 @@
+"""Processes killed at random moments: nothing that was acknowledged is lost, and nothing is there by half.
+
+A few rounds here; `make kills` takes 200 of each on both databases.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from multiprocessing.connection import Connection
+
+from conftest import Service
+from sqlalchemy import func, select
+
+from matcher.records import Party
+from service import audit_log, plans, runs, worker
+from service.crypto import KeyRing
+from service.database import tables
+from service.database.base import utc_now
+from service.database.engine import Database
+from service.permissions import Role
+from service.proposals import Chosen, propose, take_step
+from service.repository import Repository
+from service.settings import Settings
+from service.worker import CONTEXT, work
+
+ROUNDS = int(os.environ.get("KITH_KILLS", "2"))
+PATIENCE = 60
+
+
+def test_no_run_is_lost_and_none_is_kept_by_half(service: Service) -> None:
+    chance, asked = random.Random(5), []
+    begun = time.monotonic()
+    with service.database.write(service.north) as session:
+        asked.append(runs.ask_for(session, service.north, "manual").id)
+    assert worker.Work(service.settings, service.database).once()  # one that nobody kills
+    takes = time.monotonic() - begun
+    for _ in range(ROUNDS):
+        with service.database.write(service.north) as session:
+            session.get_one(tables.Authority, service.north).data_version += 1  # something changed
+            asked.append(runs.ask_for(session, service.north, "manual").id)
+        process = CONTEXT.Process(target=work, args=(service.settings,))
+        process.start()
+        wait_until(lambda: state_of(service, asked[-1]) != "queued")
+        time.sleep(chance.uniform(0, takes))
+        process.kill()
+        process.join()
+        look(service, asked)
+        expire(service)
+    with service.database.write(service.north) as session:
+        session.get_one(tables.Authority, service.north).data_version += 1
+        last = runs.ask_for(session, service.north, "manual").id
+    assert worker.Work(service.settings, service.database).once()  # and the next one goes on
+    assert state_of(service, last) == "done"
+
+
+def look(service: Service, asked: list[str]) -> None:
+    """Every run that was asked for is there, and has its plan with every shortlist if it is done, or nothing."""
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        states = {run.id: run.state for run in session.scalars(select(tables.Run))}
+        counted = select(tables.Plan.run_id, func.count()).join(tables.Shortlist).group_by(tables.Plan.run_id)
+        lists = dict(session.execute(counted).all())
+        kept = set(session.scalars(select(tables.Plan.run_id)))
+        assert set(asked) <= set(states)
+        assert kept == set(lists) == {run for run, state in states.items() if state == "done"}
+        for run in kept:
+            assert lists[run] == plans.of_run(rows, run)[1].plan["children"]
+        assert audit_log.verify(session, service.keys).problem is None
+
+
+def expire(service: Service) -> None:
+    """As if a minute went by."""
+    with service.database.write(service.north) as session:
+        for run in session.scalars(select(tables.Run).where(tables.Run.state == "running")):
+            run.leased_until = utc_now()
+
+
+def state_of(service: Service, run: str) -> str:
+    with service.database.read(service.north) as session:
+        return runs.find(session, run).state
+
+
+def wait_until(done: object) -> None:
+    end = time.monotonic() + PATIENCE
+    while not done():  # type: ignore[operator]
+        assert time.monotonic() < end, "nothing happened for a minute"
+        time.sleep(0.02)
+
+
+def test_no_decision_is_lost_and_none_is_there_by_half(service: Service) -> None:
+    chance, told = random.Random(7), []
+    child, volunteer = service.eligible_pair()
+    words = service.settings, service.north, service.users["north", Role.COORDINATOR], child, volunteer
+    while len(told) < ROUNDS:
+        ours, theirs = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=decide_on_and_on, args=(*words, theirs))
+        process.start()
+        theirs.close()
+        assert ours.poll(PATIENCE)
+        time.sleep(chance.uniform(0, 0.3))
+        process.kill()
+        process.join()
+        try:
+            while True:  # what was acknowledged before the end
+                told.append(ours.recv())
+        except EOFError:
+            pass
+    with service.database.read(service.north) as session:
+        decided = {(one.match_id, one.number): one for one in session.scalars(select(tables.Decision))}
+        states = {one.id: one.state for one in session.scalars(select(tables.Match))}
+        assert set(told) <= set(decided)
+        last = {match: decided[match, number].state for match, number in sorted(decided)}
+        assert {match: states[match] for match in last} == last
+        log = select(func.count()).where(tables.AuditEvent.action.startswith("decision:"))
+        assert session.scalar(log) == len(decided)
+        assert audit_log.verify(session, service.keys).problem is None
+
+
+def decide_on_and_on(
+    settings: Settings, authority: str, user: str, child: str, volunteer: str, told: Connection
+) -> None:
+    """Proposes and withdraws; each decision is told once it is acknowledged."""
+    database, keys = Database(settings.database_url.get_secret_value()), KeyRing.read(settings.keys_file)
+    while True:
+        with database.write(authority) as session:
+            live = session.scalar(
+                select(tables.Match).where(tables.Match.child_id == child, tables.Match.place.is_not(None))
+            )
+            rows = Repository(session, keys)
+            if live is None:
+                chosen = Chosen("fit", 1, (volunteer,))
+                match, number = propose(rows, child, volunteer, user_id=user, reason="other", chosen=chosen), 1
+            else:
+                match = take_step(
+                    rows, live.id, "withdraw", by=Party.AUTHORITY, user_id=user, reason="entered by mistake"
+                )
+                number = 2
+        told.send((match.id, number))

@@ -1,0 +1,360 @@
+"""Runs: triggers that become one, what a run keeps, what becomes of it when the worker or the run dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from conftest import Service
+from sqlalchemy import func, select, update
+
+from matcher.instance import today
+from matcher.plan import Plan
+from matcher.records import Status
+from matcher.shortlist import shortlist
+from service import people, plans, runs, worker
+from service.crypto import KeyRing
+from service.database import tables
+from service.database.base import utc_now
+from service.database.engine import Database
+from service.permissions import Role
+from service.repository import Repository
+from service.runs import Held, NotHeldError, RunError
+from service.settings import Settings
+
+
+def ask(database: Database, authority: str, reason: str = "manual") -> str:
+    with database.write(authority) as session:
+        return runs.ask_for(session, authority, reason).id
+
+
+def take(database: Database, authority: str) -> Held:
+    held = runs.take(database, authority)
+    assert held is not None
+    return held
+
+
+def run_once(database: Database, keys: KeyRing, authority: str) -> str:
+    """Asks for a run and executes it here; its id."""
+    ask(database, authority)
+    held = take(database, authority)
+    plans.make(database, keys, held, lambda _: None)
+    return held.run_id
+
+
+def state_of(database: Database, authority: str, run_id: str) -> tuple[str, str | None]:
+    with database.read(authority) as session:
+        run = runs.find(session, run_id)
+        return run.state, run.problem
+
+
+def later(database: Database, authority: str, by: timedelta) -> None:
+    """Moves what was asked for into the past."""
+    with database.write(authority) as session:
+        for run in session.scalars(select(tables.Run)):
+            run.requested_at -= by
+
+
+def touch(database: Database, authority: str) -> None:
+    with database.write(authority) as session:
+        session.execute(update(tables.Authority).values(data_version=tables.Authority.data_version + 1))
+
+
+# ---- triggers --------------------------------------------------------------------------------------------------------
+
+
+def test_triggers_that_come_together_become_one_run(database: Database, north: str) -> None:
+    ids = {ask(database, north, reason) for reason in ("volunteer approved", "child referred", "volunteer approved")}
+    assert len(ids) == 1
+    with database.read(north) as session:
+        assert runs.find(session, ids.pop()).reasons == ["volunteer approved", "child referred"]
+
+
+def test_of_triggers_at_the_same_moment_one_makes_the_run(database: Database, north: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda n: ask(database, north, runs.REASONS[n % 5]), range(16)))
+    assert len(ids) == 1
+    with database.read(north) as session:
+        assert sorted(runs.find(session, ids.pop()).reasons) == sorted(runs.REASONS[:5])
+
+
+def test_a_change_waits_a_minute_for_others_and_a_person_does_not_wait(database: Database, north: str) -> None:
+    ask(database, north, "match ended")
+    assert runs.take(database, north) is None
+    ask(database, north, "manual")
+    assert runs.take(database, north) is not None
+    ask(database, north, "match ended")  # it read the same data: nothing is to be done
+    touch(database, north)
+    ask(database, north, "match ended")
+    later(database, north, timedelta(seconds=61))
+    assert runs.take(database, north) is None  # one goes on
+
+
+def test_within_a_minute_the_same_data_are_not_run_twice(database: Database, north: str) -> None:
+    first = ask(database, north)
+    take(database, north)
+    assert ask(database, north) == first
+    touch(database, north)
+    assert ask(database, north) != first
+
+
+def test_a_trigger_is_there_with_the_change_or_not_at_all(database: Database, north: str) -> None:
+    with pytest.raises(ZeroDivisionError), database.write(north) as session:
+        runs.ask_for(session, north, "volunteer approved")
+        raise ZeroDivisionError
+    with database.read(north) as session:
+        assert session.scalar(select(func.count()).select_from(tables.Run)) == 0
+
+
+def test_whoever_changes_what_matters_asks_for_a_run(service: Service) -> None:
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        volunteer = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status == "approved")).first()
+        assert volunteer is not None
+        user = service.users["north", Role.MANAGER]
+        for status in (Status.SUSPENDED, Status.APPROVED):
+            people.set_status(rows, volunteer, status, user_id=user, reason=people.STATUS_REASONS[0])
+        people.add_child(rows, "a new referral", {}, None, user_id=user)
+    with service.database.read(service.north) as session:
+        run = session.scalars(select(tables.Run)).one()
+        assert run.reasons == ["volunteer suspended", "volunteer approved", "child referred"]
+
+
+def test_two_workers_never_hold_the_same_run(database: Database, north: str) -> None:
+    ask(database, north)
+    with ThreadPoolExecutor(4) as pool:
+        held = [one for one in pool.map(lambda _: runs.take(database, north), range(4)) if one]
+    assert len(held) == 1
+
+
+def test_the_night_asks_once(database: Database, north: str) -> None:
+    since = utc_now() - timedelta(hours=1)
+    for _ in range(2):
+        runs.ask_nightly(database, north, since)
+    held = take(database, north)
+    touch(database, north)
+    runs.ask_nightly(database, north, since)
+    assert runs.take(database, north) is None
+    runs.end(database, held, "failed", "x")
+    later(database, north, timedelta(days=1))
+    runs.ask_nightly(database, north, since)
+    assert runs.take(database, north) is not None
+
+
+# ---- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_keeps_its_plan_and_every_shortlist(database: Database, keys: KeyRing, north: str) -> None:
+    run_id = run_once(database, keys, north)
+    with database.read(north) as session:
+        rows = Repository(session, keys)
+        row, found = plans.of_run(rows, run_id)
+        plan, instance = Plan.from_dict(found.plan), rows.instance(today())
+        assert (row.status, plan.data_hash, found.before) == ("OPTIMAL", instance.data_hash, None)
+        assert {one["child"] for one in found.shortlists} <= {child.id for child in instance.waiting}
+        for child in instance.waiting[:3]:
+            for order in ("plan", "fit"):
+                told = plans.stored_shortlist(rows, child.id, 3, order)
+                fresh = shortlist(instance, child.id, top=3, rank_by=order, plan=plan)  # type: ignore[arg-type]
+                assert told is not None
+                assert [one["volunteer"] for one in told["shortlist"]] == [one.volunteer for one in fresh]
+
+
+def test_a_stored_shortlist_is_told_only_while_nothing_changed(database: Database, keys: KeyRing, north: str) -> None:
+    run_once(database, keys, north)
+    with database.read(north) as session:
+        rows = Repository(session, keys)
+        child = rows.instance(today()).waiting[0].id
+        assert plans.stored_shortlist(rows, child, plans.TOP, "plan") is not None
+        assert plans.stored_shortlist(rows, child, plans.TOP + 1, "plan") is None
+    touch(database, north)
+    with database.read(north) as session:
+        assert plans.stored_shortlist(Repository(session, keys), child, 1, "plan") is None
+
+
+def test_what_a_change_does_to_the_shortlists_is_told(database: Database, keys: KeyRing, north: str) -> None:
+    run_once(database, keys, north)
+    with database.write(north) as session:
+        rows = Repository(session, keys)
+        first = rows.instance(today()).waiting
+        child = next(one.id for one in first if plans.stored_shortlist(rows, one.id, 1, "fit")["shortlist"])  # type: ignore[index]
+        gone = plans.stored_shortlist(rows, child, 1, "fit")["shortlist"][0]["volunteer"]  # type: ignore[index]
+        session.add(tables.Declined(child_id=child, volunteer_id=gone, said_by="child"))
+        assert runs.ask_for(session, north, "match ended").state == "queued"
+    run_id = run_once(database, keys, north)
+    with database.read(north) as session:
+        _, found = plans.of_run(Repository(session, keys), run_id)
+    change = next(one for one in found.shortlists if one["child"] == child)
+    assert gone in change["before"]
+    assert gone not in change["now"]
+    assert found.diff is not None
+    assert found.before is not None
+
+
+def test_of_a_worker_that_was_taken_for_dead_nothing_is_kept(database: Database, keys: KeyRing, north: str) -> None:
+    ask(database, north)
+    held = take(database, north)
+    with database.write(north) as session:
+        runs.find(session, held.run_id).leased_until = utc_now() - timedelta(seconds=1)
+    assert runs.give_up_lost(database, north) == [held.run_id]
+    with pytest.raises(NotHeldError):
+        plans.make(database, keys, held, lambda _: None)
+    with database.read(north) as session:
+        assert session.scalar(select(func.count()).select_from(tables.Plan)) == 0
+        assert session.scalar(select(func.count()).select_from(tables.Shortlist)) == 0
+    assert state_of(database, north, held.run_id) == ("failed", runs.LOST)
+    ask(database, north)
+    assert runs.take(database, north) is not None
+
+
+# ---- publishing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_published_by_a_person_one_at_a_time(service: Service) -> None:
+    database, keys, north = service.database, service.keys, service.north
+    first = run_once(database, keys, north)
+    touch(database, north)
+    second = run_once(database, keys, north)
+    browser = service.as_(Role.COORDINATOR)
+    for run_id in (first, second):
+        told = browser.post(f"/api/v1/runs/{run_id}/publish", json={"reason": "agreed at the meeting"})
+        assert (told.status_code, told.json()["is_current"]) == (200, True)
+    assert browser.post(f"/api/v1/runs/{second}/publish", json={"reason": "again"}).status_code == 409
+    page = browser.get("/api/v1/runs").json()
+    assert {line["id"]: line["is_current"] for line in page["runs"]} == {first: False, second: True}
+    assert service.as_(Role.ANALYST).post(f"/api/v1/runs/{first}/publish", json={"reason": "why"}).status_code == 403
+
+
+def test_a_plan_that_a_rule_forbids_by_now_is_not_published(service: Service) -> None:
+    database, keys, north = service.database, service.keys, service.north
+    run_id = run_once(database, keys, north)
+    with database.write(north) as session:
+        _, found = plans.of_run(Repository(session, keys), run_id)
+        first = found.plan["matches"][0]
+        session.add(tables.Declined(child_id=first["child"], volunteer_id=first["volunteer"], said_by="child"))
+    told = service.as_(Role.MANAGER).post(f"/api/v1/runs/{run_id}/publish", json={"reason": "too late"})
+    assert told.status_code == 409
+    assert "Start a new run" in told.json()["detail"]
+    with database.read(north) as session:
+        assert not session.scalar(select(tables.Plan.is_current))
+
+
+# ---- over the API ----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_over_the_api(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    asked = browser.post("/api/v1/runs", json={"reason": "policy changed"})
+    assert (asked.status_code, asked.json()["state"]) == (202, "queued")
+    again = browser.post("/api/v1/runs", json={})
+    run_id = again.json()["id"]
+    assert (run_id, again.json()["reasons"]) == (asked.json()["id"], ["policy changed", "manual"])
+    assert browser.get(f"/api/v1/runs/{run_id}/plan").status_code == 409
+    plans.make(service.database, service.keys, take(service.database, service.north), lambda _: None)
+    told = browser.get(f"/api/v1/runs/{run_id}").json()
+    assert (told["state"], told["progress"], told["problem"]) == ("done", "Done", None)
+    plan = browser.get(f"/api/v1/runs/{run_id}/plan").json()
+    assert plan["plan"]["value"] == plan["plan"]["bound"]
+    assert len(browser.get(f"/api/v1/runs/{run_id}/changes").json()["shortlists"]) > 0
+    assert browser.post(f"/api/v1/runs/{run_id}/cancel").status_code == 409
+    assert browser.get("/api/v1/runs/R22222222222").status_code == 404
+    assert browser.post("/api/v1/runs", json={"reason": "boredom"}).status_code == 422
+    child = plan["plan"]["matches"][0]["child"]
+    kept = browser.get(f"/api/v1/children/{child}/shortlist").json()
+    assert any(child in one["planned_for"] for one in kept["shortlist"])
+
+
+def test_a_run_that_waits_is_cancelled_and_never_begins(service: Service) -> None:
+    run_id = ask(service.database, service.north)
+    told = service.as_(Role.COORDINATOR).post(f"/api/v1/runs/{run_id}/cancel")
+    assert told.json()["state"] == "cancelled"
+    assert runs.take(service.database, service.north) is None
+
+
+def test_no_reason_that_is_not_one(database: Database, north: str) -> None:
+    with pytest.raises(RunError, match="no reason"):
+        ask(database, north, "boredom")
+
+
+# ---- the worker ------------------------------------------------------------------------------------------------------
+
+
+def crash(_settings: Settings, _held: Held) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does where memory runs out
+
+
+def hang(_settings: Settings, _held: Held) -> None:
+    time.sleep(600)
+
+
+def test_a_run_in_its_own_process_and_after_one_that_was_killed(
+    settings: Settings, database: Database, north: str
+) -> None:
+    first = ask(database, north)
+    assert worker.Work(settings, database, crash).once()
+    state, problem = state_of(database, north, first)
+    assert state == "failed"
+    assert problem is not None
+    assert "no memory" in problem
+    second = ask(database, north)
+    assert worker.Work(settings, database).once()
+    assert state_of(database, north, second) == ("done", None)
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(tables.Worker)) == 2
+
+
+def test_a_run_that_hangs_is_ended(
+    settings: Settings, database: Database, north: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = ask(database, north)
+    impatient = settings.model_copy(update={"run_minutes": 0})
+    worker.Work(impatient, database, hang).once()
+    state, problem = state_of(database, north, hung)
+    assert (state, problem) == ("failed", "The run took longer than 0 minutes, and was stopped.")
+
+
+def test_a_run_that_goes_on_is_cancelled(settings: Settings, database: Database, north: str) -> None:
+    run_id = ask(database, north)
+    held = take(database, north)
+    with database.write(north) as session:
+        runs.cancel(session, run_id)
+    worker.Work(settings, database, hang)._execute(held)
+    assert state_of(database, north, run_id)[0] == "cancelled"
+
+
+def test_a_worker_that_is_stopped_hands_its_run_back(settings: Settings, database: Database, north: str) -> None:
+    run_id = ask(database, north)
+    held = take(database, north)
+    one = worker.Work(settings, database, hang)
+    one.stopping = True
+    one._execute(held)
+    assert state_of(database, north, run_id) == ("cancelled", runs.STOPPED)
+    again = take(database, north)
+    with database.read(north) as session:
+        assert runs.find(session, again.run_id).reasons == ["manual"]
+
+
+def test_a_worker_that_is_asked_to_stop_says_goodbye(settings: Settings, database: Database, north: str) -> None:
+    run_id = ask(database, north)
+    process = worker.CONTEXT.Process(target=worker.work, args=(settings,))
+    process.start()
+    end = time.monotonic() + 60
+    while state_of(database, north, run_id)[0] != "done" and time.monotonic() < end:
+        time.sleep(0.1)
+    process.terminate()
+    process.join(20)
+    assert process.exitcode == 0
+    assert state_of(database, north, run_id)[0] == "done"
+    with database.read() as session:
+        assert session.scalars(select(tables.Worker)).all() == []
+
+
+def test_the_night_begins_at_its_hour() -> None:
+    for hour in range(24):
+        moment = worker.last_night(hour)
+        assert moment.hour == hour
+        assert timedelta(0) <= utc_now() - moment < timedelta(days=1, hours=1)
