@@ -484,6 +484,7 @@ class _Import:
             for child in self.session.scalars(select(tables.Child).where(tables.Child.family_id == family.id)).all():
                 people.move(self.rows, child, kept)
             kept.references = sorted({*kept.references, *family.references})
+            family.known, family.references = False, []
         return kept
 
     def _volunteers(
