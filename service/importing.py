@@ -85,13 +85,15 @@ def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
     same: dict[str, int] = defaultdict(int)
     changed: list[Changed] = []
     weaker: list[Weaker] = []
+    joined = here.joined(given)
     for sheet, after in _records(given):
         before = here.record(sheet, after.id)
         if before is None:
             new[sheet] += 1
             continue
         after = here.kept(reading, sheet, before, after)
-        differing = tuple(_differing(before, after))
+        family = ("family",) if sheet == CHILDREN.name and after.id in joined else ()
+        differing = (*_differing(before, after), *family)
         if differing:
             changed.append(Changed(sheet, after.id, differing))
             weaker += (Weaker(sheet, after.id, name, sentence) for name, sentence in _weaker(sheet, before, after))
@@ -213,6 +215,17 @@ class _Here:
             if "requested_gender" not in absent and after.requested_gender != before.requested_gender:
                 absent -= {"requested_gender_strength"}
         return replace(after, **{name: getattr(before, name) for name in absent})
+
+    def joined(self, given: Instance) -> set[str]:
+        """Children who would have siblings, or none, that Kith does not know of."""
+        known = set(self.rows.session.scalars(select(tables.Family.id).where(tables.Family.known)))
+        groups: dict[str, list[str]] = defaultdict(list)
+        for reference, group in given.family_of.items():
+            if reference in self.children:
+                groups[group].append(reference)
+        families = {name: {self.children[child].family_id for child in group} for name, group in groups.items()}
+        new = [name for name, ids in families.items() if len(ids) > 1 or not ids <= known]
+        return {child for name in new for child in groups[name]}
 
     def match(self, match: records.Match) -> tables.Match | None:
         return self.matches.get((match.child, match.volunteer))
@@ -484,6 +497,7 @@ class _Import:
             for child in self.session.scalars(select(tables.Child).where(tables.Child.family_id == family.id)).all():
                 people.move(self.rows, child, kept)
             kept.references = sorted({*kept.references, *family.references})
+            family.known, family.references = False, []
         return kept
 
     def _volunteers(

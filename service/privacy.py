@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, select
 
 from matcher import records
 from matcher.instance import today
@@ -227,6 +227,6 @@ def sweep(rows: Repository) -> int:
     shown = tables.Served.at < utc_now() - _DAYS["shortlist shown"]
     ended = tables.LoginSession.ends_at < utc_now() - _DAYS["login"]
     gone = 0
-    for table, old in ((tables.Served, shown), (tables.LoginSession, or_(ended))):
+    for table, old in ((tables.Served, shown), (tables.LoginSession, ended)):
         gone += rows.session.execute(delete(table).where(old)).rowcount  # type: ignore[attr-defined]
     return gone

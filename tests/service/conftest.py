@@ -19,6 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from argon2 import PasswordHasher
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import make_url, select
@@ -28,6 +29,7 @@ from matcher.readers import Reading, read_folder
 from matcher.sample import write_sample
 from matcher.shortlist import shortlist
 from service import auth
+from service.api.deps import Installation
 from service.app import create_app
 from service.auth import user_by_email
 from service.crypto import KeyRing
@@ -206,8 +208,15 @@ def service(settings: Settings, database: Database, keys: KeyRing, north: str) -
             for name in ("north", "south")
             for role in Role
         }
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
-        yield Service(client, settings, database, keys, north, south, users)
+    if not _APPS:  # its routes and models take a good part of a second, and are the same for all
+        _APPS.append(create_app(settings))
+    app = _APPS[0]
+    app.state.kith.database.close()
+    app.state.kith = Installation(settings, database, keys)
+    app.middleware_stack = None  # each test has a rate of its own
+    client = TestClient(app, raise_server_exceptions=False)
+    yield Service(client, settings, database, keys, north, south, users)
+    client.close()
 
 
 @dataclass(frozen=True)
@@ -257,4 +266,5 @@ class Service:
         return _PAIRS[self.north]
 
 
+_APPS: list[FastAPI] = []
 _PAIRS: dict[str, tuple[str, str]] = {}

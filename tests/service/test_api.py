@@ -305,6 +305,22 @@ def test_a_column_that_a_file_lacks_is_left_as_it_is(desk: TestClient, small_cou
     assert (told["usable"], told["changed"], told["weaker"]) == (True, [], [])
 
 
+def test_siblings_that_a_file_names_are_told_and_joined(
+    service: Service, desk: TestClient, small_county: Reading
+) -> None:
+    one, other = (cells[0] for _, cells in small_county.grids["children"].rows[:2])
+    files = files_of(small_county, {("children", one, "family"): "FX", ("children", other, "family"): "FX"})
+    told = desk.post(f"{API}/imports/check", files=files).json()
+    assert {(line["reference"], *line["fields"]) for line in told["changed"]} >= {(one, "family"), (other, "family")}
+    assert desk.post(f"{API}/imports", files=files, data={"stamp": told["stamp"]}).status_code == 201
+    with service.database.read(service.north) as session:
+        families = session.scalars(select(tables.Child.family_id).where(tables.Child.reference.in_([one, other]))).all()
+    assert len(set(families)) == 1
+    for again in (files, files_of(small_county)):  # and the older files do not part them again
+        assert desk.post(f"{API}/imports/check", files=again).json()["weaker"] == []
+    assert desk.post(f"{API}/imports/check", files=files).json()["changed"] == []
+
+
 def test_what_is_wrong_in_files_is_a_list(desk: TestClient, small_county: Reading) -> None:
     reference = small_county.grids["children"].rows[0][1][0]
     files = files_of(small_county, {("children", reference, "date_of_birth"): "31/02/2012"})
