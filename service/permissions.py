@@ -63,6 +63,10 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /health": PUBLIC,
     "GET /ready": PUBLIC,
     "GET /metrics": PUBLIC,  # by a token of its own
+    "GET /sign-in": PUBLIC,
+    "POST /sign-in": PUBLIC,
+    "POST /sign-out": Permission.SELF,
+    "GET /": Permission.SELF,
     "POST /api/v1/session": PUBLIC,
     "GET /api/v1/session": Permission.SELF,
     "DELETE /api/v1/session": Permission.SELF,

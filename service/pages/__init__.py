@@ -1,0 +1,5 @@
+"""HTML pages, thin like the API: they read what is asked, call the rooms below, and put the answer into a template.
+
+A page is a route with a line in `permissions.ROUTES` and a template; `html.render` gives it the frame. Every page works
+without script, and nothing in it comes from another machine.
+"""
