@@ -26,7 +26,7 @@ _TITLES = {
 
 
 class ProblemPages:
-    """Turns an answer of problem+json into a page where a person asked. The outermost wrap, so it meets every refusal."""
+    """Turns an answer of problem+json into a page where a person asked. The outermost wrap: it meets them all."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
