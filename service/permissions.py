@@ -70,6 +70,8 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /children": Permission.IDENTIFY,
     "POST /children/find": Permission.IDENTIFY,
     "GET /children/{child_id}": Permission.IDENTIFY,
+    "GET /children/{child_id}/shortlist": Permission.IDENTIFY,
+    "GET /children/{child_id}/compare": Permission.IDENTIFY,
     "GET /volunteers": Permission.IDENTIFY,
     "POST /volunteers/find": Permission.IDENTIFY,
     "GET /volunteers/{volunteer_id}": Permission.IDENTIFY,
