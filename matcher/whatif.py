@@ -17,7 +17,6 @@ from matcher.rules.base import Verdict
 from matcher.rules.pair import policy_reach_metres
 from matcher.words import counted
 
-
 NEAREST = 3
 """How many volunteers a longer journey is reckoned for."""
 

@@ -34,7 +34,7 @@ from service.logs import configure
 from service.metrics import measure
 from service.middleware import WRAPS
 from service.pages import children as child_pages
-from service.pages import proposals, shortlists, sign_in, today, volunteers
+from service.pages import log, proposals, shortlists, sign_in, today, volunteers
 from service.pages.html import STATIC
 from service.pages.problems import ProblemPages
 from service.settings import Settings, load_settings
@@ -45,7 +45,15 @@ ROUTERS = (
 )  # fmt: skip
 """The resources under /api/v1."""
 
-PAGES = (sign_in.router, today.router, child_pages.router, shortlists.router, proposals.router, volunteers.router)
+PAGES = (
+    sign_in.router,
+    today.router,
+    child_pages.router,
+    shortlists.router,
+    proposals.router,
+    volunteers.router,
+    log.router,
+)
 """The pages: what a person opens in a browser."""
 
 _ANSWERS = described((400, 401, 403, 404, 405, 409, 413, 422, 429, 500))

@@ -85,6 +85,8 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /volunteers": Permission.IDENTIFY,
     "POST /volunteers/find": Permission.IDENTIFY,
     "GET /volunteers/{volunteer_id}": Permission.IDENTIFY,
+    "GET /users": Permission.USERS,
+    "GET /log": Permission.LOG,
     "POST /api/v1/session": PUBLIC,
     "GET /api/v1/session": Permission.SELF,
     "DELETE /api/v1/session": Permission.SELF,

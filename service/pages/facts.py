@@ -22,6 +22,12 @@ class Fact:
     known: bool
 
 
+CHECK_NAMES = {
+    "dbs_current": "DBS check",
+    "vehicle_documents": "papers for driving",
+    "database_check": "check of the authority’s records",
+}
+
 Group = tuple[str, tuple[Fact, ...]]
 
 

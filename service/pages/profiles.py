@@ -17,7 +17,7 @@ from service.pages.facts import age
 
 Of = TypeVar("Of", Child, Volunteer)
 _OFTEN = {Rhythm.WEEKLY: "every week", Rhythm.FORTNIGHTLY: "every two weeks", Rhythm.MONTHLY: "every month"}
-_PERSON = {Gender.FEMALE: "She is a woman.", Gender.MALE: "He is a man."}
+_PERSON = {Gender.FEMALE: "They are a woman.", Gender.MALE: "They are a man."}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
-from matcher.errors import NotFoundError
 from matcher.records import MatchStatus, Party
 from service import audit_log, proposals, workflow
 from service.api.children import Id
@@ -196,15 +195,15 @@ def _failing(reckoned: Reckoning, match: tables.Match) -> Sequence[str]:
     """What would refuse the next step as things stand; asked once more, of fresh data, when the step is taken."""
     if match.state not in LIVE:
         return ()
+    if match.id in reckoned.failing:
+        return reckoned.failing[match.id]
     own = match.child_id, match.volunteer_id
     left = [
         one for one in reckoned.instance.matches if (one.child, one.volunteer) != own or one.status is MatchStatus.ENDED
     ]
     rules = Rules.CORE if MATCH_STATUS[State(match.state)] is MatchStatus.CURRENT else Rules.ALL
-    try:
-        return proposals.failing_rules(replace(reckoned.instance, matches=tuple(left)), *own, rules)
-    except NotFoundError:
-        return ()
+    instance = replace(reckoned.instance, matches=tuple(left))
+    return reckoned.failing.setdefault(match.id, proposals.failing_rules(instance, *own, rules))
 
 
 def _told(rows: Repository, decision: tables.Decision) -> dict[str, Any]:

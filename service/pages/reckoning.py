@@ -43,6 +43,8 @@ class Reckoning:
     matches: Sequence[tables.Match]
 
     lock: Lock
+    failing: dict[str, Sequence[str]]
+    """Why the next step of a match would be refused, by its id: filled as pages ask."""
 
     def told(self, content: Any) -> Any:
         """A sentence, or many, with the council's references in place of ids."""
@@ -114,7 +116,7 @@ def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
     kept = _KEPT.get(person.authority_id)
     if kept is None or kept[0] != stamp:
         matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
-        kept = stamp, Reckoning(rows.instance(today()), rows.references(), matches, Lock())
+        kept = stamp, Reckoning(rows.instance(today()), rows.references(), matches, Lock(), {})
         _KEPT[person.authority_id] = kept
     return kept[1]
 

@@ -14,6 +14,7 @@ from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.explain import Points, why_nobody
 from matcher.shortlist import Candidate
 from matcher.whatif import farther, one_rule_away
+from matcher.words import day
 from service.api.children import Id
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.pages import facts, journeys
@@ -68,7 +69,7 @@ def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
             Card(
                 candidate, volunteer, reckoned.references[volunteer.id],
                 facts.age(volunteer.date_of_birth, reckoned.instance.as_of), bars(candidate.scores),
-                f"{lapse.rule.replace('_', ' ')} on {lapse.on.day} {lapse.on:%B %Y}" if lapse and lapse.on else "",
+                f"{facts.CHECK_NAMES[lapse.rule]} on {day(lapse.on)}" if lapse and lapse.on else "",
             )
         )  # fmt: skip
     return found
