@@ -64,7 +64,7 @@ def one_rule_away(instance: Instance, child: str) -> tuple[Nearly, ...]:
 
 
 def farther(instance: Instance, child: str) -> str:
-    """What a longer journey would add to a child's shortlist, the nearest few, in a sentence; "" where it would add nobody.
+    """What a longer journey would add to a child's shortlist, the nearest few, in a sentence; "" where nobody.
 
     "2 more volunteers could visit if the journey were up to 18 miles: one travels less far than that by their own
     choice, one is beyond the policy's 25 miles."
