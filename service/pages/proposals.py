@@ -185,7 +185,8 @@ def _page(
         step=step, others=[one for one in steps if one.final], ready_at=ready_at, what_now=WHAT_NOW.get(state, ""),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
         timeline=[_told(rows, one) for one in decisions], origin=origin, party=PARTY, told=reckoned.told,
-        before=state in workflow.BEFORE_APPOINTMENT, appointed=state in workflow.APPOINTED, over=state not in LIVE,
+        referred=any(one.id == match.child_id for one in reckoned.instance.children),
+        appointed=state in workflow.APPOINTED, over=state not in LIVE,
         decides=Permission.DECIDE in person.may, error=reckoned.told(error), note=note,
         way=WAY,
     )  # fmt: skip
