@@ -32,7 +32,7 @@ class ProblemPages:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or "text/html" not in Headers(scope=scope).get("accept", ""):
+        if scope["type"] != "http" or not _for_a_person(scope):
             await self.app(scope, receive, send)
             return
         start: Message = {}
@@ -69,3 +69,7 @@ class ProblemPages:
         headers["content-length"] = str(len(page))
         await send({**start, "status": status, "headers": headers.raw})
         await send({"type": "http.response.body", "body": page})
+
+
+def _for_a_person(scope: Scope) -> bool:
+    return "text/html" in Headers(scope=scope).get("accept", "") and not scope["path"].startswith("/api/")

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
+from matcher.alone import about_volunteer
 from matcher.records import MatchStatus, Party
 from service import audit_log, proposals, workflow
 from service.api.children import Id
@@ -185,7 +186,7 @@ def _page(
         step=step, others=[one for one in steps if one.final], ready_at=ready_at, what_now=WHAT_NOW.get(state, ""),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
         timeline=[_told(rows, one) for one in decisions], origin=origin, party=PARTY, told=reckoned.told,
-        referred=any(one.id == match.child_id for one in reckoned.instance.children),
+        referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE,
         decides=Permission.DECIDE in person.may, error=reckoned.told(error), note=note,
         way=WAY,
@@ -193,18 +194,31 @@ def _page(
 
 
 def _failing(reckoned: Reckoning, match: tables.Match) -> Sequence[str]:
-    """What would refuse the next step as things stand; asked once more, of fresh data, when the step is taken."""
+    """The rules that no longer hold, as things stand; asked once more, of fresh data, when a step is taken.
+
+    Of a child whose referral is not in Kith only the volunteer can be judged.
+    """
     if match.state not in LIVE:
         return ()
-    if match.id in reckoned.failing:
-        return reckoned.failing[match.id]
+    if match.id not in reckoned.failing:
+        reckoned.failing[match.id] = _failing_now(reckoned, match)
+    return reckoned.failing[match.id]
+
+
+def _failing_now(reckoned: Reckoning, match: tables.Match) -> Sequence[str]:
+    if not _referred(reckoned, match):
+        alone = about_volunteer(reckoned.instance, match.volunteer_id)
+        return [one.sentence for one in alone if one.core and one.verdict != "passes"]
     own = match.child_id, match.volunteer_id
     left = [
         one for one in reckoned.instance.matches if (one.child, one.volunteer) != own or one.status is MatchStatus.ENDED
     ]
     rules = Rules.CORE if MATCH_STATUS[State(match.state)] is MatchStatus.CURRENT else Rules.ALL
-    instance = replace(reckoned.instance, matches=tuple(left))
-    return reckoned.failing.setdefault(match.id, proposals.failing_rules(instance, *own, rules))
+    return proposals.failing_rules(replace(reckoned.instance, matches=tuple(left)), *own, rules)
+
+
+def _referred(reckoned: Reckoning, match: tables.Match) -> bool:
+    return any(one.id == match.child_id for one in reckoned.instance.children)
 
 
 def _told(rows: Repository, decision: tables.Decision) -> dict[str, Any]:

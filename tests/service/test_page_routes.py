@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 from conftest import Service
+from sqlalchemy import select
 
+from service.database.tables import Match
 from service.pages.sign_in import own_path
 from service.permissions import MAY, PUBLIC, ROUTES, Role
 from service.proposals import Chosen, propose
@@ -113,3 +118,49 @@ def test_data_that_changes_is_told_at_once(service: Service) -> None:
     assert "Nothing is under proposal" in browser.get("/proposals").text
     _, _, match = proposal_of(service)
     assert match in browser.get("/proposals").text
+
+
+def test_a_check_that_lapsed_is_told_on_the_page_and_refuses_the_step_and_the_note_is_kept(service: Service) -> None:
+    _, volunteer, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    assert "Something has changed" not in browser.get(f"/proposals/{match}").text
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = rows.volunteer(volunteer)
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), dbs_checked_on=date(2001, 1, 1)))
+    assert "Something has changed" in browser.get(f"/proposals/{match}").text
+    with service.database.read(service.north) as session:
+        version = Repository(session, service.keys).match(match).version
+    form = {"version": str(version), "note": "Rang on Monday."}
+    answer = browser.post(f"/proposals/{match}/steps/ask_volunteer", data=form, headers=HTML)
+    assert answer.status_code == 409
+    assert "DBS check has lapsed" in answer.text
+    assert "Rang on Monday." in answer.text
+    form["reason"] = "no reason given"
+    browser.post(f"/proposals/{match}/steps/child_declines", data=form, headers=HTML)
+    assert "Declined" in browser.get(f"/proposals/{match}").text  # a no is heard all the same
+
+
+def test_an_imported_match_tells_what_no_longer_holds_of_its_volunteer(service: Service) -> None:
+    """Its child has no referral in Kith: the volunteer alone can be judged."""
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        match = session.scalars(select(Match).where(Match.state == "active")).first()
+        assert match is not None
+        row, id = rows.volunteer(match.volunteer_id), match.id
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), dbs_checked_on=date(2001, 1, 1)))
+    page = service.as_(Role.COORDINATOR).get(f"/proposals/{id}").text
+    assert "A core rule no longer holds" in page
+    assert "DBS check has lapsed" in page
+
+
+def test_what_is_not_shared_is_not_shown(service: Service) -> None:
+    """The volunteer's page has what was ticked: not the area of the child, unless it is."""
+    _, _, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    assert "Lives in" not in browser.get(f"/proposals/{match}/for-volunteer").text
+    browser.post(f"/proposals/{match}/share", data={"child": ["area", "no-such-part"]}, headers=HTML)
+    page = browser.get(f"/proposals/{match}/for-volunteer").text
+    assert "Lives in" in page
+    assert "years old" not in page
+    assert "They " not in browser.get(f"/proposals/{match}/for-child").text.partition("About them")[2]
