@@ -49,10 +49,14 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews)}
     note_reading(kith, person, "list", "", children=sorted(shown))
     visiting = {match.volunteer_id for match in reckoned.matches if match.state in workflow.APPOINTED}
+
+    def urgent(lapse: Lapse) -> tuple[object, ...]:
+        return lapse.on or on, lapse.volunteer not in visiting, reckoned.references[lapse.volunteer]
+
     return render(
         request, "today.html", person,
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
-        lapses=grouped(reckoned.lapses, on), references=reckoned.references, checks=CHECK_NAMES, visiting=visiting,
+        lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES, visiting=visiting,
         counts=Counter(line.stands for line in every),
         visited=sum(match.state in workflow.APPOINTED for match in reckoned.matches),
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,

@@ -164,3 +164,16 @@ def test_what_is_not_shared_is_not_shown(service: Service) -> None:
     assert "Lives in" in page
     assert "years old" not in page
     assert "They " not in browser.get(f"/proposals/{match}/for-child").text.partition("About them")[2]
+
+
+def test_the_log_tells_who_read_a_child_and_which_lists_had_them(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    coordinator, auditor = service.as_(Role.COORDINATOR), service.as_(Role.AUDITOR)
+    coordinator.get(f"/children/{child}")
+    coordinator.post("/children/find", data={"reference": "nobody"})  # a list of everybody, the first page of it
+    rows = auditor.get(f"/log?subject={child}&days=0").text
+    assert rows.count("Read: record") == 1
+    listed = auditor.get("/log?kind=read&days=1").text
+    assert "children: 25 records" in listed
+    assert auditor.get("/log?kind=decision").text.count("<tr") == 0
+    assert "Read: record" not in service.as_(Role.AUDITOR, "south").get(f"/log?subject={child}&days=0").text
