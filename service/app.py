@@ -24,6 +24,8 @@ from service.api import (
     single_sign_on,
     volunteers,
 )
+from service import pages
+from service.api import around, children, health, imports, matches, policies, privacy, session, volunteers
 from service.api.deps import Installation, authorise
 from service.crypto import KeyRing
 from service.database.engine import Database
@@ -33,8 +35,6 @@ from service.identity import Provider
 from service.logs import configure
 from service.metrics import measure
 from service.middleware import WRAPS
-from service.pages import children as child_pages
-from service.pages import log, proposals, shortlists, sign_in, today, volunteers
 from service.pages.html import STATIC
 from service.pages.problems import ProblemPages
 from service.settings import Settings, load_settings
@@ -44,17 +44,6 @@ ROUTERS = (
     policies.router, imports.router, privacy.router, runs.router,
 )  # fmt: skip
 """The resources under /api/v1."""
-
-PAGES = (
-    sign_in.router,
-    today.router,
-    child_pages.router,
-    shortlists.router,
-    proposals.router,
-    volunteers.router,
-    log.router,
-)
-"""The pages: what a person opens in a browser."""
 
 _ANSWERS = described((400, 401, 403, 404, 405, 409, 413, 422, 429, 500))
 
@@ -99,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return JSONResponse(whole)
 
     app.include_router(api)
-    for router in PAGES:
+    for router in pages.ROUTERS:
         app.include_router(router, include_in_schema=False)
     app.state.paths = {route.endpoint: route.path for route in iter_route_contexts(app.routes)}
     app.state.metrics = measure(app, database) if settings.metrics_token else None

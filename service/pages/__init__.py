@@ -3,3 +3,10 @@
 A page is a route with a line in `permissions.ROUTES` and a template; `html.render` gives it the frame. Every page works
 without script, and nothing in it comes from another machine.
 """
+
+from service.pages import children, log, proposals, shortlists, sign_in, today, volunteers
+
+ROUTERS = (
+    sign_in.router, today.router, children.router, shortlists.router, proposals.router, volunteers.router, log.router,
+)  # fmt: skip
+"""Every page."""

@@ -14,8 +14,8 @@ from matcher import alone, records
 from matcher.catalogue import CATALOGUE
 from matcher.errors import NotFoundError
 from matcher.records import Agreement
-from service.api.children import Id
 from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.shapes import ChildId
 from service.pages import facts
 from service.pages.html import render
 from service.pages.lists import Page, named
@@ -121,7 +121,9 @@ def _list(
 
 
 @router.get("/{child_id}")
-def child(child_id: Id, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned) -> Response:
+def child(
+    child_id: ChildId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
+) -> Response:
     rows.child(child_id)
     note_reading(kith, person, "record", child_id)
     instance = reckoned.instance

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
@@ -15,8 +15,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from matcher.alone import about_volunteer
 from matcher.records import MatchStatus, Party
 from service import audit_log, proposals, workflow
-from service.api.children import Id
 from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.shapes import ChildId, MatchId, VolunteerId
 from service.crypto import Place
 from service.database import tables
 from service.database.base import utc_now
@@ -32,7 +32,6 @@ from service.workflow import LIVE, MATCH_STATUS, Rules, State, Step, StepRefused
 
 router = APIRouter()
 
-MatchId = Annotated[str, Path(pattern="^M[2-9B-Z]{11}$")]
 Show = Literal["proposals", "matches", "over"]
 Note = Annotated[str, Form(max_length=2000)]
 
@@ -99,8 +98,8 @@ def proposal_list(
 
 @router.get("/children/{child_id}/propose/{volunteer_id}")
 def propose_page(
-    child_id: Id, volunteer_id: Id, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned,
-    rank: Rank = "plan",
+    child_id: ChildId, volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading,
+    reckoned: Reckoned, rank: Rank = "plan",
 ) -> Response:  # fmt: skip
     waiting(rows, reckoned, child_id)
     rows.volunteer(volunteer_id)
@@ -110,8 +109,9 @@ def propose_page(
 
 @router.post("/children/{child_id}/propose/{volunteer_id}")
 def propose(
-    child_id: Id, volunteer_id: Id, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned,
-    rank: Annotated[Rank, Form()] = "plan", reason: Annotated[str, Form(max_length=60)] = "", note: Note = "",
+    child_id: ChildId, volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading,
+    reckoned: Reckoned, rank: Annotated[Rank, Form()] = "plan", reason: Annotated[str, Form(max_length=60)] = "",
+    note: Note = "",
 ) -> Response:  # fmt: skip
     rows.child(child_id)
     rows.volunteer(volunteer_id)
@@ -223,7 +223,8 @@ def _referred(reckoned: Reckoning, match: tables.Match) -> bool:
 
 def _told(rows: Repository, decision: tables.Decision) -> dict[str, Any]:
     user = rows.session.get(tables.User, decision.user_id)
-    title = next((step.title for step in workflow.STEPS if step.id == decision.step), "Proposed")
+    title = next((step.title for step in workflow.STEPS if step.id == decision.step), None)
+    title = title or ("Proposed" if decision.step == "propose" else decision.step.replace("_", " ").capitalize())
     return {
         "title": title, "at": decision.at, "by": decision.said_by, "reason": decision.reason,
         "note": rows.open(decision, "note"), "departs": decision.departs,

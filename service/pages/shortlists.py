@@ -15,8 +15,8 @@ from matcher.explain import Points, why_nobody
 from matcher.shortlist import Candidate
 from matcher.whatif import farther, one_rule_away
 from matcher.words import day
-from service.api.children import Id
 from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.shapes import ChildId
 from service.pages import facts, journeys
 from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
@@ -97,7 +97,7 @@ def waiting(rows: Reading, reckoned: Reckoning, child_id: str) -> records.Child:
 
 @router.get("/{child_id}/shortlist")
 def shortlist_page(
-    child_id: Id,
+    child_id: ChildId,
     request: Request,
     person: Asking,
     kith: Kith,
@@ -123,7 +123,7 @@ def shortlist_page(
 
 @router.get("/{child_id}/compare")
 def compare(
-    child_id: Id,
+    child_id: ChildId,
     request: Request,
     person: Asking,
     kith: Kith,

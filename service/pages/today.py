@@ -56,7 +56,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     return render(
         request, "today.html", person,
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
-        lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES, visiting=visiting,
+        lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
+        visiting=visiting,
         counts=Counter(line.stands for line in every),
         visited=sum(match.state in workflow.APPOINTED for match in reckoned.matches),
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from matcher import alone, records
 from matcher.records import Status
 from service.api.deps import Asking, Reading
+from service.api.shapes import VolunteerId
 from service.pages import facts
 from service.pages.children import RULE_TITLES
 from service.pages.html import render
@@ -21,7 +22,6 @@ from service.workflow import LIVE
 
 router = APIRouter(prefix="/volunteers")
 
-Id = Annotated[str, Path(pattern="^[A-Z][2-9B-Z]{11}$")]
 Show = Literal["everybody", "free", "taken", "not ready"]
 Sort = Literal["reference", "committed"]
 
@@ -99,7 +99,9 @@ def _list(
 
 
 @router.get("/{volunteer_id}")
-def volunteer(volunteer_id: Id, request: Request, person: Asking, rows: Reading, reckoned: Reckoned) -> Response:
+def volunteer(
+    volunteer_id: VolunteerId, request: Request, person: Asking, rows: Reading, reckoned: Reckoned
+) -> Response:
     rows.volunteer(volunteer_id)
     instance = reckoned.instance
     record = instance.volunteer(volunteer_id)

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from matcher.instance import today
 from matcher.readers import Reading
 from matcher.shortlist import shortlist
+from service import importing
 from service.app import create_app
 from service.crypto import KeyRing
 from service.database.engine import Database
@@ -89,7 +90,7 @@ def site(
     database, keys = Database(database_url.get_secret_value()), KeyRing.read(settings.keys_file)
     north = add_authority(database, keys, "North")
     with database.write(north) as session:
-        Repository(session, keys).add(small_county, today(), user_id=None)
+        importing.take_in(Repository(session, keys), small_county, today(), user_id=None)
     for role in Role:
         add_user(database, keys, north, f"{role}@north.invalid", f"{role} {HOSTILE}", role)
         change_user(database, keys, f"{role}@north.invalid", password=PASSWORD)
