@@ -11,6 +11,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
 
+from service import pages
 from service.api import (
     around,
     children,
@@ -24,8 +25,6 @@ from service.api import (
     single_sign_on,
     volunteers,
 )
-from service import pages
-from service.api import around, children, health, imports, matches, policies, privacy, session, volunteers
 from service.api.deps import Installation, authorise
 from service.crypto import KeyRing
 from service.database.engine import Database
