@@ -16,7 +16,9 @@ from service.proposals import Chosen, propose
 from service.repository import Repository
 
 PAGES = {
-    line: needs for line, needs in ROUTES.items() if not line.split()[1].startswith(("/api/", "/health", "/ready"))
+    line: needs
+    for line, needs in ROUTES.items()
+    if not line.split()[1].startswith(("/api/", "/health", "/ready", "/metrics"))
 }
 HTML = {"Accept": "text/html"}
 

@@ -16,7 +16,8 @@ from service.runs import ask_for
 
 NOT_SET_UP = {"GET /metrics", "GET /api/v1/session/oidc", "GET /api/v1/session/oidc/callback"}
 """There without their settings, which these tests do not give."""
-API = {line: needs for line, needs in ROUTES.items() if line.split()[1].startswith(("/api/", "/health", "/ready"))}
+NO_PAGES = ("/api/", "/health", "/ready", "/metrics")
+API = {line: needs for line, needs in ROUTES.items() if line.split()[1].startswith(NO_PAGES)}
 """The others are pages, which test_pages tries in the same way."""
 
 LOGGED_OUT = {"DELETE /api/v1/session"}
