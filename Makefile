@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 AS_OF = 2026-11-01
 
-.PHONY: demo test check tests thorough kills audit-many mutants races lock clean
+.PHONY: demo test check tests thorough kills audit-many mutants races screenshots lock clean
 
 demo: .venv/ready
 	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
@@ -57,6 +57,10 @@ races: .venv/ready-to-test
 .venv/ready-to-test: .venv/ready requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# Pictures of the pages, for the README: needs Debian's chromium.
+screenshots: .venv/ready-to-test
+	$(BIN)/python scripts/screenshots.py
 
 # Makes the lock files anew from pyproject.toml.
 lock: .venv/ready-to-test

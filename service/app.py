@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
+from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
 
+from service import pages
 from service.api import (
     around,
     children,
@@ -32,6 +34,8 @@ from service.identity import Provider
 from service.logs import configure
 from service.metrics import measure
 from service.middleware import WRAPS
+from service.pages.html import STATIC
+from service.pages.problems import ProblemPages
 from service.settings import Settings, load_settings
 
 ROUTERS = (
@@ -83,8 +87,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return JSONResponse(whole)
 
     app.include_router(api)
+    for router in pages.ROUTERS:
+        app.include_router(router, include_in_schema=False)
     app.state.paths = {route.endpoint: route.path for route in iter_route_contexts(app.routes)}
     app.state.metrics = measure(app, database) if settings.metrics_token else None
     for wrap in reversed(WRAPS):  # the last added is the outermost
         app.add_middleware(wrap, settings=settings)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_middleware(ProblemPages)
     return app

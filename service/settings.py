@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = Field("json", description="`json`, or `text` for a person at a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged at all.")
 
+    demo: bool = Field(False, description="Says on every page that nobody in it is real. `kith serve --demo` sets it.")
+
     @field_validator("database_url", "owner_url", "backup_url")
     @classmethod
     def _known_database(cls, url: SecretStr | None) -> SecretStr | None:

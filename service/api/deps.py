@@ -22,6 +22,7 @@ from service.settings import Settings
 
 COOKIE = "kith_session"
 CSRF_HEADER = "X-CSRF-Token"
+CSRF_FIELD = "csrf"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,15 @@ def installation(request: Request) -> Installation:
 Kith = Annotated[Installation, Depends(installation)]
 
 
-def authorise(request: Request, kith: Kith) -> Person | None:
+async def form_token(request: Request) -> str:
+    """The token in the hidden field of a page's form; a program gives it in the header."""
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data") or not request.cookies:
+        return ""
+    return str((await request.form()).get(CSRF_FIELD, ""))
+
+
+def authorise(request: Request, kith: Kith, token: Annotated[str, Depends(form_token)]) -> Person | None:
     """Every route goes through here: who asks, and whether the route's line lets them. None on a public route."""
     request.state.route = request.app.state.paths.get(request.scope["endpoint"], "-")
     line = f"{request.method} {request.state.route}"
@@ -56,14 +65,14 @@ def authorise(request: Request, kith: Kith) -> Person | None:
     needs = ROUTES[line]
     if needs is PUBLIC:
         return None
-    person = _who(request, kith)
-    request.state.user = person.user_id
+    person = _who(request, kith, token)
+    request.state.user, request.state.person = person.user_id, person
     if needs not in person.may:
         raise HTTPException(403)
     return person
 
 
-def _who(request: Request, kith: Installation) -> Person:
+def _who(request: Request, kith: Installation, form_token: str) -> Person:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     with kith.database.read() as session:
         if scheme:
@@ -75,7 +84,7 @@ def _who(request: Request, kith: Installation) -> Person:
     if person is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     if person.csrf is not None and request.method not in SAFE:
-        given = request.headers.get(CSRF_HEADER, "")
+        given = request.headers.get(CSRF_HEADER) or form_token
         if not hmac.compare_digest(given.encode(), person.csrf.encode()):
             raise HTTPException(403)
     if stale and person.login is not None:

@@ -1,0 +1,107 @@
+"""What the rules say of one person, whoever the other side is: who is ready to be matched, and whose checks lapse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+
+from matcher.catalogue import title_of
+from matcher.constraints import in_force
+from matcher.explain import WORDS, Reason
+from matcher.instance import Instance
+from matcher.pairs import Between, Pairs, Tables, tables
+from matcher.records import Child, Status, Volunteer
+from matcher.rules.base import Limit, Verdict
+
+CHECKS = ("dbs_current", "vehicle_documents", "database_check")
+"""The rules about a volunteer that hold today and stop holding by the calendar alone."""
+
+
+def about_child(instance: Instance, child: str) -> tuple[Reason, ...]:
+    """The verdict of each rule about the child alone. Raises NotFoundError for a child who is not waiting."""
+    one = instance.waiting_child(child)
+    every = tables(instance)
+    pairs = every.children_alone(np.array([every.child_at[child]]))
+    return _reasons(Between(one, Volunteer(""), instance, pairs), "child")
+
+
+def about_volunteer(instance: Instance, volunteer: str) -> tuple[Reason, ...]:
+    """The verdict of each rule about the volunteer alone. Raises NotFoundError for one who is not there."""
+    one = instance.volunteer(volunteer)
+    every = tables(instance)
+    pairs = every.volunteers_alone(np.array([every.volunteer_at[volunteer]]))
+    return _reasons(Between(Child(""), one, instance, pairs), "volunteer")
+
+
+def ready_children(instance: Instance) -> Mapping[str, bool]:
+    """Whether each child who waits passes every rule about themselves, by id."""
+    every = tables(instance)
+    pairs = every.children_alone(np.arange(len(instance.waiting)))
+    return _ready([child.id for child in instance.waiting], pairs, instance, "child")
+
+
+def ready_volunteers(instance: Instance) -> Mapping[str, bool]:
+    """Whether each volunteer passes every rule about themselves, by id."""
+    every = tables(instance)
+    pairs = every.volunteers_alone(np.arange(len(instance.volunteers)))
+    return _ready([volunteer.id for volunteer in instance.volunteers], pairs, instance, "volunteer")
+
+
+@dataclass(frozen=True)
+class Lapse:
+    """A check of an approved volunteer that lapses, or that has."""
+
+    volunteer: str
+    rule: str
+    title: str
+    on: date | None
+    """The first day on which it no longer holds; None where it does not hold today."""
+
+
+def lapses(instance: Instance, days: int) -> tuple[Lapse, ...]:
+    """The checks of approved volunteers that are out of date, or will be within so many days; soonest first."""
+    every, policy = tables(instance), instance.policy
+    approved = np.array(
+        [row for row, one in enumerate(instance.volunteers) if one.status is Status.APPROVED], dtype=np.int64
+    )
+    found = []
+    for limit in (one for one in in_force(policy) if one.id in CHECKS):
+        title = title_of(limit, policy)
+        left = approved
+        for ahead in range(days + 1):
+            day = instance.as_of + timedelta(days=ahead)
+            verdicts = limit.verdicts(_as_of(every, day).volunteers_alone(left), policy)
+            lapsed = left[verdicts == Verdict.FAILS]
+            ids = [instance.volunteers[row].id for row in lapsed.tolist()]
+            found += [Lapse(id, limit.id, title, day if ahead else None) for id in ids]
+            left = left[verdicts == Verdict.PASSES]
+    return tuple(sorted(found, key=lambda one: (one.on or date.min, one.volunteer, one.rule)))
+
+
+def _as_of(every: Tables, day: date) -> Tables:
+    return replace(every, instance=replace(every.instance, as_of=day))
+
+
+def _about(instance: Instance, side: str) -> Iterable[Limit]:
+    return (limit for limit in in_force(instance.policy) if limit.about == side)
+
+
+def _reasons(between: Between, side: str) -> tuple[Reason, ...]:
+    policy, pairs = between.instance.policy, between.pairs
+    reasons = []
+    for limit in _about(between.instance, side):
+        verdict = Verdict(int(limit.verdicts(pairs, policy)[0]))
+        source = policy.source(f"{limit.section}.{limit.id}") or limit.source
+        sentence = limit.reason(between, policy, verdict)
+        reasons.append(Reason(limit.id, title_of(limit, policy), source, limit.core, WORDS[verdict], sentence))
+    return tuple(reasons)
+
+
+def _ready(ids: list[str], pairs: Pairs, instance: Instance, side: str) -> dict[str, bool]:
+    ready = np.ones(len(ids), dtype=np.bool_)
+    for limit in _about(instance, side):
+        ready &= limit.verdicts(pairs, instance.policy) == Verdict.PASSES
+    return dict(zip(ids, ready.tolist(), strict=True))

@@ -1,0 +1,105 @@
+"""Pictures of the pages, in docs/screenshots: a made-up county, its day begun, looked at in Debian's Chromium."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import uvicorn
+from playwright.sync_api import Page, sync_playwright
+from pydantic import SecretStr
+
+from service import demo
+from service.app import create_app
+from service.settings import Settings
+
+TO = Path(__file__).parents[1] / "docs" / "screenshots"
+PORT = 8397
+AT = f"http://127.0.0.1:{PORT}"
+TALL = 1500
+"""The most pixels of a picture from top to bottom."""
+
+
+def main() -> None:
+    TO.mkdir(exist_ok=True)
+    with TemporaryDirectory(prefix="kith-pictures-") as folder:
+        here = Path(folder)
+        database = SecretStr(f"sqlite:///{here}/kith.db")
+        settings = Settings(database_url=database, keys_file=here / "keys.json", demo=True, log_level="error")
+        passwords = demo.make(settings, here)
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), port=PORT, log_level="error", ws="none"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.05)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1200, "height": 800})
+            page.goto(AT)
+            keep(page, "sign-in")
+            sign_in(page, "coordinator@demo.invalid", passwords)
+            the_day(page)
+            page.get_by_role("button", name="Sign out").click()
+            sign_in(page, "administrator@demo.invalid", passwords)
+            for name in ("users", "log"):
+                page.goto(f"{AT}/{name}")
+                keep(page, name)
+            browser.close()
+        server.should_exit = True
+        thread.join()
+
+
+def the_day(page: Page) -> None:
+    """From the child who waits longest to a proposal that the child considers."""
+    page.goto(f"{AT}/children?sort=priority")
+    keep(page, "children")
+    page.locator("tbody th a").first.click()
+    keep(page, "child")
+    page.get_by_role("button", name="See who could visit").click()
+    keep(page, "shortlist")
+    shortlist = page.url
+    page.set_viewport_size({"width": 400, "height": 800})
+    keep(page, "shortlist-phone")
+    page.set_viewport_size({"width": 1200, "height": 800})
+    for box in page.get_by_label("Compare").all()[:3]:
+        box.check()
+    page.get_by_role("button", name="Compare the ones you ticked").click()
+    keep(page, "compare")
+    page.goto(shortlist)
+    page.get_by_role("button", name="Propose").first.click()
+    keep(page, "propose")
+    page.get_by_label("First on the shortlist").check()
+    page.locator("main form .govuk-button").click()
+    for _ in range(2):
+        page.locator(".kith-next .govuk-button").click()
+    keep(page, "proposal")
+    proposal = page.url
+    page.get_by_role("link", name="Choose what is shared").click()
+    keep(page, "share")
+    page.goto(f"{proposal}/for-child")
+    keep(page, "for-child")
+    page.goto(f"{AT}/volunteers")
+    keep(page, "volunteers")
+    page.locator("tbody th a").nth(1).click()
+    keep(page, "volunteer")
+    page.goto(AT)
+    keep(page, "today")
+
+
+def sign_in(page: Page, email: str, passwords: dict[str, str]) -> None:
+    page.get_by_label("Email address").fill(email)
+    page.locator("#password").fill(passwords[email])
+    page.locator("main").get_by_role("button", name="Sign in").click()
+
+
+def keep(page: Page, name: str) -> None:
+    height = min(TALL, page.evaluate("document.documentElement.scrollHeight"))
+    size = page.viewport_size or {"width": 1200}
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": height}
+    page.screenshot(path=TO / f"{name}.png", full_page=True, clip=clip)
+
+
+if __name__ == "__main__":
+    main()

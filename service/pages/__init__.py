@@ -1,0 +1,12 @@
+"""HTML pages, thin like the API: they read what is asked, call the rooms below, and put the answer into a template.
+
+A page is a route with a line in `permissions.ROUTES` and a template; `html.render` gives it the frame. Every page works
+without script, and nothing in it comes from another machine.
+"""
+
+from service.pages import children, log, proposals, shortlists, sign_in, today, volunteers
+
+ROUTERS = (
+    sign_in.router, today.router, children.router, shortlists.router, proposals.router, volunteers.router, log.router,
+)  # fmt: skip
+"""Every page."""

@@ -1,0 +1,154 @@
+"""Children: the list, and a page each with the facts that matching uses, what is missing, and what that blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from matcher import alone, records
+from matcher.catalogue import CATALOGUE
+from matcher.errors import NotFoundError
+from matcher.records import Agreement
+from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.shapes import ChildId
+from service.pages import facts
+from service.pages.html import render
+from service.pages.lists import Page, named
+from service.pages.reckoning import Reckoned, Reckoning
+from service.permissions import Permission
+from service.workflow import State
+
+router = APIRouter(prefix="/children")
+
+Show = Literal["everybody", "waiting", "proposed", "not ready", "visited"]
+Sort = Literal["wait", "priority", "reference"]
+RULE_TITLES = {entry.id: entry.id.replace("_", " ") for entry in CATALOGUE}
+
+
+@dataclass(frozen=True)
+class ChildLine:
+    id: str
+    reference: str
+    age: int | None
+    area: str
+    coordinator: str | None
+    referred_on: date | None
+    priority: int | None
+    stands: str
+    """waiting, proposed, not ready or visited."""
+    words: str
+    missing: int
+
+
+def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
+    live = reckoned.live.get(child.id)
+    if live is not None:
+        stands = "visited" if child.id in reckoned.instance.visited else "proposed"
+        words = "Has a visitor" if stands == "visited" and live.state == State.ACTIVE else str(live.state).capitalize()
+    elif child.agrees is Agreement.NO:
+        stands, words = "not ready", "Said no"
+    elif reckoned.ready_children.get(child.id):
+        stands, words = "waiting", "Waiting"
+    else:
+        stands, words = "not ready", "Not ready"
+    return ChildLine(
+        child.id, reckoned.references[child.id], facts.age(child.date_of_birth, reckoned.instance.as_of),
+        facts.place(child.placement), child.coordinator, child.referred_on, reckoned.priority.get(child.id),
+        stands, words, len(reckoned.missing.get(child.id, ())),
+    )  # fmt: skip
+
+
+ORDER: dict[Sort, Callable[[ChildLine], tuple[object, ...]]] = {
+    "wait": lambda line: (line.referred_on or date.max, line.reference),
+    "priority": lambda line: (-(line.priority or 0), line.reference),
+    "reference": lambda line: (line.reference,),
+}
+
+
+@router.get("")
+def children(
+    request: Request,
+    person: Asking,
+    kith: Kith,
+    reckoned: Reckoned,
+    show: Show = "waiting",
+    sort: Sort = "wait",
+    coordinator: Annotated[str, Query(max_length=80)] = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
+    return _list(request, person, kith, reckoned, show, sort, coordinator, page)
+
+
+@router.post("/find")
+def find(
+    request: Request,
+    person: Asking,
+    kith: Kith,
+    reckoned: Reckoned,
+    reference: Annotated[str, Form(max_length=80)] = "",
+) -> Response:
+    """By the council's reference, which stands in no address: it would stay in the browser's history."""
+    id = named(reckoned.references, "C", reference)
+    if id is not None and any(child.id == id for child in reckoned.instance.children):
+        return RedirectResponse(f"/children/{id}", 303)
+    return _list(request, person, kith, reckoned, "everybody", "wait", "", 1, sought=reference)
+
+
+def _list(
+    request: Request, person: Asking, kith: Kith, reckoned: Reckoned, show: Show, sort: Sort, coordinator: str,
+    number: int, sought: str | None = None,
+) -> Response:  # fmt: skip
+    every = [line_of(reckoned, child) for child in reckoned.instance.children]
+    shown = [
+        line
+        for line in every
+        if show in ("everybody", line.stands) and coordinator in ("", line.coordinator or "nobody")
+    ]
+    query = {"show": show, "sort": sort, "coordinator": coordinator}
+    page = Page.of(sorted(shown, key=ORDER[sort]), number, query)
+    note_reading(kith, person, "list", "", children=[line.id for line in page.lines])
+    counts = {name: sum(line.stands == name for line in every) for name in Show.__args__}  # type: ignore[attr-defined]
+    return render(
+        request, "children.html", person, page=page, show=show, sort=sort, coordinator=coordinator, sought=sought,
+        counts={**counts, "everybody": len(every)},
+        coordinators=sorted({line.coordinator for line in every if line.coordinator}),
+    )  # fmt: skip
+
+
+@router.get("/{child_id}")
+def child(
+    child_id: ChildId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
+) -> Response:
+    rows.child(child_id)
+    note_reading(kith, person, "record", child_id)
+    instance = reckoned.instance
+    record = next((one for one in instance.children if one.id == child_id), None)
+    if record is None:
+        raise NotFoundError("There is no such child.")
+    waiting = child_id not in instance.visited
+    past = [match for match in reckoned.matches if match.child_id == child_id]
+    return render(
+        request, "child.html", person,
+        line=line_of(reckoned, record),
+        groups=facts.about_child(record, instance.as_of),
+        gaps=reckoned.missing.get(child_id, ()),
+        rules=RULE_TITLES,
+        against=[one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else [],
+        live=reckoned.live.get(child_id),
+        matches=past,
+        references=reckoned.references,
+        told=reckoned.told,
+        siblings=_siblings(reckoned, child_id),
+        decides=Permission.DECIDE in person.may,
+    )  # fmt: skip
+
+
+def _siblings(reckoned: Reckoning, child_id: str) -> list[str]:
+    family = reckoned.instance.family_of
+    own = family.get(child_id)
+    return [] if own is None else [id for id, other in family.items() if other == own and id != child_id]

@@ -1,0 +1,108 @@
+"""Templates: the environment, the words in which facts are told, and the frame that every page has."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
+
+from matcher.instance import today
+from matcher.words import council, counted, day, listed, pounds
+from service.auth import Person
+from service.permissions import ROUTES, Permission
+
+_HERE = Path(__file__).parents[1]
+STATIC = _HERE / "static"
+_LONDON = ZoneInfo("Europe/London")
+
+NAVIGATION = (
+    ("/", "Today", Permission.IDENTIFY),
+    ("/children", "Children", Permission.IDENTIFY),
+    ("/volunteers", "Volunteers", Permission.IDENTIFY),
+    ("/proposals", "Proposals", Permission.IDENTIFY),
+    ("/users", "Users", Permission.USERS),
+    ("/log", "Log", Permission.LOG),
+)
+"""Address, name, and who is shown it. What is not built yet is not here."""
+
+
+def moment(at: datetime | None) -> str:
+    """22 November 2026 at 9:05am, in London."""
+    if at is None:
+        return "not recorded"
+    then = at.astimezone(_LONDON)
+    clock = then.strftime("%I:%M%p").lstrip("0").lower()
+    return f"{day(then.date())} at {clock}"
+
+
+def short_day(when: date | datetime | None) -> str:
+    """22 Nov 2026."""
+    if when is None:
+        return "not recorded"
+    then = when.astimezone(_LONDON).date() if isinstance(when, datetime) else when
+    return f"{then.day} {then:%b %Y}"
+
+
+def waited(since: date | None) -> str:
+    """How long ago a day was, in the unit that a person would use: 12 days, 7 weeks, 14 months."""
+    if since is None:
+        return "not recorded"
+    days = (today() - since).days
+    if days < 21:
+        return "today" if days == 0 else counted(days, "day", "days")
+    if days < 92:
+        return f"{days // 7} weeks"
+    return counted(round(days / 30.44), "month", "months")
+
+
+def first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+@cache
+def _environment() -> Environment:
+    design_system = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
+    environment = Environment(
+        loader=ChoiceLoader([FileSystemLoader(_HERE / "templates"), design_system]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "day": day, "moment": moment, "short_day": short_day, "waited": waited, "pounds": pounds, "council": council,
+        "listed": listed, "upper1": first_upper,
+    }  # fmt: skip
+    environment.globals |= {"counted": counted, "govukRebrand": False, "static": static_address}
+    return environment
+
+
+@cache
+def static_address(name: str) -> str:
+    """The address of a static file; it changes with its content, so that browsers keep no old one."""
+    content = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:8]
+    return f"/static/{name}?{content}"
+
+
+def render(
+    request: Request, template: str, person: Person | None, *, status: int = 200, **content: Any
+) -> HTMLResponse:
+    """A page in its frame. `content` is what the template reads."""
+    path = request.url.path
+    items = [
+        {"href": href, "text": name, "active": path == href or (href != "/" and path.startswith(href))}
+        for href, name, needs in NAVIGATION
+        if person is not None and needs in person.may and f"GET {href}" in ROUTES
+    ]
+    frame = {
+        "navigation": items, "person": person, "nonce": request.state.nonce, "path": path, "today": today(),
+        "demo": request.app.state.kith.settings.demo, "may": person.may if person else frozenset(),
+    }  # fmt: skip
+    text = _environment().get_template(template).render(**frame, **content)
+    return HTMLResponse(text, status)

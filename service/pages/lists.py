@@ -1,0 +1,62 @@
+"""What lists of people share: pages of a list, and the search by reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+Line = TypeVar("Line")
+SIZE = 25
+"""Lines on a page."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[Line]):
+    """One page of a list."""
+
+    lines: Sequence[Line]
+    total: int
+    number: int
+    query: Mapping[str, str]
+    """The filters, as the address has them."""
+
+    @classmethod
+    def of(cls, every: Sequence[Line], number: int, query: Mapping[str, str]) -> Page[Line]:
+        last = max(1, -(-len(every) // SIZE))
+        number = min(number, last)
+        return cls(every[(number - 1) * SIZE : number * SIZE], len(every), number, query)
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * SIZE + 1
+
+    @property
+    def links(self) -> dict[str, Any] | None:
+        """As the design system's pagination takes them; None where one page is enough."""
+        last = -(-self.total // SIZE)
+        if last < 2:
+            return None
+        near = {1, last, self.number - 1, self.number, self.number + 1} & set(range(1, last + 1))
+        items: list[dict[str, Any]] = []
+        for number in sorted(near):
+            if items and number - items[-1].get("number", number) > 1:
+                items.append({"ellipsis": True})
+            items.append({"number": number, "href": self.address(number), "current": number == self.number})
+        links: dict[str, Any] = {"items": items}
+        if self.number > 1:
+            links["previous"] = {"href": self.address(self.number - 1)}
+        if self.number < last:
+            links["next"] = {"href": self.address(self.number + 1)}
+        return links
+
+    def address(self, number: int) -> str:
+        return "?" + urlencode({**self.query, "page": number})
+
+
+def named(references: Mapping[str, str], letter: str, asked: str) -> str | None:
+    """The id of the child (C) or the volunteer (V) whose reference was asked for, in any capitals."""
+    wanted = asked.strip().casefold()
+    found = (id for id, reference in references.items() if id[0] == letter and reference.casefold() == wanted)
+    return next(found, None)

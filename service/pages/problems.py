@@ -1,0 +1,75 @@
+"""What was refused, as a page: for a browser, in place of the API's problem+json. Logged out leads to the login."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.pages.html import render
+
+_TITLES = {
+    403: "You cannot do this",
+    404: "Page not found",
+    405: "This cannot be done here",
+    409: "Not possible now",
+    412: "Somebody changed this meanwhile",
+    413: "The file is too large",
+    422: "Something is missing",
+    429: "Too many requests",
+    500: "Sorry, there is a fault in Kith",
+}
+
+
+class ProblemPages:
+    """Turns an answer of problem+json into a page where a person asked. The outermost wrap: it meets them all."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _for_a_person(scope):
+            await self.app(scope, receive, send)
+            return
+        start: Message = {}
+        body = b""
+
+        async def sending(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                if Headers(raw=message["headers"]).get("content-type") != "application/problem+json":
+                    await send(message)
+                else:
+                    start = message
+            elif not start:
+                await send(message)
+            else:
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    await self._answer(Request(scope), start, json.loads(body), send)
+
+        await self.app(scope, receive, sending)
+
+    async def _answer(self, request: Request, start: Message, problem: dict[str, Any], send: Send) -> None:
+        headers = MutableHeaders(raw=list(start["headers"]))
+        if problem["status"] == 401:
+            page, status = b"", 303
+            headers["location"] = f"/sign-in?next={quote(request.url.path)}" if request.method == "GET" else "/sign-in"
+            del headers["www-authenticate"]
+        else:
+            status = start["status"]
+            title = _TITLES.get(status, problem["title"])
+            person = getattr(request.state, "person", None)
+            page = bytes(render(request, "problem.html", person, status=status, title=title, problem=problem).body)
+            headers["content-type"] = "text/html; charset=utf-8"
+        headers["content-length"] = str(len(page))
+        await send({**start, "status": status, "headers": headers.raw})
+        await send({"type": "http.response.body", "body": page})
+
+
+def _for_a_person(scope: Scope) -> bool:
+    return "text/html" in Headers(scope=scope).get("accept", "") and not scope["path"].startswith("/api/")

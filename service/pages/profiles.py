@@ -1,0 +1,93 @@
+"""What a child is shown of a volunteer, and a volunteer of a child: chosen parts in plain words, never the record.
+
+Need to know (S 8, R 8): what nobody ticked is not shown. Names, addresses and dates of birth are not among the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Generic, TypeVar
+
+from matcher import vocabulary
+from matcher.records import Child, Gender, Rhythm, Volunteer
+from matcher.words import languages, listed
+from service.pages.facts import age
+
+Of = TypeVar("Of", Child, Volunteer)
+_OFTEN = {Rhythm.WEEKLY: "every week", Rhythm.FORTNIGHTLY: "every two weeks", Rhythm.MONTHLY: "every month"}
+_PERSON = {Gender.FEMALE: "They are a woman.", Gender.MALE: "They are a man."}
+
+
+@dataclass(frozen=True)
+class Part(Generic[Of]):
+    """One part of a profile: what it is called, and what it says of somebody; nothing where it is not recorded."""
+
+    id: str
+    label: str
+    says: Callable[[Of, date], str]
+    at_first: bool = True
+    """Whether it is shown unless somebody decides otherwise."""
+
+
+def _likes(tags: Sequence[str] | None, who: str) -> str:
+    names = [vocabulary.interest_label(tag).lower() for tag in tags or ()]
+    return f"{who} {listed(names)}." if names else ""
+
+
+def _decade(person: Volunteer, on: date) -> str:
+    years = age(person.date_of_birth, on)
+    if years is None:
+        return ""
+    tens = {2: "twenties", 3: "thirties", 4: "forties", 5: "fifties", 6: "sixties", 7: "seventies"}
+    return f"They are in their {tens[years // 10]}." if years // 10 in tens else ""
+
+
+OF_VOLUNTEER: tuple[Part[Volunteer], ...] = (
+    Part("interests", "Interests", lambda one, _on: _likes(one.interests, "They like")),
+    Part("age", "Age, by decade", _decade),
+    Part("gender", "Gender", lambda one, _on: _PERSON.get(one.gender, "") if one.gender else ""),
+    Part("languages", "Languages", lambda one, _on: f"They speak {languages(one.languages)}." if one.languages else ""),
+    Part("visits", "How often they can visit",
+         lambda one, _on: f"They could see you {_OFTEN[one.possible_visits]}." if one.possible_visits else ""),
+    Part("free", "When they are free",
+         lambda one, _on: f"They are free at these times: {listed(one.free_times)}." if one.free_times else ""),
+    Part("dog", "Whether they have a dog",
+         lambda one, _on: "" if one.has_dog is None else "They have a dog." if one.has_dog else "They have no dog."),
+    Part("care", "That they were in care",
+         lambda one, _on: "They were in care when they were young." if one.care_experience else "", at_first=False),
+    Part("religion", "Religion", lambda one, _on: f"Their religion: {vocabulary.religion_label(one.religion)}."
+         if one.religion else "", at_first=False),
+)  # fmt: skip
+
+OF_CHILD: tuple[Part[Child], ...] = (
+    Part("interests", "Interests", lambda one, _on: _likes(one.interests, "Likes")),
+    Part("age", "Age", lambda one, on: f"{age(one.date_of_birth, on)} years old." if one.date_of_birth else ""),
+    Part("gender", "Gender", lambda one, _on: f"{one.gender.capitalize()}." if one.gender else ""),
+    Part("languages", "Languages", lambda one, _on: f"Talks in {languages(one.languages)}." if one.languages else ""),
+    Part("visits", "Visits hoped for",
+         lambda one, _on: f"Hopes for a visit {_OFTEN[one.hoped_visits]}." if one.hoped_visits else ""),
+    Part("free", "When they are free",
+         lambda one, _on: f"Is free: {listed(one.free_times)}." if one.free_times else ""),
+    Part("animals", "Fear of animals", lambda one, _on: "Is afraid of animals." if one.fears_animals else ""),
+    Part("needs", "Additional needs",
+         lambda one, _on: f"Has additional needs: {listed(one.additional_needs)}." if one.additional_needs else "",
+         at_first=False),
+    Part("area", "Postcode district",
+         lambda one, _on: f"Lives in {one.placement.text.split()[0]}."
+         if one.placement and one.placement.precision != "point" else "", at_first=False),
+)  # fmt: skip
+
+
+def chosen(shared: Mapping[str, Sequence[str]], side: str) -> frozenset[str]:
+    """The parts that are shown of a side, "child" or "volunteer"."""
+    if side in shared:
+        return frozenset(shared[side])
+    parts = OF_CHILD if side == "child" else OF_VOLUNTEER
+    return frozenset(part.id for part in parts if part.at_first)
+
+
+def told(parts: Sequence[Part[Of]], person: Of, shown: frozenset[str], on: date) -> list[str]:
+    """The sentences of the parts that are shown, without those about which nothing is recorded."""
+    return [sentence for part in parts if part.id in shown and (sentence := part.says(person, on))]

@@ -1,0 +1,124 @@
+"""What the matcher says of an authority's data as it stands, kept in memory until the data or the day changes.
+
+Every page reads from it, so that a list needs no row decrypted twice. Nothing is decided by it: `proposals` reads the
+rows afresh, and asks the rules again, at each step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import Depends
+from sqlalchemy import select
+
+from matcher import alone
+from matcher.effects import Effects
+from matcher.gaps import Gap, gaps
+from matcher.instance import Instance, today
+from matcher.pairs import tables as columns
+from matcher.scoring import PRIORITIES
+from matcher.shortlist import Candidate, shortlist
+from service.api.deps import Asking, Kith, Reading
+from service.database import tables
+from service.repository import with_references
+from service.workflow import LIVE
+
+DAYS_AHEAD = 60
+MOST = 6
+"""Volunteers side by side on a shortlist."""
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """One authority's children, volunteers and matches on one day."""
+
+    instance: Instance
+    references: Mapping[str, str]
+    matches: Sequence[tables.Match]
+
+    lock: Lock
+    failing: dict[str, Sequence[str]]
+    """Why the next step of a match would be refused, by its id: filled as pages ask."""
+
+    def told(self, content: Any) -> Any:
+        """A sentence, or many, with the council's references in place of ids."""
+        return with_references(content, self.references)
+
+    @cached_property
+    def live(self) -> Mapping[str, tables.Match]:
+        """The live proposal or match of each child who has one."""
+        return {match.child_id: match for match in self.matches if match.state in LIVE}
+
+    @cached_property
+    def of_volunteer(self) -> Mapping[str, Sequence[tables.Match]]:
+        found: dict[str, list[tables.Match]] = defaultdict(list)
+        for match in self.matches:
+            found[match.volunteer_id].append(match)
+        return found
+
+    @cached_property
+    def ready_children(self) -> Mapping[str, bool]:
+        return alone.ready_children(self.instance)
+
+    @cached_property
+    def ready_volunteers(self) -> Mapping[str, bool]:
+        return alone.ready_volunteers(self.instance)
+
+    @cached_property
+    def priority(self) -> Mapping[str, int]:
+        """What each child who waits brings in points, by id."""
+        policy, waiting = self.instance.policy, self.instance.waiting
+        everyone = columns(self.instance).children_alone(np.arange(len(waiting)))
+        points = [one.points(everyone, policy) for one in PRIORITIES if policy.on(f"priorities.{one.id}")]
+        total = sum(points, start=np.zeros(len(waiting), np.int64))
+        return dict(zip((child.id for child in waiting), total.tolist(), strict=True))
+
+    @cached_property
+    def missing(self) -> Mapping[str, Sequence[Gap]]:
+        """The gaps that keep each person from a match, by id of child or volunteer."""
+        found: dict[str, list[Gap]] = defaultdict(list)
+        for gap in gaps(self.instance):
+            for id in gap.blank:
+                found[id].append(gap)
+        return found
+
+    @cached_property
+    def lapses(self) -> Sequence[alone.Lapse]:
+        return alone.lapses(self.instance, DAYS_AHEAD)
+
+    @cached_property
+    def _effects(self) -> Effects:
+        return Effects.of(self.instance)
+
+    def shortlist(self, child: str, by_plan: bool) -> Sequence[Candidate]:
+        """The ranked volunteers of a child, with what choosing each means for the others where they rank by plan."""
+        if not by_plan:
+            return shortlist(self.instance, child, top=MOST, rank_by="fit")
+        with self.lock:  # effects are searched once, and kept
+            return shortlist(self.instance, child, top=MOST, effects=self._effects)
+
+
+_KEPT: dict[str, tuple[object, Reckoning]] = {}
+
+
+def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
+    """Of the person's authority, as the data stands now."""
+    version = rows.session.scalar(
+        select(tables.Authority.data_version).where(tables.Authority.id == person.authority_id)
+    )
+    stamp = (id(kith), version, today())
+    kept = _KEPT.get(person.authority_id)
+    if kept is None or kept[0] != stamp:
+        matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
+        kept = stamp, Reckoning(rows.instance(today()), rows.references(), matches, Lock(), {})
+        _KEPT[person.authority_id] = kept
+    return kept[1]
+
+
+Reckoned = Annotated[Reckoning, Depends(reckoning)]

@@ -1,0 +1,161 @@
+"""A child's shortlist: who could visit, why, what each choice means for the others, and who could not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from matcher import records
+from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
+from matcher.explain import Points, why_nobody
+from matcher.shortlist import Candidate
+from matcher.whatif import farther, one_rule_away
+from matcher.words import day
+from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.shapes import ChildId
+from service.pages import facts, journeys
+from service.pages.html import render
+from service.pages.reckoning import Reckoned, Reckoning
+from service.permissions import Permission
+from service.workflow import StepRefusedError
+
+router = APIRouter(prefix="/children")
+
+Rank = Literal["plan", "fit"]
+TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator_caseload")
+"""Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
+_SHORT = {limit.id: limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What one score gives: its points of as many as it could give this pair."""
+
+    label: str
+    points: int
+    most: int
+    words: str
+    counts: bool
+
+    @property
+    def length(self) -> int:
+        """In hundredths."""
+        return min(100, round(100 * self.points / self.most)) if self.most else 0
+
+
+@dataclass(frozen=True)
+class Card:
+    """One volunteer of a shortlist as the page shows them."""
+
+    candidate: Candidate
+    volunteer: records.Volunteer
+    reference: str
+    age: int | None
+    bars: Sequence[Bar]
+    lapse: str
+    """The first of their checks to lapse within two months, in words."""
+
+
+def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
+    found = []
+    for candidate in reckoned.shortlist(child_id, by_plan):
+        volunteer = reckoned.instance.volunteer(candidate.volunteer)
+        lapse = next((one for one in reckoned.lapses if one.volunteer == volunteer.id), None)
+        found.append(
+            Card(
+                candidate, volunteer, reckoned.references[volunteer.id],
+                facts.age(volunteer.date_of_birth, reckoned.instance.as_of), bars(candidate.scores),
+                f"{facts.CHECK_NAMES[lapse.rule]} on {day(lapse.on)}" if lapse and lapse.on else "",
+            )
+        )  # fmt: skip
+    return found
+
+
+def bars(scores: Sequence[Points]) -> list[Bar]:
+    counted = sum(one.weight or 0 for one in scores if one.counts == "known")
+    return [
+        Bar(
+            one.id.replace("_", " ").capitalize(), one.points,
+            round(1000 * (one.weight or 0) / counted) if counted else 0, one.sentence, one.counts == "known",
+        )
+        for one in scores
+        if one.counts != "does not apply"
+    ]  # fmt: skip
+
+
+def waiting(rows: Reading, reckoned: Reckoning, child_id: str) -> records.Child:
+    """Raises NotFoundError, or StepRefusedError for a child with a visitor."""
+    rows.child(child_id)
+    if child_id in reckoned.instance.visited:
+        raise StepRefusedError("The child has a visitor now, and is not waiting.")
+    return reckoned.instance.waiting_child(child_id)
+
+
+@router.get("/{child_id}/shortlist")
+def shortlist_page(
+    child_id: ChildId,
+    request: Request,
+    person: Asking,
+    kith: Kith,
+    rows: Reading,
+    reckoned: Reckoned,
+    rank: Rank = "plan",
+) -> Response:
+    child = waiting(rows, reckoned, child_id)
+    note_reading(kith, person, "shortlist", child_id)
+    shown = cards(reckoned, child_id, rank == "plan")
+    why = why_nobody(reckoned.instance, child_id)
+    nearly = [one for one in one_rule_away(reckoned.instance, child_id) if not one.core][:4]
+    return render(
+        request, "shortlist.html", person,
+        child=child, reference=reckoned.references[child_id], rank=rank, cards=shown, rings=100,
+        map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
+        why=reckoned.told(why.reason), excluded=_excluded(why.excluded), nearly=nearly,
+        farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, references=reckoned.references,
+        told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=reckoned.instance.as_of,
+        policy=reckoned.instance.policy, decides=Permission.DECIDE in person.may, size=journeys.SIZE,
+    )  # fmt: skip
+
+
+@router.get("/{child_id}/compare")
+def compare(
+    child_id: ChildId,
+    request: Request,
+    person: Asking,
+    kith: Kith,
+    rows: Reading,
+    reckoned: Reckoned,
+    volunteers: Annotated[list[str] | None, Query(alias="with", max_length=6)] = None,
+    rank: Rank = "plan",
+) -> Response:
+    child = waiting(rows, reckoned, child_id)
+    note_reading(kith, person, "shortlist", child_id)
+    wanted = volunteers or []
+    shown = [card for card in cards(reckoned, child_id, rank == "plan") if card.volunteer.id in wanted][:3]
+    on = reckoned.instance.as_of
+    about = [_by_label(facts.about_volunteer(card.volunteer, on)) for card in shown]
+    return render(
+        request, "compare.html", person, child=child, reference=reckoned.references[child_id], rank=rank, cards=shown,
+        about=about, told=reckoned.told, live=reckoned.live.get(child_id), decides=Permission.DECIDE in person.may,
+        child_facts=_by_label(facts.about_child(child, on)),
+    )  # fmt: skip
+
+
+def _by_label(groups: Sequence[facts.Group]) -> dict[str, facts.Fact]:
+    """Of the first two groups: who they are, and what they wish or offer."""
+    return {fact.label: fact for _, group in groups[:2] for fact in group}
+
+
+def _excluded(counts: object) -> list[tuple[int, str]]:
+    """How many, and what each rule says of them: the first rule that excludes a volunteer counts them."""
+    assert isinstance(counts, dict)
+    told = []
+    for name, number in counts.items():
+        rule = name.removesuffix("_not_recorded")
+        known = rule == name
+        told.append((number, _SHORT[rule] if known else f"without what “{rule.replace('_', ' ')}” needs on record"))
+    return sorted(told, key=lambda one: -one[0])

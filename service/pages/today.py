@@ -1,0 +1,84 @@
+"""Today: what a coordinator should look at first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from matcher.alone import Lapse
+from service import workflow
+from service.api.deps import Asking, Kith, may_identify, note_reading
+from service.pages.children import ORDER, line_of
+from service.pages.facts import CHECK_NAMES
+from service.pages.html import render
+from service.pages.proposals import line_of as proposal_line
+from service.pages.reckoning import Reckoning, reckoning
+from service.repository import Repository
+from service.workflow import State
+
+router = APIRouter()
+
+TOP = 5
+SOON = (7, 30, 60)
+"""Days ahead by which checks that lapse are grouped."""
+REVIEW_DAYS = 30
+
+
+@router.get("/")
+def today_page(request: Request, person: Asking, kith: Kith) -> Response:
+    """For those who may identify children; others are shown their way to what they may do."""
+    if not may_identify(person):
+        return render(request, "start.html", person)
+    with kith.database.read(person.authority_id) as session:
+        reckoned = reckoning(kith, person, Repository(session, kith.keys))
+    every = [line_of(reckoned, child) for child in reckoned.instance.children]
+    waiting = [line for line in every if line.stands == "waiting"]
+    longest, first = sorted(waiting, key=ORDER["wait"])[:TOP], sorted(waiting, key=ORDER["priority"])[:TOP]
+    under = [proposal_line(reckoned, match) for match in reckoned.matches if match.state in workflow.BEFORE_APPOINTMENT]
+    under += [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.APPOINTED]
+    on = reckoned.instance.as_of
+    reviews = [
+        proposal_line(reckoned, match)
+        for match in reckoned.matches
+        if match.state == State.REVIEW_DUE or _due(match.next_review_on, on)
+    ]
+    shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews)}
+    note_reading(kith, person, "list", "", children=sorted(shown))
+    visiting = {match.volunteer_id for match in reckoned.matches if match.state in workflow.APPOINTED}
+
+    def urgent(lapse: Lapse) -> tuple[object, ...]:
+        return lapse.on or on, lapse.volunteer not in visiting, reckoned.references[lapse.volunteer]
+
+    return render(
+        request, "today.html", person,
+        longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
+        lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
+        visiting=visiting,
+        counts=Counter(line.stands for line in every),
+        visited=sum(match.state in workflow.APPOINTED for match in reckoned.matches),
+        free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,
+    )  # fmt: skip
+
+
+def grouped(lapses: Sequence[Lapse], on: date) -> Mapping[str, Sequence[Lapse]]:
+    """Out of date by now, and within 7, 30 and 60 days: each check where it is first."""
+    groups: dict[str, list[Lapse]] = {"Out of date": [one for one in lapses if one.on is None]}
+    before = 0
+    for days in SOON:
+        within = [one for one in lapses if one.on and before < (one.on - on).days <= days]
+        groups[f"Within {days} days"] = within
+        before = days
+    return groups
+
+
+def _due(review: date | None, on: date) -> bool:
+    return review is not None and review <= on + timedelta(days=REVIEW_DAYS)
+
+
+def _is_free(reckoned: Reckoning, volunteer: str) -> bool:
+    live = any(match.state in workflow.LIVE for match in reckoned.of_volunteer.get(volunteer, ()))
+    return reckoned.ready_volunteers[volunteer] and not live

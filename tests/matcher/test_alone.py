@@ -1,0 +1,56 @@
+"""What is told of one person alone agrees with the rules; checks lapse on the day on which the rule first fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from making import AS_OF, a_child, a_volunteer, an_instance
+
+from matcher.alone import about_child, about_volunteer, lapses, ready_children, ready_volunteers
+from matcher.explain import explain
+from matcher.records import Agreement, Status
+
+
+def test_a_person_alone_is_told_what_a_pair_is_told():
+    instance = an_instance(
+        [a_child("C1", agrees=Agreement.NO), a_child("C2", safeguarding_issue=None)], [a_volunteer("V1", drives=None)]
+    )
+    for child in ("C1", "C2"):
+        pair = {one.rule: one for one in explain(instance, child, "V1").reasons}
+        alone = (*about_child(instance, child), *about_volunteer(instance, "V1"))
+        assert [(one.rule, one.verdict, one.sentence) for one in alone] == [
+            (one.rule, pair[one.rule].verdict, pair[one.rule].sentence) for one in alone
+        ]
+    assert {one.rule for one in about_child(instance, "C1") if one.verdict == "fails"} == {"child_agrees"}
+    assert {one.rule for one in about_child(instance, "C2") if one.verdict != "passes"} == {"safeguarding_hold"}
+
+
+def test_who_is_ready_passes_all_rules_about_themselves():
+    instance = an_instance(
+        [a_child("C1"), a_child("C2", agrees=Agreement.NO)], [a_volunteer("V1"), a_volunteer("V2", status=None)]
+    )
+    assert ready_children(instance) == {"C1": True, "C2": False}
+    assert ready_volunteers(instance) == {"V1": True, "V2": False}
+
+
+def test_a_check_lapses_on_its_anniversary_and_not_a_day_before():
+    """Three years: a check of 1 December 2023 is due again on 1 December 2026, 30 days from 1 November."""
+    assert date(2026, 11, 1) == AS_OF
+    people = [
+        a_volunteer("V1", dbs_checked_on=date(2023, 12, 1)),
+        a_volunteer("V2", dbs_checked_on=date(2023, 11, 1)),  # due today: it is out of date already
+        a_volunteer("V3", dbs_checked_on=date(2023, 12, 1), status=Status.RESIGNED),
+    ]
+    instance = an_instance([], people)
+    assert [(one.volunteer, one.rule, one.on) for one in lapses(instance, 30)] == [
+        ("V2", "dbs_current", None),
+        ("V1", "dbs_current", date(2026, 12, 1)),
+    ]
+    assert [one.volunteer for one in lapses(instance, 29)] == ["V2"]
+    later = replace(instance, as_of=date(2026, 11, 30))
+    assert [(one.volunteer, one.on) for one in lapses(later, 1)] == [("V2", None), ("V1", date(2026, 12, 1))]
+
+
+def test_what_is_not_recorded_lapses_on_no_day():
+    assert lapses(an_instance([], [a_volunteer("V1", dbs_checked_on=None)]), 60) == ()

@@ -1,0 +1,181 @@
+"""The pages' routes with every role, forged forms, and refusals in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from conftest import Service
+from sqlalchemy import select
+
+from service.database.tables import Match
+from service.pages.sign_in import own_path
+from service.permissions import MAY, PUBLIC, ROUTES, Role
+from service.proposals import Chosen, propose
+from service.repository import Repository
+
+PAGES = {
+    line: needs
+    for line, needs in ROUTES.items()
+    if not line.split()[1].startswith(("/api/", "/health", "/ready", "/metrics"))
+}
+HTML = {"Accept": "text/html"}
+
+
+def proposal_of(service: Service) -> tuple[str, str, str]:
+    child, volunteer = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        chosen = Chosen("fit", 1, (volunteer,))
+        user = service.users["north", Role.COORDINATOR]
+        rows = Repository(session, service.keys)
+        match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=chosen)
+        return child, volunteer, match.id
+
+
+def test_every_page_with_every_role(service: Service) -> None:
+    """403 without the permission, 404 for another authority's ids, and otherwise what the page says; a form that
+    carries nothing is refused in words (422), leads on (303), or finds the step not possible (409)."""
+    child, volunteer, match = proposal_of(service)
+    wrong = []
+    for where in ("north", "south"):
+        for role in Role:
+            browser = service.as_(role, where)
+            for line, needs in sorted(PAGES.items(), key=lambda one: one[0] == "POST /sign-out"):
+                method, path = line.split()
+                asked = path.format(child_id=child, volunteer_id=volunteer, match_id=match, step_id="child_declines",
+                                    reader="child", letter="appointment")  # fmt: skip
+                form = {"csrf": browser.headers["X-CSRF-Token"]} if method == "POST" else None
+                answer = browser.request(method, asked, data=form, headers=HTML, follow_redirects=False)
+                if needs is not PUBLIC and needs not in MAY[role]:
+                    expected = {403}
+                elif where == "south" and asked != path:
+                    expected = {404}
+                elif line == "POST /sign-in":
+                    expected = {401}
+                elif "/letters/" in asked:
+                    expected = {409}  # nobody is appointed yet
+                elif method == "GET":
+                    expected = {200}
+                else:
+                    expected = {200, 303, 409, 422}
+                if answer.status_code not in expected:
+                    wrong.append((where, role, line, answer.status_code))
+    assert wrong == []
+
+
+def test_who_is_not_signed_in_is_led_to_the_login_and_back(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    answer = service.client.get(f"/children/{child}", headers=HTML, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/sign-in?next=/children/{child}")
+    for line, needs in PAGES.items():
+        if needs is not PUBLIC and line.startswith("GET") and "{" not in line:
+            assert service.client.get(line.split()[1], headers=HTML, follow_redirects=False).status_code == 303, line
+
+
+def test_a_form_without_its_token_changes_nothing(service: Service) -> None:
+    child, volunteer = service.eligible_pair()
+    browser = service.as_(Role.COORDINATOR)
+    del browser.headers["X-CSRF-Token"]
+    for token in ({}, {"csrf": "forged"}):
+        form = {"reason": "other", "rank": "fit", **token}
+        answer = browser.post(f"/children/{child}/propose/{volunteer}", data=form, headers=HTML)
+        assert answer.status_code == 403
+        assert "You cannot do this" in answer.text
+    page = browser.get("/proposals").text
+    assert "Nothing is under proposal" in page
+
+
+@pytest.mark.parametrize("asked", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere", "", "/sign-out"])
+def test_the_login_leads_nowhere_else(asked: str) -> None:
+    assert own_path(asked) == "/"
+
+
+def test_the_login_leads_back() -> None:
+    assert own_path("/children/C222222222BB") == "/children/C222222222BB"
+
+
+def test_a_refusal_is_a_page_for_a_person_and_json_for_a_program(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    page = browser.get("/children/C222222222BB", headers=HTML)
+    assert page.status_code == 404
+    assert "Page not found" in page.text
+    assert "Sign out" in page.text  # in the frame, with the way on
+    assert "script-src 'nonce-" in page.headers["content-security-policy"]
+    assert browser.get("/children/C222222222BB").headers["content-type"] == "application/problem+json"
+    assert "cannot be read" in browser.get("/children?page=none", headers=HTML).text
+
+
+def test_every_script_of_a_page_bears_the_nonce_of_its_answer(service: Service) -> None:
+    answer = service.as_(Role.COORDINATOR).get("/children", headers=HTML)
+    nonce = answer.headers["content-security-policy"].partition("'nonce-")[2].partition("'")[0]
+    assert answer.text.count("<script") == answer.text.count(f'nonce="{nonce}"') == 2
+    assert 'style="' not in answer.text
+    assert len(answer.content) < 150_000
+
+
+def test_data_that_changes_is_told_at_once(service: Service) -> None:
+    """What pages keep in memory goes by the version of the data."""
+    browser = service.as_(Role.COORDINATOR)
+    assert "Nothing is under proposal" in browser.get("/proposals").text
+    _, _, match = proposal_of(service)
+    assert match in browser.get("/proposals").text
+
+
+def test_a_check_that_lapsed_is_told_on_the_page_and_refuses_the_step_and_the_note_is_kept(service: Service) -> None:
+    _, volunteer, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    assert "Something has changed" not in browser.get(f"/proposals/{match}").text
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = rows.volunteer(volunteer)
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), dbs_checked_on=date(2001, 1, 1)))
+    assert "Something has changed" in browser.get(f"/proposals/{match}").text
+    with service.database.read(service.north) as session:
+        version = Repository(session, service.keys).match(match).version
+    form = {"version": str(version), "note": "Rang on Monday."}
+    answer = browser.post(f"/proposals/{match}/steps/ask_volunteer", data=form, headers=HTML)
+    assert answer.status_code == 409
+    assert "DBS check has lapsed" in answer.text
+    assert "Rang on Monday." in answer.text
+    form["reason"] = "no reason given"
+    browser.post(f"/proposals/{match}/steps/child_declines", data=form, headers=HTML)
+    assert "Declined" in browser.get(f"/proposals/{match}").text  # a no is heard all the same
+
+
+def test_an_imported_match_tells_what_no_longer_holds_of_its_volunteer(service: Service) -> None:
+    """Its child has no referral in Kith: the volunteer alone can be judged."""
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        match = session.scalars(select(Match).where(Match.state == "active")).first()
+        assert match is not None
+        row, id = rows.volunteer(match.volunteer_id), match.id
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), dbs_checked_on=date(2001, 1, 1)))
+    page = service.as_(Role.COORDINATOR).get(f"/proposals/{id}").text
+    assert "A core rule no longer holds" in page
+    assert "DBS check has lapsed" in page
+
+
+def test_what_is_not_shared_is_not_shown(service: Service) -> None:
+    """The volunteer's page has what was ticked: not the area of the child, unless it is."""
+    _, _, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    assert "Lives in" not in browser.get(f"/proposals/{match}/for-volunteer").text
+    browser.post(f"/proposals/{match}/share", data={"child": ["area", "no-such-part"]}, headers=HTML)
+    page = browser.get(f"/proposals/{match}/for-volunteer").text
+    assert "Lives in" in page
+    assert "years old" not in page
+    assert "They " not in browser.get(f"/proposals/{match}/for-child").text.partition("About them")[2]
+
+
+def test_the_log_tells_who_read_a_child_and_which_lists_had_them(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    coordinator, auditor = service.as_(Role.COORDINATOR), service.as_(Role.AUDITOR)
+    coordinator.get(f"/children/{child}")
+    coordinator.post("/children/find", data={"reference": "nobody"})  # a list of everybody, the first page of it
+    rows = auditor.get(f"/log?subject={child}&days=0").text
+    assert rows.count("Read: record") == 1
+    listed = auditor.get("/log?kind=read&days=1").text
+    assert "children: 25 records" in listed
+    assert auditor.get("/log?kind=decision").text.count("<tr") == 0
+    assert "Read: record" not in service.as_(Role.AUDITOR, "south").get(f"/log?subject={child}&days=0").text
