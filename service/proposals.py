@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from matcher.alone import about_volunteer
 from matcher.audit import audit
 from matcher.catalogue import CATALOGUE
 from matcher.errors import KithError, NotFoundError
@@ -43,7 +44,11 @@ def failing_rules(instance: Instance, child: str, volunteer: str, rules: Rules =
     try:
         reasons = explain(instance, child, volunteer).reasons
     except NotFoundError:
-        return (f"{child} has a visitor now, or no referral.",)
+        if rules is Rules.ALL or child in instance.visited:
+            return (f"{child} has a visitor now, or no referral.",)
+        # A match that began before its child had a record here: what can be judged is the volunteer.
+        alone = about_volunteer(instance, volunteer)
+        return tuple(one.sentence for one in alone if one.core and one.verdict in ("fails", "not recorded"))
     asked = [one for one in reasons if rules is Rules.ALL or one.core]
     found = [one.sentence for one in asked if one.verdict in ("fails", "not recorded")]
     violations = audit(instance, [(child, volunteer)], whole=False)

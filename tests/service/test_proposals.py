@@ -92,7 +92,7 @@ def test_a_check_that_lapses_stops_the_next_step_and_names_it(desk: Desk) -> Non
     match = desk.propose()
     desk.step(match, "ask_volunteer", Party.AUTHORITY)
     desk.change_volunteer(dbs_checked_on=today() - timedelta(days=4 * 366))
-    with pytest.raises(StepRefusedError, match="DBS"):
+    with pytest.raises(StepRefusedError, match="dbs checked on"):
         desk.step(match, "volunteer_accepts", Party.VOLUNTEER)
     for rows in desk.rows():
         assert rows.match(match).state == State.VOLUNTEER_CONSIDERS  # nothing of the step is kept
@@ -148,3 +148,23 @@ def test_a_proposal_gives_a_reason_that_is_listed(desk: Desk) -> None:
     for rows in desk.rows():
         with pytest.raises(StepRefusedError, match="needs a reason"):
             propose(rows, desk.child, desk.volunteer, user_id=desk.user, reason="because", chosen=FIRST)
+
+
+def test_a_match_that_began_elsewhere_is_reviewed_by_what_is_known_of_the_volunteer(desk: Desk) -> None:
+    # Its child has a row from the history of matches alone, and no referral: the rules about the pair cannot be judged.
+    for rows in desk.rows():
+        current = select(tables.Match.id, tables.Match.volunteer_id).join(
+            tables.Child, tables.Child.id == tables.Match.child_id
+        )
+        asked = current.where(tables.Match.state == State.ACTIVE, tables.Child.referral.is_(False))
+        match, volunteer = rows.session.execute(asked.order_by(tables.Match.id)).first() or ("", "")
+        row = rows.volunteer(volunteer)
+        facts = replace(rows.volunteer_record(row), status=Status.APPROVED, dbs_checked_on=today())
+        rows.write_volunteer(row, facts)
+    desk.volunteer = volunteer
+    assert desk.step(match, "review_falls_due", Party.AUTHORITY) is State.REVIEW_DUE
+    assert desk.step(match, "review_held", Party.AUTHORITY) is State.ACTIVE
+    desk.change_volunteer(dbs_checked_on=None)
+    desk.step(match, "review_falls_due", Party.AUTHORITY)
+    with pytest.raises(StepRefusedError, match="dbs checked on"):
+        desk.step(match, "review_held", Party.AUTHORITY)
