@@ -1,4 +1,4 @@
-"""What the matcher says of an authority's data as it stands, kept in memory until the data or the day changes.
+"""What the matcher says of an authority, kept in memory until the data, the policy or the day changes.
 
 Every page reads from it, so that a list needs no row decrypted twice. Nothing is decided by it: `proposals` reads the
 rows afresh, and asks the rules again, at each step.
@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,14 +17,14 @@ from fastapi import Depends
 from sqlalchemy import select
 
 from matcher import alone
-from matcher.effects import Effects
 from matcher.gaps import Gap, gaps
-from matcher.instance import Instance, today
+from matcher.instance import Instance
 from matcher.pairs import tables as columns
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate, shortlist
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
+from service.matching import Held
 from service.repository import with_references
 from service.workflow import LIVE
 
@@ -38,13 +37,16 @@ MOST = 6
 class Reckoning:
     """One authority's children, volunteers and matches on one day."""
 
-    instance: Instance
+    held: Held
     references: Mapping[str, str]
     matches: Sequence[tables.Match]
 
-    lock: Lock
     failing: dict[str, Sequence[str]]
     """Why the next step of a match would be refused, by its id: filled as pages ask."""
+
+    @property
+    def instance(self) -> Instance:
+        return self.held.instance
 
     def told(self, content: Any) -> Any:
         """A sentence, or many, with the council's references in place of ids."""
@@ -92,33 +94,25 @@ class Reckoning:
     def lapses(self) -> Sequence[alone.Lapse]:
         return alone.lapses(self.instance, DAYS_AHEAD)
 
-    @cached_property
-    def _effects(self) -> Effects:
-        return Effects.of(self.instance)
-
     def shortlist(self, child: str, by_plan: bool) -> Sequence[Candidate]:
         """The ranked volunteers of a child, with what choosing each means for the others where they rank by plan."""
         if not by_plan:
             return shortlist(self.instance, child, top=MOST, rank_by="fit")
-        with self.lock:  # effects are searched once, and kept
-            return shortlist(self.instance, child, top=MOST, effects=self._effects)
+        with self.held.lock:  # effects are searched once, and kept
+            return shortlist(self.instance, child, top=MOST, effects=self.held.effects)
 
 
-_KEPT: dict[str, tuple[object, Reckoning]] = {}
+_KEPT: dict[str, Reckoning] = {}
 
 
 def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
     """Of the person's authority, as the data stands now."""
-    version = rows.session.scalar(
-        select(tables.Authority.data_version).where(tables.Authority.id == person.authority_id)
-    )
-    stamp = (id(kith), version, today())
+    held = kith.matching.of(rows)  # another one as soon as the data, the policy or the day is another
     kept = _KEPT.get(person.authority_id)
-    if kept is None or kept[0] != stamp:
+    if kept is None or kept.held is not held:
         matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
-        kept = stamp, Reckoning(rows.instance(today()), rows.references(), matches, Lock(), {})
-        _KEPT[person.authority_id] = kept
-    return kept[1]
+        kept = _KEPT[person.authority_id] = Reckoning(held, rows.references(), matches, {})
+    return kept
 
 
 Reckoned = Annotated[Reckoning, Depends(reckoning)]
