@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from matcher.audit import audit
@@ -63,10 +63,10 @@ def make(database: Database, keys: KeyRing, held: Held, tell: Tell) -> str:
             select(tables.Authority.data_version).where(tables.Authority.id == held.authority)
         )  # fmt: skip
         policy_id, instance = rows.policy()[0].id, rows.instance(run.as_of or today())
-        before = _current(session) or _last(session)
+        newest = last(session)
+        before = current(session) or newest
         compared = Plan.from_dict(_content(rows, before).plan) if before else None
-        last = _last(session)
-        lists_before = {} if last is None else _first_names(rows, last)
+        lists_before = {} if newest is None else _first_names(rows, newest)
     scored = consider(instance, tell=tell)
     plan = best_plan(scored, previous=compared, tell=tell)
     lists = _shortlists(instance, plan, Effects(scored, plan), tell)
@@ -124,10 +124,24 @@ def _changed(before: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> l
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
+def newest_runs(session: Session, page: int, size: int) -> tuple[int, list[tuple[tables.Run, tables.Plan | None]]]:
+    """How many runs there are, and those of one page with their plans, the newest first."""
+    query = select(tables.Run, tables.Plan).outerjoin(tables.Plan, tables.Plan.run_id == tables.Run.id)
+    order = query.order_by(tables.Run.requested_at.desc(), tables.Run.id)
+    found = session.execute(order.offset((page - 1) * size).limit(size))
+    total = session.scalar(select(func.count()).select_from(tables.Run)) or 0
+    return total, [(run, plan) for run, plan in found]
+
+
+def row_of(session: Session, run_id: str) -> tables.Plan | None:
+    """The row of a run's plan, if it found one."""
+    return session.scalar(select(tables.Plan).where(tables.Plan.run_id == run_id))
+
+
 def of_run(rows: Repository, run_id: str) -> tuple[tables.Plan, Found]:
     """The plan of a run. Raises NotFoundError, or RunError where it has none."""
     run = find(rows.session, run_id)
-    row = rows.session.scalar(select(tables.Plan).where(tables.Plan.run_id == run_id))
+    row = row_of(rows.session, run_id)
     if row is None:
         raise RunError(f"This run is {run.state} and has no plan.")
     return row, _content(rows, row)
@@ -135,17 +149,17 @@ def of_run(rows: Repository, run_id: str) -> tuple[tables.Plan, Found]:
 
 def stored_shortlist(rows: Repository, child_id: str, top: int, rank_by: str) -> dict[str, Any] | None:
     """A child's shortlist as the last run found it, if nothing that matching reads has changed since; else None."""
-    last = _last(rows.session)
-    if last is None or top > TOP:
+    newest = last(rows.session)
+    if newest is None or top > TOP:
         return None
-    run = find(rows.session, last.run_id)
+    run = find(rows.session, newest.run_id)
     version = rows.session.scalar(
         select(tables.Authority.data_version).where(tables.Authority.id == rows.session.info["authority"])
     )
     if run.data_version != version or run.as_of != today():
         return None
     row = rows.session.scalar(
-        select(tables.Shortlist).where(tables.Shortlist.plan_id == last.id, tables.Shortlist.child_id == child_id)
+        select(tables.Shortlist).where(tables.Shortlist.plan_id == newest.id, tables.Shortlist.child_id == child_id)
     )
     if row is None:
         return None
@@ -166,11 +180,13 @@ def _first_names(rows: Repository, plan: tables.Plan) -> dict[str, list[str]]:
             for row in kept}  # fmt: skip
 
 
-def _current(session: Session) -> tables.Plan | None:
+def current(session: Session) -> tables.Plan | None:
+    """The plan that is published now."""
     return session.scalar(select(tables.Plan).where(tables.Plan.is_current))
 
 
-def _last(session: Session) -> tables.Plan | None:
+def last(session: Session) -> tables.Plan | None:
+    """The plan that was found last, published or not."""
     return session.scalar(select(tables.Plan).order_by(tables.Plan.created_at.desc(), tables.Plan.id).limit(1))
 
 
@@ -198,7 +214,7 @@ def publish(database: Database, keys: KeyRing, authority: str, run_id: str, *, u
         query = select(tables.Authority.data_version).where(tables.Authority.id == authority).with_for_update()
         if session.scalar(query) != version:
             raise RunError("Somebody changed a record at this very moment. Look again, and publish once more.")
-        if before := _current(session):
+        if before := current(session):
             before.is_current = False
             session.flush()
         row = of_run(rows, run_id)[0]

@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 
 from matcher.errors import KithError, NotFoundError
 from matcher.instance import today
+from service import audit_log
+from service.crypto import KeyRing
 from service.database.base import new_id, utc_now
 from service.database.engine import Database
 from service.database.tables import Authority, Run
@@ -112,7 +114,14 @@ def _queue(session: Session, authority: str, reason: str, user_id: str | None) -
     )
 
 
-def cancel(session: Session, run_id: str) -> Run:
+def ask_by_hand(session: Session, keys: KeyRing, authority: str, reason: str, *, user_id: str) -> Run:
+    """A person asks for a run, which is entered in the audit log."""
+    run = ask_for(session, authority, reason, user_id=user_id)
+    audit_log.record(session, keys, audit_log.Entry(user_id, "ask for run", run.id, reason))
+    return run
+
+
+def cancel(session: Session, keys: KeyRing, run_id: str, *, user_id: str) -> Run:
     """A waiting run never begins; one that goes on is stopped by its worker in a moment. Raises RunError if over."""
     run = find(session, run_id, lock=True)
     if run.state == "queued":
@@ -121,6 +130,7 @@ def cancel(session: Session, run_id: str) -> Run:
         run.cancel_asked = True
     else:
         raise RunError(f"This run is {run.state}, and cannot be cancelled any more.")
+    audit_log.record(session, keys, audit_log.Entry(user_id, "cancel run", run.id))
     return run
 
 

@@ -7,13 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import select
 
 from matcher.catalogue import policy_of
-from matcher.errors import NotFoundError, PolicyError
+from matcher.errors import PolicyError
 from matcher.policy_words import differences
 from matcher.policy_words import told as policy_told
-from service import audit_log, runs
 from service.api.deps import Asking, Reading, Writing
 from service.api.shapes import (
     CHANGES,
@@ -24,8 +22,8 @@ from service.api.shapes import (
     require_version,
     tell_version,
 )
-from service.audit_log import Entry
 from service.database import tables
+from service.policies import add_version, numbered, versions
 from service.repository import Repository
 
 router = APIRouter(prefix="/policies", tags=["policies"])
@@ -68,8 +66,7 @@ class Checked(BaseModel):
 @router.get("")
 def policies(rows: Reading) -> list[PolicyLine]:
     """Every version, the one in force first."""
-    found = rows.session.scalars(select(tables.Policy).order_by(tables.Policy.number.desc())).all()
-    return [_line(rows, row, in_force=place == 0) for place, row in enumerate(found)]
+    return [_line(rows, row, in_force=place == 0) for place, row in enumerate(versions(rows.session))]
 
 
 @router.get("/current")
@@ -83,9 +80,7 @@ def current(rows: Reading, response: Response) -> dict[str, Any]:
 @router.get("/{number}")
 def policy(number: PolicyNumber, rows: Reading) -> dict[str, Any]:
     """One version, whole."""
-    row = rows.session.scalar(select(tables.Policy).where(tables.Policy.number == number))
-    if row is None:
-        raise NotFoundError("There is no such policy.")
+    row = numbered(rows.session, number)
     return {"number": row.number, **policy_told(rows.policy_content(row))}
 
 
@@ -105,11 +100,7 @@ def check(given: Draft, rows: Reading) -> Checked:
 def put_in_force(given: NewPolicy, expected: IfMatch, person: Asking, rows: Writing, response: Response) -> PolicyLine:
     """Puts a policy in force as the next version. One that cannot be followed is refused with its lines."""
     require_version(rows.policy()[0].number, expected)
-    row = rows.add_policy(policy_of(given.toml), user_id=person.user_id, reason=given.reason)
-    rows.session.flush()
-    entry = Entry(person.user_id, "policy in force", row.id, details={"number": row.number, "hash": row.content_hash})
-    audit_log.record(rows.session, rows.keys, entry)
-    runs.ask_for(rows.session, row.authority_id, "policy changed")
+    row = add_version(rows, policy_of(given.toml), user_id=person.user_id, reason=given.reason)
     tell_version(response, row.number)
     return _line(rows, row, in_force=True)
 

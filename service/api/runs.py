@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import func, select
 
-from service import audit_log, plans, runs
+from service import plans, runs
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
+from service.api.shapes import RunId
 from service.database import tables
 from service.repository import with_references
 
 router = APIRouter(prefix="/runs", tags=["runs"])
-
-Id = Annotated[str, Path(pattern="^R[2-9B-Z]{11}$", examples=["R7KQ4M2XPH3R"])]
 
 
 class RunLine(BaseModel):
@@ -66,8 +64,7 @@ class Published(BaseModel):
 @router.post("", status_code=202)
 def ask(given: Asked, person: Asking, rows: Writing) -> RunLine:
     """Asks for a run. One that waits already, or that read the same data within a minute, is answered in its place."""
-    run = runs.ask_for(rows.session, person.authority_id, given.reason, user_id=person.user_id)
-    audit_log.record(rows.session, rows.keys, audit_log.Entry(person.user_id, "ask for run", run.id, given.reason))
+    run = runs.ask_by_hand(rows.session, rows.keys, person.authority_id, given.reason, user_id=person.user_id)
     return RunLine.of(run, None)
 
 
@@ -78,29 +75,24 @@ def every_run(
     size: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> RunPage:
     """The runs, the newest first."""
-    newest = select(tables.Run, tables.Plan).outerjoin(tables.Plan, tables.Plan.run_id == tables.Run.id)
-    order = newest.order_by(tables.Run.requested_at.desc(), tables.Run.id)
-    found = rows.session.execute(order.offset((page - 1) * size).limit(size)).all()
-    total = rows.session.scalar(select(func.count()).select_from(tables.Run)) or 0
+    total, found = plans.newest_runs(rows.session, page, size)
     return RunPage(total=total, page=page, runs=[RunLine.of(run, plan) for run, plan in found])
 
 
 @router.get("/{run_id}")
-def one_run(run_id: Id, rows: Reading) -> RunLine:
+def one_run(run_id: RunId, rows: Reading) -> RunLine:
     """State and progress of a run."""
     return _line(rows, run_id)
 
 
 @router.post("/{run_id}/cancel", status_code=202)
-def cancel(run_id: Id, person: Asking, rows: Writing) -> RunLine:
+def cancel(run_id: RunId, person: Asking, rows: Writing) -> RunLine:
     """A run that waits never begins; one that goes on ends in a moment."""
-    run = runs.cancel(rows.session, run_id)
-    audit_log.record(rows.session, rows.keys, audit_log.Entry(person.user_id, "cancel run", run.id))
-    return RunLine.of(run, None)
+    return RunLine.of(runs.cancel(rows.session, rows.keys, run_id, user_id=person.user_id), None)
 
 
 @router.get("/{run_id}/plan")
-def plan(run_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
+def plan(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """The plan with its proof (`status`, `value`, `bound`), and what it changes of the plan before."""
     row, found = plans.of_run(rows, run_id)
     content = {"run": run_id, "id": row.id, "plan": found.plan, "before": found.before, "diff": found.diff}
@@ -110,7 +102,7 @@ def plan(run_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any
 
 
 @router.get("/{run_id}/changes")
-def changes(run_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
+def changes(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """The children whose shortlists are not those of the run before: the volunteers before and now, best first."""
     row, found = plans.of_run(rows, run_id)
     note_reading(kith, person, "changes", "", plan=row.id)
@@ -118,7 +110,7 @@ def changes(run_id: Id, person: Asking, kith: Kith, rows: Reading) -> dict[str, 
 
 
 @router.post("/{run_id}/publish")
-def publish(run_id: Id, given: Published, person: Asking, kith: Kith, rows: Reading) -> RunLine:
+def publish(run_id: RunId, given: Published, person: Asking, kith: Kith, rows: Reading) -> RunLine:
     """Makes the plan of this run the authority's, if the audit passes it on the data of now."""
     plans.publish(
         kith.database, kith.keys, person.authority_id, run_id, user_id=person.user_id, reason=given.reason
@@ -127,5 +119,4 @@ def publish(run_id: Id, given: Published, person: Asking, kith: Kith, rows: Read
 
 
 def _line(rows: Reading, run_id: str) -> RunLine:
-    run = runs.find(rows.session, run_id)
-    return RunLine.of(run, rows.session.scalar(select(tables.Plan).where(tables.Plan.run_id == run_id)))
+    return RunLine.of(runs.find(rows.session, run_id), plans.row_of(rows.session, run_id))

@@ -317,11 +317,11 @@ def test_a_run_that_hangs_is_ended(
     assert (state, problem) == ("failed", "The run took longer than 0 minutes, and was stopped.")
 
 
-def test_a_run_that_goes_on_is_cancelled(settings: Settings, database: Database, north: str) -> None:
+def test_a_run_that_goes_on_is_cancelled(settings: Settings, database: Database, keys: KeyRing, north: str) -> None:
     run_id = ask(database, north)
     held = take(database, north)
     with database.write(north) as session:
-        runs.cancel(session, run_id)
+        runs.cancel(session, keys, run_id, user_id="somebody")
     worker.Work(settings, database, hang)._execute(held)
     assert state_of(database, north, run_id)[0] == "cancelled"
 
