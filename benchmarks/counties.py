@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from matcher.assignment import NONE, AssignmentProblem
-from matcher.bounds import bound
-from matcher.parts import spent
+from matcher.solving.assignment import NONE, AssignmentProblem
+from matcher.solving.bounds import bound
+from matcher.solving.parts import spent
 
 REACH = 15.0
 """Miles that a volunteer travels."""

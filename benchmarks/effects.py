@@ -15,8 +15,8 @@ from statistics import median
 import numpy as np
 
 import matcher
-from matcher.effects import Effects
-from matcher.planning import Planning, consider
+from matcher.planning.effects import Effects
+from matcher.planning.search import Planning, consider
 from matcher.shortlist import shortlist
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.counties import county
 from benchmarks.solver import plain, priced, spread
-from matcher.assignment import NONE, AssignmentProblem
+from matcher.solving.assignment import NONE, AssignmentProblem
 
 SIZE = {"children": 300, "volunteers": 200, "pairs_each": 60}
 

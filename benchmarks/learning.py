@@ -22,9 +22,9 @@ from joblib import Parallel, delayed
 
 import matcher
 import matcher.sample
-from matcher.decisions import simulated
-from matcher.learning import TooFewDecisionsError, WeightLearner
-from matcher.planning import consider
+from matcher.learning.decisions import simulated
+from matcher.learning.learner import TooFewDecisionsError, WeightLearner
+from matcher.planning.search import consider
 from matcher.scoring import Scored
 
 

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from matcher.assignment import AssignmentProblem
 from matcher.solver import solve
+from matcher.solving.assignment import AssignmentProblem
 
 LEAST_COST = {100: 305, 200: 475, 300: 626, 400: 804, 500: 991, 600: 1176, 700: 1362, 800: 1552}
 

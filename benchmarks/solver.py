@@ -24,10 +24,10 @@ from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from benchmarks.counties import county
-from matcher.assignment import NONE, AssignmentProblem, Ints
-from matcher.bounds import Relaxation
-from matcher.model import SEED, build
 from matcher.solver import solve
+from matcher.solving.assignment import NONE, AssignmentProblem, Ints
+from matcher.solving.bounds import Relaxation
+from matcher.solving.model import SEED, build
 
 DENSE = 300
 """Up to so many children, every volunteer is within reach of a large part of them."""

@@ -16,9 +16,9 @@ from statistics import median
 import psutil
 
 import matcher
-from matcher.designs import drawn, scores
+from matcher.analysis.designs import drawn, scores
+from matcher.analysis.sweep import sweep
 from matcher.instance import Instance
-from matcher.sweep import sweep
 
 
 def rate(instance: Instance, policies: list[matcher.Policy], jobs: int) -> float:

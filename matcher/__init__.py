@@ -15,10 +15,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
+from matcher.analysis.pictures import Compared, compare
 from matcher.audit import Violation, audit
 from matcher.catalogue import load_policy
-from matcher.cells import RefusedError, written_day
-from matcher.effects import Effects, PlanEffect
 from matcher.errors import (
     AuditError,
     InputError,
@@ -33,11 +32,12 @@ from matcher.explain import Explanation, explain
 from matcher.frontier import Frontier, FrontierPoint, frontier
 from matcher.instance import Instance, today
 from matcher.options import shortlists_together
-from matcher.pictures import Compared, compare
 from matcher.pipeline import match
 from matcher.plan import Change, Plan, PlanDiff, PlannedMatch, Unmatched
+from matcher.planning.effects import Effects, PlanEffect
 from matcher.policy import Policy
 from matcher.readers import Reading, read_folder
+from matcher.reading.cells import RefusedError, written_day
 from matcher.records import Authority, Child, Declined, Match, Place, Volunteer
 from matcher.shortlist import Candidate, shortlist, shortlist_for_volunteer
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
+from matcher.policies.files import read_policy
 from matcher.policy import Policy
-from matcher.policy_files import read_policy
 from matcher.rules.base import Limit
 from matcher.scoring import PRIORITIES, SCORES, Priority, Score
 

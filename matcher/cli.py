@@ -21,11 +21,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from matcher.cli_choices import frontier, options
-from matcher.cli_policy import policy_app
-from matcher.cli_sweep import sweep
-from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
-from matcher.terminal import (
+from matcher.commands.choices import frontier, options
+from matcher.commands.policy import policy_app
+from matcher.commands.sweep import sweep
+from matcher.commands.terminal import (
     AsOf,
     Folder,
     Json,
@@ -37,6 +36,7 @@ from matcher.terminal import (
     plain_table,
     print_json,
 )
+from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
 
 if TYPE_CHECKING:
     from matcher.instance import Instance
@@ -144,11 +144,11 @@ def match(
 
     With --previous also changes.csv: what is different from the plan before, and why.
     """
-    from matcher.export import read_plan, summary, write_files
     from matcher.pipeline import plan
     from matcher.plan import KINDS
-    from matcher.planning import consider
+    from matcher.planning.search import consider
     from matcher.shortlist import shortlists
+    from matcher.writing.export import read_plan, summary, write_files
 
     with _progress(STEPS) as tell:
         tell("Reading the files")
@@ -194,10 +194,10 @@ def check(
     Exit 1 if there are problems. A blank cell is none, but keeps people from each other until it is filled.
     """
     from matcher.catalogue import load_policy
-    from matcher.corrections import write_corrections
     from matcher.gaps import gaps
     from matcher.readers import read_folder
-    from matcher.sheets import SHEETS
+    from matcher.reading.sheets import SHEETS
+    from matcher.writing.corrections import write_corrections
 
     when, rules = date_of(as_of), load_policy(policy)
     reading = read_folder(folder, when, mapping)
@@ -263,10 +263,10 @@ def shortlist(
     as_json: Json = False,
 ) -> None:
     """The volunteers who could visit one child, or the children whom one volunteer could visit, with the reasons."""
-    from matcher.effects import Effects
     from matcher.explain import who_visits_nobody, why_no_child, why_nobody
     from matcher.pipeline import plan
-    from matcher.planning import consider
+    from matcher.planning.effects import Effects
+    from matcher.planning.search import consider
     from matcher.shortlist import shortlist as for_child
     from matcher.shortlist import shortlist_for_volunteer as for_volunteer
 
@@ -384,7 +384,7 @@ def template(
     sheet: Annotated[str | None, typer.Option("--sheet", help="Which sheet, if the name does not say so.")] = None,
 ) -> None:
     """A workbook to fill in, with drop-down lists and a note on each heading."""
-    from matcher.template import write_templates
+    from matcher.writing.template import write_templates
 
     for file in write_templates(out, sheet):
         Console(soft_wrap=True).print(Text(str(file)))
@@ -397,7 +397,7 @@ def propose_mapping(
     out: Annotated[Path, typer.Option("--out", help="Where the proposal goes.")] = Path("mapping.toml"),
 ) -> None:
     """Propose how a file with other headings is read. Nothing follows the proposal until you have confirmed it."""
-    from matcher.proposal import write_proposal
+    from matcher.reading.mapping_proposal import write_proposal
 
     written = write_proposal(file, sheet, out)
     Console(soft_wrap=True).print(Text(f"{written}: a proposal. Look at every line, then write confirmed = true."))

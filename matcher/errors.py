@@ -81,7 +81,7 @@ class ProblemError(KithError):
 
 
 class PinsError(ProblemError):
-    """Pinned pairs that break a limit among themselves. `broken` holds one `matcher.assignment.Broken` each."""
+    """Pinned pairs that break a limit among themselves. `broken` holds one `matcher.solving.assignment.Broken` each."""
 
     def __init__(self, message: str, broken: Sequence[object] = ()) -> None:
         super().__init__(message)

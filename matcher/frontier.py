@@ -19,7 +19,7 @@ import numpy as np
 from matcher.audit import require_clean
 from matcher.instance import Instance
 from matcher.pairs import Ints
-from matcher.planning import Planning, consider
+from matcher.planning.search import Planning, consider
 from matcher.rules.budget import out_of_county_pence
 from matcher.solver import solve
 

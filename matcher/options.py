@@ -16,7 +16,7 @@ from matcher.errors import PolicyError
 from matcher.instance import Instance
 from matcher.pairs import NOT_RECORDED, Ints
 from matcher.plan import Plan
-from matcher.planning import Planning, consider
+from matcher.planning.search import Planning, consider
 from matcher.shortlist import Candidate, candidates
 from matcher.solver import AssignmentProblem, solve
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from matcher.audit import require_clean
 from matcher.explain import notes
 from matcher.instance import Instance
-from matcher.leftover import unmatched
 from matcher.plan import Plan, PlannedMatch
-from matcher.planning import Planning, Tell, consider, silent
+from matcher.planning.leftover import unmatched
+from matcher.planning.search import Planning, Tell, consider, silent
 from matcher.rules.budget import out_of_county_pence
 from matcher.scoring import Scored
 from matcher.solver import Solution

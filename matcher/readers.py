@@ -11,17 +11,13 @@ from typing import Any, NamedTuple
 
 from rapidfuzz import fuzz, process
 
-from matcher.cells import ERRORS, RefusedError, Remark, as_typed
 from matcher.errors import InputError, Problem
-from matcher.files import KINDS, OTHER_KINDS, Folder, Grid, HeldFolder, find_file, read_grid
 from matcher.instance import Instance, find_problems
-from matcher.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
 from matcher.policy import Policy
-from matcher.sheets import SHEETS, Column, Sheet
-
-PROBLEMS = "problems"
-"""The heading of the column that Kith writes beside the rows; it is passed over when the file comes back."""
-
+from matcher.reading.cells import ERRORS, RefusedError, Remark, as_typed
+from matcher.reading.files import KINDS, OTHER_KINDS, Folder, Grid, HeldFolder, find_file, read_grid
+from matcher.reading.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
+from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
 
 _NEARLY = 85
 """Of 100, how like a sheet's name a file's has to be."""

@@ -17,12 +17,12 @@ from typing import Any, Literal
 import numpy as np
 
 from matcher.constraints import eligible
-from matcher.effects import Effects, PlanEffect
 from matcher.errors import InputError
 from matcher.explain import Points, notes, priority_points, score_points
 from matcher.instance import Instance
 from matcher.pairs import Between, Ints, tables
 from matcher.plan import Plan
+from matcher.planning.effects import Effects, PlanEffect
 from matcher.rules.budget import out_of_county_pence
 from matcher.scoring import Scored, score
 from matcher.words import listed

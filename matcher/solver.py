@@ -23,13 +23,13 @@ from typing import Literal
 
 import numpy as np
 
-from matcher.assignment import AssignmentProblem, Ints
-from matcher.bounds import LARGEST, Bound, Relaxation, nearest, simple_bound
 from matcher.errors import ProblemError
-from matcher.model import Demand, Status, search
 from matcher.parallel import processors
-from matcher.parts import independent_parts, possible
-from matcher.starts import Found, dive, improve, least_plan, start
+from matcher.solving.assignment import AssignmentProblem, Ints
+from matcher.solving.bounds import LARGEST, Bound, Relaxation, nearest, simple_bound
+from matcher.solving.model import Demand, Status, search
+from matcher.solving.parts import independent_parts, possible
+from matcher.solving.starts import Found, dive, improve, least_plan, start
 
 __all__ = ["AssignmentProblem", "Solution", "solve"]
 

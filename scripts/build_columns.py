@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matcher.sheets import SHEETS
+from matcher.reading.sheets import SHEETS
 
 PAGE = Path(__file__).parents[1] / "docs" / "columns.md"
 
@@ -14,10 +14,10 @@ def columns_page() -> str:
     lines = [
         "# The columns that Kith reads",
         "",
-        "Generated from `matcher/sheets.py` by `python scripts/build_columns.py`; `kith template --out FOLDER` makes a "
-        "workbook of each sheet from the same description. A sheet is a `.csv` or an `.xlsx` file. Headings are taken "
-        "in any capitals, with spaces or underscores. A blank cell means *not recorded*; what is not recorded never "
-        "makes a pair eligible.",
+        "Generated from `matcher/reading/sheets.py` by `python scripts/build_columns.py`; `kith template --out FOLDER` "
+        "makes a workbook of each sheet from the same description. A sheet is a `.csv` or an `.xlsx` file. Headings "
+        "are taken in any capitals, with spaces or underscores. A blank cell means *not recorded*; what is not "
+        "recorded never makes a pair eligible.",
     ]
     for sheet in SHEETS:
         lines += ["", f"## {sheet.name}{' (needed)' if sheet.needed else ''}", "", f"{sheet.means}.", ""]

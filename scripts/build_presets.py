@@ -8,10 +8,10 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from matcher.analysis.comparison import compared, outcome
 from matcher.catalogue import CATALOGUE, load_policy
-from matcher.comparison import compared, outcome
+from matcher.policies.files import preset_names
 from matcher.policy import SECTIONS, Choice, Policy, Whole
-from matcher.policy_files import preset_names
 from matcher.policy_words import differences, in_words, said
 from matcher.readers import read_folder
 

@@ -22,8 +22,8 @@ from matcher.errors import InputError, Problem
 from matcher.instance import Instance
 from matcher.policy import Policy
 from matcher.readers import Reading
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Agreement, ExceptionKind, MatchStatus, Party, Status, Strength
-from matcher.sheets import CHILDREN, VOLUNTEERS
 from service import people, proposals
 from service.database import tables
 from service.repository import Repository

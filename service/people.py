@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from matcher import records
-from matcher.cells import RefusedError, Remark, as_typed
 from matcher.errors import InputError, Problem
 from matcher.instance import Instance, today
+from matcher.reading.cells import RefusedError, Remark, as_typed
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Agreement, Party, Status
-from matcher.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from service import audit_log, proposals, runs
 from service.audit_log import Entry
 from service.database import tables

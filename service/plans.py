@@ -15,12 +15,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from matcher.audit import audit
-from matcher.effects import Effects
 from matcher.explain import why_nobody
 from matcher.instance import Instance, today
 from matcher.pipeline import plan as best_plan
 from matcher.plan import Plan
-from matcher.planning import consider
+from matcher.planning.effects import Effects
+from matcher.planning.search import consider
 from matcher.shortlist import shortlist
 from service import audit_log
 from service.crypto import KeyRing

@@ -18,8 +18,8 @@ from io import StringIO
 from pathlib import Path
 
 from matcher.errors import InputError
+from matcher.reading.sheets import SHEETS
 from matcher.sample.people import Row, SamplePeople
-from matcher.sheets import SHEETS
 
 SYNTHETIC = "# A synthetic sample: no real person is in it"
 """The first line of a sample's README: a folder that has it may be written over."""

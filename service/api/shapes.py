@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
-from matcher.sheets import CHILDREN, VOLUNTEERS, Sheet
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from service.errors import described
 from service.people import columns_of
 

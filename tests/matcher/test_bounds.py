@@ -8,11 +8,11 @@ from scipy.optimize import LinearConstraint, linear_sum_assignment, milp
 from scipy.sparse import csr_array
 from test_solver import PROBLEMS, allowed, best_by_enumeration, every_plan, service, value_of
 
-from matcher.assignment import NONE, AssignmentProblem, violations
-from matcher.bounds import FAR, LARGEST, Relaxation, bound
 from matcher.errors import NoPlanError, ProblemError
-from matcher.flows import least_cost
-from matcher.parts import possible
+from matcher.solving.assignment import NONE, AssignmentProblem, violations
+from matcher.solving.bounds import FAR, LARGEST, Relaxation, bound
+from matcher.solving.flows import least_cost
+from matcher.solving.parts import possible
 
 SMALL = [(seed, problem) for seed, problem in PROBLEMS[:400] if sum(problem.points.tolist()) < LARGEST]
 

@@ -21,10 +21,10 @@ from making import (
 )
 from specification import best_of_all
 
-from matcher.effects import Effects
 from matcher.errors import NoPlanError, NotFoundError
 from matcher.instance import Instance
 from matcher.pipeline import match
+from matcher.planning.effects import Effects
 from matcher.records import Agreement, Declined, Gender, Match, MatchStatus, Party, Status
 from matcher.shortlist import shortlist, shortlist_for_volunteer
 

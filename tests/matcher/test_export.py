@@ -13,13 +13,13 @@ from making import NORTH, WEST, a_child, a_place, a_policy, a_volunteer, an_exce
 from python_calamine import CalamineWorkbook
 
 import matcher
-from matcher import export
 from matcher.instance import Instance
 from matcher.pipeline import plan
 from matcher.plan import Plan
-from matcher.planning import consider
+from matcher.planning.search import consider
 from matcher.records import Agreement, Authority, ExceptionKind, Match, MatchStatus, Status
 from matcher.shortlist import shortlists
+from matcher.writing import export
 
 AS_OF = date(2026, 11, 1)
 TINY = Path(__file__).parents[2] / "data" / "samples" / "tiny"

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from matcher.cells import RefusedError, as_typed, harmless
-from matcher.files import find_file, read_grid
+from matcher.reading.cells import RefusedError, as_typed, harmless
+from matcher.reading.files import find_file, read_grid
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
@@ -146,8 +146,8 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
 
 PROGRAM = """
 import json, pathlib, sys
-from matcher.cells import RefusedError
-from matcher.files import read_grid
+from matcher.reading.cells import RefusedError
+from matcher.reading.files import read_grid
 told = {}
 for file in pathlib.Path(sys.argv[1]).glob("*/*"):
     try:

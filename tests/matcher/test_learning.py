@@ -18,11 +18,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 import matcher
-from matcher.choice import Choices, Estimate, Free, estimate, interval, log_probabilities, shares
-from matcher.decisions import Decisions, read_decisions, simulated
 from matcher.errors import InputError
-from matcher.learning import PROTECTED, TooFewDecisionsError, WeightLearner
-from matcher.planning import consider
+from matcher.learning.choice import Choices, Estimate, Free, estimate, interval, log_probabilities, shares
+from matcher.learning.decisions import Decisions, read_decisions, simulated
+from matcher.learning.learner import PROTECTED, TooFewDecisionsError, WeightLearner
+from matcher.planning.search import consider
 from matcher.sample import write_sample
 from matcher.scoring import Scored
 
@@ -341,8 +341,8 @@ def read_small(rows: pd.DataFrame, policy: matcher.Policy, folder: Path, **rest:
 @pytest.mark.parametrize(
     ("missing", "code"),
     [
-        ("sklearn", "import matcher.learning"),
-        ("joblib", "from matcher.sweep import _planned; next(_planned(None, [], 1, None))"),
+        ("sklearn", "import matcher.learning.learner"),
+        ("joblib", "from matcher.analysis.sweep import _planned; next(_planned(None, [], 1, None))"),
     ],
 )
 def test_without_the_extra_one_sentence_says_what_to_install(missing, code):

@@ -14,11 +14,11 @@ from test_files import workbook
 from matcher import match
 from matcher.catalogue import load_policy
 from matcher.errors import InputError, NotFoundError
-from matcher.mapping import Layout, read_mapping
-from matcher.proposal import propose, write_proposal
 from matcher.readers import read_folder
+from matcher.reading.mapping import Layout, read_mapping
+from matcher.reading.mapping_proposal import propose, write_proposal
+from matcher.reading.sheets import CHILDREN
 from matcher.records import Agreement, Gender
-from matcher.sheets import CHILDREN
 
 AS_OF = date(2026, 11, 1)
 ROOT = Path(__file__).parents[2]

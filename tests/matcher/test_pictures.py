@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import matcher
-from matcher.pictures import bars_of, map_of, sets_of
+from matcher.analysis.pictures import bars_of, map_of, sets_of
 
 COUNTY = Path(__file__).parents[2] / "data" / "samples" / "county"
 

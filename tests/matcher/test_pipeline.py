@@ -35,9 +35,9 @@ from matcher import solver
 from matcher.audit import audit
 from matcher.errors import NoPlanError, PolicyError
 from matcher.instance import Instance
-from matcher.objective import objective
 from matcher.pipeline import match, plan
-from matcher.planning import consider
+from matcher.planning.objective import objective
+from matcher.planning.search import consider
 from matcher.policy import Policy
 from matcher.records import Agreement, Authority, Contact, ExceptionKind, Match, MatchStatus, Status
 from matcher.scoring import score
@@ -353,7 +353,8 @@ def _answers(monkeypatch, status: str) -> None:
     """The solver runs out of time: it answers so, with the empty plan."""
     none = np.empty(0, dtype=np.int64)
     monkeypatch.setattr(
-        "matcher.planning.solve", lambda problem, **_: solver.Solution(status, none, 0, 9999, 0.1, len(problem), 0)
+        "matcher.planning.search.solve",
+        lambda problem, **_: solver.Solution(status, none, 0, 9999, 0.1, len(problem), 0),
     )
 
 

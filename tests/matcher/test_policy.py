@@ -9,8 +9,8 @@ from making import a_policy
 
 from matcher.catalogue import CATALOGUE, described, load_policy
 from matcher.errors import PolicyError
+from matcher.policies.files import lines_of, preset_names, read_policy
 from matcher.policy import TIERS, Choice, Whole
-from matcher.policy_files import lines_of, preset_names, read_policy
 
 NATIONAL = load_policy("national")
 

@@ -10,8 +10,8 @@ import pytest
 from test_cli import AS_OF, TINY, kith
 
 from matcher.catalogue import CATALOGUE, load_policy
+from matcher.policies.files import preset_names
 from matcher.policy import Whole
-from matcher.policy_files import preset_names
 from matcher.policy_words import ASKS, differences, in_words, told
 
 NATIONAL = load_policy("national")

@@ -18,7 +18,7 @@ from matcher.catalogue import CATALOGUE, load_policy
 from matcher.explain import explain
 from matcher.pairs import tables
 from matcher.pipeline import match
-from matcher.policy_files import preset_names
+from matcher.policies.files import preset_names
 from matcher.policy_words import differences, said
 from matcher.records import Authority, Contact, Match, MatchStatus, Plan, Rhythm, Strength
 from matcher.scoring import score

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 import matcher
-from matcher import cells
 from matcher.catalogue import load_policy
-from matcher.corrections import write_corrections
 from matcher.errors import InputError
 from matcher.readers import read_folder
+from matcher.reading import cells
+from matcher.reading.sheets import CHILDREN, SHEETS
 from matcher.records import Agreement, Gender, Strength
-from matcher.sheets import CHILDREN, SHEETS
+from matcher.writing.corrections import write_corrections
 
 AS_OF = date(2026, 11, 1)
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"

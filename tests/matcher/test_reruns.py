@@ -19,12 +19,12 @@ from making import (
 )
 
 from matcher.errors import InputError
-from matcher.export import read_plan, write_files
 from matcher.instance import Instance
 from matcher.pipeline import match
 from matcher.plan import Plan
 from matcher.records import Match, MatchStatus
 from matcher.shortlist import shortlist
+from matcher.writing.export import read_plan, write_files
 
 ALIKE = [a_child("C1"), a_child("C2"), a_child("C3")]
 PEOPLE = [a_volunteer("V1"), a_volunteer("V2"), a_volunteer("V3")]

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher import cells
 from matcher.catalogue import load_policy
 from matcher.constraints import PAIR_RULES, eligible_pairs
 from matcher.errors import InputError, NotFoundError
@@ -20,10 +19,11 @@ from matcher.geography import METRES_PER_MILE, distance_metres, find_council, fi
 from matcher.pairs import tables
 from matcher.pipeline import match
 from matcher.readers import read_folder
+from matcher.reading import cells
+from matcher.reading.sheets import SHEETS
 from matcher.rules.base import Verdict
 from matcher.sample import SYNTHETIC, figures, sample, write_sample
 from matcher.sample.places import SamplePlaces
-from matcher.sheets import SHEETS
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data" / "samples"

@@ -10,11 +10,11 @@ from itertools import count, islice, product
 import numpy as np
 import pytest
 
-from matcher.assignment import NONE, AssignmentProblem, broken_limits, violations
-from matcher.conflicts import conflict
 from matcher.errors import PinsError, ProblemError
-from matcher.model import Demand, search
 from matcher.solver import Method, solve
+from matcher.solving.assignment import NONE, AssignmentProblem, broken_limits, violations
+from matcher.solving.conflicts import conflict
+from matcher.solving.model import Demand, search
 
 
 def every_plan(problem: AssignmentProblem) -> Iterator[list[int]]:

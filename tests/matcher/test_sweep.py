@@ -16,12 +16,12 @@ from scipy.stats import sobol_indices
 from typer.testing import CliRunner
 
 import matcher
+from matcher.analysis.designs import SobolDesign, drawn, grid, one_by_one, scores
+from matcher.analysis.sweep import AT_ONCE, sweep
 from matcher.cli import app
-from matcher.designs import SobolDesign, drawn, grid, one_by_one, scores
 from matcher.errors import InputError, KithError, PolicyError
 from matcher.instance import Instance
 from matcher.sample import write_sample
-from matcher.sweep import AT_ONCE, sweep
 
 AS_OF = date(2026, 11, 1)
 

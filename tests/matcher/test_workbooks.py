@@ -15,16 +15,16 @@ import python_calamine
 from test_files import workbook
 
 import matcher
-from matcher.corrections import write_corrections
 from matcher.errors import InputError, NotFoundError
-from matcher.export import write_files
-from matcher.files import read_grid
 from matcher.pipeline import plan
-from matcher.planning import consider
+from matcher.planning.search import consider
 from matcher.readers import read_folder
-from matcher.sheets import CHILDREN, SHEETS, VOLUNTEERS, Sheet
+from matcher.reading.files import read_grid
+from matcher.reading.sheets import CHILDREN, SHEETS, VOLUNTEERS, Sheet
 from matcher.shortlist import shortlists
-from matcher.template import template, write_templates
+from matcher.writing.corrections import write_corrections
+from matcher.writing.export import write_files
+from matcher.writing.template import template, write_templates
 
 AS_OF = date(2026, 11, 1)
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"

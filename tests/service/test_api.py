@@ -11,7 +11,7 @@ from conftest import Service
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from matcher.effects import Effects
+from matcher.planning.effects import Effects
 from matcher.readers import Reading
 from service.database import tables
 from service.matching import Matching

@@ -1,0 +1,1 @@
+"""The commands of `kith` that are more than a few lines; `matcher.cli` puts them together."""

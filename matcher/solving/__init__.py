@@ -1,0 +1,1 @@
+"""The rooms behind `matcher.solver`: arrays and integers, never children."""
