@@ -19,6 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from argon2 import PasswordHasher
+from browser import site as site
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
