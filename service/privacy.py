@@ -44,6 +44,7 @@ RETENTION = (
     Kept("volunteer", 6 * 365, "the end of the last match, or the last change where there was none",
          "listed as due; a manager erases"),
     Kept("shortlist shown", 30, "it was shown", "deleted by itself"),
+    Kept("files looked at", 1, "they were sent", "deleted by itself, and as soon as they are taken in or thrown away"),
     Kept("login", 30, "it ended", "deleted by itself"),
     Kept("audit log", 0, "never", "kept: it holds ids and codes alone"),
 )  # fmt: skip
@@ -223,10 +224,11 @@ def _quiet(rows: Repository, kind: Any, side: Any, day: date) -> Iterator[tuple[
 
 
 def sweep(rows: Repository) -> int:
-    """Deletes what goes by itself: shortlists that were shown, logins that ended; how many."""
+    """Deletes what goes by itself: shortlists that were shown, logins that ended, files left lying; how many."""
     shown = tables.Served.at < utc_now() - _DAYS["shortlist shown"]
     ended = tables.LoginSession.ends_at < utc_now() - _DAYS["login"]
+    left = tables.Upload.at < utc_now() - _DAYS["files looked at"]
     gone = 0
-    for table, old in ((tables.Served, shown), (tables.LoginSession, ended)):
+    for table, old in ((tables.Served, shown), (tables.LoginSession, ended), (tables.Upload, left)):
         gone += rows.session.execute(delete(table).where(old)).rowcount  # type: ignore[attr-defined]
     return gone

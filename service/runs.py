@@ -27,7 +27,8 @@ from service.database.engine import Database
 from service.database.tables import Authority, Run
 
 REASONS = (
-    "volunteer approved", "volunteer suspended", "child referred", "match ended", "policy changed", "manual", "nightly",
+    "volunteer approved", "volunteer suspended", "child referred", "match ended", "policy changed",
+    "files taken in", "manual", "nightly",
 )  # fmt: skip
 AT_ONCE = frozenset({"manual", "nightly"})
 """The others wait for each other, since changes come in bunches."""

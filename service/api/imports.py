@@ -6,7 +6,6 @@ first answer binds the two: of other files, or of data that changed meanwhile, n
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from datetime import datetime
 from typing import Annotated
@@ -20,13 +19,11 @@ from matcher.errors import InputError, Problem
 from matcher.instance import today
 from matcher.readers import Reading as FilesRead
 from matcher.readers import read_files
-from service import audit_log, importing
-from service.api.deps import Asking, Kith, Reading, Writing, refuse_without
+from service import importing
+from service.api.deps import Asking, Reading, Writing, refuse_without
 from service.api.shapes import PageNumber, PageSize, one_page
-from service.audit_log import Entry
 from service.database import tables
 from service.permissions import Permission
-from service.repository import Repository
 
 router = APIRouter(prefix="/imports", tags=["imports"])
 
@@ -94,7 +91,7 @@ def imports(rows: Reading, page: PageNumber = 1, size: PageSize = 50) -> BatchPa
 
 
 @router.post("/check")
-def check(files: Files, kith: Kith, rows: Reading) -> Echo:
+def check(files: Files, rows: Reading) -> Echo:
     """Every problem of the files; or what they would change, and apart the safeguards that would weaken."""
     contents = _contents(files)
     try:
@@ -105,7 +102,7 @@ def check(files: Files, kith: Kith, rows: Reading) -> Echo:
         return Echo(usable=False, stamp=None, problems=problems, new={}, same={}, changed=[], weaker=[])
     return Echo(
         usable=True,
-        stamp=_stamp(kith, rows, contents),
+        stamp=importing.stamp(rows, contents, today()),
         problems=[_problem(one) for one in reading.problems],
         new=dict(echo.new),
         same=dict(echo.same),
@@ -122,7 +119,6 @@ def take_in(
     files: Files,
     stamp: Annotated[str, Form(max_length=64, description="As the check told it.")],
     person: Asking,
-    kith: Kith,
     rows: Writing,
     weaken: Annotated[list[str] | None, Form(description="Keys of safeguards that may go, one by one.")] = None,
 ) -> Batch:
@@ -134,12 +130,9 @@ def take_in(
     if confirmed:
         refuse_without(person, Permission.APPROVE)
     contents = _contents(files)
-    if not hmac.compare_digest(stamp.encode(), _stamp(kith, rows, contents).encode()):
+    if not hmac.compare_digest(stamp.encode(), importing.stamp(rows, contents, today()).encode()):
         raise HTTPException(409)
     batch = importing.take_in(rows, _read(contents), today(), user_id=person.user_id, confirmed=confirmed)
-    rows.session.flush()
-    details = {**batch.rows, "weakened": len(confirmed)}
-    audit_log.record(rows.session, rows.keys, Entry(person.user_id, "import", batch.id, details=details))
     return _batch(batch)
 
 
@@ -154,16 +147,6 @@ def _contents(files: list[UploadFile]) -> dict[str, bytes]:
     if len(contents) < len(files):
         raise InputError("Two files go by the same name. Send the right one.")
     return contents
-
-
-def _stamp(kith: Kith, rows: Repository, contents: dict[str, bytes]) -> str:
-    """Bound to the files, to the data beside which they were looked at, and to this installation."""
-    authority = rows.session.info["authority"]
-    version = rows.session.scalar(select(tables.Authority.data_version).where(tables.Authority.id == authority))
-    seal = hmac.new(kith.keys.audit, f"import {authority} {version} {today()}".encode(), hashlib.sha256)
-    for name, content in sorted(contents.items()):
-        seal.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(content).digest())
-    return seal.hexdigest()
 
 
 def _problem(one: Problem) -> ImportProblem:

@@ -379,6 +379,36 @@ class ImportBatch(Apart, Base):
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     rows: Mapped[dict[str, int]] = mapped_column(JSON)
+    """How many were new, and how many changed."""
+    given: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, server_default="{}")
+    """How many rows each sheet had: all of them were taken in."""
+    reason: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    note: Mapped[bytes | None] = mapped_column(Sealed)
+
+
+class Upload(Apart, Base):
+    """Files that somebody looks at before they are taken in: sealed, and gone after a day at most."""
+
+    __tablename__ = "uploads"
+    id: Mapped[str] = id_column("Y")
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    content: Mapped[bytes] = mapped_column(Sealed)
+    """The files by name."""
+    layouts: Mapped[bytes] = mapped_column(Sealed)
+    """Which sheet each is, and how its headings and words are read."""
+
+
+class SavedMapping(Apart, Base):
+    """How one sheet's headings and words are read in files of somebody else's making, as a person confirmed it."""
+
+    __tablename__ = "mappings"
+    id: Mapped[str] = id_column("K")
+    sheet: Mapped[str] = mapped_column(String(20))
+    content: Mapped[bytes] = mapped_column(Sealed)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    __table_args__ = (UniqueConstraint("authority_id", "sheet"),)
 
 
 class Run(Apart, Base):

@@ -143,8 +143,10 @@ def test_what_the_database_would_refuse_is_refused_in_a_sentence(
 ) -> None:
     reading = a_reading([Match(child, volunteer, MatchStatus(status)) for child, volunteer, status in matches])
     authority = an_authority(database, keys)
-    with pytest.raises(InputError, match=wrong), database.write(authority) as session:
+    with pytest.raises(InputError, match=wrong) as refused, database.write(authority) as session:
         take_in(Repository(session, keys), reading, today(), user_id=None)
+    assert {one.file for one in refused.value.problems} == {"matches.csv"}
+    assert {one.row for one in refused.value.problems} <= {2, 3}  # as the spreadsheet counts, below the heading
 
 
 def test_history_that_broke_the_rule_for_siblings_is_kept_and_marked(database: Database, keys: KeyRing) -> None:
@@ -182,8 +184,9 @@ def a_reading(matches: list[Match]) -> Reading:
         "volunteers": (matcher.Volunteer("V1"), matcher.Volunteer("V2")),
         "matches": tuple(matches), "declined": (), "authorities": (), "exceptions": (),
     }  # fmt: skip
-    none = dict.fromkeys(records, ())
-    return Reading(records, none, {}, none, {}, {})
+    rows = {name: tuple(range(2, 2 + len(there))) for name, there in records.items()}
+    files = {name: f"{name}.csv" for name in records}
+    return Reading(records, rows, {}, dict.fromkeys(records, ()), files, {})
 
 
 def test_an_exception_gives_a_second_place(database: Database, keys: KeyRing, county: Reading) -> None:

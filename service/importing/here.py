@@ -1,0 +1,118 @@
+"""What Kith holds already, by the council's references, and what a file says beside it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from sqlalchemy import select
+
+from matcher import records
+from matcher.instance import Instance
+from matcher.readers import Reading
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS
+from matcher.records import MatchStatus
+from service.database import tables
+from service.repository import Repository
+from service.workflow import APPOINTED, LIVE, State
+
+
+@dataclass
+class Here:
+    """What Kith holds, by the council's references."""
+
+    rows: Repository
+    children: dict[str, tables.Child] = field(init=False)
+    volunteers: dict[str, tables.Volunteer] = field(init=False)
+    budgets: dict[str, tables.Budget] = field(init=False)
+    matches: dict[tuple[str, str], tables.Match] = field(init=False)
+
+    def __post_init__(self) -> None:
+        session = self.rows.session
+        self.children = {row.reference: row for row in session.scalars(select(tables.Child))}
+        self.volunteers = {row.reference: row for row in session.scalars(select(tables.Volunteer))}
+        self.budgets = {row.code: row for row in session.scalars(select(tables.Budget))}
+        self.named = {row.id: name for name, row in self.children.items()}
+        self.named |= {row.id: name for name, row in self.volunteers.items()}
+        ordered = session.scalars(select(tables.Match).order_by(tables.Match.created_at, tables.Match.id)).all()
+        live_last = sorted(ordered, key=lambda row: State(row.state) in LIVE)
+        self.matches = {(self.named[row.child_id], self.named[row.volunteer_id]): row for row in live_last}
+        self._nos = {(row.child_id, row.volunteer_id) for row in session.scalars(select(tables.Declined))}
+        self._exceptions = {
+            (row.kind, row.volunteer_id, row.child_id, row.value)
+            for row in session.scalars(select(tables.RecordedException))
+        }
+
+    def record(self, sheet: str, reference: str) -> Any:
+        """The record as it is here, under the council's reference; None if it is not."""
+        if sheet == CHILDREN.name:
+            child = self.children.get(reference)
+            if child is None or not child.referral:
+                return None
+            return replace(self.rows.child_record(child, family_known=False), id=reference)
+        volunteer = self.volunteers.get(reference)
+        if volunteer is None:
+            return None
+        record = replace(self.rows.volunteer_record(volunteer), id=reference)
+        knows = record.known_children
+        return replace(record, known_children=None if knows is None else tuple(self.named.get(id, id) for id in knows))
+
+    def id_of(self, sheet: str, reference: str) -> str:
+        """The opaque id of a child or a volunteer who is here; "" of one who is not."""
+        row = (self.children if sheet == CHILDREN.name else self.volunteers).get(reference)
+        return row.id if row else ""
+
+    def kept(self, reading: Reading, sheet: str, before: Any, after: Any) -> Any:
+        """The record of the file, with what is known where the file has no such column. Families only ever join."""
+        description = CHILDREN if sheet == CHILDREN.name else VOLUNTEERS
+        there = reading.columns.get(sheet)
+        absent = {column.to for column in description.columns if there is not None and column.name not in there}
+        if sheet == CHILDREN.name:
+            absent |= {"family"}
+            if after.placement != before.placement:
+                absent -= {"placement_council"}
+            if "requested_gender" not in absent and after.requested_gender != before.requested_gender:
+                absent -= {"requested_gender_strength"}
+        return replace(after, **{name: getattr(before, name) for name in absent})
+
+    def joined(self, given: Instance) -> set[str]:
+        """Children who would have siblings, or none, that Kith does not know of."""
+        known = set(self.rows.session.scalars(select(tables.Family.id).where(tables.Family.known)))
+        groups: dict[str, list[str]] = defaultdict(list)
+        for reference, group in given.family_of.items():
+            if reference in self.children:
+                groups[group].append(reference)
+        families = {name: {self.children[child].family_id for child in group} for name, group in groups.items()}
+        new = [name for name, ids in families.items() if len(ids) > 1 or not ids <= known]
+        return {child for name in new for child in groups[name]}
+
+    def match(self, match: records.Match) -> tables.Match | None:
+        return self.matches.get((match.child, match.volunteer))
+
+    def declined(self, no: records.Declined) -> bool:
+        return self._pair(no.child, no.volunteer) in self._nos
+
+    def exception(self, one: records.RecordedException) -> bool:
+        child, volunteer = self._pair(one.child, one.volunteer)
+        return (one.kind, volunteer, child, one.value) in self._exceptions
+
+    def _pair(self, child: str | None, volunteer: str) -> tuple[str | None, str | None]:
+        known_child, known = self.children.get(child or ""), self.volunteers.get(volunteer)
+        return known_child.id if known_child else None, known.id if known else None
+
+
+def records_of(given: Instance) -> Iterator[tuple[str, Any]]:
+    yield from ((CHILDREN.name, child) for child in given.children)
+    yield from ((VOLUNTEERS.name, volunteer) for volunteer in given.volunteers)
+
+
+def differing(before: Any, after: Any) -> Iterator[str]:
+    for one in fields(before):
+        if one.name not in ("id", "family") and getattr(before, one.name) != getattr(after, one.name):
+            yield one.name
+
+
+def ends(row: tables.Match, match: records.Match) -> bool:
+    return match.status is MatchStatus.ENDED and State(row.state) in APPOINTED

@@ -1,0 +1,241 @@
+"""What an import would do, told beforehand: nothing of it is done yet."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from matcher.errors import InputError, Problem
+from matcher.instance import Instance
+from matcher.policy import Policy
+from matcher.readers import Reading
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS
+from matcher.records import Agreement, ExceptionKind, MatchStatus
+from service.database import tables
+from service.importing.here import Here, differing, ends, records_of
+from service.importing.safeguards import weakened
+from service.repository import Repository
+from service.workflow import APPOINTED, LIVE, MATCH_STATUS, State
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of which the file says something else: what Kith holds, and what the file says."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One record that is here already and would change."""
+
+    sheet: str
+    reference: str
+    changes: tuple[Change, ...]
+    id: str = ""
+    """The opaque id of a child or a volunteer."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(one.field for one in self.changes)
+
+
+@dataclass(frozen=True)
+class Weaker:
+    """A safeguard that the file would take away, and the key by which somebody says that it may."""
+
+    sheet: str
+    reference: str
+    field: str
+    sentence: str
+    before: Any = None
+    after: Any = None
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(f"{self.sheet}|{self.reference}|{self.field}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Echo:
+    """What an import would do, in references and fields. Every mapping is by the name of the sheet."""
+
+    new: Mapping[str, int]
+    changed: tuple[Changed, ...]
+    weaker: tuple[Weaker, ...]
+    same: Mapping[str, int]
+    untouched: Mapping[str, int]
+    """Children and volunteers who are here and of whom the files say nothing: they stay as they are."""
+
+
+def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
+    """Raises InputError with every problem of the files, and of what they say beside what is here."""
+    policy = rows.policy()[1]
+    given = reading.instance(policy, as_of)
+    here = Here(rows)
+    problems = tuple(_wrong(here, reading, policy))
+    if problems:
+        raise InputError(f"{len(problems)} problems have to be mended first: {problems[0]}", problems)
+    told = _Told(here, reading, given)
+    told.people()
+    told.between()
+    told.budgets()
+    return Echo(dict(told.new), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched())
+
+
+def stamp(rows: Repository, files: Mapping[str, bytes], as_of: date, *also: str) -> str:
+    """Binds what was told to the files, to the data beside which they were looked at, and to this installation.
+
+    `also` is whatever else decides how the files are read.
+    """
+    authority = rows.session.info["authority"]
+    version = rows.session.scalar(select(tables.Authority.data_version).where(tables.Authority.id == authority))
+    seal = hmac.new(rows.keys.audit, f"import {authority} {version} {as_of}".encode(), hashlib.sha256)
+    for name, content in sorted(files.items()):
+        seal.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(content).digest())
+    for text in also:
+        seal.update(hashlib.sha256(text.encode()).digest())
+    return seal.hexdigest()
+
+
+class _Told:
+    """The echo in the making."""
+
+    def __init__(self, here: Here, reading: Reading, given: Instance) -> None:
+        self.here, self.reading, self.given = here, reading, given
+        self.new: dict[str, int] = defaultdict(int)
+        self.same: dict[str, int] = defaultdict(int)
+        self.changed: list[Changed] = []
+        self.weaker: list[Weaker] = []
+
+    def people(self) -> None:
+        joined = self.here.joined(self.given)
+        for sheet, said in records_of(self.given):
+            before = self.here.record(sheet, said.id)
+            if before is None:
+                self.new[sheet] += 1
+                continue
+            after = self.here.kept(self.reading, sheet, before, said)
+            changes = [Change(name, getattr(before, name), getattr(after, name)) for name in differing(before, after)]
+            if sheet == CHILDREN.name and said.id in joined:
+                changes.append(Change("family", before.family, said.family))
+            if not changes:
+                self.same[sheet] += 1
+                continue
+            self.changed.append(Changed(sheet, said.id, tuple(changes), self.here.id_of(sheet, said.id)))
+            self.weaker += (
+                Weaker(sheet, said.id, name, sentence, getattr(before, name), getattr(after, name))
+                for name, sentence in weakened(sheet, before, after)
+            )
+
+    def between(self) -> None:
+        for match in self.given.matches:
+            row = self.here.match(match)
+            if row is None:
+                self.new["matches"] += 1
+            elif ends(row, match):
+                ending = Change("status", State(row.state), MatchStatus.ENDED)
+                self.changed.append(Changed("matches", f"{match.child} and {match.volunteer}", (ending,)))
+            else:
+                self.same["matches"] += 1
+        for no in self.given.declined:
+            (self.same if self.here.declined(no) else self.new)["declined"] += 1
+        for one in self.given.exceptions:
+            there = self.here.exception(one)
+            (self.same if there else self.new)["exceptions"] += 1
+            if not there:
+                who = " and ".join(filter(None, (one.volunteer, one.child)))
+                sentence = f"would allow {one.kind}, which a manager approves."
+                self.weaker.append(Weaker("exceptions", who, one.kind, sentence))
+
+    def budgets(self) -> None:
+        for code, budget in self.given.authorities.items():
+            known = self.here.budgets.get(code)
+            if known is None:
+                self.new["authorities"] += 1
+                continue
+            pairs = (("budget_pence", known.budget_pence, budget.budget_pence),
+                     ("spent_pence", known.spent_pence, budget.spent_pence))  # fmt: skip
+            changes = tuple(Change(*pair) for pair in pairs if pair[1] != pair[2])
+            if changes:
+                self.changed.append(Changed("authorities", code, changes))
+                sentence = "would change, and a manager approves budgets."
+                self.weaker.append(Weaker("authorities", code, "budget_pence", sentence))
+            else:
+                self.same["authorities"] += 1
+
+    def untouched(self) -> dict[str, int]:
+        children = {reference for reference, row in self.here.children.items() if row.referral}
+        named = {child.id for child in self.given.children}, {one.id for one in self.given.volunteers}
+        return {
+            CHILDREN.name: len(children - named[0]),
+            VOLUNTEERS.name: len(set(self.here.volunteers) - named[1]),
+        }
+
+
+# ---- what cannot stand -----------------------------------------------------------------------------------------------
+
+
+def _wrong(here: Here, reading: Reading, policy: Policy) -> Iterator[Problem]:
+    """What the files say against what is in Kith, where the spreadsheet has it."""
+    exceptions, matches = reading.records["exceptions"], reading.records["matches"]
+    most: dict[str, int] = defaultdict(lambda: policy.number("constraints.capacity.children"))
+    for row in here.volunteers.values():
+        most[row.reference] = max(most[row.reference], row.capacity)
+    for one in exceptions:
+        if one.kind is ExceptionKind.SECOND_CHILD:
+            most[one.volunteer] = max(most[one.volunteer], one.value or 2)
+    objects = {child.id for child in reading.records["children"] if child.agrees is Agreement.NO}
+    of_child: dict[str, int] = defaultdict(int)
+    of_volunteer: dict[str, int] = defaultdict(int)
+    ending = {(match.child, match.volunteer) for match in matches if match.status is MatchStatus.ENDED}
+    for (child, volunteer), known in here.matches.items():
+        if State(known.state) in LIVE and not (State(known.state) in APPOINTED and (child, volunteer) in ending):
+            of_child[child] += 1
+            of_volunteer[volunteer] += 1
+
+    def problem(sheet: str, place: int, column: str, value: str, wrong: str, remedy: str) -> Problem:
+        return Problem(reading.files[sheet], reading.rows[sheet][place], column, value, wrong, remedy)
+
+    for place, child_record in enumerate(reading.records["children"]):
+        if child_record.id in objects and of_child[child_record.id]:
+            yield problem("children", place, "agrees", child_record.id, "says no, and has a live match in Kith",
+                          "Record the child's no in Kith first: it ends the match")  # fmt: skip
+    for place, no in enumerate(reading.records["declined"]):
+        known_match = here.matches.get((no.child, no.volunteer))
+        if known_match is not None and State(known_match.state) in LIVE:
+            yield problem("declined", place, "", no.child, f"is {known_match.state} with {no.volunteer} in Kith",
+                          "Record the no in Kith: it ends the proposal")  # fmt: skip
+    for place, match in enumerate(matches):
+        known_match = here.match(match)
+        if known_match is not None:
+            status = MATCH_STATUS[State(known_match.state)]
+            if status is not match.status and not ends(known_match, match):
+                yield problem("matches", place, "status", match.child,
+                              f"is {match.status} here, and {known_match.state} in Kith",
+                              "Record what happened in Kith, or correct the row")  # fmt: skip
+            continue
+        if match.status is MatchStatus.ENDED:
+            continue
+        of_child[match.child] += 1
+        of_volunteer[match.volunteer] += 1
+        stored = here.children.get(match.child)
+        if match.child in objects or (stored is not None and stored.objects):
+            yield problem("matches", place, "", match.child, f"said no, and a match is {match.status}",
+                          "End the match, or correct what the child said")  # fmt: skip
+        if of_child[match.child] > 1:
+            yield problem("matches", place, "", match.child, "has two matches proposed, agreed or current",
+                          "End the one that is over")  # fmt: skip
+        if of_volunteer[match.volunteer] > most[match.volunteer]:
+            yield problem("matches", place, "", match.volunteer,
+                          f"has more children than the {most[match.volunteer]} allowed",
+                          "Record the exception for a second child, or end what is over")  # fmt: skip

@@ -1,0 +1,69 @@
+"""Which changes of a record take a safeguard away: each is told by itself, and confirmed by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS
+from matcher.records import Agreement, Status, Strength
+
+_Test = Callable[[Any, Any], bool]
+
+
+def _no_longer(value: Any) -> _Test:
+    return lambda before, after: before == value and after != value
+
+
+def _lost(before: Any, after: Any) -> bool:
+    return bool(set(before or ()) - set(after or ()))
+
+
+def _overturned(before: Any, after: Any) -> bool:
+    return before is False and after is True
+
+
+def _widened(before: Any, after: Any) -> bool:
+    return bool(before) and (not after or bool(set(after) - set(before)))
+
+
+WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
+    CHILDREN.name: {
+        "agrees": (_no_longer(Agreement.NO), "said no to any visitor, and the file says otherwise."),
+        "safeguarding_issue": (_no_longer(True), "had a safeguarding issue unresolved."),
+        "placement_move_pending": (_no_longer(True), "was about to move placement."),
+        "manager_approved": (_overturned, "was not approved by the manager."),
+        "funding_agreed": (_overturned, "had no funding agreed."),
+        "looked_after": (_overturned, "was no longer looked after."),
+        "continuing_agreed": (_overturned, "had no agreement to go on after care."),
+        "additional_needs": (_lost, "would lose an additional need."),
+        "provider": (_lost, "would lose the organisation that accommodates them."),
+        "needed_languages": (_widened, "would be content with other languages."),
+        "requested_gender_strength": (_no_longer(Strength.ESSENTIAL), "asked for a gender as essential."),
+        "culture_request": (_no_longer(Strength.ESSENTIAL), "asked for like culture as essential."),
+        "religion_request": (_no_longer(Strength.ESSENTIAL), "asked for like religion as essential."),
+    },
+    VOLUNTEERS.name: {
+        "status": (
+            lambda before, after: after == Status.APPROVED
+            and before in (Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED),
+            "was suspended, withdrawn or resigned, and would be approved.",
+        ),
+        "known_children": (_lost, "would no longer be known to a child."),
+        "organisations": (_lost, "would no longer belong to an organisation."),
+        "connected_authorities": (_lost, "would no longer be connected with a council."),
+        "medical_condition": (_no_longer(True), "had declared a medical condition."),
+        "right_to_work": (_overturned, "had no right to work."),
+        "household": (lambda before, after: before is not None and after != before, "would leave a shared household."),
+    },
+}  # fmt: skip
+"""By sheet and field: when a change takes a safeguard away, and what is told of the person."""
+
+
+def weakened(sheet: str, before: Any, after: Any) -> Iterator[tuple[str, str]]:
+    for name, (weakens, sentence) in WEAKER[sheet].items():
+        if weakens(getattr(before, name), getattr(after, name)):
+            yield name, sentence
+    essential = sheet == CHILDREN.name and before.requested_gender_strength is Strength.ESSENTIAL
+    if essential and before.requested_gender not in (None, after.requested_gender):
+        yield "requested_gender", "asked for another gender as essential."

@@ -1,0 +1,262 @@
+"""Does what was told: adds and changes rows, whole or not at all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import date
+
+from sqlalchemy import select
+
+from matcher import records
+from matcher.errors import InputError, Problem
+from matcher.instance import Instance
+from matcher.policy import Policy
+from matcher.readers import Reading
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS
+from matcher.records import MatchStatus, Party, Status
+from service import audit_log, people, proposals, runs
+from service.database import tables
+from service.importing.here import Here, differing, ends
+from service.importing.looking import look
+from service.repository import Repository
+from service.workflow import LIVE, State
+
+REASONS = (
+    "first files", "new referrals", "new or changed volunteers", "regular update", "corrections", "other",
+)  # fmt: skip
+"""Why somebody takes files in, as the page asks it."""
+
+FIRST_STATE = {
+    MatchStatus.PROPOSED: State.PROPOSED,
+    MatchStatus.AGREED: State.AGREED,
+    MatchStatus.CURRENT: State.ACTIVE,
+    MatchStatus.ENDED: State.ENDED,
+}
+
+
+def take_in(
+    rows: Repository,
+    reading: Reading,
+    as_of: date,
+    *,
+    user_id: str | None,
+    confirmed: Collection[str] | None = None,
+    reason: str = "",
+    note: str | None = None,
+) -> tables.ImportBatch:
+    """Adds and changes what a folder of files holds, whole or not at all; and asks for a run where a person does it.
+
+    Args:
+        user_id: whose import it is; None for the command line, which may add but weakens nothing.
+        confirmed: keys of the safeguards that may weaken; None takes in the first files of an empty Kith.
+        reason: one of REASONS, or "" where nobody was asked. `note` is what they wrote beside it, and is sealed.
+
+    Raises:
+        InputError: for files that have problems; for what the rules of the database forbid: two live matches of a
+            child, more children than a volunteer may have, a live match of a child who said no; for a safeguard that
+            would weaken and is not confirmed.
+    """
+    policy = rows.policy()[1]
+    echo = look(rows, reading, as_of)
+    loosened = [one for one in echo.weaker if one.key not in (confirmed or ())]
+    if confirmed is None:
+        loosened = [one for one in loosened if one.sheet != "exceptions"]
+    if loosened:
+        problems = [Problem(one.sheet, 0, one.field, one.reference, one.sentence.rstrip("."),
+                            "Confirm it by itself, or correct the file") for one in loosened]  # fmt: skip
+        raise InputError(f"{len(loosened)} safeguards would weaken, and nobody confirmed it.", problems)
+    counts = dict(echo.new)
+    for one in echo.changed:
+        counts[f"{one.sheet} changed"] = counts.get(f"{one.sheet} changed", 0) + 1
+    batch = tables.ImportBatch(user_id=user_id, rows=counts, given=dict(reading.given), reason=reason)
+    rows.seal(batch, "note", note)
+    rows.session.add(batch)
+    _Import(rows, reading, reading.instance(policy, as_of), policy, user_id).run()
+    if user_id is not None:
+        rows.session.flush()
+        weakened = sum(one.key in (confirmed or ()) for one in echo.weaker)
+        entry = audit_log.Entry(user_id, "import", batch.id, reason, {**counts, "weakened": weakened})
+        audit_log.record(rows.session, rows.keys, entry)
+        runs.ask_for(rows.session, batch.authority_id, "files taken in", user_id=user_id)
+    return batch
+
+
+class _Import:
+    """One import, step by step; each step needs the rows of the one before."""
+
+    def __init__(
+        self, rows: Repository, reading: Reading, given: Instance, policy: Policy, user_id: str | None
+    ) -> None:
+        self.rows, self.session, self.reading = rows, rows.session, reading
+        self.given, self.policy, self.user_id = given, policy, user_id
+        self.here = Here(rows)
+
+    def run(self) -> None:
+        self._end_matches()
+        children, family_of = self._children()
+        volunteers, fallen = self._volunteers(children)
+        for no in self.given.declined:
+            if not self.here.declined(no):
+                declined = tables.Declined(
+                    child_id=children[no.child].id, volunteer_id=volunteers[no.volunteer].id, said_by=no.by,
+                    declined_on=no.declined_on,
+                )  # fmt: skip
+                self.rows.seal(declined, "reason", no.reason)
+                self.session.add(declined)
+        for one in self.given.exceptions:
+            if not self.here.exception(one):
+                exception = tables.RecordedException(
+                    kind=one.kind, volunteer_id=volunteers[one.volunteer].id, value=one.value,
+                    approved_on=one.approved_on, child_id=children[one.child].id if one.child else None,
+                    user_id=self.user_id,
+                )  # fmt: skip
+                self.rows.seal(exception, "reason", one.reason)
+                self.rows.seal(exception, "approved_by", one.approved_by)
+                self.session.add(exception)
+        for code, budget in self.given.authorities.items():
+            known = self.here.budgets.get(code)
+            if known is None:
+                self.session.add(tables.Budget(**asdict(budget)))
+            else:
+                known.budget_pence, known.spent_pence = budget.budget_pence, budget.spent_pence
+        self.session.flush()
+        self.rows.set_capacities(self.policy)
+        self.session.flush()
+        self._matches(children, volunteers, family_of)
+        self.session.flush()
+        if fallen and self.user_id is None:
+            raise InputError(f"{len(fallen)} volunteers would not be approved any more. A person records that in Kith.")
+        for volunteer, status in fallen:
+            people.bring_up(self.rows, volunteer.id, status, user_id=self.user_id or "")
+
+    def _end_matches(self) -> None:
+        for match in self.given.matches:
+            row = self.here.match(match)
+            if row is not None and ends(row, match):
+                by = match.ended_by or Party.AUTHORITY
+                proposals.end_by_file(self.rows, row, by=by, ended_on=match.ended_on, user_id=self.user_id)
+
+    def _children(self) -> tuple[dict[str, tables.Child], dict[str, tables.Family]]:
+        """The rows of all children who are named, by reference: those with a referral and those in histories."""
+        given = self.given
+        named = [match.child for match in given.matches] + [no.child for no in given.declined]
+        named += [one.child for one in given.exceptions if one.child]
+        named += [child for volunteer in given.volunteers for child in volunteer.known_children or ()]
+        there = dict(self.here.children)
+        facts = {child.id: child for child in given.children}
+        families = self._families(dict.fromkeys([*facts, *named]))
+        for reference in dict.fromkeys([*facts, *named]):
+            row = there.get(reference)
+            if row is None:
+                row = tables.Child(reference=reference, family_id=families[reference].id, referral=False)
+                self.rows.write_child(row, records.Child(""))
+                self.session.add(row)
+                there[reference] = row
+            elif given.family_of.get(reference) is not None:
+                people.move(self.rows, row, families[reference])
+            if reference in facts:
+                before = self.here.record(CHILDREN.name, reference)
+                after = facts[reference]
+                after = after if before is None else self.here.kept(self.reading, CHILDREN.name, before, after)
+                if before is None or any(differing(before, after)):
+                    row.referral = True
+                    self.rows.write_child(row, after)
+        self.session.flush()
+        families |= {reference: self.session.get_one(tables.Family, row.family_id) for reference, row in there.items()}
+        return there, families
+
+    def _families(self, children: Iterable[str]) -> dict[str, tables.Family]:
+        given = self.given
+        calls: dict[str, set[str]] = defaultdict(set)
+        recorded = [(child.id, child.family) for child in given.children]
+        for child, family in [*recorded, *((match.child, match.family) for match in given.matches)]:
+            if family is not None:
+                calls[given.family_of[child]] |= {family.casefold(), child.casefold()}
+        known = {name: row for row in self.session.scalars(select(tables.Family)) for name in row.references}
+        rows: dict[str, tables.Family] = {}
+        of_child: dict[str, tables.Family] = {}
+        for child in children:
+            group = given.family_of.get(child)
+            if group is None:
+                of_child[child] = known.get(child.casefold()) or tables.Family(known=False, references=[])
+                continue
+            names = sorted(calls[group])
+            if group not in rows:
+                found = list({known[name].id: known[name] for name in names if name in known}.values())
+                rows[group] = self._joined(found) if found else tables.Family(known=True, references=[])
+            row = rows[group]
+            if not row.known or set(names) - set(row.references):
+                row.known, row.references = True, sorted({*row.references, *names})
+            of_child[child] = row
+        # Whoever is here already and of whom the file says nothing stays where they are.
+        fresh = {id(row): row for child, row in of_child.items()
+                 if child not in self.here.children or given.family_of.get(child) is not None}  # fmt: skip
+        self.session.add_all(fresh.values())
+        self.session.flush()
+        return of_child
+
+    def _joined(self, families: list[tables.Family]) -> tables.Family:
+        """One family of several that the file says are one."""
+        kept, *others = families
+        for family in others:
+            for child in self.session.scalars(select(tables.Child).where(tables.Child.family_id == family.id)).all():
+                people.move(self.rows, child, kept)
+            kept.references = sorted({*kept.references, *family.references})
+            family.known, family.references = False, []
+        return kept
+
+    def _volunteers(
+        self, children: Mapping[str, tables.Child]
+    ) -> tuple[dict[str, tables.Volunteer], list[tuple[tables.Volunteer, Status]]]:
+        """The rows by reference, and those who were approved and are not any more."""
+        rows = dict(self.here.volunteers)
+        fallen = []
+        for record in self.given.volunteers:
+            row = rows.get(record.id)
+            before = self.here.record(VOLUNTEERS.name, record.id)
+            after = record if before is None else self.here.kept(self.reading, VOLUNTEERS.name, before, record)
+            if row is None:
+                row = tables.Volunteer(reference=record.id)
+            elif not any(differing(before, after)):
+                continue
+            elif before.status is Status.APPROVED and after.status is not Status.APPROVED:
+                fallen.append((row, after.status or Status.WITHDRAWN))
+            knows = after.known_children
+            ids = None if knows is None else tuple(children[child].id for child in knows)
+            self.rows.write_volunteer(row, replace(after, known_children=ids))
+            self.session.add(row)
+            rows[record.id] = row
+        self.session.flush()
+        return rows, fallen
+
+    def _matches(
+        self,
+        children: Mapping[str, tables.Child],
+        volunteers: Mapping[str, tables.Volunteer],
+        family_of: Mapping[str, tables.Family],
+    ) -> None:
+        taken: dict[str, set[int | None]] = defaultdict(set)
+        seen: set[tuple[str, str]] = set()
+        for row in self.session.scalars(select(tables.Match)):
+            if State(row.state) in LIVE:
+                taken[row.volunteer_id].add(row.place)
+            if State(row.state) in (*LIVE, State.ENDED) and not row.irregular:
+                seen.add((row.volunteer_id, row.family_id))
+        for match in sorted(self.given.matches, key=lambda one: one.status is MatchStatus.ENDED):
+            if self.here.match(match) is not None:
+                continue
+            volunteer, state = volunteers[match.volunteer], FIRST_STATE[match.status]
+            shared = volunteer.id, family_of[match.child].id
+            places = taken[volunteer.id]
+            place = next(n for n in range(len(places) + 1) if n not in places) if state in LIVE else None
+            places.add(place)
+            row = tables.Match(
+                child_id=children[match.child].id, family_id=shared[1], child_objects=children[match.child].objects,
+                volunteer_id=volunteer.id, capacity=volunteer.capacity, state=state, started_on=match.started_on,
+                ended_on=match.ended_on, over_by=match.ended_by, coordinator=match.coordinator,
+                irregular=shared in seen, place=place,
+            )  # fmt: skip
+            seen.add(shared)
+            self.session.add(row)
