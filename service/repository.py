@@ -163,6 +163,11 @@ class Repository:
             named |= {row.id: row.reference for row in self.session.execute(select(kind.id, kind.reference))}
         return named
 
+    def account_names(self) -> dict[str, str]:
+        """The name of each account of the authority, by id."""
+        accounts = select(tables.User).where(tables.User.authority_id == self.session.info["authority"])
+        return {user.id: self.open(user, "name") or "" for user in self.session.scalars(accounts)}
+
     def set_capacities(self, policy: Policy) -> None:
         """Gives each volunteer as many places as the policy and the exceptions allow; never fewer than are taken."""
         most: dict[str, int] = defaultdict(lambda: policy.number("constraints.capacity.children"))

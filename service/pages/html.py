@@ -27,6 +27,7 @@ NAVIGATION = (
     ("/children", "Children", Permission.IDENTIFY),
     ("/volunteers", "Volunteers", Permission.IDENTIFY),
     ("/proposals", "Proposals", Permission.IDENTIFY),
+    ("/runs", "Runs", Permission.READ),
     ("/users", "Users", Permission.USERS),
     ("/log", "Log", Permission.LOG),
 )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import ColumnElement, String, cast, func, select
-from sqlalchemy.orm import Session
 
-from service.api.deps import Asking, Installation, Kith
-from service.crypto import Place
+from service.api.deps import Asking, Kith
 from service.database.base import utc_now
 from service.database.tables import AuditEvent, User
 from service.pages.html import render
 from service.pages.lists import SIZE, Page
 from service.permissions import MAY, Role
+from service.repository import Repository
 
 router = APIRouter()
 
@@ -50,7 +48,7 @@ def log(
             query = query.where((AuditEvent.subject == subject) | _listed(subject))
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
-        names = _accounts(session, kith, person.authority_id)
+        names = Repository(session, kith.keys).account_names()
     filters = {"kind": kind, "actor": actor, "subject": subject, "days": str(days)}
     found = Page(events, total, page, filters)
     return render(request, "log.html", person, page=found, names=names, kinds=KINDS, chosen=filters)
@@ -60,7 +58,7 @@ def log(
 def users(request: Request, person: Asking, kith: Kith) -> Response:
     with kith.database.read(person.authority_id) as session:
         accounts = session.scalars(select(User).where(User.authority_id == person.authority_id)).all()
-        names = _accounts(session, kith, person.authority_id)
+        names = Repository(session, kith.keys).account_names()
     accounts = sorted(accounts, key=lambda one: (one.disabled_at is not None, names[one.id].casefold()))
     return render(request, "users.html", person, accounts=accounts, names=names, roles=Role, may_of=MAY)
 
@@ -68,9 +66,3 @@ def users(request: Request, person: Asking, kith: Kith) -> Response:
 def _listed(subject: str) -> ColumnElement[bool]:
     """Whether the entry is of a list that had this child in it. An id needs no escaping."""
     return cast(AuditEvent.details, String).contains(f'"{subject}"')
-
-
-def _accounts(session: Session, kith: Installation, authority_id: str) -> Mapping[str, str]:
-    """The names of an authority's accounts, by id."""
-    found = session.scalars(select(User).where(User.authority_id == authority_id))
-    return {user.id: kith.keys.open(user.name, Place("users", user.id, "name")) for user in found}

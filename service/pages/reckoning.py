@@ -20,6 +20,7 @@ from matcher import alone
 from matcher.gaps import Gap, gaps
 from matcher.instance import Instance
 from matcher.pairs import tables as columns
+from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate, shortlist
 from service.api.deps import Asking, Kith, Reading
@@ -80,6 +81,14 @@ class Reckoning:
         points = [one.points(everyone, policy) for one in PRIORITIES if policy.on(f"priorities.{one.id}")]
         total = sum(points, start=np.zeros(len(waiting), np.int64))
         return dict(zip((child.id for child in waiting), total.tolist(), strict=True))
+
+    @cached_property
+    def without_contact(self) -> frozenset[str]:
+        """The children who wait and are without parental contact, whatever points the policy gives for it."""
+        waiting = self.instance.waiting
+        everyone = columns(self.instance).children_alone(np.arange(len(waiting)))
+        holds = NoParentalContact().holds(everyone, self.instance.policy)
+        return frozenset(child.id for child, without in zip(waiting, holds.tolist(), strict=True) if without)
 
     @cached_property
     def missing(self) -> Mapping[str, Sequence[Gap]]:

@@ -14,6 +14,7 @@ from service.pages.sign_in import own_path
 from service.permissions import MAY, PUBLIC, ROUTES, Role
 from service.proposals import Chosen, propose
 from service.repository import Repository
+from service.runs import ask_for
 
 PAGES = {
     line: needs
@@ -37,6 +38,8 @@ def test_every_page_with_every_role(service: Service) -> None:
     """403 without the permission, 404 for another authority's ids, and otherwise what the page says; a form that
     carries nothing is refused in words (422), leads on (303), or finds the step not possible (409)."""
     child, volunteer, match = proposal_of(service)
+    with service.database.write(service.north) as session:
+        run = ask_for(session, service.north, "match ended").id
     wrong = []
     for where in ("north", "south"):
         for role in Role:
@@ -44,7 +47,7 @@ def test_every_page_with_every_role(service: Service) -> None:
             for line, needs in sorted(PAGES.items(), key=lambda one: one[0] == "POST /sign-out"):
                 method, path = line.split()
                 asked = path.format(child_id=child, volunteer_id=volunteer, match_id=match, step_id="child_declines",
-                                    reader="child", letter="appointment")  # fmt: skip
+                                    reader="child", letter="appointment", run_id=run)  # fmt: skip
                 form = {"csrf": browser.headers["X-CSRF-Token"]} if method == "POST" else None
                 answer = browser.request(method, asked, data=form, headers=HTML, follow_redirects=False)
                 if needs is not PUBLIC and needs not in MAY[role]:

@@ -199,5 +199,5 @@ def test_what_is_licensed_for_gov_uk_alone_is_not_shipped() -> None:
     assert "GDS Transport" not in css
     assert "@font-face" not in css
     assert "url(" not in css
-    assert (STATIC / "govuk-frontend" / "LICENSE.txt").exists()
+    assert all((STATIC / name / "LICENSE.txt").exists() for name in ("govuk-frontend", "htmx"))
     assert {one.suffix for one in STATIC.rglob("*.*")} == {".css", ".js", ".svg", ".txt", ".md"}

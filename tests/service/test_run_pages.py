@@ -1,0 +1,246 @@
+"""The pages of runs: every state, what a plan changes, its publication; over HTTP, and in a real browser."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from browser import HOSTILE, Site, faults
+from conftest import Service
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import plans, runs
+from service.crypto import KeyRing
+from service.database import tables
+from service.database.base import new_id, utc_now
+from service.database.engine import Database
+from service.pages import journeys
+from service.pages.runs import STEPS, WHY, proof
+from service.permissions import Role
+from service.repository import Repository
+
+HTML = {"Accept": "text/html"}
+
+
+def run_once(database: Database, keys: KeyRing, authority: str, reason: str = "manual") -> tuple[str, list[str]]:
+    """A run of the data as they are, executed here; its id, and what it told."""
+    with database.write(authority) as session:
+        runs.ask_for(session, authority, "manual")
+        runs.ask_for(session, authority, reason)
+    held, told = runs.take(database, authority), []
+    assert held is not None
+    plans.make(database, keys, held, told.append)
+    return held.run_id, told
+
+
+def refuse_first(rows: Repository, run_id: str) -> tuple[str, str]:
+    """The child of the first match that a run proposes says no to that volunteer; the two."""
+    first = plans.of_run(rows, run_id)[1].plan["matches"][0]
+    row = tables.Declined(child_id=first["child"], volunteer_id=first["volunteer"], said_by="child")
+    rows.session.add(row)
+    return first["child"], first["volunteer"]
+
+
+def a_run(session: Session, authority: str, state: str, **facts: Any) -> str:
+    """A run that some worker has left in a state."""
+    row = tables.Run(id=new_id("R"), authority_id=authority, state=state, reasons=["nightly"], **facts)
+    session.add(row)
+    return row.id
+
+
+def test_the_page_knows_every_step_that_a_run_tells(database: Database, keys: KeyRing, north: str) -> None:
+    _, told = run_once(database, keys, north)
+    assert list(dict.fromkeys(one.partition(":")[0] for one in told)) == list(STEPS)
+
+
+def test_a_reason_of_the_form_is_one_of_a_run() -> None:
+    assert set(WHY) < set(runs.REASONS)
+
+
+def test_a_run_started_by_hand_begins_at_once_whatever_the_reason(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    assert "There was no run yet" in browser.get("/runs").text
+    refused = browser.post("/runs", data={"reason": "boredom"}, headers=HTML)
+    assert refused.status_code == 422
+    assert "Choose why you start a run." in refused.text
+    answer = browser.post("/runs", data={"reason": "child referred"}, follow_redirects=False)
+    assert answer.status_code == 303
+    page = browser.get(answer.headers["location"]).text
+    assert "Waits to begin" in page
+    assert "Nobody is there to execute runs" in page  # no worker was ever heard of
+    assert "Child referred, asked for by hand" in page
+    assert runs.take(service.database, service.north) is not None
+    assert "Child referred, asked for by hand" in browser.get("/runs").text
+
+
+def test_what_a_plan_changes_is_told_and_a_person_publishes_it(service: Service) -> None:
+    database, keys, north = service.database, service.keys, service.north
+    first, _ = run_once(database, keys, north)
+    browser = service.as_(Role.COORDINATOR)
+    assert "This was the first plan" in browser.get(f"/runs/{first}").text
+    refused = browser.post(f"/runs/{first}/publish", data={"reason": "ok"}, headers=HTML)
+    assert refused.status_code == 422
+    assert "Say in 3 to 500 characters" in refused.text
+    assert browser.post(f"/runs/{first}/publish", data={"reason": "Agreed by all."}).status_code == 200
+    page = browser.get(f"/runs/{first}").text
+    assert "This is the published plan." in page
+    assert "Agreed by all." in page
+    with database.write(north) as session:
+        rows = Repository(session, keys)
+        child, volunteer = refuse_first(rows, first)
+        references = rows.references()
+        runs.ask_for(session, north, "match ended")
+    assert "Records have changed since" not in page
+    second, _ = run_once(database, keys, north)
+    with database.read(north) as session:
+        diff = plans.of_run(Repository(session, keys), second)[1].diff or {}
+    change = next(one for one in diff["changes"] if one["child"] == child)
+    page = browser.get(f"/runs/{second}?show={change['kind']}").text
+    assert "the plan published on" in page
+    assert f'href="/children/{child}"' in page
+    assert f"{references[volunteer]} is no longer possible" in page
+    kinds = {one["kind"] for one in diff["changes"]}
+    assert all(f"?show={kind}" in page for kind in kinds)
+    assert all(id not in re.sub(r'href="[^"]*"', "", page) for id in references)  # sentences have references alone
+    stale = browser.post(f"/runs/{first}/publish", data={"reason": "once more"}, headers=HTML)
+    assert stale.status_code == 409
+    log = service.as_(Role.AUDITOR).get(f"/log?subject={child}&days=0").text
+    assert "Read: plan" in log
+
+
+def test_a_plan_that_a_rule_forbids_by_now_is_refused_by_reference_with_the_reason_kept(service: Service) -> None:
+    database, keys, north = service.database, service.keys, service.north
+    run_id, _ = run_once(database, keys, north)
+    with database.write(north) as session:
+        rows = Repository(session, keys)
+        child, _ = refuse_first(rows, run_id)
+        reference = rows.references()[child]
+    answer = service.as_(Role.MANAGER).post(f"/runs/{run_id}/publish", data={"reason": "Agreed by all."}, headers=HTML)
+    assert answer.status_code == 409
+    summary = answer.text.partition("govuk-error-summary")[2].partition("<h1")[0]
+    assert reference in summary
+    assert child not in summary
+    assert "Start a new run" in summary
+    assert "Agreed by all." in answer.text
+    assert "Records have changed since" in answer.text
+
+
+def test_an_analyst_sees_how_good_a_plan_is_and_of_whom_nothing(service: Service) -> None:
+    run_id, _ = run_once(service.database, service.keys, service.north)
+    page = service.as_(Role.ANALYST).get(f"/runs/{run_id}", headers=HTML).text
+    assert "No better plan exists." in page
+    with service.database.read(service.north) as session:
+        known = Repository(session, service.keys).references()
+    assert not any(id in page or f">{reference}<" in page for id, reference in known.items())
+    assert "kith-map" not in page
+    assert "Publish" not in page
+
+
+def test_a_page_that_watches_is_told_when_the_run_is_over(service: Service) -> None:
+    with service.database.write(service.north) as session:
+        run_id = runs.ask_for(session, service.north, "manual").id
+    browser = service.as_(Role.COORDINATOR)
+    watching = browser.get(f"/runs/{run_id}", headers={"HX-Request": "true"})
+    assert 'id="progress"' in watching.text
+    browser.post(f"/runs/{run_id}/cancel")
+    assert browser.get(f"/runs/{run_id}", headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+    late = browser.post(f"/runs/{run_id}/cancel", headers=HTML)
+    assert late.status_code == 409
+    assert "cannot be cancelled any more" in late.text
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"status": "OPTIMAL"}, "No better plan exists."),
+        (
+            {"status": "FEASIBLE", "tiers": {"points": 900}, "first_tier_bound": 940},
+            "The best found so far; at most 40 points better is possible.",
+        ),
+        (
+            {"status": "FEASIBLE", "tiers": {"children_matched": 9, "fit": 1}, "first_tier_bound": 11},
+            "The best found so far; at most 2 more of the children with a volunteer is possible.",
+        ),
+        (
+            {"status": "FEASIBLE", "tiers": {"children_matched": 9, "fit": 1}, "first_tier_bound": 9},
+            "The best found so far; what counts first cannot be bettered.",
+        ),
+    ],
+)
+def test_how_good_a_plan_is_in_words(plan: dict[str, Any], words: str) -> None:
+    assert proof(plan) == words
+
+
+def test_the_map_and_its_table_say_the_same_as_the_plan(database: Database, keys: KeyRing, north: str) -> None:
+    run_id, _ = run_once(database, keys, north)
+    with database.read(north) as session:
+        rows = Repository(session, keys)
+        plan, instance = plans.of_run(rows, run_id)[1].plan, rows.instance(plans.today())
+    told = journeys.of_plan(instance, plan)
+    assert told is not None
+    placed = {child.id for child in instance.children if child.placement}
+    homes = {one.id for one in instance.volunteers if one.home}
+    assert sum(one.matched for one in told.districts) == sum(one["child"] in placed for one in plan["matches"])
+    assert sum(one.left for one in told.districts) == sum(one["child"] in placed for one in plan["unmatched"])
+    both = [one for one in plan["matches"] if one["child"] in placed and one["volunteer"] in homes]
+    assert sum(number for one in told.districts for _, number in one.sources) == len(both)
+    drawn = {(source.name, target.name): number for source, target, number in told.lines}
+    listed = {(source, one.name): number for one in told.districts for source, number in one.sources}
+    assert drawn.items() <= listed.items()
+    assert all(0 < one.x < told.width and 0 < one.y < told.height for one in told.districts if one.shown)
+
+
+# ---- in a browser ----------------------------------------------------------------------------------------------------
+
+
+def test_runs_from_the_first_to_a_published_plan(site: Site) -> None:
+    """Each state as axe and a phone see it; the last part by links and forms alone."""
+    page = site.page()
+    database, keys, north = site.kith.database, site.kith.keys, site.north
+    found = faults(page, f"{site.at}/runs")  # nothing yet
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{site.at}/runs")
+    page.get_by_role("button", name="Start").click()
+    assert "Choose why you start a run." in page.inner_text(".govuk-error-summary")
+    page.locator("#reason").focus()
+    page.keyboard.type("To see")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/runs/R"))
+    own = page.url
+    held = runs.take(database, north)
+    assert held is not None
+    page.get_by_text("Beginning").wait_for()  # without being asked
+    runs.renew(database, held, progress="Scoring the pairs")
+    page.get_by_text("Weighing how well each pair fits").wait_for()
+    assert page.get_by_role("progressbar").get_attribute("value") == "4"
+    found += faults(page, own.partition("?")[0])
+    plans.make(database, keys, held, lambda _: None)
+    page.get_by_text("No better plan exists.").wait_for()  # the page was loaded anew
+    with database.write(north) as session:
+        refuse_first(Repository(session, keys), held.run_id)
+        a_run(session, north, "failed", problem=f"The worker stopped. {HOSTILE}", finished_at=utc_now())
+        a_run(session, north, "cancelled", finished_at=utc_now(), requested_at=utc_now() - timedelta(days=1))
+    second, _ = run_once(database, keys, north, "match ended")
+    page = site.page(script=False)
+    page.goto(f"{site.at}/runs")
+    page.get_by_role("row").filter(has_text="Match ended").get_by_role("link").click()
+    assert page.url.endswith(second)
+    page.fill("#reason", HOSTILE)
+    page.get_by_role("button", name="Publish").click()
+    assert HOSTILE in page.inner_text("main")
+    page.get_by_role("link", name=re.compile("All who wait on")).click()
+    assert page.get_by_role("row").count() > 1
+    page = site.page()
+    with database.read(north) as session:
+        every = session.scalars(select(tables.Run.id)).all()
+    found += [fault for id in every for fault in faults(page, f"{site.at}/runs/{id}")]
+    for show in ("kept", "plan", "left"):
+        found += faults(page, f"{site.at}/runs/{second}?show={show}")
+    found += faults(page, f"{site.at}/runs")
+    assert page.evaluate("window.ran") is None
+    found += faults(site.page(Role.ANALYST), f"{site.at}/runs/{second}")
+    assert found == []
