@@ -17,6 +17,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -59,8 +60,8 @@ def prepare(folder: Path, children: int, volunteers: int, coordinators: int) -> 
 
 async def measure(
     authority: str, cookies: list[str], children: list[str], think: float, changed: bool
-) -> tuple[list[float], dict[int, int], float]:
-    """Seconds of each answer, how many of each status, and how long the run went on."""
+) -> tuple[list[float], Counter[str], float]:
+    """Seconds of each answer, what was known in how many of them, and how long the run went on."""
     async with httpx2.AsyncClient(base_url=BASE, timeout=120) as client:
         await until(lambda: ready(client))
         cookie = {"Cookie": f"kith_session={cookies[0]}"}
@@ -79,7 +80,7 @@ async def measure(
             await asyncio.sleep(max(0.0, 61 - (time.monotonic() - asked)))  # within a minute it would be the same run
         second = (await client.post("/api/v1/runs", json={}, headers=staff)).json()["id"]
         await until(lambda: is_in(client, staff, second, "running"))
-        begun, seconds, statuses, over = time.monotonic(), [], {}, asyncio.Event()
+        begun, seconds, told, over = time.monotonic(), [], Counter[str](), asyncio.Event()
 
         async def coordinate(n: int) -> None:
             chance = random.Random(n)
@@ -90,7 +91,7 @@ async def measure(
                     f"/api/v1/children/{child}/shortlist", headers={"Cookie": f"kith_session={cookies[n]}"}
                 )
                 seconds.append(time.monotonic() - at)
-                statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
+                told[answer.json().get("effects", f"status {answer.status_code}")] += 1
                 await asyncio.sleep(chance.uniform(0, 2 * think))
 
         work = [asyncio.create_task(coordinate(n)) for n in range(len(cookies))]
@@ -98,7 +99,7 @@ async def measure(
         over.set()
         took = time.monotonic() - begun
         await asyncio.gather(*work)
-    return seconds, statuses, took
+    return seconds, told, took
 
 
 async def ready(client: httpx2.AsyncClient) -> bool:
@@ -138,14 +139,15 @@ def main() -> None:
                 [*words, "--workers", str(given.workers)], stdout=log, stderr=log, env=environment
             )
             try:
-                seconds, statuses, took = asyncio.run(measure(authority, cookies, children, given.think, given.changed))
+                seconds, told, took = asyncio.run(measure(authority, cookies, children, given.think, given.changed))
             finally:
                 server.terminate()
                 server.wait(30)
         middle, nearly_all, most = np.percentile(seconds, [50, 95, 100]) * 1000
         print(f"{given.coordinators} coordinators, {given.children} children, run under way for {took:.0f} s")
         print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
-        print(f"{len(seconds)} answers {statuses}: median {middle:.0f} ms, p95 {nearly_all:.0f} ms, most {most:.0f} ms")
+        print(f"{len(seconds)} answers, plan effects {dict(told)}")
+        print(f"median {middle:.0f} ms, p95 {nearly_all:.0f} ms, most {most:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import uvicorn
 from playwright.sync_api import Page, sync_playwright
 from pydantic import SecretStr
 
-from service import demo
+from service import demo, matching
 from service.app import create_app
 from service.settings import Settings
 
@@ -24,6 +24,7 @@ TALL = 1500
 
 def main() -> None:
     TO.mkdir(exist_ok=True)
+    matching.PATIENCE = 60.0  # the pictures are of what a second look shows
     with TemporaryDirectory(prefix="kith-pictures-") as folder:
         here = Path(folder)
         database = SecretStr(f"sqlite:///{here}/kith.db")

@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def until_the_end(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        app.state.kith.matching.close()
         database.close()
 
     app = FastAPI(

@@ -110,6 +110,7 @@ def serve(
                 access_log=False,
                 server_header=False,
                 log_level="warning",
+                timeout_keep_alive=75,  # longer than a proxy keeps it, which else would ask just as it closes
             )
 
 

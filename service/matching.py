@@ -1,74 +1,153 @@
 """What the matcher made of an authority's rows, kept until they change, so that no request reads or solves it anew.
 
-What is kept goes by authority, version of its data, policy and day. The version is read in the transaction of the
-request that asks, and every change of what matching reads raises it in the transaction of the change: a request that
-begins after a change was acknowledged never sees what was made before it.
+What is kept goes by authority, version of its data and day. The version is read in the transaction of the request that
+asks, and every change of what matching reads raises it in the transaction of the change: a request that begins after
+a change was acknowledged never sees what was made before it.
+
+Who could visit a child, and how well they fit, is known at once. What each choice means for the whole plan costs a
+search: one thread of the process works it out, each question once, and a request waits for it a moment. Where it is
+not there by then, the answer is by fit and says so; the next look has it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
-from threading import Lock, RLock
+from functools import cached_property
+from threading import Lock
+from typing import Literal
 
 from sqlalchemy import select
 
-from matcher import Effects, Instance, today
-from service.database.tables import Authority, Policy
+from matcher import Effects, Instance, shortlist, shortlist_for_volunteer, today
+from matcher.shortlist import Candidate, RankBy
+from service.database.tables import Authority
 from service.repository import Repository
 
 MOST = 8
 """How many instances one process keeps; each with its plan takes as much memory as its pairs."""
+PATIENCE = 0.2
+"""Seconds for which a request waits for plan effects that are not worked out yet."""
 
-_Key = tuple[str, int, str, date]
+Known = Literal["exact", "being worked out", "not asked for"]
+_Stamp = tuple[int, date]
 
 
-@dataclass
+@dataclass(frozen=True)
+class Ranked:
+    """A shortlist with what is known of it."""
+
+    candidates: tuple[Candidate, ...]
+    rank_by: RankBy
+    """The order in which they stand: by fit where the effects were asked for and are not known yet."""
+    effects: Known
+
+
 class Held:
-    """One instance with what costs of its pairs. Use the effects under the lock: they fill up as they are asked."""
+    """One authority's instance of one version of its data, and what is worked out of it."""
 
-    lock: RLock = field(default_factory=RLock)
-    _instance: Instance | None = None
-    _effects: Effects | None = None
+    def __init__(self, stamp: _Stamp, thread: Executor) -> None:
+        self.stamp, self._thread = stamp, thread
+        self._instance: Instance | None = None
+        self._asked: dict[tuple[str, int], Future[tuple[Candidate, ...]]] = {}
+        self._lock = Lock()
 
     @property
     def instance(self) -> Instance:
         assert self._instance is not None
         return self._instance
 
-    @property
-    def effects(self) -> Effects:
-        """Raises NoPlanError where no plan can be found to compare with."""
-        with self.lock:
-            if self._effects is None:
-                self._effects = Effects.of(self.instance)
-            return self._effects
+    def read(self, rows: Repository) -> None:
+        """Whoever comes meanwhile waits for the first to have read it."""
+        with self._lock:
+            if self._instance is None:
+                self._instance = rows.instance(self.stamp[1])
+
+    def shortlist(self, child: str, *, top: int, rank_by: RankBy) -> Ranked:
+        """See `matcher.shortlist`, which says what it raises."""
+
+        def ranked(effects: Effects | None) -> tuple[Candidate, ...]:
+            return shortlist(self.instance, child, top=top, rank_by="plan" if effects else "fit", effects=effects)
+
+        return self._ranked((child, top), ranked, rank_by)
+
+    def shortlist_for_volunteer(self, volunteer: str, *, top: int, rank_by: RankBy) -> Ranked:
+        """The children whom a volunteer could visit, in the same way."""
+
+        def ranked(effects: Effects | None) -> tuple[Candidate, ...]:
+            order: RankBy = "plan" if effects else "fit"
+            return shortlist_for_volunteer(self.instance, volunteer, top=top, rank_by=order, effects=effects)
+
+        return self._ranked((volunteer, top), ranked, rank_by)
+
+    def drop(self) -> None:
+        """Nobody needs what is not worked out yet: the data are others by now."""
+        with self._lock:
+            for future in self._asked.values():
+                future.cancel()
+
+    @cached_property
+    def _effects(self) -> Effects:
+        """For the one thread alone: they fill up as they are asked."""
+        return Effects.of(self.instance)
+
+    def _ranked(
+        self, key: tuple[str, int], ranked: Callable[[Effects | None], tuple[Candidate, ...]], rank_by: RankBy
+    ) -> Ranked:
+        if rank_by == "fit":
+            return Ranked(ranked(None), "fit", "not asked for")
+        with self._lock:
+            if key not in self._asked:
+                self._asked[key] = self._thread.submit(lambda: ranked(self._effects))
+            asked = self._asked[key]
+        try:
+            return Ranked(asked.result(PATIENCE), "plan", "exact")
+        except (TimeoutError, CancelledError):
+            return Ranked(ranked(None), "fit", "being worked out")
+        except Exception:
+            with self._lock:  # whoever asks next tries anew
+                self._asked.pop(key, None)
+            raise
 
 
 class Matching:
-    """The instances that a process keeps, the one asked for last dropped last."""
+    """The instances that a process keeps: of each authority the newest, the one asked for last dropped last."""
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
-        self._held: OrderedDict[_Key, Held] = OrderedDict()
+        self._held: OrderedDict[str, Held] = OrderedDict()
         self._lock = Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="plan effects")
 
     def __len__(self) -> int:
         return len(self._held)
 
     def of(self, rows: Repository) -> Held:
         """The instance of the rows as of today. `rows` must only read: what is not committed is nobody else's."""
-        as_of, authority = today(), rows.session.info["authority"]
+        authority: str = rows.session.info["authority"]
         version = rows.session.scalar(select(Authority.data_version).where(Authority.id == authority)) or 0
-        policy = rows.session.scalar(select(Policy.content_hash).order_by(Policy.number.desc()).limit(1)) or ""
-        key = (authority, version, policy, as_of)
-        with self._lock:
-            held = self._held.setdefault(key, Held())
-            self._held.move_to_end(key)
-            while len(self._held) > self.most:
-                self._held.popitem(last=False)
-        with held.lock:  # whoever comes meanwhile waits for the first to have read it
-            if held._instance is None:
-                held._instance = rows.instance(as_of)
+        held = self._newest(authority, (version, today()))
+        held.read(rows)
         return held
+
+    def _newest(self, authority: str, stamp: _Stamp) -> Held:
+        with self._lock:
+            held = self._held.get(authority)
+            if held is None or held.stamp != stamp:
+                before, held = held, Held(stamp, self._thread)
+                if before is not None and before.stamp > stamp:
+                    return held  # for one who began to read before the change that others know already
+                if before is not None:
+                    before.drop()
+                self._held[authority] = held
+            self._held.move_to_end(authority)
+            while len(self._held) > self.most:
+                self._held.popitem(last=False)[1].drop()
+            return held
+
+    def close(self) -> None:
+        """Leaves undone what is not begun."""
+        self._thread.shutdown(wait=False, cancel_futures=True)

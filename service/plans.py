@@ -166,7 +166,7 @@ def stored_shortlist(rows: Repository, child_id: str, top: int, rank_by: str) ->
     told = json.loads(rows.open(row, "content") or "")
     ranked = [one for n, one in enumerate(told[rank_by]) if n < top or child_id in one["planned_for"]]
     stamp = {name: told[name] for name in ("policy", "data_hash", "as_of")}
-    return {"child": child_id, "rank_by": rank_by, **stamp, "shortlist": ranked,
+    return {"child": child_id, "rank_by": rank_by, "effects": "exact", **stamp, "shortlist": ranked,
             "nobody_because": told["nobody_because"]}  # fmt: skip
 
 

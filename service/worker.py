@@ -199,6 +199,7 @@ def last_night(hour: int) -> datetime:
 def execute(settings: Settings, held: Held) -> None:
     """What a run's own process does. What the matcher refuses is told by the run, a crash by the worker."""
     configure(settings)
+    _step_back()
     _die_with_the_worker()
     database = Database(settings.database_url.get_secret_value(), pool_size=2)
     try:
@@ -231,11 +232,16 @@ def _teller(database: Database, held: Held) -> plans.Tell:
     return tell
 
 
-def _die_with_the_worker() -> None:
-    """And offer to die before anybody else where memory runs out: a run can be made again."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C at a terminal is for the worker
+def _step_back() -> None:
+    """Leaves processors to those who wait for an answer, and offers to die first where memory runs out."""
+    if hasattr(os, "nice"):
+        os.nice(10)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")
+
+
+def _die_with_the_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C at a terminal is for the worker
     parent = multiprocessing.parent_process()
     if parent is not None:
 

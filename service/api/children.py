@@ -196,12 +196,16 @@ def child_shortlist(
     top: Annotated[int, Query(ge=1, le=50)] = 5,
     rank_by: Literal["plan", "fit"] = "plan",
 ) -> dict[str, Any]:
-    """The volunteers who could visit the child, best first, each with every reason; or why nobody could."""
+    """The volunteers who could visit the child, best first, each with every reason; or why nobody could.
+
+    Where records have just changed, what each choice means for the other children may still be being worked out: then
+    `effects` says so, the order is by fit, and whoever asks again in a moment has it.
+    """
     rows.child(child_id)
     found = plans.stored_shortlist(rows, child_id, top, rank_by) or _fresh(kith, rows, child_id, top, rank_by)
     with kith.database.write(person.authority_id) as session:  # what was shown is kept with who was shown it
         served = tables.Served(
-            user_id=person.user_id, child_id=child_id, rank_by=rank_by, policy=found["policy"],
+            user_id=person.user_id, child_id=child_id, rank_by=found["rank_by"], policy=found["policy"],
             data_hash=found["data_hash"], ranks={one["volunteer"]: one["rank"] for one in found["shortlist"]},
         )  # fmt: skip
         session.add(served)
@@ -213,19 +217,16 @@ def child_shortlist(
 def _fresh(kith: Kith, rows: Repository, child_id: str, top: int, rank_by: Literal["plan", "fit"]) -> dict[str, Any]:
     """The shortlist computed from the data of now, where no run has found it."""
     held = _waiting(kith, rows, child_id)
-    instance = held.instance
-    with held.lock:
-        candidates = shortlist(
-            instance, child_id, top=top, rank_by=rank_by, effects=held.effects if rank_by == "plan" else None
-        )
+    instance, ranked = held.instance, held.shortlist(child_id, top=top, rank_by=rank_by)
     return {
         "child": child_id,
-        "rank_by": rank_by,
+        "rank_by": ranked.rank_by,
+        "effects": ranked.effects,
         "policy": instance.policy.stamp,
         "data_hash": instance.data_hash,
         "as_of": instance.as_of.isoformat(),
-        "shortlist": [candidate.to_dict() for candidate in candidates],
-        "nobody_because": None if candidates else why_nobody(instance, child_id).reason,
+        "shortlist": [candidate.to_dict() for candidate in ranked.candidates],
+        "nobody_because": None if ranked.candidates else why_nobody(instance, child_id).reason,
     }
 
 

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
-from matcher import shortlist_for_volunteer
 from matcher.records import Status
 from service import audit_log, people
 from service.api.children import told
@@ -219,15 +218,12 @@ def volunteer_shortlist(
     """The children whom a volunteer could visit. A proposal is made from the child's own shortlist."""
     rows.volunteer(volunteer_id)
     held = kith.matching.of(rows)
-    with held.lock:
-        candidates = shortlist_for_volunteer(
-            held.instance, volunteer_id, top=top, rank_by=rank_by, effects=held.effects if rank_by == "plan" else None
-        )
-    note_reading(kith, person, "list", "", children=[one.child for one in candidates], volunteer=volunteer_id)
+    ranked = held.shortlist_for_volunteer(volunteer_id, top=top, rank_by=rank_by)
+    note_reading(kith, person, "list", "", children=[one.child for one in ranked.candidates], volunteer=volunteer_id)
     content = {
-        "volunteer": volunteer_id, "rank_by": rank_by, "policy": held.instance.policy.stamp,
-        "data_hash": held.instance.data_hash, "as_of": held.instance.as_of.isoformat(),
-        "shortlist": [candidate.to_dict() for candidate in candidates],
+        "volunteer": volunteer_id, "rank_by": ranked.rank_by, "effects": ranked.effects,
+        "policy": held.instance.policy.stamp, "data_hash": held.instance.data_hash,
+        "as_of": held.instance.as_of.isoformat(), "shortlist": [one.to_dict() for one in ranked.candidates],
     }  # fmt: skip
     return told(rows, may_identify(person), content)
 

@@ -122,7 +122,9 @@ def propose(
         shown = cards(reckoned, child_id, rank == "plan")
         card = _card(shown, volunteer_id)
         alternatives = tuple(one.volunteer.id for one in shown)
-        chosen = Chosen(rank_by=rank, rank=card.candidate.rank if card else 0, alternatives=alternatives)
+        # Where the effects are being worked out, they stand by fit for the moment.
+        rank_by = "plan" if rank == "plan" and any(one.candidate.effect for one in shown) else "fit"
+        chosen = Chosen(rank_by=rank_by, rank=card.candidate.rank if card else 0, alternatives=alternatives)
         with kith.database.write(person.authority_id) as session:
             match = proposals.propose(
                 Repository(session, kith.keys), child_id, volunteer_id, user_id=person.user_id, reason=reason,

@@ -22,7 +22,7 @@ from matcher.instance import Instance
 from matcher.pairs import tables as columns
 from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
-from matcher.shortlist import Candidate, shortlist
+from matcher.shortlist import Candidate
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
 from service.matching import Held
@@ -104,11 +104,8 @@ class Reckoning:
         return alone.lapses(self.instance, DAYS_AHEAD)
 
     def shortlist(self, child: str, by_plan: bool) -> Sequence[Candidate]:
-        """The ranked volunteers of a child, with what choosing each means for the others where they rank by plan."""
-        if not by_plan:
-            return shortlist(self.instance, child, top=MOST, rank_by="fit")
-        with self.held.lock:  # effects are searched once, and kept
-            return shortlist(self.instance, child, top=MOST, effects=self.held.effects)
+        """The ranked volunteers of a child. By plan, each has its effect; or none has, while they are worked out."""
+        return self.held.shortlist(child, top=MOST, rank_by="plan" if by_plan else "fit").candidates
 
 
 _KEPT: dict[str, Reckoning] = {}

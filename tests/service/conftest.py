@@ -29,7 +29,7 @@ from matcher.instance import today
 from matcher.readers import Reading, read_folder
 from matcher.sample import write_sample
 from matcher.shortlist import shortlist
-from service import auth
+from service import auth, matching
 from service.api.deps import Installation
 from service.app import create_app
 from service.auth import user_by_email
@@ -51,6 +51,14 @@ def quick_hashes() -> Iterator[None]:
     """Argon2 as it is, but a hundred times as cheap."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(auth, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Requests wait for plan effects however slow the machine is; a test that does not want that says so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "PATIENCE", 120.0)
         yield
 
 

@@ -11,10 +11,8 @@ from conftest import Service
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from matcher.planning.effects import Effects
 from matcher.readers import Reading
 from service.database import tables
-from service.matching import Matching
 from service.permissions import Role
 from service.repository import Repository
 
@@ -398,37 +396,3 @@ def test_a_step_is_taken_neither_before_the_last_nor_in_the_future(service: Serv
     made = desk.post(f"{API}/proposals", json=proposal(served)).json()
     body = {"step": "ask_volunteer", "by": "authority", "at": at}
     assert changed(desk, f"/matches/{made['id']}/steps", body, "POST").status_code == 409
-
-
-# ---- what is kept between requests -----------------------------------------------------------------------------------
-
-
-def test_a_shortlist_is_not_solved_anew_until_something_changes(
-    service: Service, desk: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    solved = []
-    real = Effects.of
-    monkeypatch.setattr(Effects, "of", lambda *given: solved.append(1) or real(*given))
-    child, volunteer = service.eligible_pair()
-    url = f"{API}/children/{child}/shortlist"
-    before = [desk.get(url).json()["data_hash"] for _ in range(2)]
-    assert desk.get(f"{API}/volunteers/{volunteer}/shortlist").status_code == 200
-    assert len(solved) == 1
-    assert changed(desk, f"/volunteers/{volunteer}", {"facts": {"dbs_checked_on": "01/01/2015"}}).status_code == 200
-    after = desk.get(url).json()
-    assert after["data_hash"] not in before
-    assert volunteer not in {one["volunteer"] for one in after["shortlist"]}
-    assert len(solved) == 2
-
-
-def test_authorities_share_nothing_and_little_is_kept(service: Service) -> None:
-    matching = Matching(most=2)
-    for _ in range(3):
-        for authority in (service.north, service.south):
-            with service.database.read(authority) as session:
-                held = matching.of(Repository(session, service.keys))
-                assert len(held.instance.children) == (30 if authority == service.north else 0)
-        with service.database.write(service.north) as session:
-            session.scalars(select(tables.Child)).first().coordinator = "somebody"  # type: ignore[union-attr]
-            session.get_one(tables.Authority, service.north).data_version += 1
-        assert len(matching) <= 2

@@ -173,7 +173,7 @@ def test_a_crash_says_nothing_of_what_it_was_about(
     def crash(*_: object, **__: object) -> None:
         raise ValueError(CANARY)
 
-    monkeypatch.setattr("service.api.children.shortlist", crash)
+    monkeypatch.setattr("service.matching.shortlist", crash)
     answer = service.as_(Role.COORDINATOR).get(f"/api/v1/children/{service.children()[0]}/shortlist")
     assert (answer.status_code, answer.json()["detail"]) == (500, "A fault in Kith itself. Nothing was changed.")
     printed = capsys.readouterr()

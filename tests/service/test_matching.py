@@ -1,0 +1,174 @@
+"""What the matcher makes of the rows between requests: once, of the newest data, and honestly where it is not done."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from conftest import Service
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from matcher.planning.effects import Effects
+from service import matching
+from service.database import tables
+from service.matching import Matching
+from service.permissions import Role
+from service.repository import Repository
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def desk(service: Service) -> TestClient:
+    return service.as_(Role.COORDINATOR)
+
+
+@pytest.fixture
+def solved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each plan that was searched for."""
+    found: list[int] = []
+    real = Effects.of
+    monkeypatch.setattr(Effects, "of", lambda *given: found.append(1) or real(*given))
+    return found
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch, solved: list[int]) -> Event:
+    """Plans are searched for only once this is set, and no request waits for it."""
+    go, real = Event(), Effects.of
+    monkeypatch.setattr(Effects, "of", lambda *given: go.wait(60) and real(*given))
+    monkeypatch.setattr(matching, "PATIENCE", 0.0)
+    return go
+
+
+def lapses(desk: TestClient, volunteer: str) -> None:
+    """The volunteer's check is out of date from now on."""
+    tag = desk.get(f"{API}/volunteers/{volunteer}").headers["ETag"]
+    facts = {"facts": {"dbs_checked_on": "01/01/2015"}}
+    assert desk.patch(f"{API}/volunteers/{volunteer}", json=facts, headers={"If-Match": tag}).status_code == 200
+
+
+def test_a_shortlist_is_not_solved_anew_until_something_changes(
+    service: Service, desk: TestClient, solved: list[int]
+) -> None:
+    child, volunteer = service.eligible_pair()
+    url = f"{API}/children/{child}/shortlist"
+    before = [desk.get(url).json()["data_hash"] for _ in range(2)]
+    assert desk.get(f"{API}/volunteers/{volunteer}/shortlist").status_code == 200
+    assert len(solved) == 1
+    lapses(desk, volunteer)
+    after = desk.get(url).json()
+    assert after["data_hash"] not in before
+    assert volunteer not in {one["volunteer"] for one in after["shortlist"]}
+    assert len(solved) == 2
+
+
+def test_what_is_being_worked_out_is_told_as_that_and_is_there_at_the_next_look(
+    service: Service, desk: TestClient, slowly: Event
+) -> None:
+    child, volunteer = service.eligible_pair()
+    url = f"{API}/children/{child}/shortlist"
+    by_fit = desk.get(url, params={"rank_by": "fit"}).json()
+    assert by_fit["effects"] == "not asked for"
+    told = desk.get(url).json()
+    assert (told["rank_by"], told["effects"]) == ("fit", "being worked out")
+    assert told["shortlist"] == by_fit["shortlist"]
+    assert {one["effect"] for one in told["shortlist"]} == {None}
+    turned = desk.get(f"{API}/volunteers/{volunteer}/shortlist").json()
+    assert (turned["rank_by"], turned["effects"]) == ("fit", "being worked out")
+    slowly.set()
+    matching.PATIENCE = 60.0
+    told = desk.get(url).json()
+    assert (told["rank_by"], told["effects"]) == ("plan", "exact")
+    assert all(one["effect"]["exact"] for one in told["shortlist"])
+
+
+def test_a_proposal_from_a_list_without_effects_is_kept_as_one_by_fit(
+    service: Service, desk: TestClient, slowly: Event
+) -> None:
+    child, volunteer = service.eligible_pair()
+    served = desk.get(f"{API}/children/{child}/shortlist").json()["served"]
+    body = {"served": served, "volunteer": volunteer, "reason": "first on the shortlist"}
+    assert desk.post(f"{API}/proposals", json=body).json()["rank_by"] == "fit"
+    slowly.set()
+
+
+def test_no_list_shows_whom_a_rule_forbids_by_now_worked_out_or_not(
+    service: Service, desk: TestClient, slowly: Event
+) -> None:
+    child, volunteer = service.eligible_pair()
+    url = f"{API}/children/{child}/shortlist"
+    assert volunteer in {one["volunteer"] for one in desk.get(url).json()["shortlist"]}
+    lapses(desk, volunteer)
+    told = desk.get(url).json()
+    assert told["effects"] == "being worked out"
+    assert volunteer not in {one["volunteer"] for one in told["shortlist"]}
+    slowly.set()
+    matching.PATIENCE = 60.0
+    told = desk.get(url).json()
+    assert told["effects"] == "exact"
+    assert volunteer not in {one["volunteer"] for one in told["shortlist"]}
+
+
+def test_many_who_ask_at_once_wait_for_one_search(service: Service, solved: list[int]) -> None:
+    child = service.eligible_pair()[0]
+    kept = Matching()
+
+    def ask(_: int) -> str:
+        with service.database.read(service.north) as session:
+            return kept.of(Repository(session, service.keys)).shortlist(child, top=3, rank_by="plan").effects
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(16))) == {"exact"}
+    assert len(solved) == 1
+    kept.close()
+
+
+def test_what_nobody_needs_any_more_is_not_worked_out(service: Service, slowly: Event, solved: list[int]) -> None:
+    children = service.children()
+    kept = Matching()
+
+    def ask() -> matching.Held:
+        with service.database.read(service.north) as session:
+            held = kept.of(Repository(session, service.keys))
+        for child in [child for child in children if child not in held.instance.visited][:3]:
+            held.shortlist(child, top=3, rank_by="plan")
+        return held
+
+    before = ask()
+    with service.database.write(service.north) as session:
+        session.get_one(tables.Authority, service.north).data_version += 1
+    after = ask()
+    slowly.set()
+    kept._thread.shutdown(wait=True)
+    assert (len(before._asked), len(after._asked)) == (3, 3)
+    assert [one.cancelled() for one in before._asked.values()] == [False, True, True]  # the first had begun
+    assert not any(one.cancelled() for one in after._asked.values())
+    assert len(solved) == 2
+
+
+def test_who_began_to_read_before_a_change_does_not_bring_the_old_data_back(service: Service) -> None:
+    kept = Matching()
+    with service.database.read(service.north) as early:
+        rows = Repository(early, service.keys)
+        before = kept.of(rows)
+        with service.database.write(service.north) as session:
+            session.get_one(tables.Authority, service.north).data_version += 1
+        with service.database.read(service.north) as session:
+            after = kept.of(Repository(session, service.keys))
+            assert kept.of(rows).stamp == before.stamp
+            assert kept.of(Repository(session, service.keys)) is after
+
+
+def test_authorities_share_nothing_and_little_is_kept(service: Service) -> None:
+    kept = Matching(most=1)
+    for _ in range(3):
+        for authority in (service.north, service.south):
+            with service.database.read(authority) as session:
+                held = kept.of(Repository(session, service.keys))
+                assert len(held.instance.children) == (30 if authority == service.north else 0)
+        with service.database.write(service.north) as session:
+            session.scalars(select(tables.Child)).first().coordinator = "somebody"  # type: ignore[union-attr]
+        assert len(kept) == 1
