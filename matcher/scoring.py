@@ -109,6 +109,13 @@ class Fits:
     def of(cls, pairs: Pairs, policy: Policy) -> Fits:
         return cls(pairs, {one.id: one.thousandths(pairs, policy) for one in _in_force(policy)})
 
+    def told(self) -> list[dict[str, int | None]]:
+        """What each score says of each pair, by score; None where it does not count."""
+        columns = {id: np.where(counts, fit, -1).tolist() for id, (fit, counts, _) in self.by_score.items()}
+        return [
+            {id: None if said[row] < 0 else said[row] for id, said in columns.items()} for row in range(len(self.pairs))
+        ]
+
     def weighed(self, policy: Policy) -> Scored:
         """The same pairs under a policy with other weights, priority points, tiers or minimum fit.
 

@@ -15,6 +15,7 @@ from service import pages
 from service.api import (
     around,
     children,
+    decisions,
     health,
     imports,
     matches,
@@ -40,7 +41,7 @@ from service.settings import Settings, load_settings
 
 ROUTERS = (
     session.router, single_sign_on.router, children.router, volunteers.router, around.router, matches.router,
-    policies.router, imports.router, privacy.router, runs.router,
+    decisions.router, policies.router, imports.router, privacy.router, runs.router,
 )  # fmt: skip
 """The resources under /api/v1."""
 

@@ -1,4 +1,4 @@
-"""kith serve, worker, rerun, backup, restore, migrate, user, authority, import, keys, audit: what IT needs.
+"""kith serve, worker, rerun, decisions, backup, restore, migrate, user, authority, import, keys, audit: what IT needs.
 
 Found by `kith` through the entry point `kith.commands`. Only typer is imported before a command runs, so that `kith`
 without the service's libraries still starts, and says in one sentence what to install.
@@ -180,6 +180,28 @@ def retention(authority: AuthorityName = None) -> None:
             typer.echo(f"{sweep(rows)} rows deleted.")
             for one in due(rows):
                 typer.echo(f"{one.record} {one.id}: since {one.since:%d/%m/%Y}")
+
+
+@app.command("decisions")
+def decisions_(
+    file: Annotated[Path, typer.Argument(help="The file to write, as decisions.zip.")], authority: AuthorityName = None
+) -> None:
+    """Write the decisions made through proposals, pseudonymised, for analysts to learn weights from."""
+    with _libraries():
+        from service import audit_log, decisions
+        from service.installation import COMMAND, authority_named, opened
+        from service.repository import Repository
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        with database.read() as session:
+            authority_id = authority_named(session, authority).id
+        with database.write(authority_id) as session:
+            made = decisions.export(Repository(session, keys))
+            entry = audit_log.Entry(COMMAND, "read", "", "decisions", made.decisions)
+            audit_log.record(session, keys, entry)
+        file.write_bytes(made.file)
+    told = ", ".join(f"{count} by the {by.replace('_', ' ')}" for by, count in made.decisions.items())
+    typer.echo(f"{file}: {told or 'no decisions yet'}. What was left out, and why, stands in its about.txt.")
 
 
 @app.command("backup")

@@ -35,6 +35,8 @@ class Permission(StrEnum):
     """Exceptions and spending."""
     RUN = "run"
     """Start and cancel runs, try out drafts of a policy."""
+    LEARN = "learn"
+    """Take the decisions away, pseudonymised, to learn weights from."""
     POLICY = "policy"
     """Put a policy in force."""
     LOG = "log"
@@ -49,9 +51,9 @@ _P = Permission
 MAY: Mapping[Role, frozenset[Permission]] = {
     Role.COORDINATOR: frozenset({_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.RUN}),
     Role.MANAGER: frozenset(
-        {_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.APPROVE, _P.RUN, _P.POLICY, _P.PRIVACY}
+        {_P.SELF, _P.READ, _P.IDENTIFY, _P.WRITE, _P.DECIDE, _P.APPROVE, _P.RUN, _P.LEARN, _P.POLICY, _P.PRIVACY}
     ),
-    Role.ANALYST: frozenset({_P.SELF, _P.READ, _P.RUN}),
+    Role.ANALYST: frozenset({_P.SELF, _P.READ, _P.RUN, _P.LEARN}),
     Role.AUDITOR: frozenset({_P.SELF, _P.LOG}),
     Role.ADMINISTRATOR: frozenset({_P.SELF, _P.USERS, _P.LOG}),
 }
@@ -129,6 +131,7 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /api/v1/matches/{match_id}": Permission.IDENTIFY,
     "POST /api/v1/proposals": Permission.DECIDE,
     "POST /api/v1/matches/{match_id}/steps": Permission.DECIDE,
+    "GET /api/v1/decisions": Permission.LEARN,
     "GET /api/v1/policies": Permission.READ,
     "GET /api/v1/policies/current": Permission.READ,
     "GET /api/v1/policies/{number}": Permission.READ,

@@ -7,6 +7,7 @@ audit log holds ids alone and stays whole.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -108,7 +109,9 @@ def _match(rows: Repository, match: tables.Match) -> dict[str, Any]:
         "id": match.id, "child": match.child_id, "volunteer": match.volunteer_id, "state": match.state,
         "started_on": match.started_on, "ended_on": match.ended_on, "reason": match.reason,
         "decisions": [
-            {"step": one.step, "at": one.at, "by": one.said_by, "reason": one.reason, "note": rows.open(one, "note")}
+            {"step": one.step, "at": one.at, "by": one.said_by, "reason": one.reason, "note": rows.open(one, "note"),
+             # What the scores said of others who were shown is theirs.
+             "scores": json.loads(rows.open(one, "scores") or "{}").get(match.volunteer_id)}
             for one in decisions
         ],
     }  # fmt: skip
@@ -159,6 +162,7 @@ def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: s
         select(tables.RecordedException).where(tables.RecordedException.volunteer_id == volunteer.id)
     ):
         _erase_exception(rows, one)
+    _erase_scores(rows, volunteer.id)
     rows.session.execute(delete(tables.Shortlist))  # the volunteer may be on any; the next run makes them anew
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase volunteer", volunteer.id, reason))
@@ -175,9 +179,18 @@ def _erase_words(rows: Repository, matches: Any, nos: Any) -> None:
         match.coordinator = None
         ids.append(match.id)
     for decision in rows.session.scalars(select(tables.Decision).where(tables.Decision.match_id.in_(ids))):
-        decision.note = None
+        decision.note = decision.scores = None
     for no in rows.session.scalars(select(tables.Declined).where(nos)):
         no.reason = None
+
+
+def _erase_scores(rows: Repository, volunteer: str) -> None:
+    """What scores said of a volunteer who was shown beside another who was chosen."""
+    kept = select(tables.Decision).where(tables.Decision.scores.is_not(None))
+    for decision in rows.session.scalars(kept):
+        scores = json.loads(rows.open(decision, "scores") or "{}")
+        if scores.pop(volunteer, None) is not None:
+            rows.seal(decision, "scores", json.dumps(scores))
 
 
 def _erase_exception(rows: Repository, one: tables.RecordedException) -> None:

@@ -6,10 +6,12 @@ data, and the constraints of `matches` say who wins when two come at once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
@@ -19,7 +21,9 @@ from matcher.catalogue import CATALOGUE
 from matcher.errors import KithError, NotFoundError
 from matcher.explain import explain
 from matcher.instance import Instance, today
+from matcher.pairs import tables as columns
 from matcher.records import Agreement, Party
+from matcher.scoring import Fits
 from service import audit_log, runs, workflow
 from service.database import tables
 from service.database.base import utc_now
@@ -107,7 +111,8 @@ def propose(
             rank_by=chosen.rank_by, rank=chosen.rank, alternatives=list(chosen.alternatives),
         )
     )  # fmt: skip
-    _decide(rows, match, "propose", Party.AUTHORITY, user_id, now, reason, note, departs=chosen.rank != 1)
+    decision = _decide(rows, match, "propose", Party.AUTHORITY, user_id, now, reason, note, departs=chosen.rank != 1)
+    rows.seal(decision, "scores", json.dumps(_scores(instance, child.id, {*chosen.alternatives, volunteer.id})))
     return match
 
 
@@ -200,6 +205,15 @@ def end_by_file(
         _decide(rows, match, "end", by, user_id, match.since, "other", None)
 
 
+def _scores(instance: Instance, child: str, volunteers: set[str]) -> dict[str, dict[str, int | None]]:
+    """What each score says of a child who waits and each of these volunteers, as far as they are still here."""
+    every = columns(instance)
+    here = [id for id in sorted(volunteers) if id in every.volunteer_at]
+    at = np.array([every.volunteer_at[id] for id in here])
+    pairs = every.pairs(np.full(len(here), every.child_at[child]), at)
+    return dict(zip(here, Fits.of(pairs, instance.policy).told(), strict=True))
+
+
 def _remember_no(rows: Repository, match: tables.Match, by: Party, reason: str | None) -> None:
     """The pair is not proposed again; and a child who objects to any visitor is not proposed at all."""
     no = tables.Declined(child_id=match.child_id, volunteer_id=match.volunteer_id, said_by=by, declined_on=today())
@@ -233,7 +247,7 @@ def _decide(
     note: str | None,
     *,
     departs: bool = False,
-) -> None:
+) -> tables.Decision:
     last = rows.session.scalar(select(func.max(tables.Decision.number)).where(tables.Decision.match_id == match.id))
     decision = tables.Decision(
         match_id=match.id, number=(last or 0) + 1, step=step, state=match.state, said_by=by, user_id=user_id, at=at,
@@ -243,3 +257,4 @@ def _decide(
     rows.session.add(decision)
     entry = audit_log.Entry(user_id, f"decision: {step}", match.id, reason or "", {"state": match.state, "by": by})
     audit_log.record(rows.session, rows.keys, entry)
+    return decision

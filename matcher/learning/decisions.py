@@ -16,6 +16,13 @@ each score of the policy said of the pair when it was shown.
                   pair, because a fact is not recorded or the score has no meaning for the child
 
 A column beyond these is refused: what the policy does not score, nobody's weight is learned from.
+
+A service hands such a file out as one export, with the policies by which its lists were ranked:
+
+    decisions.csv      as above
+    policy.toml        in force when it was made: its scores are the columns
+    earlier/….toml     the others, by their hash
+    about.txt          what was left out or made coarser, and why
 """
 
 from __future__ import annotations
@@ -23,13 +30,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
+from typing import IO
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import numpy as np
 import pandas as pd
 
 from matcher.errors import InputError, Problem
 from matcher.learning.choice import utility
+from matcher.policies.files import as_toml, read_policy
 from matcher.policy import Policy
 from matcher.scoring import Fits, Scored, beyond_amounts
 
@@ -74,7 +85,7 @@ class Decisions:
     def child(self) -> pd.Series[str]:
         return self.frame["child"]
 
-    def to_csv(self, file: str | Path) -> None:
+    def to_csv(self, file: str | Path | IO[bytes]) -> None:
         self.frame.to_csv(file, index=False, lineterminator="\n")
 
 
@@ -89,7 +100,51 @@ def read_decisions(file: str | Path, policy: Policy, *, earlier: Collection[Poli
     Raises:
         InputError: with every problem, each with its row and column.
     """
+    return _read(Path(file).name, file, policy, earlier)
+
+
+def packed(decisions: Decisions, policy: Policy, *, earlier: Collection[Policy] = (), about: str = "") -> bytes:
+    """An export: what `read_export` reads.
+
+    Args:
+        policy: in force now; its scores in force are the columns.
+        earlier: the other policies by which lists were ranked.
+        about: what was left out or made coarser, and why, for a person to read.
+    """
+    file = BytesIO()
+    with ZipFile(file, "w", ZIP_DEFLATED) as parts:
+        with parts.open("decisions.csv", "w") as rows:
+            decisions.to_csv(rows)
+        parts.writestr("policy.toml", as_toml(policy))
+        for one in earlier:
+            parts.writestr(f"earlier/{one.content_hash}.toml", as_toml(one))
+        parts.writestr("about.txt", about)
+    return file.getvalue()
+
+
+def read_export(file: str | Path) -> tuple[Decisions, Policy]:
+    """The decisions of an export, and the policy that was in force when it was made: what a learner takes.
+
+    Raises InputError for a file that is no export, that holds no decision, or of which a cell cannot be used.
+    """
     name = Path(file).name
+    try:
+        with ZipFile(file) as parts:
+            policies = [
+                read_policy(f"{name}, {part}", text=parts.read(part).decode())
+                for part in sorted(parts.namelist(), key=lambda part: part != "policy.toml")
+                if part.endswith(".toml")
+            ]
+            rows, about = parts.read("decisions.csv"), parts.read("about.txt").decode()
+    except (OSError, BadZipFile, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{name}: is no export of decisions ({error}). Export it again.") from None
+    found = _read(f"{name}, decisions.csv", BytesIO(rows), policies[0], policies[1:])
+    if not len(found):
+        raise InputError(f"{name} holds no decision. {about}")
+    return found, policies[0]
+
+
+def _read(name: str, file: str | Path | IO[bytes], policy: Policy, earlier: Collection[Policy]) -> Decisions:
     try:
         given = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -67,6 +68,20 @@ def read_policy(name_or_file: str | Path, entries: Collection[Entry] = (), *, te
         order = [file.name for file in files]
         raise _refusal(str(name_or_file), sorted(wrong, key=lambda one: (order.index(one.file), one.line)))
     return policy
+
+
+def as_toml(policy: Policy) -> str:
+    """A policy as a file that inherits from none: read again, it decides the same and has the same hash."""
+    objective = {"tiers": policy.tiers, **{name: getattr(policy, name) for name in POINTS}}
+    tables: list[tuple[str, Mapping[str, Any]]] = [("objective", objective)]
+    tables += [(f"{section}.{name}", entry) for section in SECTIONS for name, entry in policy.sections[section].items()]
+    head = {"name": policy.name, "title": policy.title, "version": policy.version}
+    return "\n".join([_keys(head), *(f"[{name}]\n{_keys(keys)}" for name, keys in tables)])
+
+
+def _keys(keys: Mapping[str, Any]) -> str:
+    # What a policy may say – numbers, words, yes or no, a list – is written in TOML as it is in JSON.
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items())
 
 
 def lines_of(text: str) -> dict[str, int]:

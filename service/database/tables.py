@@ -310,6 +310,8 @@ class Decision(Apart, Base):
     note: Mapped[bytes | None] = mapped_column(Sealed)
     departs: Mapped[bool] = mapped_column(Boolean, default=False)
     """Whether it departs from the first rank."""
+    scores: Mapped[bytes | None] = mapped_column(Sealed)
+    """Of a proposal: JSON of what each score said then of every volunteer shown, which `decisions` exports."""
     __table_args__ = (_of_match(), UniqueConstraint("match_id", "number"), one_of("state", State))
 
 

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 import matcher
 from matcher.errors import InputError
 from matcher.learning.choice import Choices, Estimate, Free, estimate, interval, log_probabilities, shares
-from matcher.learning.decisions import Decisions, read_decisions, simulated
+from matcher.learning.decisions import Decisions, packed, read_decisions, read_export, simulated
 from matcher.learning.learner import PROTECTED, TooFewDecisionsError, WeightLearner
 from matcher.planning.search import consider
 from matcher.sample import write_sample
@@ -319,6 +319,34 @@ def test_decisions_under_a_policy_that_scores_otherwise_are_refused(policy, tmp_
     rows = small(policy).assign(policy_hash=always.content_hash)
     with pytest.raises(InputError, match="a policy in which a score means something else"):
         read_small(rows, policy, tmp_path, earlier=[always])
+
+
+def test_an_export_is_read_with_its_policies(decisions, policy, tmp_path):
+    heavier = policy.with_weights(interests=70)
+    file = tmp_path / "decisions.zip"
+    file.write_bytes(packed(decisions, heavier, earlier=[policy], about="Nothing was left out."))
+    again, current = read_export(file)
+    assert current.stamp == heavier.stamp
+    pd.testing.assert_frame_equal(again.frame, decisions.frame, check_dtype=False)
+    file.write_bytes(packed(decisions, heavier))
+    with pytest.raises(InputError, match="is not policy national, with interests 70"):
+        read_export(file)
+
+
+def test_an_export_without_decisions_says_why(decisions, policy, tmp_path):
+    file = tmp_path / "decisions.zip"
+    file.write_bytes(packed(Decisions(decisions.frame[:0]), policy, about="They would be of too few."))
+    with pytest.raises(InputError, match=r"decisions\.zip holds no decision. They would be of too few"):
+        read_export(file)
+
+
+@pytest.mark.parametrize("content", [b"no zip at all", None])
+def test_what_is_no_export_is_refused(policy, tmp_path, content):
+    file = tmp_path / "decisions.zip"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InputError, match="is no export of decisions"):
+        read_export(file)
 
 
 def small(policy: matcher.Policy) -> pd.DataFrame:

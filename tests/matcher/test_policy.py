@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from making import a_policy
 
-from matcher.catalogue import CATALOGUE, described, load_policy
+from matcher.catalogue import CATALOGUE, described, load_policy, policy_of
 from matcher.errors import PolicyError
-from matcher.policies.files import lines_of, preset_names, read_policy
+from matcher.policies.files import as_toml, lines_of, preset_names, read_policy
 from matcher.policy import TIERS, Choice, Whole
 
 NATIONAL = load_policy("national")
@@ -389,3 +389,11 @@ def test_the_catalogue_tells_every_limit_once():
         for limit in entry.limits.values():
             assert isinstance(limit, Whole | Choice)
     assert set(TIERS) >= set(NATIONAL.tiers)
+
+
+@pytest.mark.parametrize("name", ["national", "northamptonshire", "rotherham", "surrey"])
+def test_a_policy_written_as_a_file_decides_the_same(name):
+    policy = replace(load_policy(name).with_weights(interests=77), title='Ours – "new"', minimum_fit=100)
+    again = policy_of(as_toml(policy))
+    assert (again.stamp, again.title, again.tiers) == (policy.stamp, policy.title, policy.tiers)
+    assert again.number("scores.interests.weight") == 77

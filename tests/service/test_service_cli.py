@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from matcher.errors import KithError
+from matcher.errors import InputError, KithError
+from matcher.learning.decisions import read_export
 from service.audit_log import Entry, record
 from service.cli import app
 from service.crypto import KeyRing, KeysError
 from service.database.engine import Database
-from service.database.tables import Child, Volunteer
+from service.database.tables import AuditEvent, Child, Volunteer
 from service.demo import make
-from service.installation import first_start, opened, rotate_keys, set_up
+from service.installation import authority_named, first_start, opened, rotate_keys, set_up
 from service.permissions import Role
 from service.repository import Repository
 from service.runs import find
@@ -58,6 +59,21 @@ def test_from_nothing_to_a_log_that_is_whole(environment: Settings) -> None:
     result = CliRunner().invoke(app, ["audit", "verify"])
     assert result.exit_code == 1
     assert "the installation: Entry 1 was altered." in result.output
+
+
+def test_decisions_are_written_and_their_taking_is_logged(environment: Settings, tmp_path: Path) -> None:
+    kith("migrate")
+    kith("authority", "add", "North")
+    file = tmp_path / "decisions.zip"
+    assert kith("decisions", str(file)).startswith(f"{file}: no decisions yet.")
+    with pytest.raises(InputError, match="holds no decision"):
+        read_export(file)
+    with opened(environment) as (database, _):
+        with database.read() as session:
+            north = authority_named(session, None).id
+        with database.read(north) as session:
+            told = session.scalars(select(AuditEvent.reason).where(AuditEvent.action == "read")).all()
+    assert told == ["decisions"]
 
 
 def test_keys_are_rotated_and_nothing_is_lost(environment: Settings) -> None:

@@ -1,0 +1,26 @@
+"""Decisions for analysts: pseudonymised, in one file."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from service import decisions
+from service.api.deps import Asking, Kith, Reading, note_reading
+
+router = APIRouter(tags=["decisions"])
+
+
+class Zip(Response):
+    media_type = "application/zip"
+
+
+@router.get("/decisions", response_class=Zip)
+def export(person: Asking, kith: Kith, rows: Reading) -> Response:
+    """What was chosen of what was shown, and what each score said of it: pseudonymised, to learn weights from.
+
+    One file, which `matcher.learning.decisions.read_export` reads. What would point at a handful of people is left
+    out, and `about.txt` in it says so.
+    """
+    made = decisions.export(rows)
+    note_reading(kith, person, "decisions", "", **made.decisions)
+    return Zip(made.file, headers={"Content-Disposition": 'attachment; filename="decisions.zip"'})
