@@ -181,7 +181,7 @@ def why_no_child(instance: Instance, volunteer: str) -> str:
         verdict = Verdict(int(limit.verdicts(pairs, policy)[0]))
         if limit.about == "volunteer" and verdict is not Verdict.PASSES:
             about.append(limit.reason(between, policy, verdict))
-    counts = listed(f"{count} {_short(rule)}" for rule, count in _excluded(pairs, in_force(policy), policy).items())
+    counts = listed(f"{count} {in_short(rule)}" for rule, count in _excluded(pairs, in_force(policy), policy).items())
     return " ".join(about) or f"No child is eligible: of {len(instance.waiting)}, {counts}."
 
 
@@ -208,7 +208,7 @@ def why_unmatched(every: Tables, child_row: int, *, eligible: int, fitting: int,
         # Who can visit no child at all is told once for the whole plan, not child by child.
         nobodys = [rule for rule in excluded if _limit(rule).about == "volunteer"]
         counts = [f"{sum(excluded[rule] for rule in nobodys)} can visit no child for now"] if nobodys else []
-        counts += [f"{count} {_short(rule)}" for rule, count in excluded.items() if rule not in nobodys]
+        counts += [f"{count} {in_short(rule)}" for rule, count in excluded.items() if rule not in nobodys]
         return Unmatched(child.id, "nobody", f"No volunteer is eligible: of {number}, {listed(counts)}.", 0, excluded)
     could = f"{eligible} {'volunteer' if eligible == 1 else 'volunteers'} could visit"
     if not fitting:
@@ -244,7 +244,7 @@ def who_visits_nobody(instance: Instance) -> tuple[int, str]:
     policy, everyone = instance.policy, np.arange(len(instance.volunteers))
     limits = [limit for limit in in_force(policy) if limit.about == "volunteer"]
     excluded = _excluded(tables(instance).volunteers_alone(everyone), limits, policy)
-    return sum(excluded.values()), listed(f"{count} {_short(rule)}" for rule, count in excluded.items())
+    return sum(excluded.values()), listed(f"{count} {in_short(rule)}" for rule, count in excluded.items())
 
 
 def _volunteers_first(policy: Policy) -> list[Limit]:
@@ -275,7 +275,8 @@ def _limit(counted: str) -> Limit:
     return next(one for one in (*PAIR_RULES, *PLAN_CONSTRAINTS) if one.id == counted.removesuffix(_MISSING))
 
 
-def _short(counted: str) -> str:
+def in_short(counted: str) -> str:
+    """What a rule excludes whom it counts, as `travel` or `dbs_current_not_recorded`: “too far away”."""
     limit = _limit(counted)
     return limit.short if limit.id == counted else f"without what “{limit.id.replace('_', ' ')}” needs on record"
 

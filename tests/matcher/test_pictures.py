@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib
 import pandas as pd
 import pytest
 
 import matcher
-from matcher.analysis.pictures import bars_of, map_of, sets_of
+from matcher.analysis.maps import map_of
+from matcher.analysis.pictures import bars_of, frontier_of, sets_of
 
 COUNTY = Path(__file__).parents[2] / "data" / "samples" / "county"
 
@@ -54,7 +56,37 @@ def test_the_map_shows_everybody_who_has_a_place(instance, compared):
     assert labels == [
         "volunteer, free (20)", "volunteer, proposed (40)", "child, not matched (80)", "child, matched (40)",
     ]  # fmt: skip
-    assert any(text.get_text().endswith("miles") for text in figure.axes[0].texts)  # the scale
+    axes, beyond = figure.axes[0], figure.legends[0].get_title().get_text()
+    said = {text.get_text() for text in axes.texts}
+    assert "10 miles" in said  # the scale
+    assert said - {"10 miles", "N", ""} < {one.home.text for one in instance.volunteers if one.home} | {
+        child.placement.text for child in instance.waiting if child.placement
+    }
+    # whoever is not shown is counted
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    places = [child.placement for child in instance.waiting]
+    inside = sum(left <= one.longitude <= right and low <= one.latitude <= high for one in places if one)
+    assert beyond.endswith(f"; {len(places) - inside} children are placed beyond this map")
+
+
+def test_the_trade_offs_tell_of_those_without_parental_contact(instance):
+    frontier = matcher.frontier(instance, steps=3)
+    by_fit, by_budget = frontier_of(frontier).axes
+    frame = frontier.frame[(frontier.frame["children"] > 0) & ~frontier.frame["of_policy"]]
+    for axes, trade_off in ((by_fit, "fit"), (by_budget, "budget")):
+        some = frame[frame["trade_off"] == trade_off]
+        matched, without_contact, *own = axes.lines
+        assert matched.get_ydata().tolist() == some["children"].tolist()
+        assert without_contact.get_ydata().tolist() == some["without_contact"].tolist()
+        assert len(own) == 2
+
+
+def test_a_picture_looks_the_same_whatever_style_is_set(compared):
+    with matplotlib.rc_context({"legend.frameon": True, "axes.titlelocation": "center", "axes.spines.top": True}):
+        figure = compared.picture()
+    assert not figure.legends[0].get_frame_on()
+    assert {axes.get_title("left") != "" for axes in figure.axes} == {True}
+    assert not any(axes.spines["top"].get_visible() for axes in figure.axes)
 
 
 def test_bars_and_sets_tell_their_numbers():
