@@ -272,6 +272,11 @@ class BroughtUp:
         return {name: list(ids) for name, ids in asdict(self).items()}
 
 
+def needs_a_manager(row: tables.Volunteer, status: Status) -> bool:
+    """Whether a change of status is a manager's: to approve somebody again who was suspended, withdrawn or resigned."""
+    return status is Status.APPROVED and row.status not in (None, Status.APPLICANT, Status.APPROVED)
+
+
 def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:
     """Changes a volunteer's standing. Whoever is approved no longer visits nobody from this moment on.
 

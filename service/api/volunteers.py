@@ -175,7 +175,7 @@ def set_status(
     """
     row = rows.volunteer(volunteer_id)
     require_version(row.version, expected)
-    if given.status is Status.APPROVED and row.status not in (None, Status.APPLICANT, Status.APPROVED):
+    if people.needs_a_manager(row, given.status):
         refuse_without(person, Permission.APPROVE)
     brought = people.set_status(rows, row, given.status, user_id=person.user_id, reason=given.reason)
     tell_version(response, row.version)

@@ -16,11 +16,10 @@ from matcher.errors import NotFoundError
 from matcher.records import Agreement
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
-from service.pages import facts
+from service.pages import facts, forms
 from service.pages.html import render
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
-from service.permissions import Permission
 from service.workflow import State
 
 router = APIRouter(prefix="/children")
@@ -144,7 +143,9 @@ def child(
         references=reckoned.references,
         told=reckoned.told,
         siblings=_siblings(reckoned, child_id),
-        decides=Permission.DECIDE in person.may,
+        parts=tuple(forms.PARTS["children"]),
+        saved="saved" in request.query_params,
+        labels=forms.LABELS,
     )  # fmt: skip
 
 

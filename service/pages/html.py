@@ -51,6 +51,14 @@ def short_day(when: date | datetime | None) -> str:
     return f"{then.day} {then:%b %Y}"
 
 
+def clock(at: datetime | None) -> str:
+    """22 Nov 2026, 9:05am, in London: for tables."""
+    if at is None:
+        return "not recorded"
+    then = at.astimezone(_LONDON)
+    return f"{short_day(at)}, {then.strftime('%I:%M%p').lstrip('0').lower()}"
+
+
 def waited(since: date | None) -> str:
     """How long ago a day was, in the unit that a person would use: 12 days, 7 weeks, 14 months."""
     if since is None:
@@ -77,8 +85,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "day": day, "moment": moment, "short_day": short_day, "waited": waited, "pounds": pounds, "council": council,
-        "listed": listed, "upper1": first_upper,
+        "day": day, "moment": moment, "clock": clock, "short_day": short_day, "waited": waited, "pounds": pounds,
+        "council": council, "listed": listed, "upper1": first_upper,
     }  # fmt: skip
     environment.globals |= {"counted": counted, "govukRebrand": False, "static": static_address}
     return environment

@@ -1,19 +1,21 @@
-"""The audit log with its filters, and the accounts with their roles."""
+"""The audit log with its filters, who read a child's page, and the accounts with their roles."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import ColumnElement, String, cast, func, select
 
-from service.api.deps import Asking, Kith
+from service import workflow
+from service.api.deps import Asking, Installation, Kith, Reading, note_reading
+from service.api.shapes import ChildId
 from service.database.base import utc_now
 from service.database.tables import AuditEvent, User
 from service.pages.html import render
-from service.pages.lists import SIZE, Page
+from service.pages.lists import SIZE, Page, named
 from service.permissions import MAY, Role
 from service.repository import Repository
 
@@ -22,6 +24,22 @@ router = APIRouter()
 _Id = Annotated[str, Query(max_length=12, pattern="^([A-Z][2-9B-Z]{11})?$")]
 KINDS = ("read", "decision", "share", "import", "log in", "log out", "user", "policy", "run")
 """How the actions begin by which the log can be filtered."""
+_READ = {
+    "record": "Opened the record", "shortlist": "Opened the shortlist", "list": "Opened a list",
+    "proposal": "Opened the proposal", "profile": "Opened what is shown of them", "letter": "Opened a letter",
+    "person": "Opened who they are", "readers": "Opened who read it", "plan": "Opened a plan",
+    "changes": "Opened what a run changed",
+}  # fmt: skip
+_STEPS = {step.id: step.title for step in workflow.STEPS}
+
+
+def words(event: AuditEvent) -> str:
+    """What an entry says was done, for a person: "Opened the shortlist", "Decision: the volunteer was asked"."""
+    if event.action == "read":
+        return _READ.get(event.reason, f"Opened: {event.reason}")
+    what, _, step = event.action.partition(": ")
+    told = f"{what.capitalize()}: {_STEPS.get(step, step.replace('_', ' '))}" if step else what.capitalize()
+    return f"{told} ({event.reason})" if event.reason else told
 
 
 @router.get("/log")
@@ -36,6 +54,24 @@ def log(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """Of the person's own authority. A child's id shows who read or changed anything of theirs, lists included."""
+    return _log(request, person, kith, kind, actor, subject, days, page)
+
+
+@router.post("/log/find")
+def find(request: Request, person: Asking, kith: Kith, reference: Annotated[str, Form(max_length=80)] = "") -> Response:
+    """By the council's reference of a child or a volunteer, which stands in no address."""
+    with kith.database.read(person.authority_id) as session:
+        references = Repository(session, kith.keys).references()
+    id = named(references, "C", reference) or named(references, "V", reference)
+    if id is not None:
+        return RedirectResponse(f"/log?subject={id}&days=0", 303)
+    return _log(request, person, kith, "", "", "", 30, 1, sought=reference)
+
+
+def _log(
+    request: Request, person: Asking, kith: Installation, kind: str, actor: str, subject: str, days: int, page: int,
+    sought: str | None = None,
+) -> Response:  # fmt: skip
     with kith.database.read(person.authority_id) as session:
         query = select(AuditEvent).where(AuditEvent.chain == person.authority_id)
         if kind in KINDS:
@@ -45,13 +81,39 @@ def log(
         if days:
             query = query.where(AuditEvent.at >= utc_now() - timedelta(days=days))
         if subject:
-            query = query.where((AuditEvent.subject == subject) | _listed(subject))
+            query = query.where(_about(subject))
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
         names = Repository(session, kith.keys).account_names()
     filters = {"kind": kind, "actor": actor, "subject": subject, "days": str(days)}
     found = Page(events, total, page, filters)
-    return render(request, "log.html", person, page=found, names=names, kinds=KINDS, chosen=filters)
+    return render(
+        request, "log.html", person, page=found, names=names, kinds=KINDS, chosen=filters, words=words, sought=sought
+    )
+
+
+@router.get("/children/{child_id}/readers")
+def readers(
+    child_id: ChildId,
+    request: Request,
+    person: Asking,
+    kith: Kith,
+    rows: Reading,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
+    """Who read what of a child, the newest first: for whoever may read it."""
+    child = rows.child(child_id)
+    note_reading(kith, person, "readers", child_id)
+    with kith.database.read(person.authority_id) as session:
+        query = select(AuditEvent).where(
+            AuditEvent.chain == person.authority_id, AuditEvent.action == "read", _about(child_id)
+        )
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
+        names = Repository(session, kith.keys).account_names()
+    return render(
+        request, "readers.html", person, child=child, page=Page(events, total, page, {}), names=names, words=words
+    )
 
 
 @router.get("/users")
@@ -63,6 +125,6 @@ def users(request: Request, person: Asking, kith: Kith) -> Response:
     return render(request, "users.html", person, accounts=accounts, names=names, roles=Role, may_of=MAY)
 
 
-def _listed(subject: str) -> ColumnElement[bool]:
-    """Whether the entry is of a list that had this child in it. An id needs no escaping."""
-    return cast(AuditEvent.details, String).contains(f'"{subject}"')
+def _about(subject: str) -> ColumnElement[bool]:
+    """Whether an entry is about a record, or about a list that had it in it. An id needs no escaping."""
+    return (AuditEvent.subject == subject) | cast(AuditEvent.details, String).contains(f'"{subject}"')

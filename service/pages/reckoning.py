@@ -6,6 +6,7 @@ rows afresh, and asks the rules again, at each step.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,11 +31,13 @@ from service.repository import with_references
 from service.workflow import LIVE
 
 DAYS_AHEAD = 60
+_COLUMN = re.compile(r" \((?:children|volunteers), column \w+\)")
+"""Where a spreadsheet has a fact that is missing: the pages have a form for it."""
 MOST = 6
 """Volunteers side by side on a shortlist."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reckoning:
     """One authority's children, volunteers and matches on one day."""
 
@@ -44,14 +47,17 @@ class Reckoning:
 
     failing: dict[str, Sequence[str]]
     """Why the next step of a match would be refused, by its id: filled as pages ask."""
+    last_run: Any = None
+    """What the first page tells of the newest run: see `today.LastRun`."""
 
     @property
     def instance(self) -> Instance:
         return self.held.instance
 
     def told(self, content: Any) -> Any:
-        """A sentence, or many, with the council's references in place of ids."""
-        return with_references(content, self.references)
+        """A sentence, or many, with the council's references in place of ids and without the names of columns."""
+        found = with_references(content, self.references)
+        return _COLUMN.sub("", found) if isinstance(found, str) else found
 
     @cached_property
     def live(self) -> Mapping[str, tables.Match]:
@@ -102,6 +108,11 @@ class Reckoning:
     @cached_property
     def lapses(self) -> Sequence[alone.Lapse]:
         return alone.lapses(self.instance, DAYS_AHEAD)
+
+    @cached_property
+    def first_lapse(self) -> Mapping[str, alone.Lapse]:
+        """The check of each volunteer that lapses first, or has: by volunteer."""
+        return {one.volunteer: one for one in reversed(self.lapses)}
 
     def shortlist(self, child: str, by_plan: bool) -> Sequence[Candidate]:
         """The ranked volunteers of a child. By plan, each has its effect; or none has, while they are worked out."""

@@ -15,6 +15,7 @@ from matcher.explain import Points, why_nobody
 from matcher.shortlist import Candidate
 from matcher.whatif import farther, one_rule_away
 from matcher.words import day
+from matcher.writing.xlsx import DATE, WHOLE, Book, Field
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.pages import facts, journeys
@@ -26,6 +27,7 @@ from service.workflow import StepRefusedError
 router = APIRouter(prefix="/children")
 
 Rank = Literal["plan", "fit"]
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator_caseload")
 """Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
 _SHORT = {limit.id: limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
@@ -64,7 +66,7 @@ def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
     found = []
     for candidate in reckoned.shortlist(child_id, by_plan):
         volunteer = reckoned.instance.volunteer(candidate.volunteer)
-        lapse = next((one for one in reckoned.lapses if one.volunteer == volunteer.id), None)
+        lapse = reckoned.first_lapse.get(volunteer.id)
         found.append(
             Card(
                 candidate, volunteer, reckoned.references[volunteer.id],
@@ -115,10 +117,45 @@ def shortlist_page(
         child=child, reference=reckoned.references[child_id], rank=rank, cards=shown, rings=100,
         map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), nearly=nearly,
-        farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, references=reckoned.references,
+        farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=_SHORT,
+        references=reckoned.references,
         told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=reckoned.instance.as_of,
         policy=reckoned.instance.policy, decides=Permission.DECIDE in person.may, size=journeys.SIZE,
     )  # fmt: skip
+
+
+@router.get("/{child_id}/shortlist.xlsx")
+def workbook(
+    child_id: ChildId, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned, rank: Rank = "plan"
+) -> Response:
+    """What the page shows, as a workbook. It bears the child's reference in its cells, not in its name."""
+    waiting(rows, reckoned, child_id)
+    note_reading(kith, person, "shortlist", child_id, file="xlsx")
+    shown = cards(reckoned, child_id, rank == "plan")
+    points = [{bar.label: bar.points for bar in card.bars if bar.counts} for card in shown]
+    scores = list(dict.fromkeys(bar.label for card in shown for bar in card.bars))
+    book = Book(reckoned.instance.as_of)
+    fields = [
+        Field("Child"), Field("Rank", 6, WHOLE), Field("Volunteer"), Field("Age", 6, WHOLE),
+        Field("Fit, of 1000", 10, WHOLE), Field("Distance", 16),
+        *(Field(score, 12, WHOLE) for score in scores),
+        Field("For the others who wait", 60), Field("Check that lapses soon", 36), Field("Committed until", 14, DATE),
+        Field("Why they fit", 90),
+    ]  # fmt: skip
+    lines = [
+        [reckoned.references[child_id], card.candidate.rank, card.reference, card.age, card.candidate.fit,
+         card.candidate.distance, *(own.get(score) for score in scores),
+         reckoned.told(card.candidate.effect.sentence) if card.candidate.effect else "", card.lapse,
+         card.volunteer.commitment_until, " ".join(reckoned.told(bar.words) for bar in card.bars)]
+        for card, own in zip(shown, points, strict=True)
+    ]  # fmt: skip
+    book.table("Shortlist", fields, lines)
+    excluded = _excluded(why_nobody(reckoned.instance, child_id).excluded)
+    book.table(
+        "Not on it", [Field("Volunteers", 12, WHOLE), Field("The first thing that rules them out", 60)], excluded
+    )
+    name = {"Content-Disposition": 'attachment; filename="shortlist.xlsx"'}
+    return Response(book.content(), media_type=XLSX, headers=name)
 
 
 @router.get("/{child_id}/compare")
@@ -157,5 +194,5 @@ def _excluded(counts: object) -> list[tuple[int, str]]:
     for name, number in counts.items():
         rule = name.removesuffix("_not_recorded")
         known = rule == name
-        told.append((number, _SHORT[rule] if known else f"without what “{rule.replace('_', ' ')}” needs on record"))
+        told.append((number, _SHORT[rule] if known else f"perhaps {_SHORT[rule]}: not recorded"))
     return sorted(told, key=lambda one: -one[0])

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from matcher.alone import Lapse
-from service import workflow
+from service import plans, runs, workflow
 from service.api.deps import Asking, Kith, may_identify, note_reading
+from service.database import tables
 from service.pages.children import ORDER, line_of
 from service.pages.facts import CHECK_NAMES
 from service.pages.html import render
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
+from service.permissions import ROUTES
 from service.repository import Repository
 from service.workflow import State
 
@@ -26,6 +30,8 @@ TOP = 5
 SOON = (7, 30, 60)
 """Days ahead by which checks that lapse are grouped."""
 REVIEW_DAYS = 30
+MOST_TOLD = 6
+"""Changed shortlists that the page names; the page of the run has them all."""
 
 
 @router.get("/")
@@ -34,7 +40,9 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     if not may_identify(person):
         return render(request, "start.html", person)
     with kith.database.read(person.authority_id) as session:
-        reckoned = reckoning(kith, person, Repository(session, kith.keys))
+        rows = Repository(session, kith.keys)
+        reckoned = reckoning(kith, person, rows)
+        run = last_run(rows, reckoned)
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     waiting = [line for line in every if line.stands == "waiting"]
     longest, first = sorted(waiting, key=ORDER["wait"])[:TOP], sorted(waiting, key=ORDER["priority"])[:TOP]
@@ -47,6 +55,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         if match.state == State.REVIEW_DUE or _due(match.next_review_on, on)
     ]
     shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews)}
+    shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
     note_reading(kith, person, "list", "", children=sorted(shown))
     visiting = {match.volunteer_id for match in reckoned.matches if match.state in workflow.APPOINTED}
 
@@ -54,7 +63,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         return lapse.on or on, lapse.volunteer not in visiting, reckoned.references[lapse.volunteer]
 
     return render(
-        request, "today.html", person,
+        request, "today.html", person, run=run, most_told=MOST_TOLD, has_runs="GET /runs/{run_id}" in ROUTES,
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
         visiting=visiting,
@@ -62,6 +71,48 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         visited=sum(match.state in workflow.APPOINTED for match in reckoned.matches),
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """What the newest run that found a plan says, beside the run before."""
+
+    run: tables.Run
+    status: str
+    matches: int
+    told: Sequence[Mapping[str, Any]]
+    """The children whose shortlist changed, each with what changed in words; who lost everybody first."""
+
+
+def last_run(rows: Repository, reckoned: Reckoning) -> LastRun | None:
+    """None before the first run. Read once for each plan: it is sealed, and long where the authority is large."""
+    plan = plans.last(rows.session)
+    if plan is None:
+        return None
+    if reckoned.last_run is None or reckoned.last_run.run.id != plan.run_id:
+        run = runs.find(rows.session, plan.run_id)
+        found = plans.of_run(rows, run.id)[1]
+        here = [one for one in found.shortlists if one["child"] in reckoned.references] if found.before else []
+        told = sorted((_told(one, reckoned) for one in here), key=lambda one: (one["order"], one["reference"]))
+        reckoned.last_run = LastRun(run, plan.status, len(found.plan["matches"]), told)
+    kept: LastRun = reckoned.last_run
+    return kept
+
+
+def _told(change: Mapping[str, Any], reckoned: Reckoning) -> dict[str, Any]:
+    """A changed shortlist in words."""
+    before, now = change["before"], change["now"]
+    first = reckoned.references.get(now[0], "") if now else ""
+    if not now:
+        order, words = 0, "nobody could visit any more"
+    elif not before:
+        order, words = 1, f"{first} could visit now"
+    elif now[0] != before[0]:
+        order, words = 2, f"{first} is first now"
+    else:
+        order, words = 3, "others follow the first"
+    child = change["child"]
+    return {"child": child, "reference": reckoned.references[child], "words": words, "order": order}
 
 
 def grouped(lapses: Sequence[Lapse], on: date) -> Mapping[str, Sequence[Lapse]]:

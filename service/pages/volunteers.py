@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
@@ -9,21 +10,27 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from matcher import alone, records
+from matcher import alone, records, shortlist_for_volunteer
 from matcher.records import Status
-from service.api.deps import Asking, Reading
+from service import people
+from service.api.deps import Asking, Kith, Reading, note_reading, refuse_without
 from service.api.shapes import VolunteerId
-from service.pages import facts
+from service.pages import facts, forms
 from service.pages.children import RULE_TITLES
+from service.pages.children import line_of as children_line
 from service.pages.html import render
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
-from service.workflow import LIVE
+from service.permissions import Permission
+from service.repository import Repository
+from service.workflow import APPOINTED, BEFORE_APPOINTMENT, LIVE, State
 
 router = APIRouter(prefix="/volunteers")
 
-Show = Literal["everybody", "free", "taken", "not ready"]
-Sort = Literal["reference", "committed"]
+Show = Literal["everybody", "free", "taken", "not ready", "checks"]
+Sort = Literal["reference", "committed", "lapse"]
+WHOM = 10
+"""Children on a volunteer's list."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +62,16 @@ def line_of(reckoned: Reckoning, person: records.Volunteer) -> VolunteerLine:
     return VolunteerLine(
         person.id, reckoned.references[person.id], str(person.status or "not recorded"), facts.place(person.home),
         "not recorded" if limit is None else f"{limit / 1609.344:.3g} miles", person.commitment_until, stands, words,
-        next((one for one in reckoned.lapses if one.volunteer == person.id), None),
+        reckoned.first_lapse.get(person.id),
         len(reckoned.missing.get(person.id, ())),
     )  # fmt: skip
+
+
+ORDER: dict[Sort, Callable[[VolunteerLine], tuple[object, ...]]] = {
+    "reference": lambda line: (line.reference,),
+    "committed": lambda line: (line.committed_until or date.max, line.reference),
+    "lapse": lambda line: (line.lapse is None, (line.lapse and line.lapse.on) or date.min, line.reference),
+}
 
 
 @router.get("")
@@ -86,11 +100,10 @@ def _list(
     request: Request, person: Asking, reckoned: Reckoned, show: Show, sort: Sort, number: int, sought: str | None = None
 ) -> Response:
     every = [line_of(reckoned, one) for one in reckoned.instance.volunteers]
-    shown = [line for line in every if show in ("everybody", line.stands)]
-    shown.sort(key=lambda line: (line.committed_until or date.max, line.reference))
-    if sort == "reference":
-        shown.sort(key=lambda line: line.reference)
+    shown = [line for line in every if show in ("everybody", line.stands) or (show == "checks" and line.lapse)]
+    shown.sort(key=ORDER[sort])
     counts = {name: sum(line.stands == name for line in every) for name in Show.__args__}  # type: ignore[attr-defined]
+    counts["checks"] = sum(line.lapse is not None for line in every)
     page = Page.of(shown, number, {"show": show, "sort": sort})
     return render(
         request, "volunteers.html", person, page=page, show=show, sort=sort, sought=sought,
@@ -117,4 +130,79 @@ def volunteer(
         matches=reckoned.of_volunteer.get(volunteer_id, ()),
         references=reckoned.references,
         told=reckoned.told,
+        parts=tuple(forms.PARTS["volunteers"]),
+        saved="saved" in request.query_params,
+        labels=forms.LABELS,
+    )  # fmt: skip
+
+
+@router.get("/{volunteer_id}/shortlist")
+def whom(
+    volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
+) -> Response:
+    """The children whom a volunteer could visit, best fit first. A proposal is made from the child's own shortlist."""
+    rows.volunteer(volunteer_id)
+    found = shortlist_for_volunteer(reckoned.instance, volunteer_id, top=WHOM, rank_by="fit")
+    note_reading(kith, person, "list", "", children=[one.child for one in found], volunteer=volunteer_id)
+    instance = reckoned.instance
+    against = [one for one in alone.about_volunteer(instance, volunteer_id) if one.verdict != "passes"]
+    return render(
+        request, "whom.html", person, line=line_of(reckoned, instance.volunteer(volunteer_id)), against=against,
+        found=[(one, children_line(reckoned, instance.child(one.child))) for one in found], told=reckoned.told,
+    )  # fmt: skip
+
+
+# ---- where a volunteer stands ----------------------------------------------------------------------------------------
+
+
+@router.get("/{volunteer_id}/status")
+def status_page(
+    volunteer_id: VolunteerId, request: Request, person: Asking, rows: Reading, reckoned: Reckoned
+) -> Response:
+    return _status_form(request, person, reckoned, rows, volunteer_id)
+
+
+@router.post("/{volunteer_id}/status")
+def set_status(
+    volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, reckoned: Reckoned,
+    version: Annotated[int, Form()] = 0, status: Annotated[str, Form(max_length=20)] = "",
+    reason: Annotated[str, Form(max_length=40)] = "",
+) -> Response:  # fmt: skip
+    error = ""
+    with kith.database.write(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        row = rows.volunteer(volunteer_id)
+        if row.version != version and status:
+            error = f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
+        elif status not in tuple(Status):
+            error = "Choose where the volunteer stands from now on."
+        elif reason not in people.STATUS_REASONS:
+            error = "Choose a reason."
+        else:
+            if people.needs_a_manager(row, Status(status)):
+                refuse_without(person, Permission.APPROVE)
+            people.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason)
+    if not error:
+        return RedirectResponse(f"/volunteers/{volunteer_id}?saved=yes", 303)
+    with kith.database.read(person.authority_id) as session:
+        fresh = Repository(session, kith.keys)
+        return _status_form(request, person, reckoned, fresh, volunteer_id, error, status, reason)
+
+
+def _status_form(
+    request: Request, person: Asking, reckoned: Reckoning, rows: Repository, volunteer_id: str, error: str = "",
+    status: str = "", reason: str = "",
+) -> Response:  # fmt: skip
+    row = rows.volunteer(volunteer_id)
+    states = [State(match.state) for match in reckoned.of_volunteer.get(volunteer_id, ())]
+    may = [
+        one for one in Status
+        if one != row.status and (Permission.APPROVE in person.may or not people.needs_a_manager(row, one))
+    ]  # fmt: skip
+    return render(
+        request, "status.html", person, status=422 if error else 200, row=row, choices=may, chosen=status,
+        reasons=people.STATUS_REASONS, reason=reason, error=error,
+        proposals=sum(state in BEFORE_APPOINTMENT for state in states),
+        visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
+        kept_back=len(may) < len(Status) - 1,
     )  # fmt: skip

@@ -175,7 +175,7 @@ def test_reading_a_childs_page_stands_in_the_log(site: Site) -> None:
     site.page().goto(f"{site.at}/children/{child}")
     page = site.page(Role.AUDITOR)
     page.goto(f"{site.at}/log?subject={child}&days=0")
-    assert "Read: record" in page.inner_text("table")
+    assert "Opened the record" in page.inner_text("table")
     assert "coordinator" in page.inner_text("table")
 
 

@@ -1,0 +1,232 @@
+"""Children and volunteers entered and changed by hand: what `people` does, as forms made from the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import TypeAdapter, ValidationError
+
+from matcher import records
+from matcher.errors import InputError, NotFoundError
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
+from service import people
+from service.api.deps import Asking, Installation, Kith, note_reading
+from service.api.shapes import ChildId, Reference, VolunteerId
+from service.auth import Person
+from service.database import tables
+from service.pages import forms
+from service.pages.html import render
+from service.pages.lists import named
+from service.permissions import Permission
+from service.proposals import TakenError
+from service.repository import Repository
+
+router = APIRouter()
+
+_REFERENCE: TypeAdapter[str] = TypeAdapter(Reference)
+_TITLES = {
+    "about": "About the {}", "wishes": "What the child would like", "placement": "Where the child lives",
+    "referral": "The referral", "offer": "What the volunteer offers", "checks": "Approval and checks",
+    "independence": "Independence",
+}  # fmt: skip
+
+
+async def form(request: Request) -> dict[str, str]:
+    """What a form says, field by field. Which fields there are depends on the columns, so no model lists them."""
+    return {name: value.strip() for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+Given = Annotated[dict[str, str], Depends(form)]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Children or volunteers: the columns of their facts, and the rooms that read and write them."""
+
+    word: str
+    sheet: Sheet
+    blank: Any
+    row: Callable[[Repository, str], Any]
+    record: Callable[[Repository, Any], Any]
+    change: Callable[..., None]
+
+    def page(self, id: str) -> str:
+        return f"/{self.sheet.name}/{id}"
+
+
+def _volunteer(rows: Repository, row: tables.Volunteer) -> records.Volunteer:
+    """With the children whom they know by reference, as a person would write them."""
+    record = rows.volunteer_record(row)
+    if record.known_children is None:
+        return record
+    return replace(record, known_children=tuple(rows.child(id).reference for id in record.known_children))
+
+
+CHILD = Side("child", CHILDREN, records.Child(""), Repository.child,
+             lambda rows, row: rows.child_record(row, family_known=True), people.change_child)  # fmt: skip
+VOLUNTEER = Side("volunteer", VOLUNTEERS, records.Volunteer(""), Repository.volunteer, _volunteer,
+                 people.change_volunteer)  # fmt: skip
+
+
+# ---- new ones --------------------------------------------------------------------------------------------------------
+
+
+@router.get("/children/new")
+def new_child(request: Request, person: Asking) -> Response:
+    return _new(request, person, CHILD)
+
+
+@router.post("/children/new")
+def add_child(request: Request, person: Asking, kith: Kith, given: Given) -> Response:
+    def add(rows: Repository, reference: str, facts: Mapping[str, str]) -> str:
+        siblings = _siblings(rows.references(), given.get("siblings", ""))
+        return people.add_child(rows, reference, facts, siblings, user_id=person.user_id).id
+
+    return _add(request, person, kith, CHILD, given, add)
+
+
+@router.get("/volunteers/new")
+def new_volunteer(request: Request, person: Asking) -> Response:
+    return _new(request, person, VOLUNTEER)
+
+
+@router.post("/volunteers/new")
+def add_volunteer(request: Request, person: Asking, kith: Kith, given: Given) -> Response:
+    def add(rows: Repository, reference: str, facts: Mapping[str, str]) -> str:
+        return people.add_volunteer(rows, reference, facts, user_id=person.user_id).id
+
+    return _add(request, person, kith, VOLUNTEER, given, add)
+
+
+def _add(
+    request: Request, person: Person, kith: Installation, side: Side, given: Mapping[str, str],
+    add: Callable[[Repository, str, Mapping[str, str]], str],
+) -> Response:  # fmt: skip
+    errors: dict[str, str] = {}
+    try:
+        reference = _REFERENCE.validate_python(given.get("reference", ""))
+    except ValidationError:
+        errors["reference"] = "Give the council’s own reference, in letters, digits and simple signs. Never a name."
+    made = [one for part in forms.PARTS[side.sheet.name] for one in _fields(person, side, part, side.blank, given)]
+    if not errors and not any(one.error for one in made):
+        try:
+            with kith.database.write(person.authority_id) as session:
+                id = add(Repository(session, kith.keys), reference, forms.changed(made, given))
+            return RedirectResponse(f"{side.page(id)}?saved=yes", 303)
+        except TakenError as error:
+            errors["reference"] = str(error)
+        except NotFoundError as error:
+            errors["siblings"] = str(error)
+        except InputError as error:
+            errors |= _by_field(error)
+    return _new(request, person, side, given, errors)
+
+
+def _new(
+    request: Request, person: Person, side: Side, given: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
+    parts = {
+        _TITLES[part].format(side.word): _fields(person, side, part, side.blank, given, errors)
+        for part in forms.PARTS[side.sheet.name]
+    }
+    return render(
+        request, "facts-form.html", person, status=200 if given is None else 422, side=side, row=None, parts=parts,
+        errors=errors or {}, given=given or {}, title=f"Add a {side.word}", back=f"/{side.sheet.name}", moved=False,
+    )  # fmt: skip
+
+
+def _siblings(references: Mapping[str, str], text: str) -> list[str] | None:
+    """Ids of the siblings that were named; nobody for "none", not known where it is blank. Raises NotFoundError."""
+    if not text:
+        return None
+    found = []
+    for part in text.replace(",", ";").split(";") if text.casefold() != "none" else ():
+        id = named(references, "C", part)
+        if id is None:
+            raise NotFoundError(f"There is no child “{part.strip()}” here. Add that child first, or check this.")
+        found.append(id)
+    return found
+
+
+# ---- changes ---------------------------------------------------------------------------------------------------------
+
+
+@router.get("/children/{child_id}/change/{part}")
+def child_form(
+    child_id: ChildId, part: Literal["about", "wishes", "placement", "referral"], request: Request, person: Asking,
+    kith: Kith,
+) -> Response:  # fmt: skip
+    note_reading(kith, person, "record", child_id)
+    return _change(request, person, kith, CHILD, child_id, part)
+
+
+@router.post("/children/{child_id}/change/{part}")
+def change_child(
+    child_id: ChildId, part: Literal["about", "wishes", "placement", "referral"], request: Request, person: Asking,
+    kith: Kith, given: Given,
+) -> Response:  # fmt: skip
+    return _change(request, person, kith, CHILD, child_id, part, given)
+
+
+@router.get("/volunteers/{volunteer_id}/change/{part}")
+def volunteer_form(
+    volunteer_id: VolunteerId, part: Literal["about", "offer", "checks", "independence"], request: Request,
+    person: Asking, kith: Kith,
+) -> Response:  # fmt: skip
+    return _change(request, person, kith, VOLUNTEER, volunteer_id, part)
+
+
+@router.post("/volunteers/{volunteer_id}/change/{part}")
+def change_volunteer(
+    volunteer_id: VolunteerId, part: Literal["about", "offer", "checks", "independence"], request: Request,
+    person: Asking, kith: Kith, given: Given,
+) -> Response:  # fmt: skip
+    return _change(request, person, kith, VOLUNTEER, volunteer_id, part, given)
+
+
+def _change(
+    request: Request, person: Person, kith: Installation, side: Side, id: str, part: str,
+    given: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
+    """The form of a part; with what was typed where it cannot be saved, and otherwise the page of whom it is about."""
+    errors: Mapping[str, str] = {}
+    if given is not None:
+        try:
+            with kith.database.write(person.authority_id) as session:
+                rows = Repository(session, kith.keys)
+                row = side.row(rows, id)
+                made = _fields(person, side, part, side.record(rows, row), given)
+                if str(row.version) == given.get("version") and not any(one.error for one in made):
+                    if facts := forms.changed(made, given):
+                        side.change(rows, row, facts, user_id=person.user_id)
+                    return RedirectResponse(f"{side.page(id)}?saved=yes", 303)
+        except InputError as error:
+            errors = _by_field(error)
+    with kith.database.read(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        row = side.row(rows, id)
+        made = _fields(person, side, part, side.record(rows, row), given, errors)
+    title = _TITLES[part].format(side.word)
+    moved = given is not None and str(row.version) != given.get("version")
+    return render(
+        request, "facts-form.html", person, status=200 if given is None else 409 if moved else 422, side=side, row=row,
+        parts={"": made}, errors=errors, given=given or {}, title=title, back=side.page(id), moved=moved,
+    )  # fmt: skip
+
+
+def _fields(
+    person: Person, side: Side, part: str, record: Any, given: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> list[forms.Field]:  # fmt: skip
+    manager = Permission.APPROVE in person.may
+    return forms.fields(side.sheet, part, record, manager=manager, given=given, errors=errors)
+
+
+def _by_field(error: InputError) -> dict[str, str]:
+    return {one.column: f"{one.wrong[:1].upper()}{one.wrong[1:]}. {one.remedy}.".replace("..", ".")
+            for one in error.problems}  # fmt: skip

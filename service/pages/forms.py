@@ -1,0 +1,187 @@
+"""Facts in forms: the columns of the spreadsheets as fields, and a record's facts as a person would have typed them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from matcher import vocabulary
+from matcher.geography import METRES_PER_MILE
+from matcher.reading import cells
+from matcher.reading.cells import RefusedError, Remark, as_typed
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
+from matcher.records import Child, Place, Volunteer
+from matcher.words import council
+from service.people import A_MANAGERS
+
+PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    CHILDREN.name: {
+        "about": (
+            "date_of_birth", "gender", "interests", "languages", "ethnicity", "religion", "additional_needs",
+            "cannot_go_out_alone", "at_risk_from_peers", "helps_education_or_health",
+        ),
+        "wishes": (
+            "agrees", "requested_gender", "requested_gender_strength", "culture_request", "religion_request",
+            "needed_languages", "prefers_from_age", "prefers_to_age", "likes_care_experience", "hoped_visits",
+            "free_times", "fears_animals",
+        ),
+        "placement": (
+            "placement", "placement_council", "responsible_authority", "placement_type", "provider",
+            "miles_from_home", "placement_move_pending",
+        ),
+        "referral": (
+            "referred_on", "coordinator", "manager_approved", "funding_agreed", "parental_contact",
+            "last_parental_visit", "looked_after", "looked_after_since", "continuing_agreed", "long_term_plan",
+            "proceedings_concluded", "unaccompanied", "safeguarding_issue",
+        ),
+    },
+    VOLUNTEERS.name: {
+        "about": (
+            "date_of_birth", "gender", "home", "interests", "languages", "ethnicity", "religion", "care_experience",
+            "has_dog",
+        ),
+        "offer": (
+            "travel_limit_miles", "drives", "youngest_age", "oldest_age", "areas", "needs_accepted", "needs_trained",
+            "needs_experience", "possible_visits", "free_times", "preferred_gender", "prefers_from_age",
+            "prefers_to_age", "commitment_until",
+        ),
+        "checks": (
+            "agreement_signed_on", "dbs_checked_on", "database_checked_on", "references_accepted",
+            "professional_references", "core_training_on", "safeguarding_training_on", "right_to_work",
+            "licence_checked_on", "insured_until", "insured_for_volunteering", "mot_until", "medical_condition",
+            "medical_clearance_on", "support_sessions",
+        ),
+        "independence": ("connected_authorities", "organisations", "known_children", "household"),
+    },
+}  # fmt: skip
+"""Which columns stand together in a form: the parts of a person's page, in its order. Each fact is in one."""
+
+MOST = 2000
+"""Letters in a field."""
+
+LABELS = {
+    "agrees": "Agrees to have a visitor", "dbs_checked_on": "DBS checked on", "mot_until": "MOT until",
+    "travel_limit_miles": "Travels up to, in miles", "provider": "Provider of the home",
+}  # fmt: skip
+"""Where a column's name is not what a person would say."""
+_HINTS = {"agrees": "A no ends every proposal and every visit at once."}
+
+TITLES = {
+    "about": "About the {}", "wishes": "What the child would like", "placement": "Where the child lives",
+    "referral": "The referral", "offer": "What the volunteer offers", "checks": "Approval and checks",
+    "independence": "Independence",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column as a field of a form."""
+
+    name: str
+    label: str
+    hint: str
+    value: str
+    """What stands in it."""
+    recorded: str
+    """What is recorded, in the same words."""
+    options: tuple[tuple[str, str], ...]
+    """What may be chosen, as it is sent and as it is said; none where anything may be typed."""
+    error: str
+
+
+def fields(
+    sheet: Sheet,
+    part: str,
+    record: Child | Volunteer,
+    *,
+    manager: bool,
+    given: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> list[Field]:
+    """The fields of a part with what is recorded; with what a form came back with in its place, and what is wrong.
+
+    What is a manager's word is a field for managers alone.
+    """
+    made = []
+    for name in PARTS[sheet.name][part]:
+        if name in A_MANAGERS and not manager:
+            continue
+        column = sheet.column(name)
+        fact = getattr(record, column.to)
+        recorded = "" if fact == () and column.optional else as_text(column.read, fact)
+        value = recorded if given is None else given.get(name, "")
+        hint = _HINTS.get(name) or _hint(column)
+        if isinstance(fact, Place):
+            hint += " What is recorded is not shown here: leave it blank to keep it."
+        said = vocabulary.ethnicity_label if column.read is cells.ethnicity else str
+        options = tuple((one, _upper(said(one))) for one in column.options)
+        error = (errors or {}).get(name) or wrong(sheet, name, value)
+        label = LABELS.get(name) or _upper(name.replace("_", " "))
+        made.append(Field(name, label, hint, value, recorded, options, error))
+    return made
+
+
+def wrong(sheet: Sheet, name: str, text: str) -> str:
+    """Why a column cannot be read, in a sentence; "" where it can."""
+    if len(text) > MOST:
+        return f"This is too long. Write up to {MOST} letters."
+    try:
+        if as_typed(text):
+            sheet.column(name).read(as_typed(text))
+    except (RefusedError, Remark) as error:
+        return f"“{text}” {error.wrong}. {error.remedy}."
+    return ""
+
+
+def _hint(column: Column) -> str:
+    """What to write, in a sentence or two; what a list of choices says by itself is left out."""
+    said = column.means.partition(", in the words of")[0].removesuffix(" yes or no")
+    if isinstance(column.read, cells.SomeOf):
+        words = ", ".join(str(word) for word in column.read.kind)
+        told = re.split(r",? ?[Bb]etween semicolons|; none", said)[0]
+        return _upper(f"{told}: {words}; with semicolons between them, or none." if told else f"{words}; or none.")
+    if column.options:
+        return _upper(said) if said.endswith("?") else ""
+    told = f"{_upper(said)}."
+    if column.is_date:
+        told += f" For example {column.example}."
+    return told
+
+
+def changed(made: Sequence[Field], given: Mapping[str, str]) -> dict[str, str]:
+    """What was typed that is not what is recorded; a field that the form did not have is no change."""
+    return {one.name: given[one.name] for one in made if given.get(one.name, one.recorded) != one.recorded}
+
+
+def as_text(read: Callable[[str], Any], fact: Any) -> str:
+    """A fact as a cell would say it, so that `read` makes the same of it. A place is left out: it may be an address."""
+    if fact is None or isinstance(fact, Place):
+        return ""
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    if isinstance(fact, date):
+        return f"{fact:%d/%m/%Y}"
+    if isinstance(fact, tuple):
+        return "; ".join(_word(read, one) for one in fact) or "none"
+    if read in (cells.miles, cells.miles_apart):
+        return f"{fact / METRES_PER_MILE:.2f}".rstrip("0").rstrip(".")
+    return _word(read, fact)
+
+
+def _word(read: Callable[[str], Any], fact: Any) -> str:
+    if read is cells.interests:
+        return vocabulary.interest_label(fact)
+    if read is cells.languages:
+        return vocabulary.language_name(fact)
+    if read is cells.religion:
+        return vocabulary.religion_label(fact)
+    if read in (cells.council, cells.councils):
+        return council(fact)
+    return str(fact)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
