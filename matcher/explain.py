@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,11 +11,11 @@ import numpy as np
 from matcher.catalogue import title_of
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, in_force
 from matcher.instance import Instance
-from matcher.pairs import Between, Pairs, Tables, tables
+from matcher.pairs import Between, Bools, Ints, Pairs, Tables, tables
 from matcher.plan import Unmatched
 from matcher.policy import Policy
 from matcher.records import Volunteer
-from matcher.rules.base import Limit, Verdict, told_missing
+from matcher.rules.base import Limit, Verdict, Verdicts, told_missing
 from matcher.scoring import PRIORITIES, SCORES, Scored, score
 from matcher.words import listed
 
@@ -165,7 +165,8 @@ def why_nobody(instance: Instance, child: str) -> Unmatched:
     """Why no volunteer at all is eligible for a child who waits."""
     every = tables(instance)
     row = [one.id for one in instance.waiting].index(child)
-    return why_unmatched(every, row, eligible=0, fitting=0, lost={})
+    (verdicts,) = verdicts_with_everyone(every, np.array([row]))
+    return why_unmatched(every, row, verdicts, eligible=0, fitting=0, lost={})
 
 
 def why_no_child(instance: Instance, volunteer: str) -> str:
@@ -181,25 +182,40 @@ def why_no_child(instance: Instance, volunteer: str) -> str:
         verdict = Verdict(int(limit.verdicts(pairs, policy)[0]))
         if limit.about == "volunteer" and verdict is not Verdict.PASSES:
             about.append(limit.reason(between, policy, verdict))
-    counts = listed(f"{count} {in_short(rule)}" for rule, count in _excluded(pairs, in_force(policy), policy).items())
+    excluded = _excluded(_verdicts(pairs, in_force(policy), policy))
+    counts = listed(f"{count} {in_short(rule)}" for rule, count in excluded.items())
     return " ".join(about) or f"No child is eligible: of {len(instance.waiting)}, {counts}."
 
 
-def why_unmatched(every: Tables, child_row: int, *, eligible: int, fitting: int, lost: Mapping[str, int]) -> Unmatched:
+def verdicts_with_everyone(every: Tables, children: Ints) -> Iterator[dict[Limit, Verdicts]]:
+    """What each limit in force says of a child with every volunteer, for each of these children in turn."""
+    policy, everyone = every.instance.policy, np.arange(len(every.instance.volunteers))
+    at_once = max(1, every.children_at_once // 8)  # every rule looks at all of them, so that memory holds fewer
+    for first in range(0, len(children), at_once):
+        some = children[first : first + at_once]
+        verdicts = _verdicts(every.pairs_within(some, everyone, None), _volunteers_first(policy), policy)
+        for child in range(len(some)):
+            rows = slice(child * len(everyone), (child + 1) * len(everyone))
+            yield {limit: of[rows] for limit, of in verdicts.items()}
+
+
+def why_unmatched(
+    every: Tables, child_row: int, verdicts: Mapping[Limit, Verdicts], *,
+    eligible: int, fitting: int, lost: Mapping[str, int],
+) -> Unmatched:  # fmt: skip
     """Why a child is in no match of a plan.
 
     Args:
         every: the tables of the instance.
         child_row: the child.
+        verdicts: what each limit says of the child with every volunteer, by `verdicts_with_everyone`.
         eligible: how many volunteers could visit the child.
         fitting: how many of those reach the policy's minimum fit.
         lost: where those are in the plan: {"proposed to other children": 2}.
     """
     instance, policy = every.instance, every.instance.policy
     child, number = instance.waiting[child_row], len(instance.volunteers)
-    about_child = _about_the_child(every, child_row)
-    pairs = every.all_pairs_of(child_row)
-    excluded = _excluded(pairs, _volunteers_first(policy), policy)
+    about_child, excluded = _about_the_child(every, child_row, verdicts), _excluded(verdicts)
     if about_child:
         return Unmatched(child.id, "child", " ".join(about_child), 0, excluded)
     if not number:
@@ -218,7 +234,7 @@ def why_unmatched(every: Tables, child_row: int, *, eligible: int, fitting: int,
     return Unmatched(child.id, "others", f"{could}. In the plan: {where}.", eligible, excluded)
 
 
-def _about_the_child(every: Tables, child_row: int) -> list[str]:
+def _about_the_child(every: Tables, child_row: int, verdicts: Mapping[Limit, Verdicts]) -> list[str]:
     """What keeps the child from every volunteer, whoever it is: a rule about the child, or a fact not recorded."""
     instance, policy = every.instance, every.instance.policy
     alone = every.children_alone(np.array([child_row]))
@@ -226,16 +242,15 @@ def _about_the_child(every: Tables, child_row: int) -> list[str]:
     reasons = []
     for limit in in_force(policy):
         if limit.about == "child":
-            verdict = Verdict(int(limit.verdicts(alone, policy)[0]))
+            verdict = Verdict(int((verdicts[limit] if instance.volunteers else limit.verdicts(alone, policy))[0]))
             if verdict is not Verdict.PASSES:
                 reasons.append(limit.reason(between, policy, verdict))
-        elif limit.about == "pair" and instance.volunteers:
+        elif limit.about == "pair" and instance.volunteers and (verdicts[limit] == Verdict.NOT_RECORDED).all():
             pairs = every.all_pairs_of(child_row)
-            if (limit.verdicts(pairs, policy) == Verdict.NOT_RECORDED).all():
-                needed = [path for path in limit.reads if limit.needs(path, pairs, policy)[0]]
-                missing = [path for path in needed if path.startswith("child.") and not pairs.known(path)[0]]
-                if missing:
-                    reasons.append(told_missing(missing, between))
+            needed = [path for path in limit.reads if limit.needs(path, pairs, policy)[0]]
+            missing = [path for path in needed if path.startswith("child.") and not pairs.known(path)[0]]
+            if missing:
+                reasons.append(told_missing(missing, between))
     return list(dict.fromkeys(reasons))
 
 
@@ -243,7 +258,7 @@ def who_visits_nobody(instance: Instance) -> tuple[int, str]:
     """How many volunteers could visit no child at all for now, and why: "6 not approved and 1 too young"."""
     policy, everyone = instance.policy, np.arange(len(instance.volunteers))
     limits = [limit for limit in in_force(policy) if limit.about == "volunteer"]
-    excluded = _excluded(tables(instance).volunteers_alone(everyone), limits, policy)
+    excluded = _excluded(_verdicts(tables(instance).volunteers_alone(everyone), limits, policy))
     return sum(excluded.values()), listed(f"{count} {in_short(rule)}" for rule, count in excluded.items())
 
 
@@ -251,20 +266,23 @@ def _volunteers_first(policy: Policy) -> list[Limit]:
     return sorted(in_force(policy), key=lambda limit: limit.about != "volunteer")
 
 
-def _excluded(pairs: Pairs, limits: Sequence[Limit], policy: Policy) -> Mapping[str, int]:
-    """How many pairs each rule is the first to exclude, in the order of the rules.
+def _verdicts(pairs: Pairs, limits: Iterable[Limit], policy: Policy) -> dict[Limit, Verdicts]:
+    return {limit: limit.verdicts(pairs, policy) for limit in limits}
+
+
+def _excluded(verdicts: Mapping[Limit, Verdicts]) -> Mapping[str, int]:
+    """How many pairs each limit is the first to exclude, in their order, of the verdicts that they give.
 
     What cannot be judged because a fact is not recorded is counted apart, as `dbs_current_not_recorded`.
     """
-    left = np.ones(len(pairs.child_row) or len(pairs.volunteer_row), dtype=np.bool_)
+    left: Bools | bool = True
     counts: dict[str, int] = {}
-    for limit in limits:
-        verdicts = limit.verdicts(pairs, policy)
-        for verdict, name in ((Verdict.FAILS, limit.id), (Verdict.NOT_RECORDED, limit.id + _MISSING)):
-            number = int((left & (verdicts == verdict)).sum())
+    for limit, verdict in verdicts.items():
+        for state, name in ((Verdict.FAILS, limit.id), (Verdict.NOT_RECORDED, limit.id + _MISSING)):
+            number = int((left & (verdict == state)).sum())
             if number:
                 counts[name] = number
-        left &= verdicts == Verdict.PASSES
+        left = left & (verdict == Verdict.PASSES)
     return counts
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from matcher.explain import why_unmatched
+from matcher.explain import verdicts_with_everyone, why_unmatched
 from matcher.pairs import NOT_RECORDED, Ints
 from matcher.plan import Unmatched
 from matcher.scoring import Scored
@@ -19,10 +19,12 @@ def unmatched(scored: Scored, chosen: Ints, limits: dict[str, Any]) -> tuple[Unm
     left = Leftover(scored, chosen, limits)
     fitting = scored.fit >= every.instance.policy.minimum_fit
     found = []
-    for child in np.setdiff1d(np.arange(len(every.instance.waiting)), scored.pairs.child_row[chosen]).tolist():
+    children = np.setdiff1d(np.arange(len(every.instance.waiting)), scored.pairs.child_row[chosen])
+    for child, verdicts in zip(children.tolist(), verdicts_with_everyone(every, children), strict=True):
         rows = np.arange(*np.searchsorted(scored.pairs.child_row, [child, child + 1]))
         lost = Counter(left.taken_by(row) for row in rows[fitting[rows]].tolist())
-        found.append(why_unmatched(every, child, eligible=len(rows), fitting=int(fitting[rows].sum()), lost=lost))
+        reach = int(fitting[rows].sum())
+        found.append(why_unmatched(every, child, verdicts, eligible=len(rows), fitting=reach, lost=lost))
     return tuple(found)
 
 

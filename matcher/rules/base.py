@@ -60,7 +60,9 @@ class Limit:
         """Whether all that `passes` needs is recorded."""
         known = np.ones(len(pairs), dtype=np.bool_)
         for path in self.reads:
-            known &= pairs.known(path) | ~self.needs(path, pairs, policy)
+            recorded = pairs.known(path)
+            if not recorded.all():
+                known &= recorded | ~self.needs(path, pairs, policy)
         return known
 
     def blanks(self, pairs: Pairs, policy: Policy) -> Iterator[tuple[str, Bools]]:
@@ -71,9 +73,10 @@ class Limit:
 
     def verdicts(self, pairs: Pairs, policy: Policy) -> Verdicts:
         """One Verdict a pair. What is not recorded never passes."""
-        judged = np.where(self.passes(pairs, policy), Verdict.PASSES, Verdict.FAILS)
-        judged = np.where(self.known(pairs, policy), judged, Verdict.NOT_RECORDED)
-        return np.where(self.applies(pairs, policy), judged, Verdict.PASSES).astype(np.int8)
+        judged = self.passes(pairs, policy).astype(np.int8)  # True is PASSES, False is FAILS
+        judged[~self.known(pairs, policy)] = Verdict.NOT_RECORDED
+        judged[~self.applies(pairs, policy)] = Verdict.PASSES
+        return judged
 
     def worth_telling(self, between: Between, policy: Policy) -> bool:
         """Whether a coordinator should hear why it passes before the pair is proposed: an exception, a cost, a tie."""
