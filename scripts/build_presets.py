@@ -35,8 +35,10 @@ READINGS = """\
 - **A professional reference is asked for in Northamptonshire alone.** S 6 has employers' references “where applicable”.
 - **Driving papers:** N wants licence, insurance and MOT renewed yearly. S 14.11 wants them valid, and S 9 checks them
   every three years. R and NS do not speak of them.
-- **Visits a year**, for what mileage costs: 24 where two a month are asked for (R App. 2) or hoped for (N), 12 where
-  one a month is (NS 8.1, S 5(2)).
+- **Visits a year**, for what mileage costs: 26 where one a fortnight is hoped for (N, which pays by spot purchase, so
+  that none is counted today), 24 where two a month are asked for (R App. 2), 12 where one a month is (NS 8.1, S 5(2)).
+- **After care no match begins.** N (Age limits) and S 14.18 go on supporting a match until 21, R 19 calls it informal;
+  none of them says that a first visitor is found for somebody who is no longer looked after.
 - **Partners and siblings:** S 15.5 lets partners both visit, and asks that what a child tells stays with the visitor;
   hence two of one household do not visit siblings.
 - What no document gives a figure for – weights, points, prices, miles – is the same in all four, marked “Kith” in

@@ -18,7 +18,7 @@ from matcher.words import council, day
 class NoParentalContact(Priority):
     id = "no_parental_contact"
     title = "No, or infrequent, contact with parents; or not visited for {months} months"
-    source = "CA; R 3; N"
+    source = "CA; R 3; N Definition; N Referral process"
     limits = {"points": Whole("points", 0, 100_000), "months": Whole("months", 1, 60)}
     reads = ("child.parental_contact",)
 

@@ -53,7 +53,7 @@ class Interests(Score):
 class Culture(PartedScore):
     id = "culture"
     title = "Shared ethnicity and heritage, and religion"
-    source = "R 14; NS 7.5"
+    source = "R 14; NS 7.5; S 8"
     limits = {"weight": WEIGHT, "when": Choice(("always", "if_requested", "off"))}
     reads = ("child.ethnicity", "volunteer.ethnicity", "child.religion", "volunteer.religion")
     protected = ("race", "religion or belief")

@@ -74,7 +74,7 @@ class CommitmentLength(Score):
 class VisitRhythm(PartedScore):
     id = "visit_rhythm"
     title = "Visits as often as hoped ({hoped} where the child has not said), at times that suit"
-    source = "N 1; S 5; NS 8.1"
+    source = "N Expectations 1; R App. 2; S 5; NS 8.1"
     limits = {"weight": WEIGHT, "hoped": Choice(tuple(Rhythm))}
     reads = ("volunteer.possible_visits", "child.free_times", "volunteer.free_times")
 
@@ -110,7 +110,7 @@ class VisitRhythm(PartedScore):
 class Preferences(PartedScore):
     id = "preferences"
     title = "Wishes short of requirements, of the child and of the volunteer: gender, age, pets"
-    source = "N 6; NS 7.3; NS 7.4"
+    source = "N Expectations 6; NS 7.3; NS 7.4"
     reads = ("child.gender", "child.date_of_birth", "volunteer.gender", "volunteer.date_of_birth", "volunteer.has_dog")
     protected = ("sex", "age")
 

@@ -179,6 +179,14 @@ def test_the_page_is_in_step():
 CITES = {N: r"N [A-Z]|NP ", R: r"R \d|R App\. ", S: r"S \d"}
 
 
+@pytest.mark.parametrize(("preset", "document"), [(N, r"NP?"), (R, "R"), (S, "S")])
+def test_a_document_that_a_rule_rests_on_is_not_called_silent(preset, document):
+    cited = re.compile(rf"(?:^|; )(?:{document})(?: |;|$)")
+    resting = [f"{entry.section}.{entry.id}" for entry in CATALOGUE if cited.search(entry.source)]
+    assert len(resting) > 10
+    assert [path for path in resting if PRESETS[preset].origins.get(path) != preset] == []
+
+
 def test_every_preset_is_here():
     assert set(preset_names()) == set(PRESETS)
 
