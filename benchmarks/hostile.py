@@ -18,8 +18,8 @@ from test_files import HOSTILE
 
 PROGRAM = """
 import json, pathlib, sys, time
-from matcher.cells import RefusedError
-from matcher.files import read_grid
+from matcher.reading.cells import RefusedError
+from matcher.reading.files import read_grid
 clock, processor = time.perf_counter(), time.process_time()
 try:
     read_grid(pathlib.Path(sys.argv[1]))
