@@ -4,10 +4,10 @@ A page is a route with a line in `permissions.ROUTES` and a template; `html.rend
 without script, and nothing in it comes from another machine.
 """
 
-from service.pages import children, entering, log, proposals, runs, shortlists, sign_in, today, volunteers
+from service.pages import children, entering, log, policy, proposals, runs, shortlists, sign_in, today, volunteers
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, children.router, shortlists.router, proposals.router,
-    volunteers.router, runs.router, log.router,
+    volunteers.router, runs.router, policy.router, log.router,
 )  # fmt: skip
 """Every page."""

@@ -28,6 +28,7 @@ NAVIGATION = (
     ("/volunteers", "Volunteers", Permission.IDENTIFY),
     ("/proposals", "Proposals", Permission.IDENTIFY),
     ("/runs", "Runs", Permission.READ),
+    ("/policy", "Policy", Permission.READ),
     ("/users", "Users", Permission.USERS),
     ("/log", "Log", Permission.LOG),
 )

@@ -28,7 +28,7 @@ _READ = {
     "record": "Opened the record", "shortlist": "Opened the shortlist", "list": "Opened a list",
     "proposal": "Opened the proposal", "profile": "Opened what is shown of them", "letter": "Opened a letter",
     "person": "Opened who they are", "readers": "Opened who read it", "plan": "Opened a plan",
-    "changes": "Opened what a run changed",
+    "changes": "Opened what a run changed", "draft of a policy": "Opened what a draft of the policy would change",
 }  # fmt: skip
 _STEPS = {step.id: step.title for step in workflow.STEPS}
 

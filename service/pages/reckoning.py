@@ -17,10 +17,11 @@ import numpy as np
 from fastapi import Depends
 from sqlalchemy import select
 
-from matcher import alone
+from matcher import alone, pipeline
 from matcher.gaps import Gap, gaps
 from matcher.instance import Instance
 from matcher.pairs import tables as columns
+from matcher.plan import Plan
 from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate
@@ -87,6 +88,11 @@ class Reckoning:
         points = [one.points(everyone, policy) for one in PRIORITIES if policy.on(f"priorities.{one.id}")]
         total = sum(points, start=np.zeros(len(waiting), np.int64))
         return dict(zip((child.id for child in waiting), total.tolist(), strict=True))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The best plan under the policy in force. Raises NoPlanError where there is none."""
+        return pipeline.match(self.instance)
 
     @cached_property
     def without_contact(self) -> frozenset[str]:

@@ -226,6 +226,7 @@ def _page(
         request, "run-done.html", person, **frame, error=reckoned.told(error), plan=found.plan, row=row,
         reason=rows.open(row, "publish_reason"), figures=figures(reckoned, run, found.plan), stale=_stale(rows, run),
         newer=_newer(rows, row), before=rows.session.get(tables.Plan, found.before) if found.before else None,
+        policy=rows.session.get(tables.Policy, run.policy_id) if run.policy_id else None,
         **_changes(person, kith, reckoned, row, found, show, number),
     )  # fmt: skip
 
@@ -275,16 +276,16 @@ def figures(reckoned: Reckoning, run: tables.Run, plan: Mapping[str, Any]) -> Fi
         len(reckoned.without_contact) if same else None,
         pounds(sum(plan["spent_pence"].values())).removesuffix(".00"),
         f"of {pounds(left).removesuffix('.00')} left this year" if left else "a year",
-        proof(plan),
+        proof(plan["status"], plan["tiers"], plan["first_tier_bound"]),
     )  # fmt: skip
 
 
-def proof(plan: Mapping[str, Any]) -> str:
-    """How good a plan is proven to be, for somebody who decides by it."""
-    if plan["status"] == "OPTIMAL":
+def proof(status: str, tiers: Mapping[str, int], bound: int) -> str:
+    """How good a plan is proven to be, for somebody who decides by it; `bound` is that of the first tier."""
+    if status == "OPTIMAL":
         return "No better plan exists."
-    tier, reached = next(iter(plan["tiers"].items()))
-    most = plan["first_tier_bound"] - reached
+    tier, reached = next(iter(tiers.items()))
+    most = bound - reached
     if most <= 0:
         return "The best found so far; what counts first cannot be bettered."
     number = f"{most:,}" if tier.startswith("children") else counted(most, "point", "points")

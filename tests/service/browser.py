@@ -131,10 +131,14 @@ def site(
     thread.join()
 
 
-def faults(page: Page, address: str) -> list[str]:
-    """What axe finds of a page, and how far it stands beyond the edge of a window of 400 pixels."""
+def faults(page: Page, address: str | None = None) -> list[str]:
+    """What axe finds of a page, and how far it stands beyond the edge of a window of 400 pixels.
+
+    Without an address, of the page as it stands.
+    """
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(address)
+    if address:
+        page.goto(address)
     found = [
         f"{address}: {one['id']} {one['nodes'][0]['html'][:120]}" for one in Axe().run(page).response["violations"]
     ]

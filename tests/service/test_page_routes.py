@@ -47,12 +47,13 @@ def test_every_page_with_every_role(service: Service) -> None:
             for line, needs in sorted(PAGES.items(), key=lambda one: one[0] == "POST /sign-out"):
                 method, path = line.split()
                 asked = path.format(child_id=child, volunteer_id=volunteer, match_id=match, step_id="child_declines",
-                                    reader="child", letter="appointment", run_id=run, part="about")  # fmt: skip
+                                    reader="child", letter="appointment", run_id=run, number=1,
+                                    part="about")  # fmt: skip
                 form = {"csrf": browser.headers["X-CSRF-Token"]} if method == "POST" else None
                 answer = browser.request(method, asked, data=form, headers=HTML, follow_redirects=False)
                 if needs is not PUBLIC and needs not in MAY[role]:
                     expected = {403}
-                elif where == "south" and asked != path:
+                elif where == "south" and asked != path and "{number}" not in path:  # South has a first version too
                     expected = {404}
                 elif line == "POST /sign-in":
                     expected = {401}

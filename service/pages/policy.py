@@ -1,0 +1,274 @@
+"""The policy: what is in force and why, its versions and how they differ, and a draft tried before it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from matcher.catalogue import CATALOGUE
+from matcher.errors import NoPlanError
+from matcher.instance import today
+from matcher.plan import Change, Plan
+from matcher.policy import Policy
+from matcher.policy_words import differences, objective_words, told
+from matcher.words import pounds
+from service import policies
+from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
+from service.api.shapes import PolicyNumber
+from service.database import tables
+from service.pages.drafts import Draft, cited
+from service.pages.html import render
+from service.pages.reckoning import Reckoned, Reckoning
+from service.pages.runs import proof
+from service.permissions import Permission
+from service.policies import Tried
+from service.repository import Repository
+
+router = APIRouter(prefix="/policy")
+
+GROUPS = (
+    ("scores", "", "How well a pair fits"),
+    ("priorities", "", "What a child brings"),
+    ("rules", "volunteer", "Rules about the volunteer"),
+    ("rules", "child", "Rules about the child"),
+    ("rules", "pair", "Rules about the two together"),
+    ("constraints", "", "What holds for the whole plan"),
+)
+"""Section, whom its rules are about, and the heading under which a page shows them: first what is changed most."""
+_ABOUT = {f"{entry.section}.{entry.id}": getattr(entry, "about", "") for entry in CATALOGUE}
+_TITLES = {f"{entry.section}.{entry.id}": entry.title for entry in CATALOGUE}
+MOST_SHOWN = 25
+"""Children of one kind in a preview; the others are counted."""
+
+
+async def _sent(request: Request) -> Mapping[str, Any]:
+    """What a form sent, whatever its fields: those of a policy are as many as its entries ask."""
+    return await request.form()
+
+
+Sent = Annotated[Mapping[str, Any], Depends(_sent)]
+
+
+# ---- what is in force ------------------------------------------------------------------------------------------------
+
+
+@router.get("")
+def policy_page(request: Request, person: Asking, rows: Reading) -> Response:
+    row, policy = rows.policy()
+    return _policy(request, person, rows, row, policy, in_force=True)
+
+
+@router.get("/versions/{number}")
+def version(number: PolicyNumber, request: Request, person: Asking, rows: Reading) -> Response:
+    row = policies.numbered(rows.session, number)
+    in_force = row.number == rows.policy()[0].number
+    return _policy(request, person, rows, row, rows.policy_content(row), in_force=in_force)
+
+
+def _policy(
+    request: Request, person: Asking, rows: Repository, row: tables.Policy, policy: Policy, *, in_force: bool
+) -> Response:
+    entries = told(policy)["entries"]
+    groups = [
+        (title, section, [_shown(one) for one in entries if _belongs(one, section, about)])
+        for section, about, title in GROUPS
+    ]
+    return render(
+        request, "policy.html", person, row=row, policy=policy, aim=objective_words(policy), groups=groups,
+        in_force=in_force, names=rows.account_names(), tries=Permission.RUN in person.may,
+    )  # fmt: skip
+
+
+def _belongs(entry: Mapping[str, Any], section: str, about: str) -> bool:
+    return entry["section"] == section and (not about or _ABOUT[f"{section}.{entry['id']}"] == about)
+
+
+def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with those of its limits that its sentence does not tell, and the number that its bar shows."""
+    title = _TITLES[f"{entry['section']}.{entry['id']}"]
+    main = {"scores": "weight", "priorities": "points"}.get(entry["section"], "")
+    rest = {
+        key.replace("_", " "): limit["shown"]
+        for key, limit in entry["limits"].items()
+        if "{" + key + "}" not in title and key != main
+    }
+    return {**entry, "rest": rest, **_amount(entry["limits"], main)}
+
+
+def _amount(limits: Mapping[str, Any], main: str) -> dict[str, Any]:
+    """A weight or points, as a number and in words; of what grows by the day, the most that it comes to."""
+    if main in limits:
+        return {"amount": limits[main]["value"], "amount_words": limits[main]["shown"]}
+    if "points_a_day" in limits:
+        most = limits["points_a_day"]["value"] * limits["most_days"]["value"]
+        return {"amount": most, "amount_words": f"up to {most:,} points"}
+    return {"amount": 0, "amount_words": ""}
+
+
+# ---- versions --------------------------------------------------------------------------------------------------------
+
+
+@router.get("/versions")
+def versions(
+    request: Request, person: Asking, rows: Reading,
+    one: Annotated[int, Query(ge=0, le=1_000_000)] = 0, other: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Response:  # fmt: skip
+    """All of them; and how two differ: the last one from the one before it, unless others are chosen."""
+    every = policies.versions(rows.session)
+    numbers = [row.number for row in every]
+    other = other if other in numbers else numbers[0]
+    one = one if one in numbers else max(other - 1, numbers[-1])
+    content = {row.number: rows.policy_content(row) for row in every}
+    sides = [replace(content[number], title=f"version {number}") for number in (one, other)]
+    return render(
+        request, "policy-versions.html", person, rows=every, content=content, names=rows.account_names(), one=one,
+        other=other, differences=[line.sentence for line in differences(*sides)],
+    )  # fmt: skip
+
+
+# ---- a draft ---------------------------------------------------------------------------------------------------------
+
+
+@router.get("/draft")
+def draft_page(request: Request, person: Asking, rows: Reading) -> Response:
+    row, policy = rows.policy()
+    return _form(request, person, Draft.of(policy, row.number))
+
+
+@router.post("/draft")
+def try_draft(request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned, sent: Sent) -> Response:
+    """What the draft would change; or the form again, where something is wrong or it is to be changed once more."""
+    row, policy = rows.policy()
+    draft = Draft.read(policy, row.number, sent)
+    if draft.policy is None or sent.get("then") == "change":
+        return _form(request, person, draft)
+    return _preview(request, person, kith, reckoned, draft, draft.policy)
+
+
+@router.post("")
+def save(request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned, sent: Sent) -> Response:
+    row, policy = rows.policy()
+    draft = Draft.read(policy, row.number, sent)
+    if draft.policy is None:
+        return _form(request, person, draft)
+    reason = str(sent.get("reason", "")).strip()
+
+    def again(status: int, error: str) -> Response:
+        assert draft.policy is not None
+        return _preview(request, person, kith, reckoned, draft, draft.policy, status=status, error=error, reason=reason)
+
+    if str(sent.get("base", "")) != str(row.number):
+        return again(409, "Somebody put another version in force meanwhile. What you see below is held against that "
+                          "one; nothing of yours was lost. Look at it again, then save.")  # fmt: skip
+    if not 3 <= len(reason) <= 500:
+        return again(422, "Say in 3 to 500 characters why the policy changes.")
+    if not differences(policy, draft.policy):
+        return again(422, "The draft decides nothing differently. Change it first.")
+    decided, number = cited(draft.policy, policy, today()), None
+    with kith.database.write(person.authority_id) as session:
+        fresh = Repository(session, kith.keys)
+        if fresh.policy()[0].number == row.number:  # nobody was quicker
+            number = policies.add_version(fresh, decided, user_id=person.user_id, reason=reason).number
+    if number is None:
+        return again(409, "Somebody put another version in force at this very moment. Look again, then save.")
+    return RedirectResponse(f"/policy/versions?other={number}", 303)
+
+
+def _form(request: Request, person: Asking, draft: Draft) -> Response:
+    entries = draft.entries
+    groups = [
+        (title, [one for one in entries if one.section == section and (not about or one.about == about)])
+        for section, about, title in GROUPS
+    ]
+    return render(
+        request, "policy-draft.html", person, status=422 if draft.wrong else 200, draft=draft, groups=groups,
+        places={field.name: (entry.title, field.label) for entry in entries for field in entry.fields}
+        | {field.name: (field.label, "") for field in draft.aims},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure under the policy in force and under the draft."""
+
+    what: str
+    before: str
+    after: str
+    difference: str
+
+
+def _preview(
+    request: Request, person: Asking, kith: Kith, reckoned: Reckoning, draft: Draft, policy: Policy, *,
+    status: int = 200, error: str = "", reason: str = "",
+) -> Response:  # fmt: skip
+    now, then = replace(draft.base, title="the policy in force"), replace(policy, title="the draft")
+    differing = [line.sentence for line in differences(now, then)]
+    tried, problem = None, ""
+    if differing:
+        try:
+            tried = policies.try_out(reckoned.instance, reckoned.plan, policy)
+        except NoPlanError as refusal:
+            problem = reckoned.told(str(refusal)) if may_identify(person) else "No plan can be found under it."
+    kinds = _kinds(reckoned, tried) if tried else {}
+    shown = {kind: lines[:MOST_SHOWN] for kind, lines in kinds.items()} if may_identify(person) else {}
+    if tried:
+        children = sorted({str(one["child"]) for lines in shown.values() for one in lines})
+        note_reading(kith, person, "draft of a policy", "", children=children)
+    return render(
+        request, "policy-preview.html", person, status=status, error=error, reason=reason, draft=draft, policy=policy,
+        differences=differing, problem=problem, rows=_figures(reckoned, tried) if tried else [],
+        counts={kind: len(lines) for kind, lines in kinds.items()}, shown=shown, told=reckoned.told,
+        references=reckoned.references, saves=Permission.POLICY in person.may,
+    )  # fmt: skip
+
+
+def _kinds(reckoned: Reckoning, tried: Tried) -> Mapping[str, Sequence[Mapping[str, str | None]]]:
+    """Who gains, who loses and who changes by a draft, with the reason on that side where they have nobody."""
+    why = {
+        "new": {one.child: f"Under the policy in force: {one.reason}" for one in tried.before.unmatched},
+        "unmatched": {one.child: f"Under the draft: {one.reason}" for one in tried.after.unmatched},
+    }
+
+    def line(one: Change) -> Mapping[str, str | None]:
+        reason = why.get(one.kind, {}).get(one.child, one.reason)
+        return {"child": one.child, "before": one.before, "volunteer": one.volunteer, "reason": reason}
+
+    def order(one: Change) -> str:
+        return reckoned.references.get(one.child, "")
+
+    return {
+        kind: [line(one) for one in sorted(tried.diff.of(kind), key=order)] for kind in ("new", "unmatched", "changed")
+    }
+
+
+def _figures(reckoned: Reckoning, tried: Tried) -> list[Row]:
+    def counted(what: str, number: Any) -> Row:
+        before, after = number(tried.before), number(tried.after)
+        move = f"{after - before:+,}".replace("-", "−") if after != before else "the same"
+        return Row(what, f"{before:,}", f"{after:,}", move)
+
+    spent = [sum(plan.spent_pence.values()) for plan in (tried.before, tried.after)]
+    gap = pounds(abs(spent[1] - spent[0]))
+    move = f"{'+' if spent[1] > spent[0] else '−'}{gap}" if spent[0] != spent[1] else "the same"
+
+    def without_contact(plan: Plan) -> int:
+        return sum(match.child in reckoned.without_contact for match in plan.matches)
+
+    def proven(plan: Plan) -> str:
+        return proof(plan.status, plan.tiers, plan.first_tier_bound)
+
+    return [
+        counted("Children with a volunteer proposed", lambda plan: len(plan.matches)),
+        counted("Children who wait on", lambda plan: len(plan.unmatched)),
+        counted(
+            f"Of the {len(reckoned.without_contact)} without parental contact, with a volunteer proposed",
+            without_contact,
+        ),
+        counted("Pairs that pass every rule", lambda plan: plan.eligible_pairs),
+        Row("Journeys out of the county, a year", pounds(spent[0]), pounds(spent[1]), move),
+        Row("How good the plan is", proven(tried.before), proven(tried.after), ""),
+    ]

@@ -1,0 +1,241 @@
+"""The pages of the policy: a draft as a form, what it would change before it is saved, and the versions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from browser import HOSTILE, Site, faults
+from conftest import Service
+from sqlalchemy import select
+
+from matcher.catalogue import CATALOGUE, load_policy
+from matcher.instance import today
+from matcher.pipeline import match
+from matcher.policy_words import differences
+from service import policies
+from service.database import tables
+from service.pages.drafts import Draft, cited
+from service.permissions import Role
+from service.repository import Repository
+
+HTML = {"Accept": "text/html"}
+NATIONAL = load_policy("national")
+
+
+def form(**changed: str | None) -> dict[str, str]:
+    """What the form sends, with these fields changed, or left out where they are None; dots are written as __."""
+    typed = {**Draft.of(NATIONAL, 1).typed, "base": "1"}
+    for name, value in changed.items():
+        if value is None:
+            typed.pop(name.replace("__", "."), None)
+        else:
+            typed[name.replace("__", ".")] = value
+    return typed
+
+
+# ---- the form --------------------------------------------------------------------------------------------------------
+
+
+def test_a_form_that_nobody_touched_makes_the_policy_that_it_shows() -> None:
+    draft = Draft.read(NATIONAL, 1, form())
+    assert draft.policy is not None
+    assert differences(NATIONAL, draft.policy) == ()
+    assert (draft.policy.name, draft.policy.version) == ("ours", "2")
+
+
+def test_what_is_typed_is_what_the_policy_says() -> None:
+    typed = form(scores__interests__weight="80", priorities__waiting_time__most_days="1,000",
+                 scores__culture__when="always", rules__not_declined__on=None,
+                 objective__minimum_fit="200")  # fmt: skip
+    policy = Draft.read(NATIONAL, 1, typed).policy
+    assert policy is not None
+    assert policy.number("scores.interests.weight") == 80
+    assert policy.number("priorities.waiting_time.most_days") == 1000
+    assert policy.choice("scores.culture.when") == "always"
+    assert (policy.on("rules.not_declined"), policy.minimum_fit) == (False, 200)
+    assert policy.origins["scores.interests"] == "ours"
+    assert policy.origins["scores.closeness"] == "national"
+
+
+def test_a_core_rule_has_no_switch_whatever_is_sent() -> None:
+    typed = {name: value for name, value in form().items() if not name.endswith(".on")}
+    policy = Draft.read(NATIONAL, 1, {**typed, "rules.approved.on": "", "rules.child_agrees.on": "no"}).policy
+    assert policy is not None
+    assert all(policy.on(f"{entry.section}.{entry.id}") == entry.core for entry in CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "told"),
+    [
+        ("rules.travel.miles", "far", "“far” is not a whole number of miles. Type a whole number from 1 to 1,000."),
+        ("rules.travel.miles", "", "Nothing is typed here. Type a whole number from 1 to 1,000."),
+        ("rules.dbs_current.years", "4", "“4” is outside 1 to 3 years. Type a whole number from 1 to 3."),
+        ("scores.interests.weight", "1.5", "“1.5” is not a whole number of points of weight. Type a whole number from "
+         "0 to 1,000."),
+        ("scores.culture.when", "often", "“often” is not one of always, if_requested, off. Choose one of the list."),
+        ("objective.stability", "-1", "“-1” is outside 0 to 100000 points. Type a whole number from 0 to 100,000."),
+        ("rules.references.professional", "3", "Professional = 3 is more than accepted = 2. Lower the one or raise "
+         "the other."),
+        ("title", "", "Give the policy a title, so that a plan can say which one it follows."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_beside_its_field(name: str, typed: str, told: str) -> None:
+    draft = Draft.read(NATIONAL, 1, {**form(), name: typed})
+    assert draft.policy is None
+    assert draft.wrong == {name: told}
+    fields = [*draft.aims, *(field for entry in draft.entries for field in entry.fields)]
+    assert [(field.typed, field.wrong) for field in fields if field.wrong] == [(typed, told)] * (name != "title")
+
+
+def test_an_entry_that_changes_says_since_when_and_keeps_its_source() -> None:
+    policy = Draft.read(NATIONAL, 1, form(rules__age_gap__years="8")).policy
+    assert policy is not None
+    once = cited(policy, NATIONAL, date(2026, 11, 27))
+    own = NATIONAL.source("rules.age_gap")
+    assert once.source("rules.age_gap") == f"Decided on 27 November 2026, version 2. Until then: {own}"
+    assert once.source("rules.travel") == NATIONAL.source("rules.travel")
+    sections = {**once.sections, "rules": {**once.sections["rules"], "age_gap": {**once.sections["rules"]["age_gap"],
+                                                                              "years": 9}}}  # fmt: skip
+    twice = cited(replace(once, version="3", sections=sections), once, date(2027, 1, 2))
+    assert twice.source("rules.age_gap") == f"Decided on 2 January 2027, version 3. Until then: {own}"
+
+
+# ---- over HTTP -------------------------------------------------------------------------------------------------------
+
+
+def test_a_draft_is_tried_before_it_is_saved_and_then_in_force(service: Service) -> None:
+    """Who gains and who loses is what planning under both policies says."""
+    typed = form(rules__travel__miles="8", priorities__no_parental_contact__points="0")
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        instance, references = rows.instance(today()), rows.references()
+    draft = Draft.read(NATIONAL, 1, typed).policy
+    assert draft is not None
+    before = dict(match(instance).pairs)
+    after = dict(policies.try_out(instance, match(instance), draft).after.pairs)
+    gains, loses = after.keys() - before.keys(), before.keys() - after.keys()
+    assert loses
+    browser = service.as_(Role.MANAGER)
+    page = browser.post("/policy/draft", data=typed).text
+    told = page.partition("Who gains")[2]
+    sections = told.partition("Who loses")[0], told.partition("Who loses")[2].partition("another volunteer")[0]
+    for section, children in zip(sections, (gains, loses), strict=True):
+        assert set(re.findall(r'href="/children/(\w+)"', section)) == children
+        assert all(references[child] in section for child in children)
+    assert "The policy in force allows a journey of 25 miles; the draft of eight miles." in page
+    assert "Save it as version 2" in page
+    assert "This is the first version" in browser.get("/policy/versions").text  # nothing is saved yet
+    refused = browser.post("/policy", data={**typed, "reason": "  "}, headers=HTML)
+    assert refused.status_code == 422
+    assert "Say in 3 to 500 characters why the policy changes." in refused.text
+    assert browser.post("/policy", data={**typed, "reason": "The panel decided."}).status_code == 200
+    versions = browser.get("/policy/versions").text
+    assert "Version 1 allows a journey of 25 miles; version 2 of eight miles." in versions
+    assert "The panel decided." in versions
+    assert "manager of north" in versions
+    now = browser.get("/policy").text
+    assert "within 8 miles" in now
+    assert "version 2. Until then: Kith: S 8" in now
+    assert "within 25 miles" in browser.get("/policy/versions/1").text
+    assert browser.get("/policy/versions/3", headers=HTML).status_code == 404
+    with service.database.read(service.north) as session:
+        assert session.scalars(select(tables.Run)).one().reasons == ["policy changed"]
+    log = service.as_(Role.AUDITOR).get("/log?days=0").text
+    assert "Policy in force" in log
+    assert "Opened what a draft of the policy would change" in log
+
+
+def test_who_comes_second_sees_the_new_version_and_loses_nothing_typed(service: Service) -> None:
+    first, second = service.as_(Role.MANAGER), service.as_(Role.MANAGER)
+    first.post("/policy", data={**form(rules__travel__miles="20"), "reason": "The first one."})
+    late = {**form(scores__interests__weight="77"), "reason": "The second one."}
+    answer = second.post("/policy", data=late, headers=HTML)
+    assert answer.status_code == 409
+    assert "Somebody put another version in force meanwhile." in answer.text
+    assert "The second one." in answer.text
+    assert 'name="scores.interests.weight" value="77"' in answer.text
+    assert 'name="base" value="2"' in answer.text
+    assert "The policy in force allows a journey of 20 miles; the draft of 25 miles." in answer.text
+    assert "version 3" not in second.get("/policy/versions").text.lower()
+
+
+def test_who_may_not_save_may_try_and_is_told_so(service: Service) -> None:
+    typed = form(rules__travel__miles="8")
+    page = service.as_(Role.COORDINATOR).post("/policy/draft", data=typed).text
+    assert "Saving it is for a manager." in page
+    assert "Save and put in force" not in page
+    assert service.as_(Role.COORDINATOR).post("/policy", data=typed).status_code == 403
+    page = service.as_(Role.ANALYST).post("/policy/draft", data=typed).text
+    assert "Which children they are is shown to those who may see references." in page
+    with service.database.read(service.north) as session:
+        known = Repository(session, service.keys).references()
+    assert not any(id in page or f">{reference}<" in page for id, reference in known.items())
+
+
+def test_a_draft_that_changes_nothing_cannot_be_saved(service: Service) -> None:
+    browser = service.as_(Role.MANAGER)
+    assert "the draft decides like the policy in force" in browser.post("/policy/draft", data=form()).text
+    answer = browser.post("/policy", data={**form(), "reason": "For no reason."}, headers=HTML)
+    assert answer.status_code == 422
+    assert "Change it first." in answer.text
+
+
+# ---- in a browser ----------------------------------------------------------------------------------------------------
+
+
+def test_from_the_policy_to_the_next_version(site: Site) -> None:
+    """By links and forms alone; then each page as axe and a phone see it."""
+    page = site.page(Role.MANAGER, script=False)
+    page.get_by_role("link", name="Policy").click()
+    page.get_by_role("button", name="Try a change").click()
+    page.get_by_label("Weight").first.fill(HOSTILE[:90])
+    page.get_by_label("What the policy is called").fill(HOSTILE[:90])
+    page.get_by_role("button", name="See what it would change").click()
+    assert "is not a whole number" in page.inner_text(".govuk-error-summary")
+    assert page.get_by_label("Weight").first.input_value() == HOSTILE[:90]
+    page.get_by_label("Weight").first.fill("90")
+    page.get_by_text("Rules about the two together").click()
+    page.get_by_label("Miles").last.fill("7")
+    page.get_by_role("button", name="See what it would change").click()
+    assert "What the draft would change" in page.inner_text("h1")
+    page.get_by_role("button", name="Change the draft").click()
+    page.get_by_role("button", name="See what it would change").click()
+    page.get_by_label("Why does the policy change?").fill(HOSTILE)
+    page.get_by_role("button", name="Save and put in force").click()
+    assert HOSTILE in page.inner_text("table")
+    page = site.page(Role.MANAGER)
+    found = []
+    for path in (
+        "/policy",
+        "/policy/draft",
+        "/policy/versions",
+        "/policy/versions/1",
+        "/policy/versions?one=2&other=2",
+    ):
+        found += faults(page, site.at + path)
+        assert page.evaluate("window.ran") is None
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{site.at}/policy/draft")
+    weight = page.get_by_label("Weight").first
+    weight.focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("many")
+    page.keyboard.press("Enter")
+    page.locator(".govuk-error-summary").wait_for()
+    found += faults(page)
+    page.get_by_role("link", name=re.compile("is not a whole number")).press("Enter")
+    assert page.evaluate("document.activeElement.id") == "scores.interests.weight"
+    page.keyboard.press("Control+A")
+    page.keyboard.type("10")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Who gains").wait_for()
+    found += faults(page)
+    page.get_by_role("button", name="Save and put in force").click()
+    page.locator(".govuk-error-summary").wait_for()
+    found += faults(page)
+    page = site.page(Role.ANALYST)
+    found += faults(page, f"{site.at}/policy")
+    assert found == []
