@@ -47,10 +47,8 @@ def record(session: Session, keys: KeyRing, entry: Entry) -> AuditEvent:
 
     Others who write to the same chain wait until that transaction is over: make it a short one.
     """
+    take_turn(session)
     chain = session.info.get("authority") or INSTALLATION
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:chain))"), {"chain": f"audit {chain}"})
-    session.flush()
     last = session.scalar(
         select(AuditEvent).where(AuditEvent.chain == chain).order_by(AuditEvent.number.desc()).limit(1)
     )
@@ -68,6 +66,18 @@ def record(session: Session, keys: KeyRing, entry: Entry) -> AuditEvent:
     session.add(event)
     session.flush()
     return event
+
+
+def take_turn(session: Session) -> None:
+    """Waits until nobody else writes to the chain of the session's authority.
+
+    Whoever locks rows takes turns in one order, or two could wait for each other for ever: what they change, this, and
+    last the run that they ask for.
+    """
+    session.flush()
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        chain = session.info.get("authority") or INSTALLATION
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:chain))"), {"chain": f"audit {chain}"})
 
 
 @dataclass(frozen=True)

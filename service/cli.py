@@ -134,6 +134,7 @@ def rerun(authority: AuthorityName = None) -> None:
         with database.read() as session:
             authority_id = authority_named(session, authority).id
         with database.write(authority_id) as session:
+            audit_log.take_turn(session)
             run = runs.ask_for(session, authority_id, "manual").id
             audit_log.record(session, keys, audit_log.Entry(COMMAND, "ask for run", run, "manual"))
     typer.echo(run)

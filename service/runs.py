@@ -1,9 +1,10 @@
 """Runs in their queue: asked for, held by a worker for as long as it renews its lease, ended.
 
-The table is the queue. Whoever changes what matching reads asks for a run in the same transaction, so that neither can
-be there without the other; a worker looks for what is due. At most one run of an authority waits and one goes on, which
-two unique indexes see to. What a run finds is written by `finish`, in one transaction that asks once more whether the
-run is still held: of a worker that was taken for dead nothing is kept.
+The table is the queue. A change of what matching reads asks for a run in the same transaction, so that neither can be
+there without the other: with its reason where the code gives one, and in any case before it is committed. A worker
+looks for what is due. At most one run of an authority waits and one goes on, which two unique indexes see to. What a
+run finds is written in one transaction that asks once more whether the run is still held: of a worker that was taken
+for dead nothing is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -23,12 +24,12 @@ from matcher.instance import today
 from service import audit_log
 from service.crypto import KeyRing
 from service.database.base import new_id, utc_now
-from service.database.engine import Database
+from service.database.engine import CHANGED, Database
 from service.database.tables import Authority, Run
 
 REASONS = (
     "volunteer approved", "volunteer suspended", "child referred", "match ended", "policy changed",
-    "files taken in", "manual", "nightly",
+    "files taken in", "records changed", "manual", "nightly",
 )  # fmt: skip
 AT_ONCE = frozenset({"manual", "nightly"})
 """The others wait for each other, since changes come in bunches."""
@@ -36,6 +37,7 @@ SETTLE = timedelta(minutes=1)
 """Triggers no further apart than this become one run."""
 LEASE = timedelta(seconds=60)
 """A worker that has not renewed its hold for so long is taken for dead."""
+_REASON = "asked for a run"
 
 LOST = "The worker that made this run stopped answering. Nothing of it was kept; the next run is not affected."
 STOPPED = "The worker was stopped. A new run was asked for in place of this one."
@@ -74,6 +76,7 @@ def ask_for(session: Session, authority: str, reason: str, *, user_id: str | Non
     if reason not in REASONS:
         raise RunError(f"“{reason}” is no reason for a run. Give one of: {', '.join(REASONS)}.")
     session.flush()  # so that the version of the data is that of the caller's change
+    session.info |= {CHANGED: False, _REASON: reason}
     while True:
         if run := _waiting(session) or _the_same(session, authority):
             if reason not in run.reasons:
@@ -81,6 +84,14 @@ def ask_for(session: Session, authority: str, reason: str, *, user_id: str | Non
             run.user_id = run.user_id or user_id
             return run
         _queue(session, authority, reason, user_id)  # or somebody else did at the same moment
+
+
+@event.listens_for(Session, "before_commit")
+def _ask_for_what_changed(session: Session) -> None:
+    """No path that writes can forget to ask: what changed after it asked, or without asking, asks here."""
+    session.flush()
+    if session.info.get(CHANGED):
+        ask_for(session, session.info["authority"], session.info.get(_REASON, "records changed"))
 
 
 def _waiting(session: Session) -> Run | None:
@@ -117,6 +128,7 @@ def _queue(session: Session, authority: str, reason: str, user_id: str | None) -
 
 def ask_by_hand(session: Session, keys: KeyRing, authority: str, reason: str, *, user_id: str) -> Run:
     """A person asks for a run, which is entered in the audit log."""
+    audit_log.take_turn(session)
     run = ask_for(session, authority, reason, user_id=user_id)
     audit_log.record(session, keys, audit_log.Entry(user_id, "ask for run", run.id, reason))
     return run
@@ -124,6 +136,7 @@ def ask_by_hand(session: Session, keys: KeyRing, authority: str, reason: str, *,
 
 def cancel(session: Session, keys: KeyRing, run_id: str, *, user_id: str) -> Run:
     """A waiting run never begins; one that goes on is stopped by its worker in a moment. Raises RunError if over."""
+    audit_log.take_turn(session)
     run = find(session, run_id, lock=True)
     if run.state == "queued":
         run.state, run.finished_at = "cancelled", utc_now()

