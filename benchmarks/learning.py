@@ -5,7 +5,8 @@
 A made-up service is planned once. Each repeat draws weights that nobody tells the learner, simulates decisions that
 follow them, and learns. Told are, over all repeats and learned weights: how often the interval holds the true weight,
 how wide it is, how far the estimate is from it, and how far the policy's weights are, which one would have had without
-learning. Weights are percent of all weights.
+learning. Weights are percent of all weights. With --steps 50 the learner is told what scores said in steps of 50
+thousandths, as in the service's export; the deciders go by what is so.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ def service(children: int, volunteers: int) -> Scored:
         return consider(matcher.read(folder, as_of="2026-11-01"))
 
 
-def once(scored: Scored, decisions: int, seed: int, confidence: float) -> pd.DataFrame | None:
+def once(scored: Scored, decisions: int, seed: int, confidence: float, steps: int) -> pd.DataFrame | None:
     """One row a learned weight; None where the learner refuses."""
     dice = np.random.default_rng(seed)
     # From none to 60 each, and now and then one that nobody follows at all.
     true = {id: int(dice.integers(0, 60)) * int(dice.random() > 0.1) for id in scored.by_score}
     seen = simulated(scored, true, decisions, seed=seed)
+    raw = list(seen.frame.columns[seen.frame.columns.str.startswith("raw_")])
+    seen.frame[raw] = (seen.frame[raw] / steps).round().astype("Int64") * steps
     try:
         learner = WeightLearner(scored.pairs.tables.instance.policy, decided_by="child", confidence=confidence)
         table = learner.fit_decisions(seen).table
@@ -57,6 +60,7 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, nargs="+", default=[200, 400, 800])
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--confidence", type=float, default=0.95)
+    parser.add_argument("--steps", type=int, default=1, help="thousandths")
     parser.add_argument("--children", type=int, default=400)
     parser.add_argument("--volunteers", type=int, default=240)
     parser.add_argument("--jobs", type=int, default=1)
@@ -67,7 +71,8 @@ def main() -> None:
     for decisions in asked.decisions:
         start = time.perf_counter()
         tables = Parallel(n_jobs=asked.jobs)(
-            delayed(once)(scored, decisions, 1000 + seed, asked.confidence) for seed in range(asked.repeats)
+            delayed(once)(scored, decisions, 1000 + seed, asked.confidence, asked.steps)
+            for seed in range(asked.repeats)
         )
         kept = [table for table in tables if table is not None]
         if not kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,8 @@ def sweep(
     policies = _policies(chosen, weights, draws, seed)
     instance = read_folder(folder, when, mapping).instance(chosen, when)
     console, plans = Console(stderr=True), out / "plans.jsonl"
+    # Who stops a sweep is told so below, in our own words.
+    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
     with Progress(
         TextColumn("Planning"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         console=console, transient=True, disable=not console.is_terminal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 from making import a_policy
 from sklearn.model_selection import cross_val_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 import matcher
@@ -26,6 +27,7 @@ from matcher.planning.search import consider
 from matcher.sample import write_sample
 from matcher.scoring import Scored
 
+ROOT = Path(__file__).parents[2]
 TRUE = {"interests": 60, "culture": 20, "language": 15, "closeness": 10, "care_experience": 10,
         "needs_experience": 15, "commitment_length": 0, "visit_rhythm": 20, "preferences": 15}  # fmt: skip
 
@@ -62,6 +64,14 @@ def learner(decisions: Decisions, policy: matcher.Policy) -> WeightLearner:
 @parametrize_with_checks([WeightLearner(per_weight=0)])
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
+
+
+def test_with_the_usual_limit_nothing_but_the_refusal_fails_them():
+    found = check_estimator(WeightLearner(), on_fail=None, on_skip=None)
+    failed = [one for one in found if one["status"] == "failed"]
+    assert all(isinstance(one["exception"], TooFewDecisionsError) for one in failed)
+    told = (ROOT / "docs" / "analysts.md").read_text(encoding="utf-8").partition("A test holds the list:")[2]
+    assert {one["check_name"] for one in failed} == set(re.findall("check_[a-z0-9_]+", told))
 
 
 # ---- the model --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from distributed import LocalCluster
+from psutil import STATUS_ZOMBIE, Process
 from scipy.stats import sobol_indices
 from typer.testing import CliRunner
 
@@ -123,8 +126,6 @@ def test_a_file_of_something_else_is_left_as_it_is(instance, tmp_path):
 
 @pytest.mark.filterwarnings("default")  # a process that is killed leaves its pipes behind
 def test_processes_give_the_same_and_one_that_is_killed_loses_nothing(instance, many, tmp_path):
-    from psutil import Process
-
     file, done, killed = tmp_path / "plans.jsonl", [], []
 
     def kill_one(done: int) -> None:
@@ -139,26 +140,43 @@ def test_processes_give_the_same_and_one_that_is_killed_loses_nothing(instance, 
     assert again == sweep(instance, many)
 
 
-@pytest.mark.filterwarnings("default")  # a worker that is killed leaves sockets behind
-def test_a_cluster_gives_the_same_though_a_worker_is_killed_half_way(instance, many, tmp_path):
-    from distributed import LocalCluster
-
-    killed = []
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """A scheduler and two workers, each a process of its own."""
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster
 
-        def kill_one(done: int) -> None:
-            if done >= 20 and not killed:
-                assert done < 50
-                killed.append(cluster.workers[0].pid)
-                os.kill(killed[0], signal.SIGKILL)
 
-        file = tmp_path / "plans.jsonl"
-        results = sweep(instance, many, file=file, scheduler=cluster.scheduler_address, tell=kill_one)
-    assert killed
+@pytest.mark.filterwarnings("default")  # a worker that is killed leaves sockets behind
+def test_a_cluster_gives_the_same_though_a_worker_is_killed_half_way(cluster, instance, many, tmp_path):
+    killed = []
+
+    def kill_one(done: int) -> None:
+        if done >= 20 and not killed:
+            assert done < 50
+            killed.append(Process(cluster.workers[0].pid))
+            os.kill(killed[0].pid, signal.SIGKILL)
+
+    file = tmp_path / "plans.jsonl"
+    results = sweep(instance, many, file=file, scheduler=cluster.scheduler_address, tell=kill_one)
+    (process,) = killed
+    assert not process.is_running() or process.status() == STATUS_ZOMBIE
     assert results == sweep(instance, many)
     assert sorted(json.loads(line)["policy_hash"] for line in file.read_text().splitlines()[1:]) == sorted(
         policy.content_hash for policy in many
     )
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_command_hands_its_plans_to_a_cluster(cluster, folder, tmp_path):
+    command = ["sweep", str(folder), "--as-of", "2026-11-01", "--weights", "all=0..80", "--draws", "12"]
+    here, there = tmp_path / "here", tmp_path / "there"
+    before = cluster.scheduler.transition_counter  # of tasks: the cluster has done something if it rises
+    for out, on in ((here, []), (there, ["--scheduler", cluster.scheduler_address])):
+        told = CliRunner().invoke(app, [*command, "--out", str(out), *on])
+        assert told.exit_code == 0, told.output
+        assert (cluster.scheduler.transition_counter > before) == bool(on)
+    assert (there / "sweep.csv").read_bytes() == (here / "sweep.csv").read_bytes()
 
 
 # ---- designs ----------------------------------------------------------------------------------------------------
