@@ -299,7 +299,7 @@ def tables(instance: Instance) -> Tables:
             ),
             "provider": columns.members([child.provider for child in waiting], organisations),
             "additional_needs": columns.members([child.additional_needs for child in waiting], words["need"]),
-            "residential": np.array([_is_residential(child.placement_type) for child in waiting], dtype=np.bool_),
+            "residential": np.array([is_residential(child.placement_type) for child in waiting], dtype=np.bool_),
             "last_ended_by": columns.words(_last_ended_by(instance), Party),
         },
         {
@@ -367,7 +367,8 @@ _RESIDENTIAL = frozenset(
 )
 
 
-def _is_residential(placement_type: str | None) -> bool:
+def is_residential(placement_type: str | None) -> bool:
+    """Whether what is recorded of a placement is a residential setting; False where nothing is."""
     told = (placement_type or "").casefold().replace("’", "'")
     return told in _RESIDENTIAL or told.startswith("residential")
 

@@ -85,18 +85,28 @@ def read_folder(folder: str | Path, as_of: date, mapping: str | Path | None = No
     return _read(path, as_of, read_mapping(mapping) if mapping is not None else {})
 
 
-def read_files(files: Mapping[str, bytes], as_of: date) -> Reading:
-    """The same of files that are held in memory, by name; the mapping is the one named mapping.toml, if there is one.
+def read_files(
+    files: Mapping[str, bytes], as_of: date, layouts: Mapping[str, Layout] | None = None, *, partly: bool = False
+) -> Reading:
+    """The same of files that are held in memory, by name.
 
     Nothing is written to disk, and no other file is read.
+
+    Args:
+        layouts: how each sheet is read, by its name; by default as mapping.toml says, if it is among the files.
+        partly: whether the children or the volunteers may be missing, because somebody holds them already.
     """
-    mapping = files.get(MAPPING)
-    layouts = mapping_of(mapping, MAPPING) if mapping is not None else {}
-    return _read(HeldFolder({name: content for name, content in files.items() if name != MAPPING}), as_of, layouts)
+    if layouts is None:
+        mapping = files.get(MAPPING)
+        layouts = mapping_of(mapping, MAPPING) if mapping is not None else {}
+    folder = HeldFolder({name: content for name, content in files.items() if name != MAPPING})
+    return _read(folder, as_of, layouts, partly)
 
 
-def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout]) -> Reading:
-    read = {sheet.name: _read_sheet(sheet, folder, layouts.get(sheet.name, Layout(sheet.name))) for sheet in SHEETS}
+def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout], partly: bool = False) -> Reading:
+    read = {
+        sheet.name: _read_sheet(sheet, folder, layouts.get(sheet.name, Layout(sheet.name)), partly) for sheet in SHEETS
+    }
     for name, problem in _misnamed(folder, read):
         read[name].problems.append(problem)
     return _without_dangling(read, as_of)
@@ -104,7 +114,7 @@ def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout]) -> Reading
 
 def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:
     """Files that are called nearly like a sheet and are not read: match.csv may hold what keeps siblings apart."""
-    used = {sheet.file.partition(" (")[0] for sheet in read.values()}
+    used = {sheet.grid.file if sheet.grid else sheet.file for sheet in read.values()}
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name in used or file.suffix.casefold() not in (*KINDS, *OTHER_KINDS) or file.stem == "unmatched":
             continue  # unmatched.csv is Kith's own
@@ -155,12 +165,12 @@ def _without_dangling(read: Mapping[str, _SheetReading], as_of: date) -> Reading
     )
 
 
-def _read_sheet(sheet: Sheet, folder: Folder, layout: Layout) -> _SheetReading:
+def _read_sheet(sheet: Sheet, folder: Folder, layout: Layout, partly: bool) -> _SheetReading:
     name = layout.file
     try:
         file = find_file(folder, name)
         if file is None:
-            if not sheet.needed and name == sheet.name:
+            if name == sheet.name and (partly or not sheet.needed):
                 return _SheetReading()
             shown = name if "." in name else f"{name}.csv or {name}.xlsx"
             remedy = f"Put it into {folder.name or 'the folder'}: {sheet.means}"

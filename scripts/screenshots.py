@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from service.app import create_app
 from service.settings import Settings
 
 TO = Path(__file__).parents[1] / "docs" / "screenshots"
+SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 PORT = 8397
 AT = f"http://127.0.0.1:{PORT}"
 TALL = 1500
@@ -42,6 +44,11 @@ def main() -> None:
             keep(page, "sign-in")
             sign_in(page, "coordinator@demo.invalid", passwords)
             the_day(page)
+            an_import(page, here / "county")
+            the_reports(page)
+            page.get_by_role("button", name="Sign out").click()
+            sign_in(page, "manager@demo.invalid", passwords)
+            confirm_import(page)
             page.get_by_role("button", name="Sign out").click()
             sign_in(page, "administrator@demo.invalid", passwords)
             for name in ("users", "log"):
@@ -87,6 +94,60 @@ def the_day(page: Page) -> None:
     keep(page, "volunteer")
     page.goto(AT)
     keep(page, "today")
+
+
+def an_import(page: Page, county: Path) -> None:
+    """A file of another system, a file with problems, and one that changes what is here, safeguards among it."""
+    page.goto(f"{AT}/imports")
+    keep(page, "import")
+    send(page, SAMPLES / "foreign" / "ssda903-children.csv")
+    keep(page, "import-columns")
+    send(page, SAMPLES / "messy" / "children.csv")
+    keep(page, "import-problems")
+    page.set_viewport_size({"width": 400, "height": 800})
+    keep(page, "import-problems-phone")
+    page.set_viewport_size({"width": 1200, "height": 800})
+    file = county / "children.csv"
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    rows[0] |= {"interests": "chess; hiking", "placement_move_pending": "yes"}
+    rows[1] |= {"coordinator": "Coordinator B"}
+    for row in [one for one in rows if one["agrees"] == "no"][:2]:
+        row["agrees"] = "yes"
+    rows.append({**rows[2], "child_id": "C9001", "family": ""})
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    send(page, file)
+    keep(page, "import-look")
+    page.get_by_role("button", name="Go on to confirm").click()
+    keep(page, "import-confirm-coordinator")
+
+
+def the_reports(page: Page) -> None:
+    for name in ("waits", "matches", "endings", "spending", "equality", "year"):
+        page.goto(f"{AT}/reports/{name}")
+        keep(page, f"report-{name}")
+
+
+def confirm_import(page: Page) -> None:
+    """What a coordinator sent, a manager confirms, safeguard by safeguard."""
+    page.goto(f"{AT}/imports")
+    page.get_by_role("link", name="Files of").first.click()
+    page.get_by_role("button", name="Go on to confirm").click()
+    for box in page.locator("input[name=weaken]").all():
+        box.check()
+    page.get_by_label("Regular update").check()
+    keep(page, "import-confirm")
+    page.get_by_role("button", name="Take these files in").click()
+    keep(page, "import-done")
+
+
+def send(page: Page, file: Path) -> None:
+    page.goto(f"{AT}/imports")
+    page.set_input_files("#files", file)
+    page.get_by_role("button", name="Look at these files").click()
 
 
 def sign_in(page: Page, email: str, passwords: dict[str, str]) -> None:

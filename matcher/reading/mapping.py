@@ -103,6 +103,11 @@ def mapping_of(text: bytes, file: str) -> dict[str, Layout]:
         content = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not valid TOML: {error}. Compare the line with its neighbours.") from None
+    return layouts_of(content, file)
+
+
+def layouts_of(content: Mapping[str, Any], file: str) -> dict[str, Layout]:
+    """The same of what a mapping says, by sheet, however it was kept."""
     problems = [
         Problem(f"{file}, {place}", 0, "", value, wrong, remedy)
         for name, entry in content.items()

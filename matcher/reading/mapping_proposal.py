@@ -35,7 +35,7 @@ _WORDS = {
 }  # fmt: skip
 
 # What codes stand for in the return, by our column: gender by its number, placements by their letter.
-_KNOWN_WORDS = {"gender": {"1": "male", "2": "female"}}
+KNOWN_WORDS = {"gender": {"1": "male", "2": "female"}}
 
 
 def propose(file: str | Path, sheet_name: str) -> str:
@@ -86,12 +86,12 @@ def _lines(sheet: Sheet, grid: Grid, stem: str) -> Iterator[str]:
     )
     for place, heading in enumerate(grid.heading):
         column = next((column for column in sheet.columns if column.name == found.get(heading)), None)
-        words = _unread(column, grid, place) if column is not None and column.options else []
+        words = unread_words(column, grid, place) if column is not None and column.options else []
         if column is not None and words:
             yield ""
             yield f"[{sheet.name}.values.{column.name}]  # what stands there = one of {', '.join(column.options)}"
             for word in words:
-                known = _KNOWN_WORDS.get(column.name, {}).get(word.casefold())
+                known = KNOWN_WORDS.get(column.name, {}).get(word.casefold())
                 yield f"{_quoted(word)} = {_quoted(known)}" if known else f'# {_quoted(word)} = ""'
 
 
@@ -126,8 +126,8 @@ def _likeness(sheet: str, heading: str, column: str) -> tuple[float, float]:
     return min(sum(said) / len(said), 90.0), fuzz.ratio(name, column)
 
 
-def _unread(column: Column, grid: Grid, place: int) -> list[str]:
-    """The words in a column that its reader does not know."""
+def unread_words(column: Column, grid: Grid, place: int) -> list[str]:
+    """The words in a column that its reader does not know, as many as a person would look through."""
     words: dict[str, None] = {}
     for _, cells in grid.rows:
         text = as_typed(cells[place]) if place < len(cells) else ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
-from matcher.errors import InputError, Problem
+from matcher.errors import InputError, NotFoundError, Problem
 from matcher.readers import Reading
 from matcher.reading.cells import as_typed
 from matcher.reading.files import Grid
@@ -48,10 +48,20 @@ def write_corrections(reading: Reading, folder: str | Path, out: str | Path, mad
     return [into / name for name in contents]
 
 
-def _workbook(reading: Reading, sheets: Mapping[str, Grid], made: date) -> bytes:
+def corrected(reading: Reading, sheet: str, made: date, also: Iterable[Problem] = ()) -> bytes:
+    """The workbook of one sheet's file, as `write_corrections` would write it.
+
+    `also` is what there is to say besides, in the sheet's own rows. Raises NotFoundError for a sheet that was not read.
+    """
+    if sheet not in reading.grids:
+        raise NotFoundError(f"There are no {sheet} to be corrected.")
+    return _workbook(reading, {sheet: reading.grids[sheet]}, made, also)
+
+
+def _workbook(reading: Reading, sheets: Mapping[str, Grid], made: date, also: Iterable[Problem] = ()) -> bytes:
     book = Book(made)
     for name, grid in sheets.items():
-        _write(book, grid, reading.problems_of[name])
+        _write(book, grid, (*reading.problems_of[name], *also))
     return book.content()
 
 

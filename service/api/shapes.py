@@ -19,6 +19,8 @@ _ID = "^{}[2-9B-Z]{{11}}$"
 ChildId = Annotated[str, Path(pattern=_ID.format("C"), examples=["C7KQ4M2XPH3R"])]
 VolunteerId = Annotated[str, Path(pattern=_ID.format("V"), examples=["V4TX9B2LMD7W"])]
 MatchId = Annotated[str, Path(pattern=_ID.format("M"), examples=["M3HG8K5QWN2P"])]
+ImportId = Annotated[str, Path(pattern=_ID.format("I"), examples=["I7XB3NK9QM2T"])]
+UploadId = Annotated[str, Path(pattern=_ID.format("Y"), examples=["Y7XB3NK9QM2T"])]
 RunId = Annotated[str, Path(pattern=_ID.format("R"), examples=["R7KQ4M2XPH3R"])]
 PolicyNumber = Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]
 

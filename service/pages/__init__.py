@@ -4,10 +4,24 @@ A page is a route with a line in `permissions.ROUTES` and a template; `html.rend
 without script, and nothing in it comes from another machine.
 """
 
-from service.pages import children, entering, log, policy, proposals, runs, shortlists, sign_in, today, volunteers
+from service.pages import (
+    children,
+    entering,
+    import_columns,
+    imports,
+    log,
+    policy,
+    proposals,
+    reports,
+    runs,
+    shortlists,
+    sign_in,
+    today,
+    volunteers,
+)
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, children.router, shortlists.router, proposals.router,
-    volunteers.router, runs.router, policy.router, log.router,
+    volunteers.router, runs.router, policy.router, imports.router, import_columns.router, reports.router, log.router,
 )  # fmt: skip
 """Every page."""

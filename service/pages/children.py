@@ -44,17 +44,20 @@ class ChildLine:
     missing: int
 
 
-def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
+def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
+    """Where a child stands (waiting, proposed, not ready or visited), and how it is told."""
     live = reckoned.live.get(child.id)
     if live is not None:
         stands = "visited" if child.id in reckoned.instance.visited else "proposed"
         words = "Has a visitor" if stands == "visited" and live.state == State.ACTIVE else str(live.state).capitalize()
-    elif child.agrees is Agreement.NO:
-        stands, words = "not ready", "Said no"
-    elif reckoned.ready_children.get(child.id):
-        stands, words = "waiting", "Waiting"
-    else:
-        stands, words = "not ready", "Not ready"
+        return stands, words
+    if child.agrees is Agreement.NO:
+        return "not ready", "Said no"
+    return ("waiting", "Waiting") if reckoned.ready_children.get(child.id) else ("not ready", "Not ready")
+
+
+def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
+    stands, words = standing(reckoned, child)
     return ChildLine(
         child.id, reckoned.references[child.id], facts.age(child.date_of_birth, reckoned.instance.as_of),
         facts.place(child.placement), child.coordinator, child.referred_on, reckoned.priority.get(child.id),

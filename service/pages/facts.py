@@ -9,8 +9,9 @@ from typing import Any
 
 from matcher import vocabulary
 from matcher.geography import METRES_PER_MILE
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Child, Place, Volunteer
-from matcher.words import council, day, listed
+from matcher.words import council, day, listed, pounds
 from matcher.words import languages as language_names
 
 
@@ -149,6 +150,41 @@ def about_volunteer(person: Volunteer, on: date) -> tuple[Group, ...]:
             ("Connected to providers", _several(person.organisations)),
         ),
     )
+
+
+def in_words(field: str, value: Any) -> str:
+    """One field of a child's or a volunteer's record, or of a budget, as a coordinator would say it."""
+    if value is None:
+        return "not recorded"
+    if field in _WORDS:
+        return str(_WORDS[field](value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, date):
+        return day(value)
+    if isinstance(value, tuple):
+        return str(_several(value))
+    return str(value)
+
+
+_WORDS: dict[str, Callable[[Any], Any]] = {
+    "placement": place, "home": place, "interests": interests,
+    "languages": lambda tags: _languages(tags) if tags else "none",
+    "needed_languages": lambda tags: _languages(tags) if tags else "none",
+    "ethnicity": vocabulary.ethnicity_label, "religion": vocabulary.religion_label,
+    "responsible_authority": council, "placement_council": council,
+    "areas": lambda codes: _several(codes, "anywhere", words=council),
+    "connected_authorities": lambda codes: _several(codes, words=council),
+    "metres_from_home": lambda metres: _miles(metres), "travel_limit_metres": lambda metres: _miles(metres),
+    "budget_pence": pounds, "spent_pence": pounds,
+}  # fmt: skip
+"""Fields whose facts are codes or measures."""
+
+
+def label_of(field: str) -> str:
+    """How the files call a field of a record: `miles from home` for `metres_from_home`."""
+    names = {column.to: column.name for sheet in (CHILDREN, VOLUNTEERS) for column in sheet.columns}
+    return names.get(field, field.removesuffix("_pence")).replace("_", " ")
 
 
 def _group(title: str, *facts: tuple[str, Any]) -> Group:

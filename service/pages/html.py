@@ -29,6 +29,8 @@ NAVIGATION = (
     ("/proposals", "Proposals", Permission.IDENTIFY),
     ("/runs", "Runs", Permission.READ),
     ("/policy", "Policy", Permission.READ),
+    ("/imports", "Import", Permission.WRITE),
+    ("/reports", "Reports", Permission.READ),
     ("/users", "Users", Permission.USERS),
     ("/log", "Log", Permission.LOG),
 )

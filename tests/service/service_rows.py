@@ -1,10 +1,15 @@
-"""Small rows for tests of the database: an authority, children and volunteers that the constraints accept."""
+"""Small rows for tests of the database that the constraints accept; and files of a county, with other cells in them."""
 
 from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from matcher import records
+from matcher.readers import Reading
 from service.crypto import KeyRing
 from service.database import tables
 from service.database.engine import Database
@@ -47,3 +52,27 @@ def a_match(
     )  # fmt: skip
     session.add(row)
     return row
+
+
+def files_of(county: Reading, change: dict[tuple[str, str, str], str] | None = None) -> list[Any]:
+    """The county's files again, with other cells by sheet, reference and column."""
+    files = []
+    for sheet, grid in county.grids.items():
+        text = StringIO()
+        writer = csv.writer(text)
+        writer.writerow(grid.heading)
+        for _, cells in grid.rows:
+            row = dict(zip(grid.heading, [*cells, *[""] * (len(grid.heading) - len(cells))], strict=True))
+            for (of, reference, column), value in (change or {}).items():
+                if of == sheet and cells[0] == reference:
+                    row[column] = value
+            writer.writerow(row.values())
+        files.append(("files", (f"{sheet}.csv", text.getvalue().encode())))
+    return files
+
+
+def cell(county: Reading, sheet: str, column: str, value: str) -> str:
+    """The reference of the first row that says so."""
+    grid = county.grids[sheet]
+    at = grid.heading.index(column)
+    return next(cells[0] for _, cells in grid.rows if len(cells) > at and cells[at] == value)

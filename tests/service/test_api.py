@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
+from service_rows import cell, files_of
 from sqlalchemy import select
 
 from matcher.readers import Reading
@@ -226,30 +227,6 @@ def test_a_policy_is_in_force_from_the_next_request(service: Service, desk: Test
 
 
 # ---- imports ---------------------------------------------------------------------------------------------------------
-
-
-def files_of(county: Reading, change: dict[tuple[str, str, str], str] | None = None) -> list[Any]:
-    """The county's files again, with other cells by sheet, reference and column."""
-    files = []
-    for sheet, grid in county.grids.items():
-        text = StringIO()
-        writer = csv.writer(text)
-        writer.writerow(grid.heading)
-        for _, cells in grid.rows:
-            row = dict(zip(grid.heading, [*cells, *[""] * (len(grid.heading) - len(cells))], strict=True))
-            for (of, reference, column), value in (change or {}).items():
-                if of == sheet and cells[0] == reference:
-                    row[column] = value
-            writer.writerow(row.values())
-        files.append(("files", (f"{sheet}.csv", text.getvalue().encode())))
-    return files
-
-
-def cell(county: Reading, sheet: str, column: str, value: str) -> str:
-    """The reference of the first row that says so."""
-    grid = county.grids[sheet]
-    at = grid.heading.index(column)
-    return next(cells[0] for _, cells in grid.rows if len(cells) > at and cells[at] == value)
 
 
 def test_the_same_files_again_change_nothing(desk: TestClient, small_county: Reading) -> None:

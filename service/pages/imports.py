@@ -1,0 +1,368 @@
+"""Import: files sent, their columns confirmed, their problems beside the rows, what they would change, and taken in.
+
+What was sent is held sealed (`importing.uploads`) and looked at as often as somebody asks; nothing is changed before
+the last page, which names each safeguard that would weaken by itself.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from threading import Lock
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
+
+from matcher.errors import InputError, NotFoundError, Problem
+from matcher.instance import today
+from matcher.readers import Reading as FilesRead
+from matcher.reading.files import Grid
+from matcher.reading.mapping import Layout
+from matcher.reading.sheets import SHEETS
+from matcher.words import counted
+from matcher.writing.corrections import corrected
+from matcher.writing.template import template
+from service import importing
+from service.api.deps import Asking, Kith, Reading, Writing, note_reading, refuse_without
+from service.api.shapes import ImportId, UploadId
+from service.database import tables
+from service.importing import Changed, Echo, uploads
+from service.importing.uploads import Upload
+from service.pages import facts
+from service.pages.html import first_upper, render
+from service.pages.lists import Page
+from service.permissions import Permission
+from service.repository import Repository
+
+router = APIRouter(prefix="/imports")
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+NAMES = {
+    "children": "Children", "volunteers": "Volunteers", "matches": "Matches", "declined": "Declined pairs",
+    "authorities": "Budgets", "exceptions": "Exceptions",
+}  # fmt: skip
+"""How people call the sheets."""
+EARLIER = 10
+"""Imports that the first page lists."""
+MOST_WEAKER = 100
+"""Safeguards that one import may weaken: more is the wrong file, and nobody reads so many one by one."""
+
+Show = Literal["changes", "problems", "notes"]
+Number = Annotated[int, Query(ge=1, le=100_000)]
+
+
+# ---- the files as they stand -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Files as they were read, and what they would change; or what has to be mended first."""
+
+    stamp: str
+    reading: FilesRead
+    echo: Echo | None
+    problems: Sequence[Problem]
+
+    @property
+    def notes(self) -> Sequence[Problem]:
+        """What there is to say of rows that can be used."""
+        return [one for one in self.reading.problems if not one.rejected]
+
+    @property
+    def given(self) -> int:
+        return sum(self.reading.given.values())
+
+    @property
+    def rejected(self) -> int:
+        """Rows that cannot be taken in as they stand."""
+        beside_kith = {(one.file, one.row) for one in self.problems} - {
+            (one.file, one.row) for one in self.reading.refusals
+        }
+        return sum(self.reading.rejected.values()) + len(beside_kith)
+
+
+_KEPT: OrderedDict[str, Looked] = OrderedDict()
+_MOST_KEPT = 4
+_KEEPING = Lock()
+
+
+def looked(rows: Repository, upload: Upload) -> Looked:
+    """Kept by its stamp, which is another as soon as the files, the columns, the data or the day are others."""
+    stamp = upload.stamp(rows, today())
+    found = _KEPT.get(stamp)
+    if found is None:
+        reading = upload.reading(today())
+        echo: Echo | None = None
+        problems: Sequence[Problem] = ()
+        try:
+            echo = importing.look(rows, reading, today())
+        except InputError as error:
+            problems = [one for one in error.problems if one.rejected] or [Problem("", 0, "", "", str(error), "")]
+        found = Looked(stamp, reading, echo, problems)
+    with _KEEPING:
+        _KEPT[stamp] = found
+        _KEPT.move_to_end(stamp)
+        while len(_KEPT) > _MOST_KEPT:
+            _KEPT.popitem(last=False)
+    return found
+
+
+# ---- sending ---------------------------------------------------------------------------------------------------------
+
+
+@router.get("")
+def start(request: Request, person: Asking, kith: Kith, rows: Reading) -> Response:
+    return _start(request, person, kith, rows)
+
+
+@router.post("")
+def send(
+    request: Request, person: Asking, kith: Kith,
+    files: Annotated[list[UploadFile] | None, File()] = None,
+) -> Response:  # fmt: skip
+    sent = [one for one in files or () if one.filename]
+    try:
+        contents = {PurePath((one.filename or "").replace("\\", "/")).name: one.file.read() for one in sent}
+        if len(contents) < len(sent):
+            raise InputError("Two files go by the same name. Send the right one.")
+        with kith.database.write(person.authority_id) as session:
+            id = uploads.hold(Repository(session, kith.keys), contents, user_id=person.user_id).id
+    except InputError as error:
+        with kith.database.read(person.authority_id) as session:
+            return _start(request, person, kith, Repository(session, kith.keys), str(error))
+    return RedirectResponse(f"/imports/files/{id}", 303)
+
+
+def _start(request: Request, person: Asking, kith: Kith, rows: Repository, error: str = "") -> Response:
+    session = rows.session
+    earlier = session.scalars(select(tables.ImportBatch).order_by(tables.ImportBatch.at.desc()).limit(EARLIER)).all()
+    return render(
+        request, "imports.html", person, status=422 if error else 200, error=error, sheets=SHEETS, sheet_names=NAMES,
+        waiting=uploads.waiting(rows), earlier=earlier, users=_users(rows),
+        most=kith.settings.body_megabytes, total=_total,
+    )  # fmt: skip
+
+
+def _total(batch: tables.ImportBatch, what: Literal["new", "changed"]) -> int:
+    return sum(count for name, count in batch.rows.items() if name.endswith(" changed") == (what == "changed"))
+
+
+def _users(rows: Repository) -> Mapping[str | None, str]:
+    names: dict[str | None, str] = {None: "The command line"}
+    names.update(rows.account_names())
+    return names
+
+
+@router.get("/templates/{sheet}")
+def blank(sheet: Literal["children", "volunteers", "matches", "declined", "authorities", "exceptions"]) -> Response:
+    """A workbook to fill in."""
+    return _workbook(template(next(one for one in SHEETS if one.name == sheet)), f"{sheet}.xlsx")
+
+
+def _workbook(content: bytes, name: str) -> Response:
+    return Response(content, media_type=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+# ---- looking ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RowTold:
+    """A row of a file with what there is to say of it."""
+
+    file: str
+    row: int
+    reference: str
+    problems: Sequence[Problem]
+    cells: Sequence[tuple[str, str]]
+    """The whole row: heading and cell."""
+
+
+@router.get("/files/{upload_id}")
+def look(
+    upload_id: UploadId, request: Request, person: Asking, kith: Kith, rows: Reading, show: Show = "changes",
+    page: Number = 1,
+) -> Response:  # fmt: skip
+    """Problems beside the rows while there are any, otherwise what would change."""
+    upload = uploads.find(rows, upload_id)
+    if upload.unplaced:
+        number = upload.names.index(upload.unplaced[0])
+        return RedirectResponse(f"/imports/files/{upload_id}/columns?file={number}", 303)
+    found = looked(rows, upload)
+    shown: Show = show if show == "notes" else "changes" if found.echo else "problems"
+    query = {"show": shown}
+    listed: Page[Any]
+    if shown == "changes":
+        assert found.echo is not None
+        listed = Page.of(found.echo.changed, page, query)
+        note_reading(kith, person, "import", "", children=_children(listed.lines))
+    else:
+        listed = Page.of(_by_row(upload, found, found.problems if shown == "problems" else found.notes), page, query)
+    notes = {(one.file, one.row) for one in found.notes}
+    return render(
+        request, "import-look.html", person, upload=upload, found=found, show=shown, page=listed, sheets=SHEETS,
+        sheet_names=NAMES, label=facts.label_of, words=facts.in_words,
+        counts={"problems": len({(one.file, one.row) for one in found.problems}), "notes": len(notes),
+                "changes": len(found.echo.changed) if found.echo else 0},
+        correctable=[sheet for sheet in found.reading.grids if _of_sheet(found, sheet)],
+        changed_of=_changed_of(found.echo), owner=upload.row.user_id == person.user_id,
+    )  # fmt: skip
+
+
+def _changed_of(echo: Echo | None) -> Mapping[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for one in echo.changed if echo else ():
+        counts[one.sheet] += 1
+    return counts
+
+
+def _children(changed: Sequence[Changed]) -> list[str]:
+    return [one.id for one in changed if one.sheet == "children"]
+
+
+def _of_sheet(found: Looked, sheet: str) -> Sequence[Problem]:
+    """Everything there is to say of one sheet, what stands against Kith included."""
+    own = found.reading.problems_of.get(sheet, ())
+    return [*own, *(one for one in found.problems if one.file == found.reading.files.get(sheet) and one not in own)]
+
+
+def _by_row(upload: Upload, found: Looked, problems: Sequence[Problem]) -> list[RowTold]:
+    grids = {found.reading.files[sheet]: (sheet, grid) for sheet, grid in found.reading.grids.items()}
+    rows: dict[tuple[str, int], list[Problem]] = defaultdict(list)
+    for one in problems:
+        rows[one.file, one.row].append(one)
+    return [
+        _row(file, number, told, *grids[file], upload.layouts) if file in grids else RowTold(file, number, "", told, ())
+        for (file, number), told in sorted(rows.items())
+    ]
+
+
+def _row(
+    file: str, number: int, told: Sequence[Problem], sheet: str, grid: Grid, layouts: Mapping[str, Layout]
+) -> RowTold:
+    cells = dict(grid.rows).get(number, ())
+    row = list(zip(grid.heading, (*cells, *[""] * len(grid.heading)), strict=False)) if cells else []
+    key = next(one for one in SHEETS if one.name == sheet).columns[0].name
+    layout = layouts.get(sheet, Layout(file))
+    reference = next((cell for heading, cell in row if layout.ours(heading) == key), "")
+    return RowTold(file, number, reference, told, row)
+
+
+@router.get("/files/{upload_id}/corrections/{sheet}")
+def corrections(upload_id: UploadId, sheet: str, person: Asking, kith: Kith, rows: Reading) -> Response:
+    """The file that was sent, with a column that says what is wrong with each row."""
+    upload = uploads.find(rows, upload_id)
+    found = looked(rows, upload)
+    own = found.reading.problems_of.get(sheet, ())
+    more = [one for one in _of_sheet(found, sheet) if one not in own]
+    content = corrected(found.reading, sheet, today(), more)
+    note_reading(kith, person, "import", "", sheet=sheet)
+    return _workbook(content, f"{sheet}-to-correct.xlsx")
+
+
+@router.post("/files/{upload_id}/discard")
+def discard(upload_id: UploadId, rows: Writing) -> Response:
+    uploads.discard(rows, uploads.find(rows, upload_id).row.id)
+    return RedirectResponse("/imports", 303)
+
+
+# ---- taking in -------------------------------------------------------------------------------------------------------
+
+
+class _MeanwhileError(Exception):
+    """The files, the data or the day are not those that the person looked at."""
+
+
+@router.get("/files/{upload_id}/confirm")
+def confirm_page(upload_id: UploadId, request: Request, person: Asking, kith: Kith, rows: Reading) -> Response:
+    return _confirm(request, person, kith, rows, uploads.find(rows, upload_id))
+
+
+@router.post("/files/{upload_id}/confirm")
+def confirm(
+    upload_id: UploadId, request: Request, person: Asking, kith: Kith,
+    stamp: Annotated[str, Form(max_length=64)] = "", reason: Annotated[str, Form(max_length=60)] = "",
+    note: Annotated[str, Form(max_length=2000)] = "", weaken: Annotated[list[str] | None, Form()] = None,
+) -> Response:  # fmt: skip
+    confirmed = set(weaken or ())
+    if confirmed:
+        refuse_without(person, Permission.APPROVE)
+    given: dict[str, Any] = {"reason": reason, "note": note, "ticked": confirmed}
+    try:
+        if reason not in importing.REASONS:
+            raise InputError("Choose why you take these files in.")
+        with kith.database.write(person.authority_id) as session:
+            rows = Repository(session, kith.keys)
+            upload = uploads.find(rows, upload_id)
+            if not hmac.compare_digest(stamp.encode(), upload.stamp(rows, today()).encode()):
+                raise _MeanwhileError
+            batch = importing.take_in(
+                rows, upload.reading(today()), today(), user_id=person.user_id, confirmed=confirmed, reason=reason,
+                note=note.strip() or None,
+            )  # fmt: skip
+            uploads.discard(rows, upload_id)
+            id = batch.id
+    except (InputError, _MeanwhileError) as error:
+        meanwhile = isinstance(error, _MeanwhileError)
+        told = _MEANWHILE if meanwhile else _told(error)
+        given |= {"ticked": set()} if meanwhile else {}
+        with kith.database.read(person.authority_id) as session:
+            rows = Repository(session, kith.keys)
+            upload = uploads.find(rows, upload_id)
+            return _confirm(request, person, kith, rows, upload, 409 if meanwhile else 422, told, **given)
+    return RedirectResponse(f"/imports/{id}", 303)
+
+
+_MEANWHILE = (
+    "Somebody changed something in Kith since you looked, so nothing was taken in. This is what the files would change "
+    "now: look once more, and confirm again."
+)
+
+
+def _told(error: Exception) -> str:
+    left = sum("Confirm it by itself" in one.remedy for one in getattr(error, "problems", ()))
+    if left:
+        many = counted(left, "safeguard is", "safeguards are")
+        return f"{first_upper(many)} not confirmed. Tick each that may go, or correct the file."
+    return str(error)
+
+
+def _confirm(
+    request: Request, person: Asking, kith: Kith, rows: Repository, upload: Upload, status: int = 200, error: str = "",
+    reason: str = "", note: str = "", ticked: set[str] | None = None,
+) -> Response:  # fmt: skip
+    found = None if upload.unplaced else looked(rows, upload)
+    if found is None or found.echo is None:
+        return RedirectResponse(f"/imports/files/{upload.row.id}", 303)
+    ids = [one.id for one in found.echo.changed if one.sheet == "children"]
+    weaker = [one.reference for one in found.echo.weaker if one.sheet == "children"]
+    named = {one.reference: one.id for one in found.echo.changed if one.sheet == "children"}
+    if weaker:
+        note_reading(kith, person, "import", "", children=[named[one] for one in weaker if one in named])
+    return render(
+        request, "import-confirm.html", person, status=status, upload=upload, echo=found.echo, stamp=found.stamp,
+        error=error, reason=reason, note=note, ticked=ticked or set(), reasons=importing.REASONS, sheet_names=NAMES,
+        new=sum(found.echo.new.values()), changed=len(found.echo.changed), given=found.given, children=len(ids),
+        approves=Permission.APPROVE in person.may, too_many=len(found.echo.weaker) > MOST_WEAKER,
+        label=facts.label_of, words=facts.in_words,
+    )  # fmt: skip
+
+
+@router.get("/{import_id}")
+def done(import_id: ImportId, request: Request, person: Asking, rows: Reading) -> Response:
+    """What an import did."""
+    batch = rows.session.get(tables.ImportBatch, import_id)
+    if batch is None:
+        raise NotFoundError("There is no such import.")
+    run = rows.session.scalar(select(tables.Run).order_by(tables.Run.requested_at.desc()).limit(1))
+    asked = run is not None and (run.state == "queued" or (run.finished_at or batch.at) >= batch.at)
+    return render(
+        request, "import-done.html", person, batch=batch, users=_users(rows), note=rows.open(batch, "note"),
+        sheet_names=NAMES, sheets=[one.name for one in SHEETS if one.name in batch.given],
+        run=run if asked else None, total=_total,
+    )  # fmt: skip

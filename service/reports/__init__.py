@@ -1,0 +1,28 @@
+"""The reports: figures of the service, and of nobody by name. Pure: records in, tables out.
+
+A number of one to four in a table about who people are is hidden, and with it what it could be worked out from: see
+`suppression`. What is not recorded is a group of its own, never left out.
+"""
+
+from service.reports.equality import equality
+from service.reports.figures import (
+    HIDDEN,
+    Cell,
+    Pence,
+    Percent,
+    Report,
+    ReportedChild,
+    ReportedMatch,
+    ReportedStep,
+    Service,
+    Table,
+    Year,
+    years,
+)  # fmt: skip
+from service.reports.work import endings, matches, spend, waits
+from service.reports.year import yearly
+
+__all__ = [
+    "HIDDEN", "Cell", "Pence", "Percent", "Report", "ReportedChild", "ReportedMatch", "ReportedStep", "Service",
+    "Table", "Year", "endings", "equality", "matches", "spend", "waits", "yearly", "years",
+]  # fmt: skip

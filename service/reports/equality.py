@@ -1,0 +1,99 @@
+"""Who gets a visitor, by ethnicity, sex, age and need; small numbers hidden, and what they could be worked out from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from matcher import vocabulary
+from matcher.records import Status
+from service.reports.figures import HIDDEN, NOT_RECORDED, Cell, Report, Service, Table, months_since
+from service.reports.suppression import SMALL, hidden
+from service.reports.work import median_months
+
+_ETHNICITIES = {
+    "white": "White", "mixed": "Mixed", "asian": "Asian or Asian British", "black": "Black or Black British",
+    "other": "Another ethnic group",
+}  # fmt: skip
+_CHILD_AGES = ((8, "Under 8"), (12, "8 to 11"), (16, "12 to 15"), (18, "16 and 17"), (200, "18 and over"))
+_ADULT_AGES = ((30, "Under 30"), (45, "30 to 44"), (60, "45 to 59"), (200, "60 and over"))
+
+Group = tuple[str, tuple[str, ...], Callable[[Any], str]]
+"""Title, its groups in order, and the group of a record."""
+
+
+def equality(service: Service) -> Report:
+    now = service.as_of
+    children = [(one.record, one.stands == "visited") for one in service.children]
+    volunteers = [(one, visits) for one, visits in service.volunteers if visits or one.status is Status.APPROVED]
+    tables = [
+        *(
+            _protected(f"Children by {group[0]}", children, group, now)
+            for group in _groups(now, _CHILD_AGES, needs=True)
+        ),
+        *(_protected(f"Volunteers by {group[0]}", volunteers, group, now) for group in _groups(now, _ADULT_AGES)),
+    ]
+    lead = (
+        "Whether some groups wait longer than others, and whether volunteers are as different as the children are. "
+        f"Numbers from 1 to {SMALL - 1} are hidden, and with each of them as many others as it takes that nobody can "
+        "work it out from the totals."
+    )
+    bare = sum(one.stands == "visited" and one.record.date_of_birth is None for one in service.children)
+    if bare >= SMALL:
+        lead += f" Of {bare} children with a visitor Kith has the match alone: they count as not recorded."
+    return Report("Equality", lead, tuple(tables))
+
+
+def _groups(now: date, ages: Sequence[tuple[int, str]], *, needs: bool = False) -> list[Group]:
+    def ethnicity(one: Any) -> str:
+        return _ETHNICITIES.get((one.ethnicity and vocabulary.ethnicity_group(one.ethnicity)) or "", NOT_RECORDED)
+
+    def sex(one: Any) -> str:
+        return str(one.gender).capitalize() if one.gender else NOT_RECORDED
+
+    def age(one: Any) -> str:
+        if one.date_of_birth is None:
+            return NOT_RECORDED
+        completed = months_since(one.date_of_birth, now) // 12
+        return next(title for below, title in ages if completed < below)
+
+    def need(one: Any) -> str:
+        return NOT_RECORDED if one.additional_needs is None else "Yes" if one.additional_needs else "No"
+
+    groups: list[Group] = [
+        ("ethnicity", (*_ETHNICITIES.values(), NOT_RECORDED), ethnicity),
+        ("sex", ("Female", "Male", "Other", NOT_RECORDED), sex),
+        ("age", (*(title for _, title in ages), NOT_RECORDED), age),
+    ]
+    return [*groups, ("disability or additional need", ("Yes", "No", NOT_RECORDED), need)] if needs else groups
+
+
+def _protected(title: str, people: Sequence[tuple[Any, bool]], group: Group, now: date) -> Table:
+    """Who has no visitor and who has one, by group; of volunteers who visits nobody and who visits a child."""
+    of_children = title.startswith("Children")
+    _, names, named = group
+    headings = (title.partition(" by ")[2].capitalize(), *(_OF_CHILDREN if of_children else _OF_VOLUNTEERS))
+    sorted_out = Counter((named(one), visits) for one, visits in people)
+    counts = [[sorted_out[name, False], sorted_out[name, True]] for name in names]
+    hide = hidden(counts) if len(people) >= SMALL else None
+    if hide is None:
+        return Table(title, headings, (), note=_TOO_FEW if people else "There is nobody to count.")
+    rows: list[tuple[str, tuple[Cell, ...]]] = []
+    for row, name in enumerate(names):
+        numbers = (*counts[row], sum(counts[row]))
+        cells: list[Cell] = [HIDDEN if (row, at) in hide else count for at, count in enumerate(numbers)]
+        if of_children:
+            since = [one.referred_on for one, has in people if one.referred_on and not has and named(one) == name]
+            told = len(since) >= SMALL and (row, 0) not in hide
+            cells.append(median_months(since, now) if told else HIDDEN if since else None)
+        rows.append((name, tuple(cells)))
+    totals = [sum(one[at] for one in counts) for at in (0, 1)]
+    rows.append(("All", (*totals, sum(totals), *((None,) if of_children else ()))))
+    return Table(title, headings, tuple(rows), bars=2, last_is_total=True)
+
+
+_OF_CHILDREN = ("Without a visitor", "With a visitor", "All", "Half wait longer than (months)")
+_OF_VOLUNTEERS = ("Visit nobody now", "Visit a child", "All")
+_TOO_FEW = "There are too few to tell these numbers without telling of single ones."

@@ -1,0 +1,201 @@
+"""The work of the service in figures: who waits, what was matched, what ended and why, what it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date
+from statistics import median
+
+from matcher.records import Child, Party
+from matcher.words import council, counted
+from service.reports.figures import (
+    HIDDEN,
+    NOT_RECORDED,
+    STANDS,
+    Cell,
+    Pence,
+    Percent,
+    Report,
+    ReportedChild,
+    ReportedMatch,
+    Service,
+    Table,
+    Year,
+    is_live,
+    months_since,
+    with_totals,
+)  # fmt: skip
+from service.reports.suppression import SMALL
+from service.workflow import END_REASONS
+
+# ---- waits -----------------------------------------------------------------------------------------------------------
+
+BANDS = ((3, "Under 3 months"), (6, "3 to 6 months"), (12, "6 to 12 months"), (24, "1 to 2 years"))
+"""Completed months below which a wait falls into each band."""
+LONGEST = "2 years and over"
+
+
+def band(day: date | None, now: date) -> str:
+    if day is None:
+        return NOT_RECORDED
+    months = months_since(day, now)
+    return next((title for below, title in BANDS if months < below), LONGEST)
+
+
+def waits(service: Service) -> Report:
+    waiting = [one for one in service.children if one.stands != "visited"]
+    now = service.as_of
+    counts = Counter((band(one.record.referred_on, now), one.stands) for one in waiting)
+    titles = [*(title for _, title in BANDS), LONGEST, NOT_RECORDED]
+    columns = STANDS[:3]
+    rows = [(title, tuple(counts[title, stands] for stands in columns)) for title in titles]
+    bands = Table(
+        "How long children have waited", ("Since the referral", "Ready", "Not ready", "Under proposal", "All"),
+        with_totals(rows), bars=3, last_is_total=True,
+        note="Ready: nothing but a volunteer is missing. Not ready: consent, approval or a fact is missing.",
+    )  # fmt: skip
+    return Report("Waits", _told_wait(waiting, now), (bands, _by_authority(waiting, now)))
+
+
+def _told_wait(waiting: Sequence[ReportedChild], now: date) -> str:
+    known = [one.record.referred_on for one in waiting if one.record.referred_on]
+    if not waiting:
+        return "No child waits for a visitor."
+    many = counted(len(waiting), "child has", "children have").capitalize()
+    if len(known) < SMALL:
+        return f"{many} no visitor yet."
+    return f"{many} no visitor yet. Half of them have waited {median_months(known, now)} months or longer."
+
+
+def median_months(days: Iterable[date], now: date) -> int:
+    """Completed months that half of them have waited, or longer."""
+    return int(median(months_since(day, now) for day in days))
+
+
+def _by_authority(waiting: Sequence[ReportedChild], now: date) -> Table:
+    groups: dict[str, list[Child]] = {}
+    for one in waiting:
+        code = one.record.responsible_authority
+        groups.setdefault(council(code) if code else NOT_RECORDED, []).append(one.record)
+    rows: list[tuple[str, tuple[Cell, ...]]] = []
+    for name in sorted(groups, key=lambda name: (name == NOT_RECORDED, name)):
+        own = groups[name]
+        outside = sum(
+            one.placement_council is not None and one.placement_council != one.responsible_authority for one in own
+        )
+        known = [one.referred_on for one in own if one.referred_on]
+        half = median_months(known, now) if len(known) >= SMALL else HIDDEN
+        rows.append((name, (len(own), outside if name != NOT_RECORDED else None, half)))
+    headings = ("Responsible authority", "Without a visitor", "Placed outside it", "Half wait longer than (months)")
+    return Table("By responsible authority", headings, tuple(rows), bars=0)
+
+
+# ---- matches and endings ---------------------------------------------------------------------------------------------
+
+
+def matches(service: Service, year: Year) -> Report:
+    rows: list[tuple[str, tuple[Cell, ...]]] = []
+    for first, last in year.months(service.as_of):
+        end = min(last, service.as_of)
+        begun = sum(first <= one.started_on <= end for one in service.matches if one.started_on)
+        ended = sum(first <= one.ended_on <= end for one in service.matches if one.ended_on)
+        rows.append((f"{first:%B %Y}", (begun, ended, sum(is_live(one, end) for one in service.matches))))
+    begun_in = [one for one in service.matches if year.holds(one.started_on)]
+    unknown = sum(one.started_on is None for one in service.matches)
+    note = f"{counted(unknown, 'match has', 'matches have')} no beginning on record.".capitalize() if unknown else ""
+    months = Table(
+        "Month by month", ("Month", "Visits began", "Matches ended", "With a visitor at the end"), tuple(rows),
+        note=note, bars=0,
+    )  # fmt: skip
+    told = _many(len(begun_in), "child was given a visitor", "children were given a visitor")
+    lead = f"{told} between {year.title.replace(' to ', ' and ')}."
+    return Report("Matches made", lead, (months, _proposals(service, year)))
+
+
+_STEPS = (
+    ("propose", "Proposed"), ("ask_volunteer", "The volunteer was asked"),
+    ("meeting_held", "The child met the volunteer"), ("child_agrees", "The child said yes"), ("appoint", "Appointed"),
+    ("child_declines", "The child said no"), ("volunteer_declines", "The volunteer said no"),
+    ("social_worker_declines", "The social worker said no"), ("withdraw", "Withdrawn by the service"),
+)  # fmt: skip
+
+
+def _proposals(service: Service, year: Year) -> Table:
+    counts = Counter(one.step for one in service.steps if year.holds(one.on))
+    headings, title = ("What was recorded", "Times"), "How proposals went"
+    if not any(counts[step] for step, _ in _STEPS):
+        return Table(title, headings, (), note="Nobody recorded a step of a proposal in that year.")
+    rows = tuple((told, (counts[step],)) for step, told in _STEPS)
+    note = "Steps that were recorded in Kith. A proposal can take several of them, and over two years."
+    return Table(title, headings, rows, note=note, bars=0)
+
+
+LASTED = ((6, "Under 6 months"), (12, "6 to 12 months"), (24, "1 to 2 years"))
+
+
+def endings(service: Service, year: Year) -> Report:
+    ended = [one for one in service.matches if one.over and year.holds(one.ended_on)]
+    lead = f"{_many(len(ended), 'match', 'matches')} ended from {year.title}."
+    lasted: Counter[str] = Counter()
+    for one in ended:
+        months = months_since(one.started_on, one.ended_on) if one.started_on and one.ended_on else None
+        known = next((title for below, title in LASTED if months is not None and months < below), LONGEST)
+        lasted[NOT_RECORDED if months is None else known] += 1
+    titles = [*(title for _, title in LASTED), LONGEST, NOT_RECORDED]
+    rows = with_totals([(title, (lasted[title],)) for title in titles], across=False) if ended else ()
+    headings, note = ("From the first visit", "Matches"), "" if ended else NONE_ENDED
+    how_long = Table("How long they had lasted", headings, rows, note=note, bars=0, last_is_total=True)
+    return Report("Endings", lead, (reasons(ended), how_long))
+
+
+NONE_ENDED = "No match ended in that year."
+_BY = {Party.CHILD: "By the child", Party.VOLUNTEER: "By the volunteer", Party.PLANNED: "As planned"}
+_OTHERS = "By others"
+
+
+def reasons(ended: Sequence[ReportedMatch]) -> Table:
+    """Why matches ended, and on whose word; reasons that nobody gave are left out."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for one in ended:
+        reason = one.reason if one.reason in END_REASONS else NOT_RECORDED
+        counts[reason.capitalize(), _BY.get(one.over_by, _OTHERS) if one.over_by else _OTHERS] += 1
+    columns = (*_BY.values(), _OTHERS)
+    titles = [*(one.capitalize() for one in END_REASONS), NOT_RECORDED]
+    given = [(title, tuple(counts[title, by] for by in columns)) for title in titles]
+    rows = with_totals([one for one in given if any(one[1])]) if ended else ()
+    note = "“Other” is also what a file says that gives no reason." if ended else NONE_ENDED
+    return Table("Why they ended", ("Reason", *columns, "All"), rows, note=note, bars=len(columns), last_is_total=True)
+
+
+def _many(number: int, one: str, many: str) -> str:
+    """As a sentence begins: One match, No matches, 3 matches."""
+    return counted(number, one, many).capitalize() if number else f"No {one}"
+
+
+# ---- spending --------------------------------------------------------------------------------------------------------
+
+
+def spend(service: Service) -> Report:
+    rows: list[tuple[str, tuple[Cell, ...]]] = []
+    for one in sorted(service.budgets, key=lambda one: council(one.code)):
+        budget = one.budget_pence
+        left = None if budget is None else Pence(budget - one.spent_pence)
+        share = None if not budget else Percent(round(100 * one.spent_pence / budget))
+        rows.append(
+            (council(one.code), (None if budget is None else Pence(budget), Pence(one.spent_pence), left, share))
+        )
+    known = [one for one in service.budgets if one.budget_pence is not None]
+    if len(rows) > 1 and len(known) == len(rows):
+        budget, spent = sum(one.budget_pence or 0 for one in known), sum(one.spent_pence for one in known)
+        share = Percent(round(100 * spent / budget)) if budget else None
+        rows.append(("All", (Pence(budget), Pence(spent), Pence(budget - spent), share)))
+    over = sum(one.spent_pence > (one.budget_pence or 0) for one in known)
+    lead = "What visits outside the county have cost this year, beside what each authority may spend."
+    if over:
+        lead += f" {counted(over, 'authority has', 'authorities have').capitalize()} spent more than the budget."
+    headings = ("Responsible authority", "Budget", "Spent so far", "Left", "Spent, of the budget")
+    table = Table(
+        "Out-of-county spending", headings, tuple(rows), bars=3, last_is_total=len(rows) > len(service.budgets)
+    )
+    return Report("Spending", lead, (table,))

@@ -1,0 +1,93 @@
+"""The yearly report to corporate parents (R 18)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from matcher.pairs import is_residential
+from matcher.records import Child, Contact
+from matcher.words import counted
+from service.reports.figures import HIDDEN, Cell, Report, ReportedMatch, Service, Table, Year, is_live, months_since
+from service.reports.suppression import SMALL
+from service.reports.work import reasons
+
+
+def yearly(service: Service, year: Year) -> Report:
+    """What goes to corporate parents (R 18): appointments, their circumstances, terminations and disputes, views."""
+    begun = [one for one in service.matches if year.holds(one.started_on)]
+    end = min(year.months(service.as_of)[-1][1], service.as_of)
+    ended = [one for one in service.matches if one.over and year.holds(one.ended_on)]
+    steps = Counter((one.step, one.reason) for one in service.steps if year.holds(one.on))
+
+    def times(step: str, *reasons: str) -> int:
+        return sum(count for (name, why), count in steps.items() if name == step and (not reasons or why in reasons))
+
+    appointed = Table("Independent Visitors appointed", ("", "In the year"), (
+        ("Children who were given a visitor", (len({one.child for one in begun}),)),
+        ("Volunteers who were appointed to a child", (len({one.volunteer for one in begun}),)),
+        ("Children with a visitor at the end", (sum(is_live(one, end) for one in service.matches),)),
+    ))  # fmt: skip
+    disputes = Table("Disputes and refusals", ("What was recorded", "Times"), (
+        ("A child said no to a visitor who was proposed", (times("child_declines"),)),
+        ("of these: to any visitor at all", (times("child_declines", "objects to any visitor"),)),
+        ("A volunteer said no", (times("volunteer_declines"),)),
+        ("A social worker said no", (times("social_worker_declines"),)),
+        ("Visits were paused for a concern", (times("pause", "a concern"),)),
+        ("Past visits were looked into after a suspension", (times("brought_up"),)),
+        ("Reviews were held with the child and the volunteer", (times("review_held"),)),
+    ), note="What people recorded in Kith.")  # fmt: skip
+    return Report(
+        f"Report to corporate parents, {year.title}",
+        "What the Corporate Parenting Group is told of the year. Nobody is named, and small numbers of circumstances "
+        "are hidden. The last three sections are yours to write.",
+        (appointed, _circumstances(service, begun), reasons(ended), disputes),
+        (
+            (
+                "What children and young people say",
+                "What those with a visitor said when they were asked.",
+            ),
+            ("What volunteers say", "Comments of those who were active in the last twelve months."),
+            ("What we recommend", "What should be done next year, by whom, and what it needs."),
+        ),
+    )
+
+
+_LITTLE = (Contact.NONE, Contact.INFREQUENT)
+
+
+def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
+    """Of the children who were given a visitor, by what the law and R 3 look at. One child may count several times."""
+    facts = {one.record.id: one.record for one in service.children}
+    known = [(facts[one.child], one) for one in begun if one.child in facts]
+    tests: tuple[tuple[str, Callable[[Child, ReportedMatch], bool]], ...] = (
+        ("No or infrequent contact with parents", lambda one, _: one.parental_contact in _LITTLE),
+        ("Not visited by a parent in the twelve months before", _not_visited),
+        ("Placed outside the responsible authority", lambda one, _: _outside(one)),
+        ("In residential care", lambda one, _: is_residential(one.placement_type)),
+        ("Unable to go out independently, or to build relationships", lambda one, _: one.cannot_go_out_alone is True),
+        ("At risk from peers or older people", lambda one, _: one.at_risk_from_peers is True),
+        ("A visitor would help education or health", lambda one, _: one.helps_education_or_health is True),
+        ("Unaccompanied", lambda one, _: one.unaccompanied is True),
+    )  # fmt: skip
+    rows: list[tuple[str, tuple[Cell, ...]]] = []
+    for title, passes in tests if known else ():
+        count = sum(passes(child, match) for child, match in known)
+        rows.append((title, (HIDDEN if 0 < count < SMALL else count,)))
+    unknown = len(begun) - len(known)
+    none = "" if begun else "No child was given a visitor in that year."
+    note = "A child may count in several lines." if known else none
+    if unknown:
+        many = counted(unknown, "child", "children").capitalize()
+        note = f"{note} {many} came into Kith by the match alone: their circumstances are not recorded here.".strip()
+    return Table("Circumstances of appointment", ("Circumstance", "Children"), tuple(rows), note=note, bars=0)
+
+
+def _not_visited(child: Child, match: ReportedMatch) -> bool:
+    begun, last = match.started_on, child.last_parental_visit
+    return begun is not None and last is not None and months_since(last, begun) >= 12
+
+
+def _outside(child: Child) -> bool:
+    both = child.placement_council, child.responsible_authority
+    return None not in both and both[0] != both[1]

@@ -1,0 +1,413 @@
+"""The pages of an import: every state of the way, over HTTP, and in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import timedelta
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import HOSTILE, Site, faults
+from conftest import Service
+from fastapi.testclient import TestClient
+from playwright.sync_api import Page
+from python_calamine import CalamineWorkbook
+from service_rows import cell, files_of
+from sqlalchemy import select
+
+from matcher.instance import today
+from matcher.readers import Reading
+from service import importing, privacy
+from service.database import tables
+from service.database.base import utc_now
+from service.importing import uploads
+from service.permissions import Role
+from service.repository import Repository
+
+HTML = {"Accept": "text/html"}
+FOREIGN = Path(__file__).parents[2] / "data" / "samples" / "foreign" / "ssda903-children.csv"
+
+
+def send(browser: TestClient, *files: tuple[str, bytes]) -> str:
+    """Files sent to be looked at; the address where they are."""
+    sent = [("files", one) for one in files]
+    answer = browser.post("/imports", files=sent, headers=HTML, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def of(county: Reading, sheet: str, change: dict[tuple[str, str, str], str] | None = None) -> tuple[str, bytes]:
+    """One file of the county, with other cells in it."""
+    return next(file for _, file in files_of(county, change) if file[0] == f"{sheet}.csv")
+
+
+def columns_form(page: str, **other: str) -> dict[str, str]:
+    """The form of the columns as it stands on the page, every column ticked."""
+    form = {"shown": "children", "sheet": "children"}
+    for name, options in re.findall(
+        r'<select class="govuk-select"[^>]* name="([^"]+)"[^>]*>(.*?)</select>', page, re.S
+    ):
+        chosen = re.search(r'value="([^"]*)" selected', options)
+        form[name] = chosen[1] if chosen else ""
+    form |= dict.fromkeys(re.findall(r'name="(right-\d+)"', page), "1")
+    return form | other
+
+
+# ---- sending ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ([], "No file was sent"),
+        ([("children.pdf", b"%PDF")], "neither a CSV nor an XLSX file"),
+        ([("children.csv", b"")], "is empty"),
+        ([("children.csv", b"child_id\nC1\n"), ("CHILDREN.CSV", b"child_id\nC2\n")], "are both children"),
+        ([(f"{n}.csv", b"x\n") for n in range(11)], "more than Kith reads at once"),
+        ([(f"{'x' * 200}.csv", b"x\n")], "too long a name"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_told_where_it_was_sent(
+    service: Service, files: list[tuple[str, bytes]], told: str
+) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    answer = browser.post("/imports", files=[("files", one) for one in files] or None, headers=HTML)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert "Nothing was sent" in answer.text
+    with service.database.read(service.north) as session:
+        assert session.scalars(select(tables.Upload)).all() == []
+
+
+def test_what_is_sent_is_sealed_and_gone_when_thrown_away_or_after_a_day(
+    service: Service, small_county: Reading
+) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    canary = small_county.grids["children"].rows[0][1][0]
+    address = send(browser, of(small_county, "children"))
+    with service.database.read(service.north) as session:
+        row = session.scalars(select(tables.Upload)).one()
+        assert canary.encode() not in row.content + row.layouts
+        assert b"children.csv" not in row.content + row.layouts
+    assert browser.get(address).status_code == 200
+    browser.post(f"{address}/discard")
+    assert browser.get(address, headers=HTML).status_code == 404
+    address = send(browser, of(small_county, "children"))
+    with service.database.write(service.north) as session:
+        session.scalars(select(tables.Upload)).one().at = utc_now() - uploads.KEPT - timedelta(minutes=1)
+    assert browser.get(address, headers=HTML).status_code == 404
+    with service.database.write(service.north) as session:
+        assert privacy.sweep(Repository(session, service.keys)) == 1
+        assert session.scalars(select(tables.Upload)).all() == []
+
+
+@pytest.mark.parametrize("sheet", ["children", "volunteers", "matches", "declined", "authorities", "exceptions"])
+def test_a_blank_workbook_comes_back_as_it_is_read(service: Service, sheet: str) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    answer = browser.get(f"/imports/templates/{sheet}")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{sheet}.xlsx"'
+    page = browser.get(send(browser, (f"{sheet}.xlsx", answer.content))).text
+    assert "Nothing that is in Kith would change" in page
+
+
+# ---- columns ---------------------------------------------------------------------------------------------------------
+
+
+def test_columns_are_confirmed_one_by_one_and_kept_for_the_next_file(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    address = send(browser, (FOREIGN.name, FOREIGN.read_bytes()))
+    page = browser.get(address, headers=HTML)
+    assert page.url.path == f"{address}/columns"
+    form = columns_form(page.text, **{"every-responsible_authority": "West Northamptonshire"})
+    left = {name: value for name, value in form.items() if name != "right-2"}
+    refused = browser.post(f"{address}/columns", data=left, headers=HTML)
+    assert refused.status_code == 422
+    assert "One column is not confirmed yet: DOB." in refused.text
+    assert 'value="West Northamptonshire"' in refused.text  # what was typed is kept
+    twice = browser.post(f"{address}/columns", data={**form, "column-4": "gender"}, headers=HTML)
+    assert "SEX and UPN cannot both be gender" in twice.text
+    answer = browser.post(f"{address}/columns", data=form, headers=HTML, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, address)
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        upload = uploads.find(rows, address.rsplit("/", 1)[1])
+        read = upload.reading(today())
+        assert read.given["children"] == len(FOREIGN.read_bytes().splitlines()) - 1
+        assert {child.responsible_authority for child in read.records["children"]} <= {"E06000062"}
+    again = browser.get(send(browser, ("next-month.csv", FOREIGN.read_bytes())), headers=HTML)
+    assert not again.url.path.endswith("/columns")  # nobody is asked twice
+    south = service.as_(Role.COORDINATOR, "south")
+    assert south.get(send(south, (FOREIGN.name, FOREIGN.read_bytes())), headers=HTML).url.path.endswith("/columns")
+
+
+def test_a_word_of_theirs_means_what_a_person_said(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    file = b"child_id,sex,agrees\nC9,girl,AGREED\n"
+    address = send(browser, ("ours.csv", file))
+    page = browser.get(address, headers=HTML)
+    assert "Words that Kith does not know" in page.text
+    form = columns_form(page.text, **{"word-agrees-0": "yes"})
+    browser.post(f"{address}/columns", data=form, headers=HTML)
+    with service.database.read(service.north) as session:
+        upload = uploads.find(Repository(session, service.keys), address.rsplit("/", 1)[1])
+        child = upload.reading(today()).records["children"][0]
+    assert (child.agrees, child.gender) == ("yes", "female")
+
+
+# ---- problems --------------------------------------------------------------------------------------------------------
+
+
+def test_problems_stand_beside_their_rows_and_in_the_workbook(service: Service, small_county: Reading) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    first, second = (cells[0] for _, cells in small_county.grids["children"].rows[:2])
+    change = {("children", first, "date_of_birth"): "31/02/2012", ("children", second, "coordinator"): "=1+1"}
+    file = of(small_county, "children", change)
+    address = send(browser, file)
+    page = browser.get(address).text
+    rows = len(small_county.grids["children"].rows)
+    assert re.search(rf"{rows} rows were given: {rows - 1} can be used, 1 cannot", page)
+    assert "children.csv, row 2" in page
+    assert "31/02/2012" in page
+    assert "is a day that does not exist" in page
+    assert browser.get(f"{address}/confirm", follow_redirects=False).status_code == 303  # nothing to confirm yet
+    answer = browser.get(f"{address}/corrections/children")
+    table = CalamineWorkbook.from_filelike(BytesIO(answer.content)).get_sheet_by_index(0).to_python()
+    assert table[0][-1] == "problems"
+    assert "does not exist" in str(table[1][-1])
+    given = list(csv.reader(StringIO(file[1].decode())))
+    assert len(table) == len(given)
+    assert "'=1+1" in [str(one) for one in table[2]]  # never a formula
+    assert browser.get(f"{address}/corrections/volunteers", headers=HTML).status_code == 404
+
+
+def test_what_stands_against_kith_is_a_problem_of_its_row(service: Service, small_county: Reading) -> None:
+    """A no to a visitor who visits the child now is recorded in Kith, where it ends the match."""
+    browser = service.as_(Role.COORDINATOR)
+    child, visitor, *_ = next(cells for _, cells in small_county.grids["matches"].rows if "current" in cells)
+    no = ("declined.csv", f"child_id,volunteer_id,by\n{child},{visitor},child\n".encode())
+    page = browser.get(send(browser, no, of(small_county, "volunteers"))).text
+    assert f"is active with {visitor} in Kith" in page
+    assert "declined.csv, row 2" in page
+    assert "1 cannot" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("children.xlsx", b"PK\x03\x04 and nothing else", "damaged workbook"),
+        ("children.csv", b"PK\x03\x04", "workbook under the name of a CSV"),
+        ("notes.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook of before 2007"),
+        ("anything.csv", b"\0\0\0\0", "not a text file"),
+    ],
+)
+def test_a_hostile_file_is_refused_in_a_sentence(service: Service, name: str, content: bytes, told: str) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    assert told in browser.get(send(browser, (name, content)), headers=HTML).text
+
+
+# ---- what would change, and taking it in -----------------------------------------------------------------------------
+
+
+def ready(service: Service, small_county: Reading, browser: TestClient) -> tuple[str, dict[str, Any], str]:
+    """Files in which a child who said no says yes: the address, the form, and the child's reference."""
+    no = cell(small_county, "children", "agrees", "no")
+    other = small_county.grids["children"].rows[0][1][0]
+    change = {("children", no, "agrees"): "yes", ("children", other, "coordinator"): HOSTILE[:40]}
+    address = send(browser, of(small_county, "children", change))
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        upload = uploads.find(rows, address.rsplit("/", 1)[1])
+        keys = [one.key for one in importing.look(rows, upload.reading(today()), today()).weaker]
+        form = {"stamp": upload.stamp(rows, today()), "reason": "regular update", "note": "From the October extract."}
+    assert len(keys) == 1
+    return address, {**form, "weaken": keys}, no
+
+
+def test_the_echo_tells_what_kith_has_and_what_the_file_says(service: Service, small_county: Reading) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    address, _, no = ready(service, small_county, browser)
+    page = browser.get(address).text
+    row = page.partition(f">{no}<")[2]
+    assert re.search(r"Agrees</th>\s*<td[^>]*>no</td>\s*<td[^>]*>yes</td>", row)
+    assert "One safeguard would weaken" in page
+    assert "A manager confirms each by itself" in page
+    assert "<script>" not in page.partition("<main")[2].replace("</script>", "")
+    with service.database.read(service.north) as session:
+        entry = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.reason == "import")).all()[-1]
+        child = session.scalars(select(tables.Child.id).where(tables.Child.reference == no)).one()
+    assert child in entry.details["children"]  # that what is kept of them was shown
+
+
+def test_a_safeguard_is_a_managers_to_confirm_by_itself_and_then_a_run_is_asked_for(
+    service: Service, small_county: Reading
+) -> None:
+    desk, manager = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    address, form, no = ready(service, small_county, desk)
+    assert "a manager confirms that" in desk.get(f"{address}/confirm").text
+    assert desk.post(f"{address}/confirm", data=form, headers=HTML).status_code == 403
+    unticked = manager.post(f"{address}/confirm", data={**form, "weaken": []}, headers=HTML)
+    assert unticked.status_code == 422
+    assert "One safeguard is not confirmed" in unticked.text
+    assert "From the October extract." in unticked.text
+    forged = manager.post(f"{address}/confirm", data={**form, "weaken": ["0" * 16]}, headers=HTML)
+    assert forged.status_code == 422
+    unsaid = manager.post(f"{address}/confirm", data={**form, "reason": ""}, headers=HTML)
+    assert "Choose why you take these files in." in unsaid.text
+    answer = manager.post(f"{address}/confirm", data=form, headers=HTML, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    page = manager.get(answer.headers["location"]).text
+    rows = len(small_county.grids["children"].rows)
+    assert f"All {rows} rows that were given were taken in" in page
+    assert "A run was asked for" in page
+    assert "From the October extract." in page
+    assert manager.get(address, headers=HTML).status_code == 404  # the files are gone
+    with service.database.read(service.north) as session:
+        assert not session.scalars(select(tables.Child).where(tables.Child.reference == no)).one().objects
+        assert session.scalars(select(tables.Run)).one().reasons == ["files taken in"]
+        batch = session.scalars(select(tables.ImportBatch).where(tables.ImportBatch.reason == "regular update")).one()
+        assert b"October" not in (batch.note or b"")
+        new, changed = batch.rows.get("children", 0), batch.rows.get("children changed", 0)
+        assert (batch.given["children"], new, changed) == (rows, 0, 2)
+    assert "regular update" in service.as_(Role.AUDITOR).get("/log?kind=import").text
+
+
+def test_data_that_changed_meanwhile_are_looked_at_once_more_and_nothing_typed_is_lost(
+    service: Service, small_county: Reading
+) -> None:
+    manager = service.as_(Role.MANAGER)
+    address, form, no = ready(service, small_county, manager)
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        volunteer = session.scalars(select(tables.Volunteer)).first()
+        assert volunteer is not None
+        rows.write_volunteer(volunteer, rows.volunteer_record(volunteer))
+    answer = manager.post(f"{address}/confirm", data=form, headers=HTML)
+    assert answer.status_code == 409
+    assert "Somebody changed something in Kith since you looked" in answer.text
+    assert "From the October extract." in answer.text
+    assert re.search(r'name="weaken"[^>]* checked', answer.text) is None  # each is confirmed as it is now
+    with service.database.read(service.north) as session:
+        assert session.scalars(select(tables.Child).where(tables.Child.reference == no)).one().objects
+    assert browser_count(manager, address) == 2
+
+
+def browser_count(browser: TestClient, address: str) -> int:
+    """How many records the page says would change."""
+    found = re.search(r"Changes <span>(\d+)<", browser.get(address).text)
+    assert found
+    return int(found[1])
+
+
+# ---- in a browser ----------------------------------------------------------------------------------------------------
+
+
+def upload(page: Page, site: Site, *files: tuple[str, bytes]) -> None:
+    page.goto(f"{site.at}/imports")
+    page.set_input_files(
+        "#files", [{"name": name, "mimeType": "text/csv", "buffer": content} for name, content in files]
+    )
+    page.get_by_role("button", name="Look at these files").click()
+
+
+def test_the_way_of_an_import_without_script(site: Site, small_county: Reading) -> None:
+    """A file of another system, mapped by hand; then one with a problem; then a manager's confirmation."""
+    page = site.page(script=False)
+    upload(page, site, (FOREIGN.name, FOREIGN.read_bytes()))
+    assert page.url.endswith("/columns?file=0")
+    for box in page.get_by_label("That is right").all():
+        box.check()
+    page.get_by_label("The responsible authority of everybody").fill("West Northamptonshire")
+    page.get_by_role("button", name="Read the file this way").click()
+    assert "rows were given" in page.inner_text("main") or "What would change" in page.inner_text("h1")
+    no = cell(small_county, "children", "agrees", "no")
+    upload(page, site, of(small_county, "children", {("children", no, "agrees"): "perhaps"}))
+    assert "perhaps" in page.inner_text("table")
+    upload(page, site, of(small_county, "children", {("children", no, "agrees"): "yes"}))
+    page.get_by_role("button", name="Go on to confirm").click()
+    assert "a manager confirms that" in page.inner_text("main")
+    page = site.page(Role.MANAGER, script=False)
+    page.goto(f"{site.at}/imports")
+    page.get_by_role("link", name="Files of").first.click()
+    page.get_by_role("button", name="Go on to confirm").click()
+    page.get_by_role("button", name="Take these files in").click()
+    assert "Choose why you take these files in." in page.inner_text(".govuk-error-summary")
+    page.get_by_label("Corrections").check()
+    page.get_by_label("Anything to add").fill(HOSTILE)
+    page.get_by_role("button", name="Take these files in").click()
+    assert "not confirmed" in page.inner_text(".govuk-error-summary")
+    assert page.input_value("#note") == HOSTILE
+    page.get_by_label(no).check()
+    page.get_by_role("button", name="Take these files in").click()
+    assert "were taken in" in page.inner_text("main")
+    assert HOSTILE in page.inner_text("main")
+
+
+def test_no_state_of_an_import_has_a_fault_that_axe_finds_nor_is_cut_off(site: Site, small_county: Reading) -> None:
+    page, found = site.page(Role.MANAGER), []
+    name = f"{HOSTILE.replace('/', '')[:60]}.csv"
+    first, second = (cells[0] for _, cells in small_county.grids["children"].rows[:2])
+    headings = f'child_id,"{HOSTILE.replace(chr(34), "")}",agrees\n'
+    bad = {("children", first, "date_of_birth"): HOSTILE, ("children", second, "interests"): "=cmd()"}
+    weaker = {("volunteers", small_county.grids["volunteers"].rows[0][1][0], "references_accepted"): "9",
+              ("children", first, "coordinator"): HOSTILE, ("children", first, "placement"): "NN1 1AA"}  # fmt: skip
+    states = [
+        [(name, f"{headings}C1,{'x' * 30},{'y' * 60}\n".encode())],
+        [("unreadable.csv", b"\0")],
+        [of(small_county, "children", bad)],
+        [of(small_county, "children", weaker), of(small_county, "volunteers", weaker)],
+    ]
+    for files in states:
+        upload(page, site, *files)
+        found += faults(page, page.url)
+        assert page.evaluate("window.ran") is None
+    looked = page.url
+    for rest in ("?show=notes", "/confirm"):
+        found += faults(page, looked + rest)
+    page.goto(f"{site.at}/imports")
+    page.get_by_role("button", name="Look at these files").click()
+    assert "No file was sent" in page.inner_text(".govuk-error-summary")
+    found += faults(page, f"{site.at}/imports")
+    page.get_by_role("link", name=re.compile("at .*m$")).last.click()
+    found += faults(page, page.url)
+    assert found == []
+
+
+def test_an_import_by_keyboard_alone(site: Site, small_county: Reading) -> None:
+    """From the files to the button that takes them in: each stop has a focus that can be seen."""
+    page = site.page(Role.MANAGER)
+    first = small_county.grids["children"].rows[0][1][0]
+    upload(page, site, of(small_county, "children", {("children", first, "coordinator"): "Coordinator Z"}))
+
+    def until(seen: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            style = "getComputedStyle(document.activeElement)"
+            around = page.evaluate(f"{style}.outlineStyle + {style}.boxShadow")
+            before = page.evaluate("getComputedStyle(document.activeElement, '::before').boxShadow")
+            assert around != "nonenone" or before != "none", "focus that cannot be seen"
+            if page.evaluate(f"document.activeElement.matches({seen!r})"):
+                return
+        pytest.fail(f"no way to {seen}")
+
+    until("a.govuk-button")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/confirm$"))
+    until("input[name=reason]")
+    page.keyboard.press("Space")
+    until("#note")
+    until("main button.govuk-button")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/imports/I"))
+    assert "were taken in" in page.inner_text("main")
+
+
+def test_a_file_that_is_too_large_is_told_in_a_page(site: Site, tmp_path: Path) -> None:
+    page = site.page()
+    (tmp_path / "children.csv").write_bytes(b"x" * (21 << 20))
+    page.goto(f"{site.at}/imports")
+    page.set_input_files("#files", tmp_path / "children.csv")
+    page.get_by_role("button", name="Look at these files").click()
+    assert "The most is 20 MB" in page.inner_text("main")
