@@ -11,9 +11,15 @@ from tempfile import TemporaryDirectory
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 from pydantic import SecretStr
+from sqlalchemy import select
 
-from service import demo, matching
+from matcher.records import Status
+from service import demo, matching, people, plans, runs
+from service.api.deps import Installation
 from service.app import create_app
+from service.database.tables import Authority, User
+from service.repository import Repository
+from service.runs import Held
 from service.settings import Settings
 
 TO = Path(__file__).parents[1] / "docs" / "screenshots"
@@ -32,7 +38,8 @@ def main() -> None:
         database = SecretStr(f"sqlite:///{here}/kith.db")
         settings = Settings(database_url=database, keys_file=here / "keys.json", demo=True, log_level="error")
         passwords = demo.make(settings, here)
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), port=PORT, log_level="error", ws="none"))
+        app = create_app(settings)
+        server = uvicorn.Server(uvicorn.Config(app, port=PORT, log_level="error", ws="none"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         while not server.started:
@@ -49,6 +56,8 @@ def main() -> None:
             page.get_by_role("button", name="Sign out").click()
             sign_in(page, "manager@demo.invalid", passwords)
             confirm_import(page)
+            two_runs(page, app.state.kith)
+            a_draft(page)
             page.get_by_role("button", name="Sign out").click()
             sign_in(page, "administrator@demo.invalid", passwords)
             for name in ("users", "log"):
@@ -150,14 +159,67 @@ def send(page: Page, file: Path) -> None:
     page.get_by_role("button", name="Look at these files").click()
 
 
+def two_runs(page: Page, kith: Installation) -> None:
+    """A plan that is published, a volunteer suspended, and what the next run changes."""
+    with kith.database.read() as session:
+        authority = session.scalars(select(Authority.id)).one()
+        user = session.scalars(select(User.id).limit(1)).one()
+    held = a_run(page, kith, authority, "To see where things stand")
+    plans.make(kith.database, kith.keys, held, lambda _: None)
+    page.goto(f"{AT}/runs/{held.run_id}")
+    page.get_by_label("Why do you publish it?").fill("Agreed at the matching meeting of this month.")
+    page.get_by_role("button", name="Publish").click()
+    with kith.database.write(authority) as session:
+        rows = Repository(session, kith.keys)
+        matches = plans.of_run(rows, held.run_id)[1].plan["matches"]
+        for match in matches[:3]:
+            volunteer = rows.volunteer(match["volunteer"])
+            people.set_status(rows, volunteer, Status.SUSPENDED, user_id=user, reason=people.STATUS_REASONS[0])
+    held = a_run(page, kith, authority, "A volunteer was suspended")
+    runs.renew(kith.database, held, progress="Scoring the pairs")
+    page.goto(f"{AT}/runs/{held.run_id}")
+    keep(page, "run-progress")
+    plans.make(kith.database, kith.keys, held, lambda _: None)
+    page.goto(f"{AT}/runs/{held.run_id}")
+    keep(page, "run", tall=2400)
+    page.goto(f"{AT}/runs")
+    keep(page, "runs")
+
+
+def a_run(page: Page, kith: Installation, authority: str, why: str) -> Held:
+    """Started on its page; held, so that no worker takes it."""
+    page.goto(f"{AT}/runs")
+    page.get_by_label("Why?").select_option(label=why)
+    page.get_by_role("button", name="Start").click()
+    held = runs.take(kith.database, authority)
+    assert held is not None
+    return held
+
+
+def a_draft(page: Page) -> None:
+    """Interests that count for more, shorter journeys: tried, and saved."""
+    page.goto(f"{AT}/policy")
+    keep(page, "policy", tall=1900)
+    page.get_by_role("button", name="Try a change").click()
+    page.get_by_label("Weight").first.fill("80")
+    keep(page, "policy-draft")
+    page.get_by_text("Rules about the two together").click()
+    page.locator("[id='rules.travel.miles']").fill("15")
+    page.get_by_role("button", name="See what it would change").click()
+    keep(page, "policy-preview", tall=2400)
+    page.get_by_label("Why does the policy change?").fill("Agreed by the panel: shorter journeys, and more in common.")
+    page.get_by_role("button", name="Save and put in force").click()
+    keep(page, "policy-versions")
+
+
 def sign_in(page: Page, email: str, passwords: dict[str, str]) -> None:
     page.get_by_label("Email address").fill(email)
     page.locator("#password").fill(passwords[email])
     page.locator("main").get_by_role("button", name="Sign in").click()
 
 
-def keep(page: Page, name: str) -> None:
-    height = min(TALL, page.evaluate("document.documentElement.scrollHeight"))
+def keep(page: Page, name: str, tall: int = TALL) -> None:
+    height = min(tall, page.evaluate("document.documentElement.scrollHeight"))
     size = page.viewport_size or {"width": 1200}
     clip = {"x": 0, "y": 0, "width": size["width"], "height": height}
     page.screenshot(path=TO / f"{name}.png", full_page=True, clip=clip)

@@ -17,6 +17,7 @@ from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
 from service.api.health import SILENT_SECONDS
 from service.api.shapes import RunId
 from service.database import tables
+from service.database.base import utc_now
 from service.pages import journeys
 from service.pages.html import render
 from service.pages.lists import SIZE, Page
@@ -28,7 +29,7 @@ from service.runs import RunError
 
 router = APIRouter(prefix="/runs")
 
-Show = Literal["new", "changed", "unmatched", "dropped", "kept", "plan", "left"]
+Show = Literal["new", "changed", "unmatched", "dropped", "kept", "plan", "left", "shortlists"]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
 WHY = {
@@ -40,7 +41,7 @@ WHY = {
     "policy changed": "The policy changed",
 }
 """Why a person starts a run, as the form asks; each is one of `runs.REASONS`."""
-BECAUSE = {"manual": "asked for by hand", "nightly": "every night"}
+BECAUSE = {"manual": "to see where things stand", "nightly": "every night"}
 """How a list tells of a reason that does not speak for itself."""
 STEPS = {
     "Reading records": "Reading the records",
@@ -56,7 +57,7 @@ STEPS = {
 """What a run tells as it goes on, in its order, and how a page says it."""
 TABS: Mapping[Show, str] = {
     "new": "New", "changed": "Another volunteer", "unmatched": "Newly without", "dropped": "No longer waiting",
-    "kept": "Kept", "plan": "All proposed", "left": "All who wait on",
+    "kept": "Kept", "plan": "All proposed", "left": "All who wait on", "shortlists": "Shortlists",
 }  # fmt: skip
 _MORE = {
     "points": "{} better",
@@ -81,13 +82,21 @@ class Line:
 
     @classmethod
     def of(cls, run: tables.Run, plan: tables.Plan | None) -> Line:
-        why = ", ".join(BECAUSE.get(one, one) for one in run.reasons)
+        # Whoever starts a run by hand says what happened; "manual" is then there so that it begins at once.
+        reasons = [one for one in run.reasons if one != "manual"] or run.reasons
+        why = ", ".join(BECAUSE.get(one, one) for one in reasons)
         state = "published" if plan and plan.is_current else run.state
         return cls(run.id, state, why[:1].upper() + why[1:], run, _took(run))
 
     @property
     def goes_on(self) -> bool:
         return self.run.state in ("queued", "running")
+
+    @property
+    def lost(self) -> bool:
+        """Whether the worker that holds it has not renewed its hold in time."""
+        over = self.run.leased_until
+        return self.run.state == "running" and over is not None and over < utc_now()
 
     @property
     def step(self) -> int:
@@ -300,19 +309,46 @@ def _changes(
     of_kind = {kind: [one for one in changes if one["kind"] == kind] for kind in TABS}
     differs = {kind: lines for kind, lines in of_kind.items() if lines}
     lists = {**differs, "plan": found.plan["matches"], "left": found.plan["unmatched"]}
+    if shortlists := changed_shortlists(reckoned, found):
+        lists["shortlists"] = shortlists
     chosen = show if show in lists else next(iter(lists))
     told = {
         "tabs": [(kind, TABS[kind]) for kind in lists], "counts": {kind: len(lines) for kind, lines in lists.items()},
         "show": chosen, "differs": {kind: len(lines) for kind, lines in differs.items()},
-        "shortlists": len(found.shortlists),
+        "shortlists": len(shortlists),
     }  # fmt: skip
     if not may_identify(person):
         note_reading(kith, person, "plan", "", plan=row.id)
         return {**told, "page": None, "map": None}
-    by_reference = sorted(lists[chosen], key=lambda one: reckoned.references.get(one["child"], ""))
-    page = Page.of(by_reference, number, {"show": chosen})
+    lines = lists[chosen]
+    if chosen != "shortlists":  # which have an order of their own
+        lines = sorted(lines, key=lambda one: reckoned.references.get(one["child"], ""))
+    page = Page.of(lines, number, {"show": chosen})
     note_reading(kith, person, "plan", "", plan=row.id, children=sorted(one["child"] for one in page.lines))
     return {
         **told, "page": page, "map": journeys.of_plan(reckoned.instance, found.plan), "told": reckoned.told,
         "references": reckoned.references, "here": {child.id for child in reckoned.instance.children},
     }  # fmt: skip
+
+
+def changed_shortlists(reckoned: Reckoning, found: Found) -> list[dict[str, Any]]:
+    """The children whose shortlists are not those of the run before, in words; who lost everybody first."""
+    if not found.before:
+        return []
+    told = [_shortlist(one, reckoned) for one in found.shortlists if one["child"] in reckoned.references]
+    return sorted(told, key=lambda one: (one["order"], one["reference"]))
+
+
+def _shortlist(change: Mapping[str, Any], reckoned: Reckoning) -> dict[str, Any]:
+    before, now = change["before"], change["now"]
+    first = reckoned.references.get(now[0], "") if now else ""
+    if not now:
+        order, words = 0, "nobody could visit any more"
+    elif not before:
+        order, words = 1, f"{first} could visit now"
+    elif now[0] != before[0]:
+        order, words = 2, f"{first} is first now"
+    else:
+        order, words = 3, "others follow the first"
+    child = change["child"]
+    return {"child": child, "reference": reckoned.references[child], "words": words, "order": order}

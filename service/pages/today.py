@@ -20,7 +20,7 @@ from service.pages.facts import CHECK_NAMES
 from service.pages.html import render
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
-from service.permissions import ROUTES
+from service.pages.runs import changed_shortlists
 from service.repository import Repository
 from service.workflow import State
 
@@ -63,7 +63,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         return lapse.on or on, lapse.volunteer not in visiting, reckoned.references[lapse.volunteer]
 
     return render(
-        request, "today.html", person, run=run, most_told=MOST_TOLD, has_runs="GET /runs/{run_id}" in ROUTES,
+        request, "today.html", person, run=run, most_told=MOST_TOLD,
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
         visiting=visiting,
@@ -92,27 +92,9 @@ def last_run(rows: Repository, reckoned: Reckoning) -> LastRun | None:
     if reckoned.last_run is None or reckoned.last_run.run.id != plan.run_id:
         run = runs.find(rows.session, plan.run_id)
         found = plans.of_run(rows, run.id)[1]
-        here = [one for one in found.shortlists if one["child"] in reckoned.references] if found.before else []
-        told = sorted((_told(one, reckoned) for one in here), key=lambda one: (one["order"], one["reference"]))
-        reckoned.last_run = LastRun(run, plan.status, len(found.plan["matches"]), told)
+        reckoned.last_run = LastRun(run, plan.status, len(found.plan["matches"]), changed_shortlists(reckoned, found))
     kept: LastRun = reckoned.last_run
     return kept
-
-
-def _told(change: Mapping[str, Any], reckoned: Reckoning) -> dict[str, Any]:
-    """A changed shortlist in words."""
-    before, now = change["before"], change["now"]
-    first = reckoned.references.get(now[0], "") if now else ""
-    if not now:
-        order, words = 0, "nobody could visit any more"
-    elif not before:
-        order, words = 1, f"{first} could visit now"
-    elif now[0] != before[0]:
-        order, words = 2, f"{first} is first now"
-    else:
-        order, words = 3, "others follow the first"
-    child = change["child"]
-    return {"child": child, "reference": reckoned.references[child], "words": words, "order": order}
 
 
 def grouped(lapses: Sequence[Lapse], on: date) -> Mapping[str, Sequence[Lapse]]:

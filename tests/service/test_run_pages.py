@@ -71,9 +71,14 @@ def test_a_run_started_by_hand_begins_at_once_whatever_the_reason(service: Servi
     page = browser.get(answer.headers["location"]).text
     assert "Waits to begin" in page
     assert "Nobody is there to execute runs" in page  # no worker was ever heard of
-    assert "Child referred, asked for by hand" in page
-    assert runs.take(service.database, service.north) is not None
-    assert "Child referred, asked for by hand" in browser.get("/runs").text
+    assert "Child referred. Asked for by coordinator of north." in page
+    held = runs.take(service.database, service.north)
+    assert held is not None  # no minute is waited
+    assert "Child referred" in browser.get("/runs").text
+    assert "stopped answering" not in browser.get(f"/runs/{held.run_id}").text
+    with service.database.write(service.north) as session:
+        runs.find(session, held.run_id).leased_until = utc_now() - timedelta(seconds=1)
+    assert "stopped answering" in browser.get(f"/runs/{held.run_id}").text
 
 
 def test_what_a_plan_changes_is_told_and_a_person_publishes_it(service: Service) -> None:
@@ -104,6 +109,8 @@ def test_what_a_plan_changes_is_told_and_a_person_publishes_it(service: Service)
     assert f"{references[volunteer]} is no longer possible" in page
     kinds = {one["kind"] for one in diff["changes"]}
     assert all(f"?show={kind}" in page for kind in kinds)
+    lists = browser.get(f"/runs/{second}?show=shortlists").text
+    assert f'href="/children/{child}/shortlist"' in lists
     assert all(id not in re.sub(r'href="[^"]*"', "", page) for id in references)  # sentences have references alone
     stale = browser.post(f"/runs/{first}/publish", data={"reason": "once more"}, headers=HTML)
     assert stale.status_code == 409
