@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 AS_OF = 2026-11-01
 
-.PHONY: demo test check tests thorough kills audit-many mutants races screenshots lock clean
+.PHONY: demo test check tests thorough kills audit-many mutants objections races screenshots lock clean
 
 demo: .venv/ready
 	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
@@ -45,6 +45,10 @@ mutants: .venv/ready-to-test
 # A thousand races of each kind on each database – one volunteer, one child, the last place, two siblings: some minutes.
 races: .venv/ready-to-test
 	KITH_RACES=1000 $(BIN)/pytest tests/service/test_races.py
+
+# Two hundred sequences of whatever may happen to a child's no: some minutes.
+objections: .venv/ready-to-test
+	KITH_OBJECTIONS=200 $(BIN)/pytest tests/service/test_objections.py
 
 # The lock files hold every package with its hash; --no-deps then adds Kith itself and nothing that is not locked.
 .venv/ready: requirements.txt pyproject.toml

@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sqlalchemy import URL, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from matcher.errors import KithError
-from service import audit_log
+from service import audit_log, noes
 from service.crypto import KeyRing
 from service.database.base import Apart, Base, Sealed, utc_now
 from service.database.engine import Database, DatabaseError, has_tables
@@ -60,10 +61,21 @@ def backup(settings: Settings, file: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def restore(settings: Settings, file: Path, *, replace: bool = False) -> int:
-    """Puts a backup in the place of the database; how many entries its audit logs hold. Raises BackupError.
+@dataclass(frozen=True)
+class Restored:
+    """What was put back."""
 
-    What is there is kept beside it (SQLite), or has to be empty (PostgreSQL). Stop the service first.
+    entries: int
+    """How many its audit logs hold."""
+    noes: int | None = None
+    """How many noes it had not known and took over; None where the database that it replaces could not be asked."""
+
+
+def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restored:
+    """Puts a backup in the place of the database. Raises BackupError.
+
+    What is there is kept beside it, and what was said no to since the backup taken over from it (SQLite), or has to be
+    empty (PostgreSQL). Stop the service first.
     """
     if not file.is_file():
         raise BackupError(f"There is no file “{file}”.")
@@ -81,7 +93,7 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> int:
             )
     _run("pg_restore", make_url(owner), "--no-owner", "--single-transaction", "--exit-on-error", str(file))
     with _opened(settings.database_url.get_secret_value()) as database:
-        return _check(database, keys)
+        return Restored(_check(database, keys))
 
 
 # ---- SQLite ----------------------------------------------------------------------------------------------------------
@@ -95,21 +107,25 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         writing.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
 
 
-def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> int:
+def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> Restored:
     beside = place.with_name(f"{place.name}.restored")
+    kept: int | None
     try:
         _copy_sqlite(file, beside)
         beside.chmod(0o600)
         with _opened(f"sqlite:///{beside}") as database:
-            entries = _check(database, keys)
+            entries, kept = _check(database, keys), 0
+            if place.exists():
+                _require_stopped(place, replace)
+                kept = _keep_noes(place, database, keys)
         for left in _beside(beside):
             left.unlink(missing_ok=True)
         if place.exists():
-            _move_away(place, replace)
+            _move_away(place)
         with beside.open("rb") as written:
             os.fsync(written.fileno())
         beside.replace(place)
-        return entries
+        return Restored(entries, kept)
     except (sqlite3.DatabaseError, SQLAlchemyError):
         raise BackupError(f"“{file}” is no backup of Kith, or is damaged. Take an earlier one.") from None
     finally:
@@ -117,7 +133,7 @@ def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> in
             left.unlink(missing_ok=True)
 
 
-def _move_away(place: Path, replace: bool) -> None:
+def _require_stopped(place: Path, replace: bool) -> None:
     if not replace:
         raise BackupError(f"“{place}” is there. Add --replace to put the backup in its place; it is kept beside it.")
     with _opened(f"sqlite:///{place}") as database, database.read() as session:
@@ -127,6 +143,19 @@ def _move_away(place: Path, replace: bool) -> None:
             seen = None  # older than workers, or damaged, which is why it is replaced
     if seen is not None and utc_now() - seen < timedelta(seconds=30):
         raise BackupError("The service seems to run: its worker was seen within 30 seconds. Stop it, and try again.")
+
+
+def _keep_noes(place: Path, restored: Database, keys: KeyRing) -> int | None:
+    """How many noes of the database that is replaced the restored one had not known; None if it cannot be read."""
+    try:
+        with _opened(f"sqlite:///{place}") as before:
+            require_upgraded(before)
+            return noes.keep(before, restored, keys)
+    except (DatabaseError, SQLAlchemyError):
+        return None
+
+
+def _move_away(place: Path) -> None:
     kept = place.with_name(f"{place.name}.before-{utc_now():%Y%m%d-%H%M%S}")
     for part, old in zip((place, *_beside(place)), (kept, *_beside(kept)), strict=True):
         if part.exists():

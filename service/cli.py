@@ -229,7 +229,15 @@ def restore_(
     with _libraries():
         from service.backup import restore
         from service.settings import load_settings
-    typer.echo(f"Restored and whole: {restore(load_settings(), file, replace=replace)} entries of the audit log.")
+    restored = restore(load_settings(), file, replace=replace)
+    typer.echo(f"Restored and whole: {restored.entries} entries of the audit log.")
+    if restored.noes:
+        typer.echo(f"Said no to or ended since that backup, and kept so: {restored.noes}. The audit log names them.")
+    elif restored.noes is None:
+        typer.echo(
+            "Before anybody works with it: what children, volunteers and social workers said no to since that backup "
+            "is not in it, since the database before could not be asked. Record it again first."
+        )
 
 
 @authorities.command("add")

@@ -103,7 +103,8 @@ def add_child(
     row = rows.session.scalar(select(tables.Child).where(tables.Child.reference == reference))
     if row is not None and row.referral:
         raise proposals.TakenError("A child of that reference is here already. Change that one.")
-    record = read_facts(CHILDREN, given, records.Child(""))
+    before = records.Child("") if row is None else rows.child_record(row, family_known=False)
+    record = read_facts(CHILDREN, given, before)
     checked(rows, CHILDREN, record)
     if row is None:
         family = tables.Family(known=siblings is not None, references=[reference.casefold()])
@@ -112,9 +113,9 @@ def add_child(
         row = tables.Child(reference=reference, family_id=family.id)
         rows.write_child(row, record)
         rows.session.add(row)
-    else:  # named so far by a match, a refusal or a volunteer alone
+    else:  # named so far by a match, a refusal or a volunteer alone; what was recorded of them stays, such as their no
         row.referral = True
-        rows.write_child(row, record)
+        _write_child(rows, row, record, user_id)
     rows.session.flush()
     if siblings is not None:
         link(rows, [row.id, *siblings], user_id=user_id)
@@ -128,11 +129,15 @@ def change_child(rows: Repository, row: tables.Child, given: Mapping[str, str | 
     before = rows.child_record(row, family_known=True)
     record = read_facts(CHILDREN, given, before)
     checked(rows, CHILDREN, record)
+    _write_child(rows, row, record, user_id)
+    rows.session.flush()
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details={"fields": sorted(given)}))
+
+
+def _write_child(rows: Repository, row: tables.Child, record: records.Child, user_id: str) -> None:
     if record.agrees is Agreement.NO and not row.objects:
         proposals.object_to_any(rows, row.id, user_id=user_id)
     rows.write_child(row, record)
-    rows.session.flush()
-    audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details={"fields": sorted(given)}))
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:
         step, reason = ("end", "child no longer wishes") if appointed else ("child_declines", OBJECTS)
         take_step(rows, match.id, step, by=Party.CHILD, user_id=user_id, reason=reason)
     rows.session.flush()
-    _set_agreement(rows, child, Agreement.NO)
+    set_agreement(rows, child, Agreement.NO)
     audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "child objects", child.id))
 
 
@@ -221,10 +221,11 @@ def _remember_no(rows: Repository, match: tables.Match, by: Party, reason: str |
     rows.session.add(no)
     rows.session.flush()
     if by is Party.CHILD and reason == OBJECTS:
-        _set_agreement(rows, rows.child(match.child_id), Agreement.NO)
+        set_agreement(rows, rows.child(match.child_id), Agreement.NO)
 
 
-def _set_agreement(rows: Repository, child: tables.Child, agrees: Agreement) -> None:
+def set_agreement(rows: Repository, child: tables.Child, agrees: Agreement) -> None:
+    """Writes a child's word to any visitor into the record; nothing of theirs may be live where it is a no."""
     rows.write_child(child, replace(rows.child_record(child, family_known=True), agrees=agrees))
     rows.session.flush()
 

@@ -49,9 +49,11 @@ class Here:
         """The record as it is here, under the council's reference; None if it is not."""
         if sheet == CHILDREN.name:
             child = self.children.get(reference)
-            if child is None or not child.referral:
+            if child is None:
                 return None
-            return replace(self.rows.child_record(child, family_known=False), id=reference)
+            before = replace(self.rows.child_record(child, family_known=False), id=reference)
+            # One who is named by a match or a refusal alone is new, unless something was recorded, such as their no.
+            return before if child.referral or before != records.Child(reference) else None
         volunteer = self.volunteers.get(reference)
         if volunteer is None:
             return None

@@ -160,7 +160,7 @@ class _Import:
                 before = self.here.record(CHILDREN.name, reference)
                 after = facts[reference]
                 after = after if before is None else self.here.kept(self.reading, CHILDREN.name, before, after)
-                if before is None or any(differing(before, after)):
+                if before is None or not row.referral or any(differing(before, after)):
                     row.referral = True
                     self.rows.write_child(row, after)
         self.session.flush()

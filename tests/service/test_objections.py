@@ -1,0 +1,267 @@
+"""A child's no is never lost: whatever is imported, planned anew, edited, put back from a backup, and by whom.
+
+Hypothesis makes up the sequences. Beside the service it keeps its own short list of the children whose last word was a
+no; after every single step none of them may have a live proposal or match, and the service must still know the no.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from conftest import Service
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
+
+from matcher.instance import today
+from matcher.pipeline import match
+from matcher.records import MatchStatus
+from matcher.shortlist import shortlist
+from service import runs
+from service.api.deps import Installation
+from service.backup import backup, restore
+from service.database import tables
+from service.database.base import utc_now
+from service.permissions import Role
+from service.proposals import OBJECTS, Chosen, propose
+from service.repository import Repository
+from service.workflow import BEFORE_APPOINTMENT, LIVE, State, StepRefusedError
+
+API = "/api/v1"
+SEQUENCES, STEPS = int(os.environ.get("KITH_OBJECTIONS", "20")), 14
+"""`make objections` runs two hundred sequences."""
+
+WHO = st.sampled_from([Role.COORDINATOR, Role.MANAGER])
+ANYBODY = st.one_of(WHO, WHO, st.sampled_from(Role))
+WHICH = st.integers(0, 3)
+
+
+class Objections(RuleBasedStateMachine):
+    """Four children, and whoever does something for or against them."""
+
+    service: Service
+    pristine: Path
+    seen: Counter[str]
+
+    @initialize()
+    def a_service_as_it_was_set_up(self) -> None:
+        self.no: set[str] = set()
+        self.backups: list[tuple[Path, set[str]]] = []
+        self._put_back(self.pristine)
+        child, self.volunteer = self.service.eligible_pair()
+        with self.service.database.read(self.service.north) as session:
+            live = select(tables.Match.child_id).where(tables.Match.state.in_(LIVE))
+            of_live = [row.id for row in session.scalars(select(tables.Child).where(tables.Child.id.in_(live)))]
+            instance = Repository(session, self.service.keys).instance(today())
+            waiting = (one.id for one in instance.waiting if one.id not in (*of_live, child))
+            choice = (id for id in waiting if shortlist(instance, id, rank_by="fit"))
+            self.children = [child, *islice(choice, 2), min(of_live)]  # the last has a visitor, and no referral
+            self.reference = {id: session.get_one(tables.Child, id).reference for id in self.children}
+
+    # ---- the child's word --------------------------------------------------------------------------------------------
+
+    @rule(which=WHICH, who=WHO)
+    def says_no(self, which: int, who: Role) -> None:
+        assert self._edit(which, "no", who) == 200
+        self.seen["no"] += 1
+        self.no.add(self.children[which])
+
+    @rule(which=WHICH, who=WHO, word=st.sampled_from(["yes", "not asked", ""]))
+    def changes_their_mind(self, which: int, who: Role, word: str) -> None:
+        assert self._edit(which, word, who) == 200
+        self.no.discard(self.children[which])
+
+    @rule(which=WHICH, who=WHO)
+    def says_no_to_a_proposal_and_to_any_other(self, which: int, who: Role) -> None:
+        live = self._live(self.children[which])
+        if live is None or State(live.state) not in BEFORE_APPOINTMENT:
+            return
+        assert self._step(live.id, "child_declines", "child", OBJECTS, who) == 200
+        self.seen["no to a proposal"] += 1
+        self.no.add(self.children[which])
+
+    @rule(which=WHICH, who=WHO, facts=st.sampled_from([{}, {"interests": "chess"}, {"agrees": "no"}]))
+    def is_referred_once_more(self, which: int, who: Role, facts: dict[str, str]) -> None:
+        """Refused of whom is here; one who was named by a match alone may have said no already."""
+        body = {"reference": self.reference[self.children[which]], "facts": facts}
+        made = self.service.as_(who).post(f"{API}/children", json=body).status_code
+        self.seen[f"referral {made}"] += 1
+        if made == 201 and "agrees" in facts:
+            self.no.add(self.children[which])
+
+    # ---- what others do ----------------------------------------------------------------------------------------------
+
+    @rule(which=WHICH, who=ANYBODY, steps=st.integers(0, 7))
+    def is_proposed_and_led_on(self, which: int, who: Role, steps: int) -> None:
+        child, browser = self.children[which], self.service.as_(who)
+        shown = browser.get(f"{API}/children/{child}/shortlist", params={"top": 3})
+        listed = shown.json().get("shortlist", []) if shown.status_code == 200 else []
+        assert not (child in self.no and listed)
+        if listed:
+            body = {"served": shown.json()["served"], "volunteer": listed[0]["volunteer"], "reason": "other"}
+            self.seen[f"proposal {browser.post(f'{API}/proposals', json=body).status_code}"] += 1
+        for _ in range(steps):
+            self._lead_on(child, who)
+
+    @rule(which=WHICH)
+    def is_proposed_past_the_shortlist(self, which: int) -> None:
+        """By a fault of the code above: the rules and, below them, the database refuse it."""
+        child, user = self.children[which], self.service.users["north", Role.MANAGER]
+        if child not in self.no:
+            return
+        with pytest.raises(StepRefusedError), self.service.database.write(self.service.north) as session:
+            rows = Repository(session, self.service.keys)
+            propose(rows, child, self.volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, ()))
+        self.seen["past the shortlist"] += 1
+
+    @rule(
+        words=st.lists(st.sampled_from(["yes", "no", "", "not asked"]), min_size=4, max_size=4),
+        column=st.booleans(), confirmed=st.booleans(), who=WHO, claimed=st.sampled_from([None, *MatchStatus]),
+    )  # fmt: skip
+    def a_file_comes_in(
+        self, words: list[str], column: bool, confirmed: bool, who: Role, claimed: MatchStatus | None
+    ) -> None:
+        """Children with another word or without the column, and perhaps a match of the first of them."""
+        lines = ["child_id,agrees" if column else "child_id"]
+        lines += [f"{self.reference[child]},{word}" if column else self.reference[child]
+                  for child, word in zip(self.children, words, strict=True)]  # fmt: skip
+        contents = {"children.csv": lines, "volunteers.csv": ["volunteer_id", self._reference_of_the_volunteer()]}
+        if claimed is not None:
+            row = f"{self.reference[self.children[0]]},{self._reference_of_the_volunteer()},{claimed},none"
+            contents["matches.csv"] = ["child_id,volunteer_id,status,family", row]
+        browser = self.service.as_(who)
+        files = [("files", (name, "\n".join(text).encode())) for name, text in contents.items()]
+        told = browser.post(f"{API}/imports/check", files=files).json()
+        self.seen[f"file usable {told['usable']}"] += 1
+        if not told["usable"]:
+            return
+        keys = [one["key"] for one in told["weaker"]] if confirmed else []
+        taken = browser.post(f"{API}/imports", files=files, data={"stamp": told["stamp"], "weaken": keys})
+        self.seen[f"file {taken.status_code}"] += 1
+        if taken.status_code != 201:
+            return
+        for child, word in zip(self.children, words, strict=True):
+            if column and word == "no":
+                self.no.add(child)
+            elif column and child in self.no:
+                assert keys, "a no went without that anybody confirmed it"
+                assert who is Role.MANAGER
+                self.seen["no confirmed away"] += 1
+                self.no.discard(child)
+
+    @rule()
+    def everything_is_planned_anew(self) -> None:
+        with self.service.database.read(self.service.north) as session:
+            plan = match(Repository(session, self.service.keys).instance(today()))
+        assert not self.no & {one.child for one in plan.matches}
+        with self.service.database.write(self.service.north) as session:
+            runs.ask_for(session, self.service.north, "manual")
+
+    @rule()
+    def a_backup_is_made(self) -> None:
+        file = self.pristine.with_name(f"backup-{len(list(self.pristine.parent.iterdir()))}")
+        backup(self.service.settings, file)
+        self.backups.append((file, set(self.no)))
+
+    @precondition(lambda self: self.backups)
+    @rule(data=st.data())
+    def a_backup_is_put_back(self, data: st.DataObject) -> None:
+        file, then = data.draw(st.sampled_from(self.backups))
+        self.service.database.close()
+        restore(self.service.settings, file, replace=True)
+        self._begun_anew()
+        self.seen["restored"] += 1
+        self.no |= then
+
+    # ---- what holds after every step ---------------------------------------------------------------------------------
+
+    @invariant()
+    def nobody_who_said_no_has_a_visitor_or_a_proposal(self) -> None:
+        with self.service.database.read(self.service.north) as session:
+            for child in self.no:
+                assert session.get_one(tables.Child, child).objects
+                of_child = select(tables.Match.id).where(tables.Match.child_id == child)
+                assert session.scalars(of_child.where(tables.Match.state.in_(LIVE))).all() == []
+
+    # ---- how it is asked ---------------------------------------------------------------------------------------------
+
+    def _edit(self, which: int, word: str, who: Role) -> int:
+        browser, path = self.service.as_(who), f"{API}/children/{self.children[which]}"
+        tag = {"If-Match": browser.get(path).headers["ETag"]}
+        return browser.patch(path, json={"facts": {"agrees": word}}, headers=tag).status_code
+
+    def _step(self, match: str, step: str, by: str, reason: str | None, who: Role) -> int:
+        browser, path = self.service.as_(who), f"{API}/matches/{match}"
+        tag = {"If-Match": self.service.as_(Role.MANAGER).get(path).headers["ETag"]}
+        body = {"step": step, "by": by, "reason": reason}
+        return browser.post(f"{path}/steps", json=body, headers=tag).status_code
+
+    def _lead_on(self, child: str, who: Role) -> None:
+        """The next step forward, if there is one."""
+        live = self._live(child)
+        if live is None:
+            return
+        with self.service.database.write(self.service.north) as session:  # the day to think it over goes by
+            session.get_one(tables.Match, live.id).since = utc_now() - timedelta(days=2)
+        possible = self.service.as_(Role.MANAGER).get(f"{API}/matches/{live.id}").json()["possible"]
+        forward = next((one for one in possible if not one["reasons"]), None)
+        if forward is not None:
+            taken = self._step(live.id, forward["step"], forward["by"][0], None, who)
+            self.seen[f"step {taken}"] += 1
+
+    def _live(self, child: str) -> tables.Match | None:
+        with self.service.database.read(self.service.north) as session:
+            query = select(tables.Match).where(tables.Match.child_id == child, tables.Match.state.in_(LIVE))
+            return session.scalar(query)
+
+    def _reference_of_the_volunteer(self) -> str:
+        with self.service.database.read(self.service.north) as session:
+            return session.get_one(tables.Volunteer, self.volunteer).reference
+
+    def _put_back(self, file: Path) -> None:
+        """The database file itself, as if nothing had ever happened."""
+        place = Path(self.service.database.engine.url.database or "")
+        self.service.database.close()
+        for beside in (place, *place.parent.glob(f"{place.name}-*")):
+            beside.unlink(missing_ok=True)
+        shutil.copy(file, place)
+        self._begun_anew()
+
+    def _begun_anew(self) -> None:
+        """What a process of the service remembers is gone, as after a restart."""
+        app = self.service.client.app
+        app.state.kith = Installation(self.service.settings, self.service.database, self.service.keys)  # type: ignore[attr-defined]
+        app.middleware_stack = None  # type: ignore[attr-defined]
+
+
+def test_a_no_is_never_lost(service: Service, tmp_path: Path) -> None:
+    if not service.database.sqlite:
+        pytest.skip("backups are put back in place on SQLite alone; what guards a no is the same on both")
+    pristine = tmp_path / "pristine" / "kith.db"
+    pristine.parent.mkdir()
+    backup(service.settings, pristine)
+    Objections.service, Objections.pristine, Objections.seen = service, pristine, Counter()
+    run_state_machine_as_test(
+        Objections,
+        settings=examples(
+            max_examples=SEQUENCES, stateful_step_count=STEPS, database=None, deadline=None, derandomize=True,
+            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip
+    # So that it cannot pass for having done nothing.
+    assert Objections.seen.keys() >= {"no", "proposal 201", "step 200", "file 201", "restored"}, Objections.seen
