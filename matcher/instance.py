@@ -200,10 +200,27 @@ def find_problems(
                 Problem("declined", row, "child_id", no.child, "is among neither the children nor the matches",
                         "Nothing to do if the child has left; correct the id if it is mistyped", rejected=False)
             )  # fmt: skip
-    history = [("matches", row, match.child) for row, match in enumerate(matches, start=1)]
-    history += [("declined", row, no.child) for row, no in enumerate(declined, start=1)]
-    history += [("exceptions", row, one.child) for row, one in enumerate(exceptions, start=1) if one.child]
-    problems += near_misses(children, volunteers, history)
+    elsewhere = [("matches", row, "child_id", match.child) for row, match in enumerate(matches, start=1)]
+    elsewhere += [("declined", row, "child_id", no.child) for row, no in enumerate(declined, start=1)]
+    elsewhere += [
+        ("exceptions", row, "child_id", one.child) for row, one in enumerate(exceptions, start=1) if one.child
+    ]
+    elsewhere += [
+        ("volunteers", row, "known_children", child)
+        for row, volunteer in enumerate(volunteers, start=1)
+        for child in volunteer.known_children or ()
+    ]
+    families = [("children", row, child.family) for row, child in enumerate(children, start=1)
+                if child.family and child.family != child.id]  # fmt: skip
+    families += [("matches", row, match.family) for row, match in enumerate(matches, start=1)
+                 if match.family and match.family != match.child]  # fmt: skip
+    problems += near_misses(children, volunteers, elsewhere, families)
+    for sheet, row, column, id in elsewhere:
+        if column == "known_children" and id not in known_children:
+            problems.append(
+                Problem(sheet, row, column, id, "is among neither the children nor the matches",
+                        "Nothing to do if the child has left; correct the id if it is mistyped", rejected=False)
+            )  # fmt: skip
     problems += impossible_dates(children, matches, as_of)
     problems += _match_problems(children, matches, as_of)
     problems += _exception_problems(exceptions, known_children)

@@ -6,7 +6,8 @@ Taken as it stands, a 7 that was 007 would silently lose the no that stands besi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from matcher.errors import Problem
@@ -19,23 +20,27 @@ OLDEST_CHILD = 26
 def near_misses(
     children: Sequence[Child],
     volunteers: Sequence[Volunteer],
-    history: Iterable[tuple[str, int, str]],
+    named: Iterable[tuple[str, int, str, str]],
+    families: Iterable[tuple[str, int, str]],
 ) -> list[Problem]:
-    """Ids that differ from a known one in capitals, blanks, signs or leading zeros alone.
+    """Ids and families that differ from another in what `bare` leaves out alone.
 
     Args:
-        history: (sheet, row, child id) of all that has been between children and volunteers.
+        named: (sheet, row, column, child id) of children who are named elsewhere: in histories, by volunteers.
+        families: (sheet, row, family) wherever siblings share one.
     """
-    problems = [
-        *_nearly_twice("children", "child_id", [child.id for child in children]),
-        *_nearly_twice("volunteers", "volunteer_id", [volunteer.id for volunteer in volunteers]),
-    ]
+    ids = {
+        "child_id": [("children", row, child.id) for row, child in enumerate(children, start=1)],
+        "volunteer_id": [("volunteers", row, one.id) for row, one in enumerate(volunteers, start=1)],
+        "family": families,
+    }
+    problems = [problem for column, written in ids.items() for problem in _nearly_twice(column, written)]
     known = {child.id for child in children}
     meant = {bare(id): id for id in sorted(known)}
-    for sheet, row, id in history:
+    for sheet, row, column, id in named:
         if id not in known and bare(id) in meant:
             remedy = f"Did you mean {meant[bare(id)]}? Write every id the same way in every file"
-            problems.append(Problem(sheet, row, "child_id", id, "is not among the children", remedy))
+            problems.append(Problem(sheet, row, column, id, "is not among the children", remedy))
     return problems
 
 
@@ -58,19 +63,27 @@ def impossible_dates(children: Sequence[Child], matches: Sequence[Match], as_of:
     return problems
 
 
+_LIKE_LATIN = str.maketrans("авекмнорстухіјѕαβεζηικμνορτυχ", "abekmhopctyxijsabezhikmnoptyx")
+"""Cyrillic and Greek letters that nobody can tell from Latin ones, at least as capitals."""
+
+
 def bare(id: str) -> str:
-    """An id without what a spreadsheet or a hand changes: C-007 and c7 are the same."""
-    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[^0-9a-z]", "", id.casefold())) or id
+    """An id without what a spreadsheet or a hand changes: C-007, c7 and C7.0 are one, and С7 with a Cyrillic С."""
+    plain = unicodedata.normalize("NFKD", re.sub(r"\.0+$", "", id).casefold()).translate(_LIKE_LATIN)
+    kept = "".join(sign for sign in plain if sign.isalnum())
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", kept) or id
 
 
-def _nearly_twice(sheet: str, column: str, ids: Sequence[str]) -> list[Problem]:
+def _nearly_twice(column: str, written: Iterable[tuple[str, int, str]]) -> Iterator[Problem]:
+    family = column == "family"
+    remedy = (
+        "Write one family the same way in every row, and two families unlike"
+        if family
+        else "Give one person one id, and two persons unlike ones"
+    )
     first: dict[str, str] = {}
-    problems = []
-    for row, id in enumerate(ids, start=1):
+    for sheet, row, id in written:
         other = first.setdefault(bare(id), id)
-        if other != id:
-            wrong = f"differs from {other} in capitals, blanks, signs or zeros alone"
-            problems.append(
-                Problem(sheet, row, column, id, wrong, "Give one person one id, and two persons unlike ones")
-            )
-    return problems
+        if other != id and not (family and other.casefold() == id.casefold()):  # capitals do not part siblings
+            wrong = f"differs from {other} in capitals, blanks, signs, zeros or look-alike letters alone"
+            yield Problem(sheet, row, column, id, wrong, remedy)

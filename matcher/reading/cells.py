@@ -7,6 +7,7 @@ wrong and what to do about it, in a coordinator's words. Nothing is guessed.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -62,8 +63,11 @@ def harmless(text: str) -> str:
 
 
 def as_typed(text: str) -> str:
-    """A cell from a spreadsheet: trimmed, in one line, without the apostrophe that `harmless` puts there."""
-    plain = " ".join(text.split())
+    """A cell from a spreadsheet: trimmed, in one line, without the apostrophe that `harmless` puts there.
+
+    A letter with an accent is one sign, as most programs write it, not a letter and an accent as some do.
+    """
+    plain = " ".join(unicodedata.normalize("NFC", text).split())
     return plain[1:] if plain.startswith("'") and plain[1:].startswith(_SIGNS) else plain
 
 
@@ -173,7 +177,9 @@ def councils(text: str) -> tuple[str, ...]:
 
 
 def references(text: str) -> tuple[str, ...]:
-    """Ids between semicolons; none where there is none."""
+    """Ids between semicolons; none where there is none. “C1, C3” is refused: it would be one id that nobody has."""
+    if "," in text:
+        raise RefusedError("has a comma between ids", "Write a semicolon instead, such as C001; C002")
     return tuple(sorted({reference(part) for part in _parts(text)}))
 
 

@@ -215,12 +215,30 @@ def test_capitals_do_not_part_siblings() -> None:
     assert families({"C1": "Smith", "C2": "smith"}) == [{"C1", "C2"}]
 
 
-@pytest.mark.parametrize("slip", ["7", "0007", "C-7", "c007", "C 007"])
+@pytest.mark.parametrize("slip", ["7", "0007", "C-7", "c007", "C 007", "7.0", "\u0421007", "Ｃ００７", "Ć007"])
 def test_a_child_id_mistyped_in_the_history_is_refused(slip: str) -> None:
     # Taken as it stands, the no would be lost, and the pair proposed again.
-    child = a_child("007" if slip.isdigit() else "C007")
+    child = a_child("007" if slip[0].isdigit() else "C007")
     for sheet, records in (("declined", [Declined(slip, "V1")]), ("matches", [Match(slip, "V1", ENDED, family="F")])):
         assert (sheet, 1, "child_id", slip, True) in problems([child], [a_volunteer()], **{sheet: records})
+    relative = a_volunteer(known_children=(slip,))
+    assert ("volunteers", 1, "known_children", slip, True) in problems([child], [relative])
+
+
+def test_a_child_whom_a_volunteer_knows_and_nobody_else_names_is_told() -> None:
+    told = problems([a_child("C1")], [a_volunteer(known_children=("C1", "C1 and C3"))])
+    assert told == [("volunteers", 1, "known_children", "C1 and C3", False)]
+
+
+def test_one_family_written_in_two_ways_is_refused() -> None:
+    children = [a_child("C1", family="F1"), a_child("C2", family="f1"), a_child("C3", family="F-01"), a_child("C4")]
+    past = [Match("C9", "V1", ENDED, family="F1"), Match("C8", "V1", ENDED, family="Ｆ1")]
+    assert problems(children, [a_volunteer()], past) == [
+        ("children", 3, "family", "F-01", True),
+        ("matches", 2, "family", "Ｆ1", True),
+    ]
+    # Who has no sibling is a family of their own, by their own id: it is no slip of anybody's.
+    assert problems([a_child("7", family="7"), a_child("C2", family="007")]) == []
 
 
 def test_a_child_who_has_left_may_stand_in_the_history() -> None:

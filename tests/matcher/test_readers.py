@@ -163,6 +163,19 @@ def test_excel_writes_accents_in_windows_1252(folder: Path) -> None:
     assert read_folder(folder, AS_OF).records["children"][0].id == "Zoë-1"
 
 
+def test_an_accent_is_one_sign_in_whichever_way_it_was_typed(folder: Path) -> None:
+    write(folder, "children", CHILD | {"provider": "Caf\u00e9 Homes"})
+    write(folder, "volunteers", VOLUNTEER | {"organisations": "Cafe\u0301 Homes"})
+    (child,), (volunteer,) = (read_folder(folder, AS_OF).records[name] for name in ("children", "volunteers"))
+    assert child.provider == volunteer.organisations == ("café homes",)
+
+
+def test_ids_between_commas_are_refused(folder: Path) -> None:
+    write(folder, "volunteers", VOLUNTEER | {"known_children": "C1, C3"})
+    (refusal,) = told(folder)
+    assert "“C1, C3” has a comma between ids. Write a semicolon instead" in refusal
+
+
 def test_byte_order_mark_is_no_part_of_the_heading(folder: Path) -> None:
     (folder / "children.csv").write_bytes(b"\xef\xbb\xbf" + (folder / "children.csv").read_bytes())
     assert told(folder) == []
