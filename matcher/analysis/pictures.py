@@ -168,7 +168,7 @@ def table_of(
     slope = {"rotation": 30, "ha": "right"} if max(map(len, names)) > 8 else {}
     axes.set_xticks(range(len(names)), names, **slope)
     axes.set_yticks(range(len(values)), [words(name) for name in values.index])
-    axes.set(title=title, xlabel=xlabel)
+    axes.set(title=title, xlabel=f"{xlabel} (framed: as it is now)" if mark else xlabel)
     axes.tick_params(length=0)
     figure.colorbar(shades, ax=axes, label=label, shrink=0.9)
     return figure
