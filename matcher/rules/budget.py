@@ -9,7 +9,7 @@ import numpy as np
 from matcher.geography import METRES_PER_MILE
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
-from matcher.rules.base import PlanConstraint, told_missing
+from matcher.rules.base import PlanConstraint
 from matcher.words import council, pounds
 
 
@@ -24,7 +24,14 @@ class OutOfCountyBudget(PlanConstraint):
         "visits_a_year": Whole("visits a year", 1, 366),
         "spot_purchase_pounds": Whole("pounds a year", 0, 1_000_000),
     }
-    reads = ("child.responsible_authority", "child.placement_council")
+    reads = ("child.responsible_authority", "child.placement_council", "child.placement", "volunteer.home")
+
+    def needs(self, path: str, pairs: Pairs, policy: Policy) -> Bools:
+        # Mileage needs both places of a pair outside the county; `travel` asks for them only where it is in force.
+        if path in ("child.placement", "volunteer.home"):
+            by_mileage = policy.choice("constraints.out_of_county_budget.method") == "mileage"
+            return self.outside(pairs) & by_mileage
+        return super().needs(path, pairs, policy)
 
     def arrays(self, pairs: Pairs, policy: Policy) -> dict[str, Array]:
         fund = np.where(self.outside(pairs), pairs.child.responsible_authority, NOT_RECORDED)
@@ -57,8 +64,8 @@ class OutOfCountyBudget(PlanConstraint):
     def known(self, pairs: Pairs, policy: Policy) -> Bools:
         left = self._left(pairs)
         budgeted = np.array(sorted(authority for authority, pence in left.items() if pence is not None), dtype=np.int64)
-        priced = np.isin(pairs.child.responsible_authority, budgeted) & self._measured(pairs, policy)
-        return super().known(pairs, policy) & (~self.outside(pairs) | priced)
+        funded = np.isin(pairs.child.responsible_authority, budgeted)
+        return super().known(pairs, policy) & (~self.outside(pairs) | funded)
 
     def blanks(self, pairs: Pairs, policy: Policy) -> Iterator[tuple[str, Bools]]:
         yield from super().blanks(pairs, policy)
@@ -89,8 +96,6 @@ class OutOfCountyBudget(PlanConstraint):
     def not_recorded(self, between: Between, policy: Policy) -> str:
         if not super().known(between.pairs, policy)[0]:
             return super().not_recorded(between, policy)
-        if not self._measured(between.pairs, policy)[0]:
-            return told_missing(("child.placement", "volunteer.home"), between)
         authority = council(between.child.responsible_authority)
         return (
             f"Not recorded: what {authority} may spend on matches outside the county in a year "
@@ -113,12 +118,6 @@ class OutOfCountyBudget(PlanConstraint):
         budget = between.instance.authorities[authority or ""]
         rest = pounds(max((budget.budget_pence or 0) - budget.spent_pence, 0))
         return f"{council(authority)} has {rest} left this year."
-
-    def _measured(self, pairs: Pairs, policy: Policy) -> Bools:
-        """Whether the price is known: mileage needs both places, which `travel` asks for only where it is in force."""
-        if policy.choice("constraints.out_of_county_budget.method") == "spot_purchase":
-            return np.ones(len(pairs), dtype=np.bool_)
-        return np.asarray(pairs.metres >= 0)
 
     def _left(self, pairs: Pairs) -> dict[int, int | None]:
         """Pence left a year by authority code; None where no budget is recorded."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import permutations
 
 import pytest
 from making import AS_OF, NORTH, WEST, Chance, a_child, a_volunteer, an_exception, an_instance
 
 from matcher.errors import InputError, NotFoundError
+from matcher.explain import explain
 from matcher.instance import find_problems, today
 from matcher.records import Authority, Declined, ExceptionKind, Match, MatchStatus, Place
 
@@ -209,6 +210,32 @@ def test_the_hash_changes_with_every_record():
 
 def test_today_is_a_day_and_not_a_moment():
     assert type(today()) is date
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        (datetime(2026, 5, 31, 22, 59, 59, tzinfo=UTC), date(2026, 5, 31)),  # in summer London is an hour ahead
+        (datetime(2026, 5, 31, 23, 0, 0, tzinfo=UTC), date(2026, 6, 1)),
+        (datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC), date(2026, 11, 30)),
+        (datetime(2026, 12, 1, 0, 0, 0, tzinfo=UTC), date(2026, 12, 1)),
+        (datetime(2028, 2, 28, 23, 59, 59, tzinfo=UTC), date(2028, 2, 28)),
+        (datetime(2028, 2, 29, 0, 0, 0, tzinfo=UTC), date(2028, 2, 29)),
+    ],
+)
+def test_a_day_begins_at_midnight_in_london(monkeypatch: pytest.MonkeyPatch, moment: datetime, day: date) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return moment.astimezone(tz)
+
+    monkeypatch.setattr("matcher.instance.datetime", Clock)
+    assert today() == day
+    # And with it a limit: a check of three years before is due on that day, and not a second sooner.
+    checked = a_volunteer(dbs_checked_on=date(2023, 6, 1))
+    instance = an_instance([a_child(referred_on=date(2026, 1, 1))], [checked], as_of=today())
+    verdict = next(one.verdict for one in explain(instance, "C1", "V1").reasons if one.rule == "dbs_current")
+    assert verdict == ("passes" if day < date(2026, 6, 1) else "fails")
 
 
 def test_capitals_do_not_part_siblings() -> None:

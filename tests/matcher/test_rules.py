@@ -47,7 +47,7 @@ from matcher.records import (
     Strength,
     Volunteer,
 )
-from matcher.rules.base import Limit, Verdict
+from matcher.rules.base import Limit, Verdict, column_of
 from matcher.rules.budget import out_of_county_pence
 from matcher.rules.plan import live_caseload
 
@@ -757,6 +757,62 @@ def test_reason(rule, case):
             assert str(person.date_of_birth.year) not in sentence
     if case.verdict is Verdict.NOT_RECORDED:
         assert re.search(r"\((children|volunteers|matches|authorities), column [a-z_]+\)", sentence)
+
+
+@every_case
+def test_which_cells_are_blank(rule, case):
+    instance, limit = case.instance, LIMITS[rule]
+    pairs = tables(instance).pair("C1", "V1")
+    blank = [path for path, where in limit.blanks(pairs, instance.policy) if where[0]]
+    if case.verdict is not Verdict.NOT_RECORDED:
+        assert blank == []
+        return
+    _, sentence = judged(instance, rule)
+    assert blank
+    for path in blank:
+        sheet, column = column_of(path)
+        assert f"({sheet}, column {column})" in sentence
+
+
+WORTH_TELLING = {
+    "known_to_child": ["an uncle, as was allowed", "an uncle, and the reason is a sentence"],
+    "commitment": ["half a year, accepted for this child", "half a year, accepted for any child",
+                   "any length, accepted without a figure"],
+    "capacity": ["a second child by an exception", "a third child by an exception",
+                 "two exceptions, of which one is for three"],
+    "partners_apart": ["the partner visits another family", "the partner visited a sibling once",
+                       "somebody of another household visits a sibling"],
+    "out_of_county_budget": ["a penny left", "just enough", "just enough beside what is spent",
+                             "overspent, but next door costs nothing", "bought for just enough",
+                             "bought, wherever that is"],
+    "pinned": ["this pair is agreed", "another is proposed"],
+}  # fmt: skip
+"""Cases that pass by an exception, at a cost or beside a tie: a coordinator hears why before the pair is proposed."""
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_what_a_coordinator_hears_though_it_passes(rule):
+    told = []
+    for case in (case for case in CASES[rule] if case.verdict is Verdict.PASSES):
+        instance = case.instance
+        if LIMITS[rule].worth_telling(tables(instance).pair("C1", "V1").between(0), instance.policy):
+            told.append(case.name)
+    assert told == WORTH_TELLING.get(rule, [])
+
+
+def test_chunks_change_nothing(monkeypatch):
+    # Children in chunks of one or two, and the strictest rule first.
+    children = [a_child(f"C{n}", agrees=Agreement.NO if n == 3 else Agreement.YES) for n in range(1, 7)]
+    people = [a_volunteer(f"V{n}", languages=("en",) if n % 2 else ("ar",)) for n in range(1, 5)]
+    instance = an_instance(children, people)
+    every = every_pair(instance)
+    expected = every[eligible(every, instance.policy)]
+    for at_once in (1, 8, 1 << 21):
+        monkeypatch.setattr("matcher.pairs.PAIRS_AT_ONCE", at_once)
+        found = eligible_pairs(tables(instance), instance.policy)
+        assert (found.child_row.tolist(), found.volunteer_row.tolist()) == (
+            expected.child_row.tolist(), expected.volunteer_row.tolist(),
+        )  # fmt: skip
 
 
 REASONS = Path(__file__).with_name("reasons.txt")
