@@ -16,14 +16,14 @@ from matcher.plan import Change, Plan
 from matcher.policy import Policy
 from matcher.policy_words import differences, objective_words, told
 from matcher.words import pounds
-from service import policies
+from service import plans, policies, runs
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
 from service.api.shapes import PolicyNumber
 from service.database import tables
 from service.pages.drafts import Draft, cited
 from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
-from service.pages.runs import proof
+from service.pages.runs import proof, stale
 from service.permissions import Permission
 from service.policies import Tried
 from service.repository import Repository
@@ -146,7 +146,7 @@ def try_draft(request: Request, person: Asking, kith: Kith, rows: Reading, recko
     draft = Draft.read(policy, row.number, sent)
     if draft.policy is None or sent.get("then") == "change":
         return _form(request, person, draft)
-    return _preview(request, person, kith, reckoned, draft, draft.policy)
+    return _preview(request, person, kith, rows, reckoned, draft, draft.policy)
 
 
 @router.post("")
@@ -159,7 +159,9 @@ def save(request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: 
 
     def again(status: int, error: str) -> Response:
         assert draft.policy is not None
-        return _preview(request, person, kith, reckoned, draft, draft.policy, status=status, error=error, reason=reason)
+        return _preview(
+            request, person, kith, rows, reckoned, draft, draft.policy, status=status, error=error, reason=reason
+        )
 
     if str(sent.get("base", "")) != str(row.number):
         return again(409, "Somebody put another version in force meanwhile. What you see below is held against that "
@@ -202,7 +204,8 @@ class Row:
 
 
 def _preview(
-    request: Request, person: Asking, kith: Kith, reckoned: Reckoning, draft: Draft, policy: Policy, *,
+    request: Request, person: Asking, kith: Kith, rows: Repository, reckoned: Reckoning, draft: Draft,
+    policy: Policy, *,
     status: int = 200, error: str = "", reason: str = "",
 ) -> Response:  # fmt: skip
     now, then = replace(draft.base, title="the policy in force"), replace(policy, title="the draft")
@@ -210,7 +213,7 @@ def _preview(
     tried, problem = None, ""
     if differing:
         try:
-            tried = policies.try_out(reckoned.instance, reckoned.plan, policy)
+            tried = policies.try_out(reckoned.instance, _plan_now(rows, reckoned), policy)
         except NoPlanError as refusal:
             problem = reckoned.told(str(refusal)) if may_identify(person) else "No plan can be found under it."
     kinds = _kinds(reckoned, tried) if tried else {}
@@ -224,6 +227,16 @@ def _preview(
         counts={kind: len(lines) for kind, lines in kinds.items()}, shown=shown, told=reckoned.told,
         references=reckoned.references, saves=Permission.POLICY in person.may,
     )  # fmt: skip
+
+
+def _plan_now(rows: Repository, reckoned: Reckoning) -> Plan:
+    """The best plan under the policy in force: that of the last run, if nothing has changed since, or a new search."""
+    newest = plans.last(rows.session)
+    if newest is not None and newest.status == "OPTIMAL" and not stale(rows, runs.find(rows.session, newest.run_id)):
+        found = Plan.from_dict(plans.of_run(rows, newest.run_id)[1].plan)
+        if found.policy_hash == reckoned.instance.policy.content_hash and not found.stability_points:
+            return found
+    return reckoned.plan
 
 
 def _kinds(reckoned: Reckoning, tried: Tried) -> Mapping[str, Sequence[Mapping[str, str | None]]]:

@@ -233,14 +233,14 @@ def _page(
     row, found = plans.of_run(rows, run.id)
     return render(
         request, "run-done.html", person, **frame, error=reckoned.told(error), plan=found.plan, row=row,
-        reason=rows.open(row, "publish_reason"), figures=figures(reckoned, run, found.plan), stale=_stale(rows, run),
+        reason=rows.open(row, "publish_reason"), figures=figures(reckoned, run, found.plan), stale=stale(rows, run),
         newer=_newer(rows, row), before=rows.session.get(tables.Plan, found.before) if found.before else None,
         policy=rows.session.get(tables.Policy, run.policy_id) if run.policy_id else None,
         **_changes(person, kith, reckoned, row, found, show, number),
     )  # fmt: skip
 
 
-def _stale(rows: Repository, run: tables.Run) -> bool:
+def stale(rows: Repository, run: tables.Run) -> bool:
     """Whether records have changed, or a day has passed, since the run read them."""
     authority = rows.session.get(tables.Authority, rows.session.info["authority"])
     return authority is None or run.data_version != authority.data_version or run.as_of != today()

@@ -10,6 +10,7 @@ import pytest
 from browser import HOSTILE, Site, faults
 from conftest import Service
 from sqlalchemy import select
+from test_run_pages import run_once
 
 from matcher.catalogue import CATALOGUE, load_policy
 from matcher.instance import today
@@ -18,6 +19,7 @@ from matcher.policy_words import differences
 from service import policies
 from service.database import tables
 from service.pages.drafts import Draft, cited
+from service.pages.reckoning import Reckoning
 from service.permissions import Role
 from service.repository import Repository
 
@@ -146,6 +148,19 @@ def test_a_draft_is_tried_before_it_is_saved_and_then_in_force(service: Service)
     log = service.as_(Role.AUDITOR).get("/log?days=0").text
     assert "Policy in force" in log
     assert "Opened what a draft of the policy would change" in log
+
+
+def test_what_the_last_run_found_is_not_searched_for_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, typed = service.as_(Role.MANAGER), form(rules__travel__miles="8")
+    searched = browser.post("/policy/draft", data=typed).text
+    run_once(service.database, service.keys, service.north)
+    monkeypatch.setattr(Reckoning, "plan", property(lambda _: pytest.fail("searched for")))
+    assert told(browser.post("/policy/draft", data=typed).text) == told(searched)
+
+
+def told(page: str) -> str:
+    """What a preview says, without nonces and tokens."""
+    return page.partition("<h1")[2].partition("<form")[0]
 
 
 def test_who_comes_second_sees_the_new_version_and_loses_nothing_typed(service: Service) -> None:
