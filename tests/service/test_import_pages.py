@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import tempfile
 from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -104,6 +105,18 @@ def test_what_is_sent_is_sealed_and_gone_when_thrown_away_or_after_a_day(
         assert session.scalars(select(tables.Upload)).all() == []
 
 
+def test_a_large_file_is_never_spooled_to_disk(
+    service: Service, small_county: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spooled(_file: object) -> None:
+        pytest.fail("a file about children was written to disk")
+
+    browser = service.as_(Role.COORDINATOR)
+    name, content = of(small_county, "children")
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", spooled)
+    assert send(browser, (name, content + b"\n" * 3_000_000))
+
+
 @pytest.mark.parametrize("sheet", ["children", "volunteers", "matches", "declined", "authorities", "exceptions"])
 def test_a_blank_workbook_comes_back_as_it_is_read(service: Service, sheet: str) -> None:
     browser = service.as_(Role.COORDINATOR)
@@ -127,6 +140,9 @@ def test_columns_are_confirmed_one_by_one_and_kept_for_the_next_file(service: Se
     assert refused.status_code == 422
     assert "One column is not confirmed yet: DOB." in refused.text
     assert 'value="West Northamptonshire"' in refused.text  # what was typed is kept
+    hostile = browser.post(f"{address}/columns", data={**form, "every-responsible_authority": HOSTILE}, headers=HTML)
+    assert hostile.status_code == 422
+    assert "<script>window" not in hostile.text
     twice = browser.post(f"{address}/columns", data={**form, "column-4": "gender"}, headers=HTML)
     assert "SEX and UPN cannot both be gender" in twice.text
     answer = browser.post(f"{address}/columns", data=form, headers=HTML, follow_redirects=False)
