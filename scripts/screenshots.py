@@ -55,9 +55,9 @@ def main() -> None:
             the_reports(page)
             page.get_by_role("button", name="Sign out").click()
             sign_in(page, "manager@demo.invalid", passwords)
-            confirm_import(page)
             two_runs(page, app.state.kith)
             a_draft(page)
+            confirm_import(page)
             page.get_by_role("button", name="Sign out").click()
             sign_in(page, "administrator@demo.invalid", passwords)
             for name in ("users", "log"):

@@ -40,7 +40,7 @@ def equality(service: Service) -> Report:
         f"Numbers from 1 to {SMALL - 1} are hidden, and with each of them as many others as it takes that nobody can "
         "work it out from the totals."
     )
-    bare = sum(one.stands == "visited" and one.record.date_of_birth is None for one in service.children)
+    bare = sum(one.by_match_alone for one in service.children)
     if bare >= SMALL:
         lead += f" Of {bare} children with a visitor Kith has the match alone: they count as not recorded."
     return Report("Equality", lead, tuple(tables))

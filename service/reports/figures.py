@@ -62,6 +62,11 @@ class ReportedChild:
     record: Child
     stands: str
 
+    @property
+    def by_match_alone(self) -> bool:
+        """Whether nothing else is known of them here."""
+        return self.record == Child(self.record.id)
+
 
 @dataclass(frozen=True)
 class ReportedMatch:

@@ -58,7 +58,7 @@ _LITTLE = (Contact.NONE, Contact.INFREQUENT)
 
 def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
     """Of the children who were given a visitor, by what the law and R 3 look at. One child may count several times."""
-    facts = {one.record.id: one.record for one in service.children}
+    facts = {one.record.id: one.record for one in service.children if not one.by_match_alone}
     known = [(facts[one.child], one) for one in begun if one.child in facts]
     tests: tuple[tuple[str, Callable[[Child, ReportedMatch], bool]], ...] = (
         ("No or infrequent contact with parents", lambda one, _: one.parental_contact in _LITTLE),

@@ -241,6 +241,7 @@ def test_the_report_of_the_year() -> None:
     }  # fmt: skip
     children = [ReportedChild(Child(f"c{n}", **facts, cannot_go_out_alone=n < 4), "visited") for n in range(6)]
     matches = [ReportedMatch(f"c{n}", f"v{n % 5}", date(2026, 6, 1), None, False) for n in range(6)]
+    children.append(ReportedChild(Child("by the match alone"), "visited"))
     matches += [ReportedMatch("by the match alone", "v9", date(2026, 7, 1), None, False), *MATCHES[2:4]]
     steps = [
         ReportedStep(date(2026, 5, 1), "child_declines", "objects to any visitor"),
