@@ -27,10 +27,10 @@ def yearly(service: Service, year: Year) -> Report:
         ("Children who were given a visitor", (len({one.child for one in begun}),)),
         ("Volunteers who were appointed to a child", (len({one.volunteer for one in begun}),)),
         ("Children with a visitor at the end", (sum(is_live(one, end) for one in service.matches),)),
-    ))  # fmt: skip
+    ), note="Counted from the first visit.")  # fmt: skip
     disputes = Table("Disputes and refusals", ("What was recorded", "Times"), (
         ("A child said no to a visitor who was proposed", (times("child_declines"),)),
-        ("of these: to any visitor at all", (times("child_declines", "objects to any visitor"),)),
+        ("Of these, a no to any visitor at all", (times("child_declines", "objects to any visitor"),)),
         ("A volunteer said no", (times("volunteer_declines"),)),
         ("A social worker said no", (times("social_worker_declines"),)),
         ("Visits were paused for a concern", (times("pause", "a concern"),)),
