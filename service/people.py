@@ -19,6 +19,7 @@ from matcher.instance import Instance, today
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Agreement, Party, Status
+from matcher.references import bare
 from service import audit_log, proposals, runs
 from service.audit_log import Entry
 from service.database import tables
@@ -103,6 +104,7 @@ def add_child(
     row = rows.session.scalar(select(tables.Child).where(tables.Child.reference == reference))
     if row is not None and row.referral:
         raise proposals.TakenError("A child of that reference is here already. Change that one.")
+    _refuse_nearly(rows, tables.Child, reference)
     before = records.Child("") if row is None else rows.child_record(row, family_known=False)
     record = read_facts(CHILDREN, given, before)
     checked(rows, CHILDREN, record)
@@ -215,6 +217,7 @@ def add_volunteer(
     """A new volunteer, an applicant until their status is changed. Raises TakenError, InputError."""
     if rows.session.scalar(select(tables.Volunteer.id).where(tables.Volunteer.reference == reference)):
         raise proposals.TakenError("A volunteer of that reference is here already. Change that one.")
+    _refuse_nearly(rows, tables.Volunteer, reference)
     record = replace(read_facts(VOLUNTEERS, given, records.Volunteer("")), status=Status.APPLICANT)
     row = tables.Volunteer(reference=reference)
     _write_volunteer(rows, row, given, record)
@@ -246,12 +249,23 @@ def _write_volunteer(
     rows.write_volunteer(row, record)
 
 
+def _refuse_nearly(rows: Repository, kind: type[tables.Child] | type[tables.Volunteer], reference: str) -> None:
+    """Raises TakenError for a reference that is here in another spelling: C7 for C-07 would be a second person."""
+    meant = bare(reference)
+    if any(other != reference and bare(other) == meant for other in rows.session.scalars(select(kind.reference))):
+        raise proposals.TakenError(
+            "A reference that differs from that one in capitals, blanks, signs, zeros or look-alike letters alone is "
+            "here already. Write it in the same way if that is who is meant."
+        )
+
+
 def _named(rows: Repository, reference: str) -> str:
     """The id of a child by reference or id. One who is not here yet is kept by name, so that they are known later."""
     row = rows.session.scalar(
         select(tables.Child).where(or_(tables.Child.reference == reference, tables.Child.id == reference))
     )
     if row is None:
+        _refuse_nearly(rows, tables.Child, reference)
         family = tables.Family(known=False, references=[])
         rows.session.add(family)
         rows.session.flush()

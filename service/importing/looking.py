@@ -18,6 +18,7 @@ from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Agreement, ExceptionKind, MatchStatus
+from matcher.references import bare
 from service.database import tables
 from service.importing.here import Here, differing, ends, records_of
 from service.importing.safeguards import weakened
@@ -185,6 +186,28 @@ class _Told:
 # ---- what cannot stand -----------------------------------------------------------------------------------------------
 
 
+def _nearly_here(here: Here, reading: Reading) -> Iterator[Problem]:
+    """Ids that Kith has in another spelling: taken as new, they would leave a no, a history or siblings behind."""
+    of = reading.records
+    children = [("children", place, "child_id", one.id) for place, one in enumerate(of["children"])]
+    children += [
+        (sheet, place, "child_id", one.child)
+        for sheet in ("matches", "declined", "exceptions")
+        for place, one in enumerate(of[sheet])
+        if one.child
+    ]
+    children += [("volunteers", place, "known_children", child)
+                 for place, one in enumerate(of["volunteers"]) for child in one.known_children or ()]  # fmt: skip
+    volunteers = [("volunteers", place, "volunteer_id", one.id) for place, one in enumerate(of["volunteers"])]
+    remedy = "Write it as in Kith if that is who is meant; otherwise give an id quite unlike"
+    for known, named in ((here.children, children), (here.volunteers, volunteers)):
+        meant = {bare(reference): reference for reference in known}
+        for sheet, place, column, id in named:
+            if id not in known and bare(id) in meant:
+                wrong = f"is not in Kith, and {meant[bare(id)]} is"
+                yield Problem(reading.files[sheet], reading.rows[sheet][place], column, id, wrong, remedy)
+
+
 def _wrong(here: Here, reading: Reading, policy: Policy) -> Iterator[Problem]:
     """What the files say against what is in Kith, where the spreadsheet has it."""
     exceptions, matches = reading.records["exceptions"], reading.records["matches"]
@@ -206,6 +229,7 @@ def _wrong(here: Here, reading: Reading, policy: Policy) -> Iterator[Problem]:
     def problem(sheet: str, place: int, column: str, value: str, wrong: str, remedy: str) -> Problem:
         return Problem(reading.files[sheet], reading.rows[sheet][place], column, value, wrong, remedy)
 
+    yield from _nearly_here(here, reading)
     for place, child_record in enumerate(reading.records["children"]):
         if child_record.id in objects and of_child[child_record.id]:
             yield problem("children", place, "agrees", child_record.id, "says no, and has a live match in Kith",

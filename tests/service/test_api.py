@@ -267,6 +267,30 @@ def test_a_safeguard_weakens_only_by_its_own_key_and_a_manager(
     assert manager.post(f"{API}/imports", files=files, data=data).status_code == 201
 
 
+def test_a_reference_in_another_spelling_is_no_new_person(desk: TestClient, small_county: Reading) -> None:
+    child, other = (row[0] for _, row in small_county.grids["children"].rows[:2])
+    volunteer = small_county.grids["volunteers"].rows[0][1][0]
+    files = {
+        "children.csv": f"child_id,agrees\n{child.lower()},yes\n",
+        "volunteers.csv": f"volunteer_id,known_children\n{volunteer.lower()},{other.replace('C', 'C-')}\n",
+    }
+    sent = [("files", (name, text.encode())) for name, text in files.items()]
+    told = desk.post(f"{API}/imports/check", files=sent).json()
+    assert {(one["column"], one["wrong"]) for one in told["problems"] if one["rejected"]} == {
+        ("child_id", f"is not in Kith, and {child} is"),
+        ("known_children", f"is not in Kith, and {other} is"),
+        ("volunteer_id", f"is not in Kith, and {volunteer} is"),
+    }
+    for path, reference in (("children", child.lower()), ("volunteers", volunteer.lower())):
+        assert desk.post(f"{API}/{path}", json={"reference": reference, "facts": {}}).status_code == 409
+    somebody = desk.get(f"{API}/volunteers").json()["volunteers"][0]["id"]
+    knows = {"facts": {"known_children": child.lower()}}
+    path = f"{API}/volunteers/{somebody}"
+    answer = desk.patch(path, json=knows, headers={"If-Match": desk.get(path).headers["ETag"]})
+    assert answer.status_code == 409
+    assert child.lower() not in answer.text
+
+
 def test_a_column_that_a_file_lacks_is_left_as_it_is(desk: TestClient, small_county: Reading) -> None:
     files = files_of(small_county)
     for place, (_, (name, content)) in enumerate(files):
