@@ -296,7 +296,7 @@ def _limit(counted: str) -> Limit:
 def in_short(counted: str) -> str:
     """What a rule excludes whom it counts, as `travel` or `dbs_current_not_recorded`: “too far away”."""
     limit = _limit(counted)
-    return limit.short if limit.id == counted else f"without what “{limit.id.replace('_', ' ')}” needs on record"
+    return limit.short if limit.id == counted else f"perhaps {limit.short}: not recorded"
 
 
 def _one_pair(instance: Instance, child: str, volunteer: str) -> Pairs:

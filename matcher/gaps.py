@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,10 +35,14 @@ class Gap:
         return f"{self.sheet}, column {self.column}: {len(self.blank)} to fill, for {rules}: {shown}"
 
 
-def gaps(instance: Instance) -> tuple[Gap, ...]:
+def gaps(instance: Instance, *, of: Collection[str] | None = None) -> tuple[Gap, ...]:
     """Every column with a blank cell for which some pair is not eligible, those with the most first.
 
     Who is refused whatever the cell said is left out: a child who said no, a volunteer who is not approved.
+
+    Args:
+        instance: children, volunteers and policy.
+        of: ids of children, or of volunteers, whose own blanks alone are told; for a few that takes no time.
     """
     policy, every = instance.policy, tables(instance)
     limits = in_force(policy)
@@ -46,6 +50,13 @@ def gaps(instance: Instance) -> tuple[Gap, ...]:
     waiting: dict[tuple[str, str], list[str]] = defaultdict(list)
     children = _not_refused(every, limits, "child")
     volunteers = _not_refused(every, limits, "volunteer")
+    if of is not None:
+        asked = [row for id, row in every.child_at.items() if id in of]
+        if asked:
+            children = np.intersect1d(children, asked)
+        else:
+            asked = [row for id, row in every.volunteer_at.items() if id in of]
+            volunteers = np.intersect1d(volunteers, np.array(asked, dtype=np.int64))
     for limit in limits:
         for pairs in _looked_at(every, limit, children, volunteers):
             for path, where in limit.blanks(pairs, policy):
@@ -54,7 +65,10 @@ def gaps(instance: Instance) -> tuple[Gap, ...]:
                     place = column_of(path)
                     blank[place] |= found
                     waiting[place] = list(dict.fromkeys([*waiting[place], limit.id]))
-    every_gap = [Gap(*place, tuple(sorted(ids)), tuple(waiting[place])) for place, ids in blank.items()]
+    found_of: Mapping[tuple[str, str], set[str]] = blank
+    if of is not None:
+        found_of = {place: told for place, ids in blank.items() if (told := ids.intersection(of))}
+    every_gap = [Gap(*place, tuple(sorted(ids)), tuple(waiting[place])) for place, ids in found_of.items()]
     return tuple(sorted(every_gap, key=lambda gap: (gap.sheet, -len(gap.blank), gap.column)))
 
 

@@ -88,16 +88,12 @@ class Tables:
         return max(1, PAIRS_AT_ONCE // max(1, len(self.instance.volunteers)))
 
     def pairs(self, child: Ints, volunteer: Ints) -> Pairs:
-        """Pairs at these rows, measured anew."""
-        home, placed = self.volunteer.rows(volunteer), self.child.rows(child)
-        metres = geography.distance_metres(placed.latitude, placed.longitude, home.latitude, home.longitude)
-        return Pairs(self, child, volunteer, metres)
+        """Pairs at these rows, measured anew where somebody asks."""
+        return Pairs(self, child, volunteer)
 
     def pair(self, child: str, volunteer: str) -> Pairs:
         """The one pair of these ids. The child must be waiting."""
-        i = [one.id for one in self.instance.waiting].index(child)
-        j = [one.id for one in self.instance.volunteers].index(volunteer)
-        return self.pairs(np.array([i]), np.array([j]))
+        return self.pairs(np.array([self.child_at[child]]), np.array([self.volunteer_at[volunteer]]))
 
     def children_alone(self, rows: Ints) -> Pairs:
         """Children without a volunteer, for what is judged once a child."""
@@ -127,21 +123,29 @@ class Tables:
 class Pairs:
     """Pairs as rows: `pairs.child.gender` and `pairs.volunteer.gender` are columns with one entry a pair."""
 
-    def __init__(self, tables: Tables, child: Ints, volunteer: Ints, metres: Ints) -> None:
+    def __init__(self, tables: Tables, child: Ints, volunteer: Ints, metres: Ints | None = None) -> None:
         self.tables = tables
         self.child_row = child
         self.volunteer_row = volunteer
-        self.metres = metres
-        """Distance between placement and home, -1 where either is not recorded."""
+        self._measured = metres
         self.child = tables.child.rows(child)
         self.volunteer = tables.volunteer.rows(volunteer)
 
     def __len__(self) -> int:
-        return len(self.metres)
+        return max(len(self.child_row), len(self.volunteer_row))
 
     def __getitem__(self, which: Array | slice) -> Pairs:
         """The pairs at an index array or a mask."""
-        return Pairs(self.tables, self.child_row[which], self.volunteer_row[which], self.metres[which])
+        metres = None if self._measured is None else self._measured[which]
+        return Pairs(self.tables, self.child_row[which], self.volunteer_row[which], metres)
+
+    @property
+    def metres(self) -> Ints:
+        """Distance between placement and home, -1 where either is not recorded."""
+        if self._measured is None:
+            placed, home = self.child, self.volunteer
+            self._measured = geography.distance_metres(placed.latitude, placed.longitude, home.latitude, home.longitude)
+        return self._measured
 
     @property
     def as_of(self) -> np.datetime64:
@@ -258,7 +262,17 @@ class Between:
 
 
 def tables(instance: Instance) -> Tables:
-    """The columns of an instance: read once, whatever the number of pairs."""
+    """The columns of an instance: read once, whatever the number of pairs and of those who ask."""
+    kept: Tables | None = instance.__dict__.get(_KEPT)  # they last as long as the instance, which never changes
+    if kept is None:
+        kept = instance.__dict__[_KEPT] = _read(instance)
+    return kept
+
+
+_KEPT = "_tables"
+
+
+def _read(instance: Instance) -> Tables:
     waiting, volunteers = instance.waiting, instance.volunteers
     everyone: tuple[Child | Volunteer, ...] = (*waiting, *volunteers)
     families = columns.codes(instance.family_of.values())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import threading
 import time
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import uvicorn
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -26,8 +28,10 @@ TO = Path(__file__).parents[1] / "docs" / "screenshots"
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 PORT = 8397
 AT = f"http://127.0.0.1:{PORT}"
-TALL = 1500
+TALL = 1700
 """The most pixels of a picture from top to bottom."""
+COLOURS = 128
+"""Of a picture: enough for flat pages, and a third of the bytes."""
 
 
 def main() -> None:
@@ -47,6 +51,7 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1200, "height": 800})
+            page.set_default_timeout(60_000)
             page.goto(AT)
             keep(page, "sign-in")
             sign_in(page, "coordinator@demo.invalid", passwords)
@@ -56,6 +61,8 @@ def main() -> None:
             page.get_by_role("button", name="Sign out").click()
             sign_in(page, "manager@demo.invalid", passwords)
             two_runs(page, app.state.kith)
+            page.goto(AT)
+            keep(page, "today")
             a_draft(page)
             confirm_import(page)
             page.get_by_role("button", name="Sign out").click()
@@ -71,14 +78,15 @@ def main() -> None:
 def the_day(page: Page) -> None:
     """From the child who waits longest to a proposal that the child considers."""
     page.goto(f"{AT}/children?sort=priority")
-    keep(page, "children")
+    keep(page, "children", tall=2100)
     page.locator("tbody th a").first.click()
-    keep(page, "child")
+    keep(page, "child", tall=2100)
     page.get_by_role("button", name="See who could visit").click()
-    keep(page, "shortlist")
     shortlist = page.url
+    keep(page, "shortlist", until=".kith-card >> nth=2")
+    keep(page, "shortlist-below", since="section:has(.kith-journeys)")
     page.set_viewport_size({"width": 400, "height": 800})
-    keep(page, "shortlist-phone")
+    keep(page, "shortlist-phone", until=".kith-card >> nth=0")
     page.set_viewport_size({"width": 1200, "height": 800})
     for box in page.get_by_label("Compare").all()[:3]:
         box.check()
@@ -95,14 +103,24 @@ def the_day(page: Page) -> None:
     proposal = page.url
     page.get_by_role("link", name="Choose what is shared").click()
     keep(page, "share")
-    page.goto(f"{proposal}/for-child")
-    keep(page, "for-child")
+    for name in ("for-child", "for-volunteer", "steps/child_declines"):
+        page.goto(f"{proposal}/{name}")
+        keep(page, name.rpartition("/")[2])
+    page.goto(f"{AT}/proposals?show=matches")
+    keep(page, "proposals")
+    page.locator("tbody th a").first.click()
+    page.get_by_role("link", name="Letters of appointment").click()
+    keep(page, "letters")
     page.goto(f"{AT}/volunteers")
-    keep(page, "volunteers")
-    page.locator("tbody th a").nth(1).click()
-    keep(page, "volunteer")
-    page.goto(AT)
-    keep(page, "today")
+    keep(page, "volunteers", tall=2100)
+    page.locator("tr:has-text('Free') th a").first.click()
+    keep(page, "volunteer", tall=2100)
+    volunteer = page.url
+    for name in ("shortlist", "change/checks", "status"):
+        page.goto(f"{volunteer}/{name}")
+        keep(page, f"volunteer-{name.rpartition('/')[2]}")
+    page.goto(f"{shortlist.removesuffix('/shortlist')}/readers")
+    keep(page, "readers")
 
 
 def an_import(page: Page, county: Path) -> None:
@@ -218,11 +236,21 @@ def sign_in(page: Page, email: str, passwords: dict[str, str]) -> None:
     page.locator("main").get_by_role("button", name="Sign in").click()
 
 
-def keep(page: Page, name: str, tall: int = TALL) -> None:
-    height = min(tall, page.evaluate("document.documentElement.scrollHeight"))
-    size = page.viewport_size or {"width": 1200}
-    clip = {"x": 0, "y": 0, "width": size["width"], "height": height}
-    page.screenshot(path=TO / f"{name}.png", full_page=True, clip=clip)
+def keep(page: Page, name: str, tall: int = TALL, *, since: str = "", until: str = "") -> None:
+    """A picture of the page, or of it from one part on, or down to another, in few colours."""
+    top = edges(page, since)[0] - 20 if since else 0
+    whole = page.evaluate("document.documentElement.scrollHeight")
+    bottom = edges(page, until)[1] + 20 if until else min(top + tall, whole)
+    width = (page.viewport_size or {"width": 1200})["width"]
+    taken = page.screenshot(full_page=True, clip={"x": 0, "y": top, "width": width, "height": bottom - top})
+    picture = Image.open(BytesIO(taken)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    picture.save(TO / f"{name}.png", optimize=True)
+
+
+def edges(page: Page, part: str) -> tuple[int, int]:
+    """Where a part begins and ends on the whole page, in pixels from its top."""
+    found = page.locator(part).first.evaluate("one => [one.getBoundingClientRect().y + scrollY, one.offsetHeight]")
+    return int(found[0]), int(found[0] + found[1])
 
 
 if __name__ == "__main__":

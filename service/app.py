@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
+from starlette.middleware.gzip import GZipMiddleware
 
 from service import pages
 from service.api import (
@@ -95,6 +96,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = measure(app, database) if settings.metrics_token else None
     for wrap in reversed(WRAPS):  # the last added is the outermost
         app.add_middleware(wrap, settings=settings)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    # What is the same for everybody is compressed. Pages are not: they repeat what was typed beside facts and a token;
+    # compressed, the length of such an answer tells whoever can make a browser ask what else stands in it (BREACH).
+    app.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)))
     app.add_middleware(ProblemPages)
     return app

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from threading import Lock
@@ -25,7 +25,7 @@ from sqlalchemy import select
 from matcher import Effects, Instance, shortlist, shortlist_for_volunteer, today
 from matcher.shortlist import Candidate, RankBy
 from service.database.tables import Authority
-from service.repository import Repository
+from service.repository import Opened, Repository
 
 MOST = 8
 """How many instances one process keeps; each with its plan takes as much memory as its pairs."""
@@ -49,8 +49,9 @@ class Ranked:
 class Held:
     """One authority's instance of one version of its data, and what is worked out of it."""
 
-    def __init__(self, stamp: _Stamp, thread: Executor) -> None:
+    def __init__(self, stamp: _Stamp, thread: Executor, before: Held | None = None) -> None:
         self.stamp, self._thread = stamp, thread
+        self._opened: Opened = Opened(before._opened if before else None)
         self._instance: Instance | None = None
         self._asked: dict[tuple[str, int], Future[tuple[Candidate, ...]]] = {}
         self._lock = Lock()
@@ -64,7 +65,8 @@ class Held:
         """Whoever comes meanwhile waits for the first to have read it."""
         with self._lock:
             if self._instance is None:
-                self._instance = rows.instance(self.stamp[1])
+                self._instance = replace(rows, opened=self._opened).instance(self.stamp[1])
+                self._opened.forget_before()
 
     def shortlist(self, child: str, *, top: int, rank_by: RankBy) -> Ranked:
         """See `matcher.shortlist`, which says what it raises."""
@@ -137,7 +139,7 @@ class Matching:
         with self._lock:
             held = self._held.get(authority)
             if held is None or held.stamp != stamp:
-                before, held = held, Held(stamp, self._thread)
+                before, held = held, Held(stamp, self._thread, held)
                 if before is not None and before.stamp > stamp:
                     return held  # for one who began to read before the change that others know already
                 if before is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
@@ -33,7 +33,28 @@ _CHILD: TypeAdapter[records.Child] = TypeAdapter(records.Child)
 _VOLUNTEER: TypeAdapter[records.Volunteer] = TypeAdapter(records.Volunteer)
 _POLICY: TypeAdapter[Policy] = TypeAdapter(Policy)
 
+_Sealed = tuple[str, bytes]
+"""Of which row, and its sealed bytes."""
+
 Row = TypeVar("Row", tables.Child, tables.Volunteer, tables.Match)
+
+
+class Opened:
+    """Records by what they are sealed as: who reads an authority again opens what changed since, and nothing else.
+
+    What is not read again is forgotten with the reading before.
+    """
+
+    def __init__(self, before: Opened | None = None) -> None:
+        self._before: Mapping[_Sealed, Any] = before._now if before else {}
+        self._now: dict[_Sealed, Any] = {}
+
+    def record(self, sealed: _Sealed, read: Callable[[], Any]) -> Any:
+        found = self._now[sealed] = self._before[sealed] if sealed in self._before else read()
+        return found
+
+    def forget_before(self) -> None:
+        self._before = {}
 
 
 @dataclass(frozen=True)
@@ -42,6 +63,8 @@ class Repository:
 
     session: Session
     keys: KeyRing
+    opened: Opened | None = None
+    """Where records are read again and again."""
 
     # ---- sealed columns ----------------------------------------------------------------------------------------------
 
@@ -75,11 +98,17 @@ class Repository:
     # ---- records -----------------------------------------------------------------------------------------------------
 
     def child_record(self, row: tables.Child, family_known: bool) -> records.Child:
-        record = _CHILD.validate_json(self.open(row, "facts") or "")
+        record: records.Child = self._record(row, _CHILD)
         return replace(record, id=row.id, family=row.family_id if family_known else None)
 
     def volunteer_record(self, row: tables.Volunteer) -> records.Volunteer:
-        return replace(_VOLUNTEER.validate_json(self.open(row, "facts") or ""), id=row.id)
+        record: records.Volunteer = self._record(row, _VOLUNTEER)
+        return replace(record, id=row.id)
+
+    def _record(self, row: tables.Child | tables.Volunteer, kind: TypeAdapter[Any]) -> Any:
+        if self.opened is None:
+            return kind.validate_json(self.open(row, "facts") or "")
+        return self.opened.record((row.id, row.facts), lambda: kind.validate_json(self.open(row, "facts") or ""))
 
     def write_child(self, row: tables.Child, record: records.Child) -> None:
         """Takes the facts of a record into a row, with the columns that go by them."""

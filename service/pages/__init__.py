@@ -5,6 +5,7 @@ without script, and nothing in it comes from another machine.
 """
 
 from service.pages import (
+    accounts,
     children,
     entering,
     import_columns,
@@ -14,6 +15,7 @@ from service.pages import (
     proposals,
     reports,
     runs,
+    sharing,
     shortlists,
     sign_in,
     today,
@@ -22,6 +24,7 @@ from service.pages import (
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, children.router, shortlists.router, proposals.router,
-    volunteers.router, runs.router, policy.router, imports.router, import_columns.router, reports.router, log.router,
+    sharing.router, volunteers.router, runs.router, policy.router, imports.router, import_columns.router,
+    reports.router, log.router, accounts.router,
 )  # fmt: skip
 """Every page."""

@@ -41,7 +41,6 @@ class ChildLine:
     stands: str
     """waiting, proposed, not ready or visited."""
     words: str
-    missing: int
 
 
 def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
@@ -61,7 +60,7 @@ def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
     return ChildLine(
         child.id, reckoned.references[child.id], facts.age(child.date_of_birth, reckoned.instance.as_of),
         facts.place(child.placement), child.coordinator, child.referred_on, reckoned.priority.get(child.id),
-        stands, words, len(reckoned.missing.get(child.id, ())),
+        stands, words,
     )  # fmt: skip
 
 
@@ -117,7 +116,7 @@ def _list(
     counts = {name: sum(line.stands == name for line in every) for name in Show.__args__}  # type: ignore[attr-defined]
     return render(
         request, "children.html", person, page=page, show=show, sort=sort, coordinator=coordinator, sought=sought,
-        counts={**counts, "everybody": len(every)},
+        missing=reckoned.missing([line.id for line in page.lines]), counts={**counts, "everybody": len(every)},
         coordinators=sorted({line.coordinator for line in every if line.coordinator}),
     )  # fmt: skip
 
@@ -138,7 +137,7 @@ def child(
         request, "child.html", person,
         line=line_of(reckoned, record),
         groups=facts.about_child(record, instance.as_of),
-        gaps=reckoned.missing.get(child_id, ()),
+        gaps=reckoned.missing([child_id])[child_id],
         rules=RULE_TITLES,
         against=[one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else [],
         live=reckoned.live.get(child_id),

@@ -20,7 +20,7 @@ from service.permissions import ROUTES, Permission
 
 _HERE = Path(__file__).parents[1]
 STATIC = _HERE / "static"
-_LONDON = ZoneInfo("Europe/London")
+LONDON = ZoneInfo("Europe/London")
 
 NAVIGATION = (
     ("/", "Today", Permission.IDENTIFY),
@@ -41,7 +41,7 @@ def moment(at: datetime | None) -> str:
     """22 November 2026 at 9:05am, in London."""
     if at is None:
         return "not recorded"
-    then = at.astimezone(_LONDON)
+    then = at.astimezone(LONDON)
     clock = then.strftime("%I:%M%p").lstrip("0").lower()
     return f"{day(then.date())} at {clock}"
 
@@ -50,7 +50,7 @@ def short_day(when: date | datetime | None) -> str:
     """22 Nov 2026."""
     if when is None:
         return "not recorded"
-    then = when.astimezone(_LONDON).date() if isinstance(when, datetime) else when
+    then = when.astimezone(LONDON).date() if isinstance(when, datetime) else when
     return f"{then.day} {then:%b %Y}"
 
 
@@ -58,7 +58,7 @@ def clock(at: datetime | None) -> str:
     """22 Nov 2026, 9:05am, in London: for tables."""
     if at is None:
         return "not recorded"
-    then = at.astimezone(_LONDON)
+    then = at.astimezone(LONDON)
     return f"{short_day(at)}, {then.strftime('%I:%M%p').lstrip('0').lower()}"
 
 

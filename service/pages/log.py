@@ -1,4 +1,4 @@
-"""The audit log with its filters, who read a child's page, and the accounts with their roles."""
+"""The audit log with its filters, and who read a child's page."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from service import workflow
 from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database.base import utc_now
-from service.database.tables import AuditEvent, User
+from service.database.tables import AuditEvent
 from service.pages.html import render
 from service.pages.lists import SIZE, Page, named
-from service.permissions import MAY, Role
 from service.repository import Repository
 
 router = APIRouter()
@@ -114,15 +113,6 @@ def readers(
     return render(
         request, "readers.html", person, child=child, page=Page(events, total, page, {}), names=names, words=words
     )
-
-
-@router.get("/users")
-def users(request: Request, person: Asking, kith: Kith) -> Response:
-    with kith.database.read(person.authority_id) as session:
-        accounts = session.scalars(select(User).where(User.authority_id == person.authority_id)).all()
-        names = Repository(session, kith.keys).account_names()
-    accounts = sorted(accounts, key=lambda one: (one.disabled_at is not None, names[one.id].casefold()))
-    return render(request, "users.html", person, accounts=accounts, names=names, roles=Role, may_of=MAY)
 
 
 def _about(subject: str) -> ColumnElement[bool]:

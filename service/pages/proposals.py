@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -13,15 +13,17 @@ from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.alone import about_volunteer
+from matcher.instance import today
+from matcher.reading import cells
+from matcher.reading.cells import RefusedError
 from matcher.records import MatchStatus, Party
-from service import audit_log, proposals, workflow
+from service import proposals, workflow
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId, MatchId, VolunteerId
 from service.crypto import Place
 from service.database import tables
 from service.database.base import utc_now
-from service.pages import facts, profiles
-from service.pages.html import render
+from service.pages.html import LONDON, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning
 from service.pages.shortlists import Card, Rank, cards, waiting
@@ -36,8 +38,8 @@ Show = Literal["proposals", "matches", "over"]
 Note = Annotated[str, Form(max_length=2000)]
 
 WHAT_NOW = {
-    State.PROPOSED: "Tell the volunteer about the child by what you chose to share, and ask whether they would like to "
-    "think about it. They may say no without a reason.",
+    State.PROPOSED: "Choose what is shared, tell the volunteer about the child by that, and ask whether they would "
+    "like to think about it. They may say no without a reason.",
     State.VOLUNTEER_CONSIDERS: "Wait for the volunteer’s answer. Ring them if a week has passed.",
     State.CHILD_CONSIDERS: "Show the child the volunteer’s profile, with somebody whom the child trusts. Ask the "
     "social worker too.",
@@ -49,6 +51,13 @@ WHAT_NOW = {
     State.REVIEW_DUE: "Ask the child, the volunteer and the social worker how it goes.",
     State.PAUSED: "No visits for now. Resume them, or end the match.",
 }
+WAS = {
+    "propose": "Proposed", "ask_volunteer": "The volunteer was asked", "volunteer_accepts": "The volunteer is willing",
+    "appoint": "Appointed", "review_falls_due": "A review fell due", "review_held": "The review was held",
+    "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
+    "end": "The match ended", "brought_up": "Brought up: the volunteer was suspended",
+}  # fmt: skip
+"""A step as something that happened, where its own title says what to do."""
 WAY = (*workflow.BEFORE_APPOINTMENT, State.APPOINTED, State.ACTIVE)
 """The states that a proposal passes when all goes well."""
 PARTY = {Party.PLANNED: "as planned", Party.AUTHORITY: "the service"}
@@ -65,7 +74,8 @@ class Line:
 
 
 def line_of(reckoned: Reckoning, match: tables.Match) -> Line:
-    step = forward(State(match.state))
+    state = State(match.state)
+    step = forward(state) if state is not State.ACTIVE else None  # visits go on by themselves until a review is due
     child, volunteer = reckoned.references[match.child_id], reckoned.references[match.volunteer_id]
     return Line(match, child, volunteer, step.title if step else "")
 
@@ -172,7 +182,7 @@ def proposal(
 
 def _page(
     request: Request, person: Asking, rows: Repository, reckoned: Reckoning, match: tables.Match, *,
-    status: int = 200, error: str = "", note: str = "",
+    status: int = 200, error: str = "", note: str = "", day: str = "", clock: str = "",
 ) -> Response:  # fmt: skip
     state = State(match.state)
     decisions = rows.session.scalars(
@@ -191,7 +201,7 @@ def _page(
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE,
         decides=Permission.DECIDE in person.may, error=reckoned.told(error), note=note,
-        way=WAY,
+        day=day, clock=clock, way=WAY,
     )  # fmt: skip
 
 
@@ -225,8 +235,8 @@ def _referred(reckoned: Reckoning, match: tables.Match) -> bool:
 
 def _told(rows: Repository, decision: tables.Decision) -> dict[str, Any]:
     user = rows.session.get(tables.User, decision.user_id)
-    title = next((step.title for step in workflow.STEPS if step.id == decision.step), None)
-    title = title or ("Proposed" if decision.step == "propose" else decision.step.replace("_", " ").capitalize())
+    steps = {step.id: step.title for step in workflow.STEPS} | WAS
+    title = steps.get(decision.step, decision.step.replace("_", " ").capitalize())
     return {
         "title": title, "at": decision.at, "by": decision.said_by, "reason": decision.reason,
         "note": rows.open(decision, "note"), "departs": decision.departs,
@@ -250,12 +260,13 @@ def step_page(
 def take(
     match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned,
     version: Annotated[int, Form()] = 0, said_by: Annotated[str, Form(max_length=20)] = "",
-    reason: Annotated[str, Form(max_length=60)] = "", note: Note = "",
+    reason: Annotated[str, Form(max_length=60)] = "", note: Note = "", day: Annotated[str, Form(max_length=40)] = "",
+    clock: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:  # fmt: skip
     match = rows.match(match_id)
-    step = _step(match, step_id)
+    step, given = _step(match, step_id), {"note": note, "day": day, "clock": clock}
     if step is None or (version != match.version and not step.final):
-        return _page(request, person, rows, reckoned, match, status=409, error=_moved_on(match), note=note)
+        return _page(request, person, rows, reckoned, match, status=409, error=_moved_on(match), **given)
     party = said_by or (step.by[0] if len(step.by) == 1 else "")
     try:
         if party not in step.by:
@@ -265,22 +276,37 @@ def take(
         with kith.database.write(person.authority_id) as session:
             proposals.take_step(
                 Repository(session, kith.keys), match_id, step_id, by=Party(party), user_id=person.user_id,
-                reason=reason or None, note=note.strip() or None,
+                reason=reason or None, note=note.strip() or None, at=_happened(day, clock),
             )  # fmt: skip
     except StaleDataError:
         with kith.database.read(person.authority_id) as session:
             fresh = Repository(session, kith.keys)
             now = fresh.match(match_id)
-            return _page(request, person, fresh, reckoned, now, status=409, error=_moved_on(now), note=note)
+            return _page(request, person, fresh, reckoned, now, status=409, error=_moved_on(now), **given)
     except StepRefusedError as error:
         if step.final:
-            return _step_form(request, person, reckoned, match, step, str(error), said_by, reason, note)
-        return _page(request, person, rows, reckoned, match, status=409, error=str(error), note=note)
+            return _step_form(request, person, reckoned, match, step, str(error), said_by, reason, **given)
+        return _page(request, person, rows, reckoned, match, status=409, error=str(error), **given)
     return RedirectResponse(f"/proposals/{match_id}", 303)
 
 
 def _step(match: tables.Match, step_id: str) -> Step | None:
     return next((step for step in workflow.possible(State(match.state)) if step.id == step_id), None)
+
+
+def _happened(day: str, clock: str) -> datetime | None:
+    """When a step was taken, in London, by what was typed; None for now. Raises StepRefusedError."""
+    if not day.strip() and not clock.strip():
+        return None
+    try:
+        on = cells.written_day(day.strip()) if day.strip() else today()
+        hour = time.fromisoformat(clock.strip().replace(".", ":").zfill(5) if clock.strip() else "12:00")
+    except (RefusedError, ValueError):
+        raise StepRefusedError("Write when it was as a day, such as 03/05/2026, and a time, such as 14:30.") from None
+    at = datetime.combine(on, hour, LONDON)
+    if at > utc_now():
+        raise StepRefusedError("That is yet to come. Record it when it has happened.")
+    return at
 
 
 def _moved_on(match: tables.Match) -> str:
@@ -289,116 +315,11 @@ def _moved_on(match: tables.Match) -> str:
 
 def _step_form(
     request: Request, person: Asking, reckoned: Reckoning, match: tables.Match, step: Step, error: str = "",
-    said_by: str = "", reason: str = "", note: str = "",
+    said_by: str = "", reason: str = "", note: str = "", day: str = "", clock: str = "",
 ) -> Response:  # fmt: skip
     return render(
         request, "step.html", person, status=422 if error else 200, match=match, step=step, error=reckoned.told(error),
-        said_by=said_by, reason=reason, note=note, child=reckoned.references[match.child_id],
+        said_by=said_by, reason=reason, note=note, day=day, clock=clock, child=reckoned.references[match.child_id],
         volunteer=reckoned.references[match.volunteer_id], party=PARTY,
         leaves=[one for one in step.reasons if one == proposals.OBJECTS],
     )  # fmt: skip
-
-
-# ---- what is shown and sent ------------------------------------------------------------------------------------------
-
-
-@router.get("/proposals/{match_id}/share")
-def share_page(
-    match_id: MatchId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
-) -> Response:
-    match = rows.match(match_id)
-    note_reading(kith, person, "proposal", match.child_id)
-    origin = rows.session.get(tables.Proposal, match.id)
-    child, volunteer = _people(reckoned, match)
-    shared, on = origin.shared if origin else {}, reckoned.instance.as_of
-    return render(
-        request, "share.html", person, match=match, child=reckoned.references[match.child_id],
-        volunteer=reckoned.references[match.volunteer_id], changes=origin is not None, on=on,
-        sides=[
-            ("volunteer", "What the child is shown of the volunteer", profiles.OF_VOLUNTEER, volunteer,
-             profiles.chosen(shared, "volunteer")),
-            ("child", "What the volunteer is told of the child", profiles.OF_CHILD, child,
-             profiles.chosen(shared, "child")),
-        ],
-    )  # fmt: skip
-
-
-@router.post("/proposals/{match_id}/share")
-def share(
-    match_id: MatchId, person: Asking, kith: Kith,
-    of_child: Annotated[list[str] | None, Form(alias="child")] = None,
-    of_volunteer: Annotated[list[str] | None, Form(alias="volunteer")] = None,
-) -> Response:  # fmt: skip
-    with kith.database.write(person.authority_id) as session:
-        rows = Repository(session, kith.keys)
-        rows.match(match_id)
-        origin = session.get(tables.Proposal, match_id)
-        if origin is None:
-            raise StepRefusedError("This match was not proposed in Kith, so there is no profile to choose.")
-        origin.shared = {
-            "child": [part.id for part in profiles.OF_CHILD if part.id in (of_child or ())],
-            "volunteer": [part.id for part in profiles.OF_VOLUNTEER if part.id in (of_volunteer or ())],
-        }
-        details = dict(origin.shared)
-        audit_log.record(session, kith.keys, audit_log.Entry(person.user_id, "share", match_id, details=details))
-    return RedirectResponse(f"/proposals/{match_id}", 303)
-
-
-@router.get("/proposals/{match_id}/for-{reader}")
-def profile(
-    match_id: MatchId, reader: Literal["child", "volunteer"], request: Request, person: Asking, kith: Kith,
-    rows: Reading, reckoned: Reckoned,
-) -> Response:  # fmt: skip
-    """What the reader is shown of the other."""
-    match = rows.match(match_id)
-    note_reading(kith, person, "profile", match.child_id, reader=reader)
-    origin = rows.session.get(tables.Proposal, match.id)
-    shared = origin.shared if origin else {}
-    child, volunteer = _people(reckoned, match)
-    on = reckoned.instance.as_of
-    if reader == "child":
-        sentences = profiles.told(profiles.OF_VOLUNTEER, volunteer, profiles.chosen(shared, "volunteer"), on)
-        both = sorted(set(child.interests or ()) & set(volunteer.interests or ()))
-        likes = facts.interests(both) if both and "interests" in profiles.chosen(shared, "volunteer") else None
-    else:
-        sentences, likes = profiles.told(profiles.OF_CHILD, child, profiles.chosen(shared, "child"), on), None
-    can_say_no = State(match.state) in workflow.BEFORE_APPOINTMENT and Permission.DECIDE in person.may
-    return render(
-        request, f"for-{reader}.html", person, match=match, sentences=sentences, both=likes and likes.lower(),
-        can_say_no=can_say_no,
-    )  # fmt: skip
-
-
-@router.get("/proposals/{match_id}/letters/{letter}")
-def letter(
-    match_id: MatchId, letter: Literal["appointment", "ending"], request: Request, person: Asking, kith: Kith,
-    rows: Reading, reckoned: Reckoned,
-) -> Response:  # fmt: skip
-    match = rows.match(match_id)
-    note_reading(kith, person, "letter", match.child_id)
-    state = State(match.state)
-    fits = state in (State.AGREED, *workflow.APPOINTED) if letter == "appointment" else state is State.ENDED
-    if not fits:
-        when = "once everybody agreed" if letter == "appointment" else "once the match has ended"
-        raise StepRefusedError(f"The letter is written {when}. The proposal stands at “{match.state}”.")
-    decided = rows.session.scalar(
-        select(tables.Decision.at)
-        .where(tables.Decision.match_id == match.id)
-        .order_by(tables.Decision.number.desc())
-        .limit(1)
-    )
-    authority = rows.session.get(tables.Authority, person.authority_id)
-    return render(
-        request, f"letter-{letter}.html", person, match=match, decided=_date(decided),
-        child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
-        authority=authority.name if authority else "",
-    )  # fmt: skip
-
-
-def _date(at: datetime | None) -> Any:
-    return at.date() if at else None
-
-
-def _people(reckoned: Reckoning, match: tables.Match) -> Any:
-    """Their records. Raises NotFoundError for a child without a referral, of whom only the reference is known."""
-    return reckoned.instance.child(match.child_id), reckoned.instance.volunteer(match.volunteer_id)

@@ -102,11 +102,10 @@ class Reckoning:
         holds = NoParentalContact().holds(everyone, self.instance.policy)
         return frozenset(child.id for child, without in zip(waiting, holds.tolist(), strict=True) if without)
 
-    @cached_property
-    def missing(self) -> Mapping[str, Sequence[Gap]]:
-        """The gaps that keep each person from a match, by id of child or volunteer."""
-        found: dict[str, list[Gap]] = defaultdict(list)
-        for gap in gaps(self.instance):
+    def missing(self, ids: Sequence[str]) -> Mapping[str, Sequence[Gap]]:
+        """The gaps that keep each of these children, or of these volunteers, from a match, by id."""
+        found: dict[str, list[Gap]] = {id: [] for id in ids}
+        for gap in gaps(self.instance, of=found.keys()):
             for id in gap.blank:
                 found[id].append(gap)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from matcher import records
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
-from matcher.explain import Points, why_nobody
+from matcher.explain import Points, in_short, why_nobody
 from matcher.shortlist import Candidate
 from matcher.whatif import farther, one_rule_away
 from matcher.words import day
@@ -187,12 +187,6 @@ def _by_label(groups: Sequence[facts.Group]) -> dict[str, facts.Fact]:
     return {fact.label: fact for _, group in groups[:2] for fact in group}
 
 
-def _excluded(counts: object) -> list[tuple[int, str]]:
+def _excluded(counts: Mapping[str, int]) -> list[tuple[int, str]]:
     """How many, and what each rule says of them: the first rule that excludes a volunteer counts them."""
-    assert isinstance(counts, dict)
-    told = []
-    for name, number in counts.items():
-        rule = name.removesuffix("_not_recorded")
-        known = rule == name
-        told.append((number, _SHORT[rule] if known else f"perhaps {_SHORT[rule]}: not recorded"))
-    return sorted(told, key=lambda one: -one[0])
+    return sorted(((number, in_short(name)) for name, number in counts.items()), key=lambda one: -one[0])

@@ -18,7 +18,8 @@ router = APIRouter()
 
 @router.get("/sign-in")
 def sign_in_page(request: Request, next: str = "/") -> Response:
-    return render(request, "sign-in.html", None, next=own_path(next), email="", error="")
+    chosen = "welcome" in request.query_params
+    return render(request, "sign-in.html", None, next=own_path(next), email="", error="", welcome=chosen)
 
 
 @router.post("/sign-in")

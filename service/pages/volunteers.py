@@ -45,7 +45,6 @@ class VolunteerLine:
     """free, taken or not ready."""
     words: str
     lapse: alone.Lapse | None
-    missing: int
 
 
 def line_of(reckoned: Reckoning, person: records.Volunteer) -> VolunteerLine:
@@ -63,7 +62,6 @@ def line_of(reckoned: Reckoning, person: records.Volunteer) -> VolunteerLine:
         person.id, reckoned.references[person.id], str(person.status or "not recorded"), facts.place(person.home),
         "not recorded" if limit is None else f"{limit / 1609.344:.3g} miles", person.commitment_until, stands, words,
         reckoned.first_lapse.get(person.id),
-        len(reckoned.missing.get(person.id, ())),
     )  # fmt: skip
 
 
@@ -107,7 +105,7 @@ def _list(
     page = Page.of(shown, number, {"show": show, "sort": sort})
     return render(
         request, "volunteers.html", person, page=page, show=show, sort=sort, sought=sought,
-        counts={**counts, "everybody": len(every)},
+        missing=reckoned.missing([line.id for line in page.lines]), counts={**counts, "everybody": len(every)},
     )  # fmt: skip
 
 
@@ -123,7 +121,7 @@ def volunteer(
         request, "volunteer.html", person,
         line=line_of(reckoned, record),
         groups=facts.about_volunteer(record, instance.as_of),
-        gaps=reckoned.missing.get(volunteer_id, ()),
+        gaps=reckoned.missing([volunteer_id])[volunteer_id],
         rules=RULE_TITLES,
         checks=sorted(rules, key=lambda one: one.verdict == "passes"),
         lapses=[one for one in reckoned.lapses if one.volunteer == volunteer_id and one.on],

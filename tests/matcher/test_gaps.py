@@ -104,3 +104,14 @@ def test_they_are_the_cells_that_explanations_name(seed):
             )
             assert lonely or ours == named
     assert found > 20
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_gaps_of_some_are_theirs_among_all(seed: int):
+    """For children and for volunteers alike; another sheet's blanks are nobody's own."""
+    instance = Chance(seed).instance()
+    everybody = {(gap.sheet, gap.column, id): gap.rules for gap in gaps(instance) for id in gap.blank}
+    for ids in ({child.id for child in instance.waiting[:2]}, {one.id for one in instance.volunteers[:2]}):
+        theirs = {(gap.sheet, gap.column, id): set(gap.rules) for gap in gaps(instance, of=ids) for id in gap.blank}
+        assert set(theirs) == {key for key in everybody if key[2] in ids}
+        assert all(rules <= set(everybody[key]) for key, rules in theirs.items())

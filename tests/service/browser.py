@@ -132,9 +132,9 @@ def site(
 
 
 def faults(page: Page, address: str | None = None) -> list[str]:
-    """What axe finds of a page, and how far it stands beyond the edge of a window of 400 pixels.
+    """What axe finds of a page, and how far it stands beyond the edge of a window of 640 and of 320 pixels.
 
-    Without an address, of the page as it stands.
+    That is a window of 1280 at 200% and at 400%; telephones are in between. Without an address: of the open page.
     """
     page.set_viewport_size({"width": 1280, "height": 900})
     if address:
@@ -142,6 +142,9 @@ def faults(page: Page, address: str | None = None) -> list[str]:
     found = [
         f"{address}: {one['id']} {one['nodes'][0]['html'][:120]}" for one in Axe().run(page).response["violations"]
     ]
-    page.set_viewport_size({"width": 400, "height": 900})
-    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return found + ([f"{address}: {width} pixels too wide"] if width > 0 else [])
+    for width in (640, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if beyond > 0:
+            found.append(f"{address or page.url}: {beyond} pixels too wide at {width}")
+    return found

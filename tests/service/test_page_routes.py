@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from conftest import Service
 from sqlalchemy import select
 
+from matcher.instance import today
+from service.database.base import utc_now
 from service.database.tables import ImportBatch, Match
 from service.importing.uploads import hold
 from service.pages.sign_in import own_path
@@ -23,8 +26,8 @@ PAGES = {
     if not line.split()[1].startswith(("/api/", "/health", "/ready", "/metrics"))
 }
 HTML = {"Accept": "text/html"}
-NOBODYS = ("{number}", "/templates/", "{report}")
-"""Parts of paths that stand for the like in every authority: the first version of the policy, a report."""
+NOBODYS = ("{number}", "/templates/", "{report}", "/welcome/")
+"""Parts of paths that stand for the like in every authority: the first version of the policy, a report, a link."""
 
 
 def proposal_of(service: Service) -> tuple[str, str, str]:
@@ -56,7 +59,9 @@ def test_every_page_with_every_role(service: Service) -> None:
                 method, path = line.split()
                 asked = path.format(child_id=child, volunteer_id=volunteer, match_id=match, step_id="child_declines",
                                     reader="child", letter="appointment", run_id=run, number=1, part="about",
-                                    upload_id=upload, import_id=batch, sheet="children", report="waits")  # fmt: skip
+                                    upload_id=upload, import_id=batch, sheet="children", report="waits",
+                                    user_id=service.users["north", Role.ANALYST],
+                                    secret="no-such-link")  # fmt: skip
                 form = {"csrf": browser.headers["X-CSRF-Token"]} if method == "POST" else None
                 answer = browser.request(method, asked, data=form, headers=HTML, follow_redirects=False)
                 if needs is not PUBLIC and needs not in MAY[role]:
@@ -126,6 +131,23 @@ def test_every_script_of_a_page_bears_the_nonce_of_its_answer(service: Service) 
     assert len(answer.content) < 150_000
 
 
+def test_style_and_script_are_compressed_and_pages_are_not(service: Service) -> None:
+    """Compressed, the length of a page that repeats what was asked would tell what else stands in it."""
+    browser = service.as_(Role.COORDINATOR)
+    asks = {"Accept-Encoding": "gzip", **HTML}
+    page = browser.get("/children", headers=asks)
+    assert "content-encoding" not in page.headers
+    names = {*re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text), "/static/govuk-frontend/govuk-frontend.min.js"}
+    sent = len(page.content)
+    for name in names:
+        with browser.stream("GET", name, headers=asks) as answer:
+            size = sum(len(chunk) for chunk in answer.iter_raw())
+            assert answer.headers.get("content-encoding") == "gzip" or size < 1000, name
+            sent += size
+    assert len(names) >= 4
+    assert sent < 150_000
+
+
 def test_data_that_changes_is_told_at_once(service: Service) -> None:
     """What pages keep in memory goes by the version of the data."""
     browser = service.as_(Role.COORDINATOR)
@@ -191,3 +213,28 @@ def test_the_log_tells_who_read_a_child_and_which_lists_had_them(service: Servic
     assert "children: 25 records" in listed
     assert auditor.get("/log?kind=decision").text.count("<tr") == 0
     assert "Opened the record" not in service.as_(Role.AUDITOR, "south").get(f"/log?subject={child}&days=0").text
+
+
+def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(service: Service) -> None:
+    _, _, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    with service.database.write(service.north) as session:
+        row = Repository(session, service.keys).match(match)
+        row.since = utc_now() - timedelta(days=20)
+        version = str(row.version + 1)
+    when = today() - timedelta(days=10)
+    address = f"/proposals/{match}/steps/ask_volunteer"
+    for day, clock, told in (
+        (f"{today() + timedelta(days=2):%d/%m/%Y}", "", "That is yet to come"),
+        ("last week", "", "Write when it was as a day"),
+        (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before the step that came before it"),
+    ):
+        answer = browser.post(
+            address, data={"version": version, "day": day, "clock": clock, "note": "Rang."}, headers=HTML
+        )
+        assert answer.status_code == 409
+        assert told in answer.text
+        assert "Rang." in answer.text
+    page = browser.post(address, data={"version": version, "day": f"{when:%d/%m/%Y}", "clock": "14:30"}, headers=HTML)
+    assert f"{when.day} {when:%B %Y} at 2:30pm" in page.text
+    assert "The volunteer was asked" in page.text

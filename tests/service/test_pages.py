@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from browser import HOSTILE, PASSWORD, Site, faults
 from playwright.sync_api import Page
 
+from service.database.tables import Match
 from service.permissions import Role
 
 STATIC = Path(__file__).parents[2] / "service" / "static"
@@ -24,50 +28,156 @@ def propose(page: Page, site: Site, number: int, note: str = "") -> str:
     return page.url
 
 
-def test_no_page_has_a_fault_that_axe_finds_nor_is_cut_off_at_400_pixels(site: Site) -> None:
-    """At 400 pixels a page is also what 320% zoom shows of a window of 1280."""
-    page = site.page()
-    proposal = propose(page, site, 0)
+def a_proposal(page: Page, site: Site) -> str:
+    """The address of a proposal that is open: of the first pair, where another test has not made it already."""
+    child, _ = site.pairs[0]
+    page.goto(f"{site.at}/children/{child}")
+    open_already = page.get_by_role("button", name="Open the proposal")
+    if not open_already.count():
+        return propose(page, site, 0)
+    open_already.click()
+    return page.url
+
+
+def of_children(site: Site, page: Page) -> list[str]:
     child, (volunteer, other, *_) = site.choice
-    page.goto(f"{site.at}/children/{child}/compare?rank=fit&with={volunteer}&with={other}")
-    assert page.locator("thead .kith-rank").count() == 2
+    return [
+        "/children", "/children?show=everybody&sort=priority&page=2", "/children?coordinator=nobody-here",
+        f"/children/{child}", f"/children/{site.nobody}", f"/children/{child}/change/wishes",
+        f"/children/{child}/readers", "/children/new", f"/children/{child}/shortlist?rank=fit",
+        f"/children/{child}/shortlist", f"/children/{site.nobody}/shortlist", f"/children/{child}/compare",
+        f"/children/{child}/compare?rank=fit&with={volunteer}&with={other}",
+        f"/children/{child}/propose/{volunteer}?rank=fit", "/",
+    ]  # fmt: skip
+
+
+def of_volunteers(site: Site, page: Page) -> list[str]:
+    volunteer = site.choice[1][0]
+    return [
+        "/volunteers", "/volunteers?show=not%20ready", "/volunteers?show=checks&sort=lapse", "/volunteers/new",
+        f"/volunteers/{site.volunteer}", f"/volunteers/{site.volunteer}/status",
+        f"/volunteers/{volunteer}/shortlist", f"/volunteers/{volunteer}/change/checks", "/nothing-here",
+    ]  # fmt: skip
+
+
+def of_proposals(site: Site, page: Page) -> list[str]:
+    proposal = a_proposal(page, site).removeprefix(site.at)
     imported = []
     for show in ("matches", "over"):
         page.goto(f"{site.at}/proposals?show={show}")
-        imported += [one.get_attribute("href") for one in page.locator("tbody th a").all()[:1]]
+        imported += [one.get_attribute("href") or "" for one in page.locator("tbody th a").all()[:1]]
     assert imported
+    parts = ("", "/share", "/for-child", "/for-volunteer", "/steps/child_declines", "/steps/withdraw",
+             "/letters/appointment")  # fmt: skip
+    return [*(proposal + part for part in parts), *imported, f"{imported[0]}/letters/appointment", "/proposals",
+            "/proposals?show=over", "/proposals?show=matches"]  # fmt: skip
+
+
+@pytest.mark.parametrize("group", [of_children, of_volunteers, of_proposals])
+def test_no_page_has_a_fault_that_axe_finds_nor_is_cut_off_when_it_is_enlarged(
+    site: Site, group: Callable[[Site, Page], list[str]]
+) -> None:
+    page = site.page()
+    assert [fault for path in group(site, page) for fault in faults(page, site.at + path)] == []
+
+
+def test_no_page_for_other_roles_has_such_a_fault(site: Site) -> None:
     found = []
-    for path in (
-        "/", "/children", "/children?show=everybody&sort=priority&page=2", "/children?coordinator=nobody-here",
-        f"/children/{child}", f"/children/{site.nobody}", f"/children/{child}/shortlist?rank=fit",
-        f"/children/{child}/shortlist", f"/children/{site.nobody}/shortlist",
-        f"/children/{child}/compare?rank=fit&with={volunteer}&with={other}", f"/children/{child}/compare",
-        f"/children/{child}/propose/{volunteer}?rank=fit", "/volunteers", "/volunteers?show=not%20ready",
-        f"/volunteers/{site.volunteer}", "/proposals", "/proposals?show=over", "/proposals?show=matches",
-        proposal.removeprefix(site.at), *(
-            proposal.removeprefix(site.at) + rest
-            for rest in ("/share", "/for-child", "/for-volunteer", "/steps/child_declines", "/steps/withdraw",
-                         "/letters/appointment")
-        ), *imported, "/nothing-here",
-    ):  # fmt: skip
-        found += faults(page, site.at + path)
-    for role, paths in ((Role.ADMINISTRATOR, ("/", "/users", "/log", "/log?kind=read&days=0")), (None, ("/sign-in",))):
+    for role, paths in (
+        (Role.ADMINISTRATOR, ("/", "/users", "/log", "/log?kind=read&days=0")),
+        (None, ("/sign-in", "/welcome/some-link")),
+    ):
         page = site.page(role)
         for path in paths:
             found += faults(page, site.at + path)
     assert found == []
 
 
-def test_a_day_without_script(site: Site) -> None:
-    """From signing in to a child's no, by links and forms alone."""
-    page = site.page(script=False)
+def test_no_page_that_comes_back_has_such_a_fault(site: Site) -> None:
+    """Because something was wrong or missing."""
+    page = site.page()
+    child, (volunteer, *_) = site.choice
+    proposal = a_proposal(page, site)
+    found = []
+    for address, field, text, button in (
+        (f"/children/{child}/propose/{volunteer}?rank=fit", "#note", "Rang.", "Propose"),
+        (f"{proposal.removeprefix(site.at)}/steps/child_declines", "#note", "Rang.", "Record"),
+        ("/volunteers/new", "#date_of_birth", "31/02/1980", "Add the volunteer"),
+        (f"/children/{child}/change/wishes", "#prefers_to_age", "old", "Save"),
+        (f"/volunteers/{volunteer}/status", None, "", "Change where they stand"),
+        ("/children", "#reference", "nobody", "Find"),
+    ):
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(site.at + address)
+        if field:
+            page.fill(field, text)
+        page.locator("main").get_by_role("button", name=button).last.click()
+        assert page.locator(".govuk-error-summary, .govuk-error-message").count(), address
+        found += [f"refused {address}: {one}" for one in faults(page)]
+    page = site.page(None)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    assert page.locator(".govuk-error-summary").count()
+    assert found + faults(page) == []
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_whole_day(site: Site, script: bool) -> None:
+    """From signing in to the end of a match, by what the pages offer; with script, and by links and forms alone."""
+    page = site.page(script=script)
     page.get_by_role("link", name="All by priority").click()
     assert "sort=priority" in page.url
-    child, volunteer = site.pairs[1]
+    child, volunteer = site.pairs[5 + script]
     page.goto(f"{site.at}/children/{child}")
     page.get_by_role("button", name="See who could visit").click()
     page.get_by_role("link", name="Best fit for this child alone").click()
     page.locator(f"a[href*='/propose/{volunteer}']").click()
+    page.get_by_label("Shared interests").check()
+    page.locator("main form button.govuk-button").click()
+    proposal = page.url
+    page.get_by_text("Add a note, or when it was").click()
+    page.fill("#note", "At the support session.")
+    page.get_by_role("button", name="Ask the volunteer").click()
+    assert "At the support session." in page.inner_text(".kith-timeline")
+    for button in (
+        "The volunteer is willing: show the child the profile",
+        "The child would like to meet, and the social worker agrees",
+        "The meeting was held",
+    ):
+        page.get_by_role("button", name=button).click()
+    assert "The child thinks it over until" in page.inner_text("#next")
+    assert not page.get_by_role("button", name="The child says yes").count()
+    with site.kith.database.write(site.north) as session:  # a day goes by
+        session.get_one(Match, proposal.rpartition("/")[2]).since -= timedelta(hours=25)
+    page.reload()
+    page.get_by_role("button", name="The child says yes").click()
+    page.get_by_role("link", name="Letters of appointment").click()
+    assert "Your appointment as Independent Visitor" in page.inner_text("main")
+    page.get_by_role("link", name="Back to the match").click()
+    for button in ("Appoint: letters are sent", "The first visit was made"):
+        page.get_by_role("button", name=button).click()
+    assert "Active" in page.inner_text("h1")
+    assert page.get_by_role("heading", name="Next review").count()
+    for button in ("Begin a review", "The review was held, and the visits go on"):
+        page.get_by_role("button", name=button).click()
+    page.goto(f"{site.at}/proposals?show=matches")
+    page.locator(f"a[href$='{proposal.rpartition('/')[2]}']").click()
+    page.get_by_role("link", name="End the match").click()
+    page.get_by_label("As planned").check()
+    page.get_by_label("Planned ending").check()
+    page.get_by_role("button", name="Record: end the match").click()
+    assert "Ended" in page.inner_text("h1")
+    assert "Reason: planned ending" in page.inner_text(".kith-timeline")
+    page.get_by_role("link", name="Letters of ending").click()
+    assert "Your visits have ended" in page.inner_text("main")
+    page.goto(f"{site.at}/children/{child}/readers")
+    assert "Opened the shortlist" in page.inner_text("table")
+
+
+def test_a_child_says_no_and_is_shown_others(site: Site) -> None:
+    """What is shared, what the child is shown, their no, and the next shortlist; without script."""
+    page = site.page(script=False)
+    child, volunteer = site.pairs[1]
+    page.goto(f"{site.at}/children/{child}/propose/{volunteer}?rank=fit")
     page.locator("main form button.govuk-button").click()
     assert "Choose why you propose this volunteer." in page.inner_text(".govuk-error-summary")
     page.get_by_label("Shared interests").check()
@@ -80,7 +190,7 @@ def test_a_day_without_script(site: Site) -> None:
     page.get_by_role("link", name="Choose what is shared").click()
     page.locator("input[name=volunteer][value=interests]").uncheck()
     page.get_by_role("button", name="Save what is shared").click()
-    page.get_by_role("link", name="The page for the child").click()
+    page.get_by_role("link", name="The page to show the child").click()
     assert "No thank you" in page.inner_text("main")
     assert "They like" not in page.inner_text("main")  # it was not ticked
     page.get_by_role("link", name="The child says no").click()
@@ -97,6 +207,27 @@ def test_a_day_without_script(site: Site) -> None:
     assert "/sign-in" in page.url
 
 
+def tab_to(page: Page, what: str) -> None:
+    """Presses the tabulator until a link or a button of that name, or a field of that id, has the focus; each stop on
+    the way has a focus that can be seen."""
+    named = "[document.activeElement.id, document.activeElement.textContent.trim().replace(/\\s+/g, ' ')]"
+    seen = """(one => getComputedStyle(one).outlineStyle !== 'none' || getComputedStyle(one).boxShadow !== 'none'
+              || getComputedStyle(one, '::before').boxShadow !== 'none')(document.activeElement)"""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        assert page.evaluate(seen), f"focus that cannot be seen: {page.evaluate(named)}"
+        if what in page.evaluate(named):
+            return
+    pytest.fail(f"no way to “{what}” by keyboard")
+
+
+def enter(page: Page, what: str) -> None:
+    """Goes to a link or a button by the tabulator, and on by it."""
+    tab_to(page, what)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
 def test_by_keyboard_alone(site: Site) -> None:
     page = site.page(None)
     page.keyboard.press("Tab")
@@ -109,21 +240,24 @@ def test_by_keyboard_alone(site: Site) -> None:
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/$"))
-    child, volunteer = site.pairs[2]
-    page.goto(f"{site.at}/children/{child}/propose/{volunteer}?rank=fit")
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        outline = "getComputedStyle(document.activeElement, '::before').boxShadow"
-        own = "getComputedStyle(document.activeElement).outlineStyle"
-        assert page.evaluate(own) != "none" or page.evaluate(outline) != "none", "focus that cannot be seen"
-        if page.evaluate("document.activeElement.name") == "reason":
-            break
-    page.keyboard.press("Space")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.id") == "note"
+    child, _ = site.pairs[2]
+    page.goto(f"{site.at}/children/{child}")
+    for name in ("See who could visit", "Best fit for this child alone"):
+        enter(page, name)
+    first = page.locator("a[href*='/propose/']").first.inner_text()
+    enter(page, " ".join(first.split()))
+    tab_to(page, "reason")
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "note")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/proposals/M"))
+    for name in ("Ask the volunteer", "Choose what is shared", "Save what is shared", "The volunteer says no"):
+        enter(page, name)
+    tab_to(page, "reason")
+    page.keyboard.press("Space")
+    enter(page, "Record: the volunteer says no")
+    assert "Declined" in page.inner_text("h1")
 
 
 def test_script_in_any_text_field_never_runs(site: Site) -> None:
@@ -134,6 +268,21 @@ def test_script_in_any_text_field_never_runs(site: Site) -> None:
     page.fill("#note", HOSTILE)
     page.locator("main form button.govuk-button").click()  # without a reason: the form comes back with what was typed
     assert page.input_value("#note") == HOSTILE
+    for field in ("#note", "#day", "#clock"):
+        assert page.locator(field).count(), field
+        page.fill(field, HOSTILE)
+    page.locator("main form button.govuk-button").click()
+    assert page.input_value("#day") == HOSTILE[:40]
+    for path in ("/volunteers/new", "/children/new", f"/children/{site.pairs[3][0]}/change/about"):
+        page.goto(site.at + path)
+        fields = page.locator("main .govuk-input").all()
+        for one in fields:
+            one.fill(HOSTILE)
+        page.locator("main form button.govuk-button").click()
+        assert page.locator("main .govuk-error-message").count() >= 3, path
+        assert all(one.input_value() == HOSTILE for one in page.locator("main .govuk-input").all()), path
+        seen.append(page.inner_text("main"))
+        assert page.evaluate("window.ran") is None
     for path in ("/children", "/volunteers"):
         page.goto(site.at + path)
         page.fill("#reference", HOSTILE)
@@ -145,6 +294,9 @@ def test_script_in_any_text_field_never_runs(site: Site) -> None:
     page = site.page(Role.ADMINISTRATOR)
     for path in ("/users", "/log"):
         page.goto(site.at + path)
+        if path == "/log":
+            page.fill("#reference", HOSTILE)
+            page.get_by_role("button", name="Find").click()
         seen.append(page.inner_text("main"))
         assert page.evaluate("window.ran") is None
     page.goto(f"{site.at}/log?actor={HOSTILE}")  # no id: refused, and not repeated

@@ -1,0 +1,125 @@
+"""What of a proposal is shown and sent: the profiles that each is told of the other by, and the letters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
+
+from service import audit_log, workflow
+from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.shapes import MatchId
+from service.database import tables
+from service.pages import facts, profiles
+from service.pages.html import render
+from service.pages.reckoning import Reckoned, Reckoning
+from service.permissions import Permission
+from service.repository import Repository
+from service.workflow import State, StepRefusedError
+
+router = APIRouter()
+
+
+@router.get("/proposals/{match_id}/share")
+def share_page(
+    match_id: MatchId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
+) -> Response:
+    match = rows.match(match_id)
+    note_reading(kith, person, "proposal", match.child_id)
+    origin = rows.session.get(tables.Proposal, match.id)
+    child, volunteer = _people(reckoned, match)
+    shared, on = origin.shared if origin else {}, reckoned.instance.as_of
+    return render(
+        request, "share.html", person, match=match, child=reckoned.references[match.child_id],
+        volunteer=reckoned.references[match.volunteer_id], changes=origin is not None, on=on,
+        sides=[
+            ("volunteer", "What the child is shown of the volunteer", profiles.OF_VOLUNTEER, volunteer,
+             profiles.chosen(shared, "volunteer")),
+            ("child", "What the volunteer is told of the child", profiles.OF_CHILD, child,
+             profiles.chosen(shared, "child")),
+        ],
+    )  # fmt: skip
+
+
+@router.post("/proposals/{match_id}/share")
+def share(
+    match_id: MatchId, person: Asking, kith: Kith,
+    of_child: Annotated[list[str] | None, Form(alias="child")] = None,
+    of_volunteer: Annotated[list[str] | None, Form(alias="volunteer")] = None,
+) -> Response:  # fmt: skip
+    with kith.database.write(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        rows.match(match_id)
+        origin = session.get(tables.Proposal, match_id)
+        if origin is None:
+            raise StepRefusedError("This match was not proposed in Kith, so there is no profile to choose.")
+        origin.shared = {
+            "child": [part.id for part in profiles.OF_CHILD if part.id in (of_child or ())],
+            "volunteer": [part.id for part in profiles.OF_VOLUNTEER if part.id in (of_volunteer or ())],
+        }
+        details = dict(origin.shared)
+        audit_log.record(session, kith.keys, audit_log.Entry(person.user_id, "share", match_id, details=details))
+    return RedirectResponse(f"/proposals/{match_id}", 303)
+
+
+@router.get("/proposals/{match_id}/for-{reader}")
+def profile(
+    match_id: MatchId, reader: Literal["child", "volunteer"], request: Request, person: Asking, kith: Kith,
+    rows: Reading, reckoned: Reckoned,
+) -> Response:  # fmt: skip
+    """What the reader is shown of the other."""
+    match = rows.match(match_id)
+    note_reading(kith, person, "profile", match.child_id, reader=reader)
+    origin = rows.session.get(tables.Proposal, match.id)
+    shared = origin.shared if origin else {}
+    child, volunteer = _people(reckoned, match)
+    on = reckoned.instance.as_of
+    if reader == "child":
+        sentences = profiles.told(profiles.OF_VOLUNTEER, volunteer, profiles.chosen(shared, "volunteer"), on)
+        both = sorted(set(child.interests or ()) & set(volunteer.interests or ()))
+        likes = facts.interests(both) if both and "interests" in profiles.chosen(shared, "volunteer") else None
+    else:
+        sentences, likes = profiles.told(profiles.OF_CHILD, child, profiles.chosen(shared, "child"), on), None
+    can_say_no = State(match.state) in workflow.BEFORE_APPOINTMENT and Permission.DECIDE in person.may
+    return render(
+        request, f"for-{reader}.html", person, match=match, sentences=sentences, both=likes and likes.lower(),
+        can_say_no=can_say_no,
+    )  # fmt: skip
+
+
+@router.get("/proposals/{match_id}/letters/{letter}")
+def letter(
+    match_id: MatchId, letter: Literal["appointment", "ending"], request: Request, person: Asking, kith: Kith,
+    rows: Reading, reckoned: Reckoned,
+) -> Response:  # fmt: skip
+    match = rows.match(match_id)
+    note_reading(kith, person, "letter", match.child_id)
+    state = State(match.state)
+    fits = state in (State.AGREED, *workflow.APPOINTED) if letter == "appointment" else state is State.ENDED
+    if not fits:
+        when = "once everybody agreed" if letter == "appointment" else "once the match has ended"
+        raise StepRefusedError(f"The letter is written {when}. The proposal stands at “{match.state}”.")
+    decided = rows.session.scalar(
+        select(tables.Decision.at)
+        .where(tables.Decision.match_id == match.id)
+        .order_by(tables.Decision.number.desc())
+        .limit(1)
+    )
+    authority = rows.session.get(tables.Authority, person.authority_id)
+    return render(
+        request, f"letter-{letter}.html", person, match=match, decided=_date(decided),
+        child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
+        authority=authority.name if authority else "",
+    )  # fmt: skip
+
+
+def _date(at: datetime | None) -> Any:
+    return at.date() if at else None
+
+
+def _people(reckoned: Reckoning, match: tables.Match) -> Any:
+    """Their records. Raises NotFoundError for a child without a referral, of whom only the reference is known."""
+    return reckoned.instance.child(match.child_id), reckoned.instance.volunteer(match.volunteer_id)
