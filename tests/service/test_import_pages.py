@@ -326,6 +326,7 @@ def upload(page: Page, site: Site, *files: tuple[str, bytes]) -> None:
         "#files", [{"name": name, "mimeType": "text/csv", "buffer": content} for name, content in files]
     )
     page.get_by_role("button", name="Look at these files").click()
+    page.wait_for_url(re.compile("/imports/files/Y"))  # the files are read meanwhile, and a key would go nowhere
 
 
 def test_the_way_of_an_import_without_script(site: Site, small_county: Reading) -> None:
