@@ -48,10 +48,15 @@ class Whole:
     def refusal(self, value: object) -> str | None:
         """What is wrong with `value` as this limit, or None."""
         if isinstance(value, bool) or not isinstance(value, int):
-            return f"is not a whole number of {self.unit}"
+            return f"is not a whole number{self._of}"
         if not self.least <= value <= self.most:
-            return f"is outside {self.least} to {self.most} {self.unit}"
+            return f"is outside {self.least} to {self.most}{self._of.removeprefix(' of')}"
         return None
+
+    @property
+    def _of(self) -> str:
+        """What is counted; a share of something else is a number of nothing."""
+        return "" if self.unit.startswith("of ") else f" of {self.unit}"
 
     def show(self, value: object) -> str:
         return f"{value} {self.unit}"

@@ -136,7 +136,8 @@ def in_words(limit: Whole | Choice, value: Any) -> str:
     if unit == "months" and value and value % 12 == 0:
         unit, value = "years", value // 12
     first, *rest = unit.split()
-    first = first.removesuffix("s") if value == 1 else first
+    if value == 1:
+        first = "child" if first == "children" else first.removesuffix("s")
     return " ".join([_NUMBERS[value] if value < len(_NUMBERS) else f"{value:,}", first, *rest])
 
 

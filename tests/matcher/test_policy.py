@@ -76,7 +76,8 @@ def test_inheritance_goes_on_through_several_files(policy_file):
         ("[rules.travel]\nsource = 2016-01-01", "source = .* must be words in quotes"),
         ('[scores.culture]\nwhen = "never"', "when = 'never' is not one of always, if_requested, off"),
         ("[scores.culture]\nwhen = [1]", r"when = \[1\] is not one of"),
-        ("[scores.interests]\nweight = -1", "weight = -1 is outside 0 to 1000"),
+        ("[scores.interests]\nweight = -1", "weight = -1 is outside 0 to 1000."),
+        ("[scores.interests]\nweight = 1.5", "weight = 1.5 is not a whole number."),
         ("[rules.dbs_current]\nyears = 4", "years = 4 is outside 1 to 3"),  # stricter, never laxer
         ("[rules.minimum_age]\nyears = 17", "years = 17 is outside 18 to 100"),
         ("[constraints.capacity]\nchildren = 0", "children = 0 is outside 1 to 10"),
