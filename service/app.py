@@ -25,6 +25,7 @@ from service.api import (
     runs,
     session,
     single_sign_on,
+    tokens,
     volunteers,
 )
 from service.api.deps import Installation, authorise
@@ -41,8 +42,8 @@ from service.pages.problems import ProblemPages
 from service.settings import Settings, load_settings
 
 ROUTERS = (
-    session.router, single_sign_on.router, children.router, volunteers.router, around.router, matches.router,
-    decisions.router, policies.router, imports.router, privacy.router, runs.router,
+    session.router, single_sign_on.router, tokens.router, children.router, volunteers.router, around.router,
+    matches.router, decisions.router, policies.router, imports.router, privacy.router, runs.router,
 )  # fmt: skip
 """The resources under /api/v1."""
 

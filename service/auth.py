@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -101,7 +101,7 @@ def set_password(user: User, password: str) -> None:
 def disable(session: Session, keys: KeyRing, user: User, *, by: str) -> None:
     """Closes an account: its logins are over at once, and its tokens."""
     user.disabled_at, user.invitation = utc_now(), None
-    session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+    log_out_everywhere(session, user)
     audit_log.record(session, keys, Entry(by, "disable user", user.id))
 
 
@@ -147,6 +147,11 @@ def begin(session: Session, settings: Settings, user: User) -> str:
     return secret
 
 
+def log_out_everywhere(session: Session, user: User) -> None:
+    """Ends every login of an account."""
+    session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+
+
 def log_out(session: Session, login: str) -> None:
     session.execute(delete(LoginSession).where(LoginSession.id == login))
 
@@ -182,17 +187,42 @@ def is_stale(session: Session, login: str) -> bool:
 # ---- tokens ----------------------------------------------------------------------------------------------------------
 
 
+TOKEN_DAYS = 366
+"""The longest that a token may live."""
+
+
 def make_token(
-    session: Session, keys: KeyRing, user: User, *, name: str, scopes: Iterable[Permission], expires_at: datetime
+    session: Session, keys: KeyRing, user: User, *, name: str, scopes: Iterable[Permission], days: int
 ) -> str:
     """A new token of an account, told once. Raises KithError for scopes that the account does not have."""
     wanted = frozenset(scopes)
+    if user.disabled_at:
+        raise KithError("The account is closed.")
+    if not wanted:
+        raise KithError("A token needs a scope at least.")
     if excess := wanted - MAY[Role(user.role)]:
         raise KithError(f"The account may not {' or '.join(sorted(excess))}, nor may its token.")
-    secret = f"kith_{secrets.token_urlsafe(32)}"
-    session.add(ApiToken(id=hashed(secret), user_id=user.id, name=name, scopes=sorted(wanted), expires_at=expires_at))
+    if not 1 <= days <= TOKEN_DAYS:
+        raise KithError(f"A token lives from 1 to {TOKEN_DAYS} days.")
+    secret, ends = f"kith_{secrets.token_urlsafe(32)}", utc_now() + timedelta(days=days)
+    session.add(ApiToken(id=hashed(secret), user_id=user.id, name=name, scopes=sorted(wanted), expires_at=ends))
     audit_log.record(session, keys, Entry(user.id, "make token", user.id, details={"scopes": sorted(wanted)}))
     return secret
+
+
+def tokens_of(session: Session, user_id: str) -> list[ApiToken]:
+    """The tokens of an account that are still good, the newest first."""
+    good = (ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None), ApiToken.expires_at > utc_now())
+    return list(session.scalars(select(ApiToken).where(*good).order_by(ApiToken.created_at.desc(), ApiToken.id)))
+
+
+def revoke_token(session: Session, keys: KeyRing, user_id: str, token_id: str) -> None:
+    """Ends a token of an account at once. Raises NotFoundError for one that is another's, or over."""
+    token = next((one for one in tokens_of(session, user_id) if one.id == token_id), None)
+    if token is None:
+        raise NotFoundError("There is no such token.")
+    token.revoked_at = utc_now()
+    audit_log.record(session, keys, Entry(user_id, "revoke token", user_id, details={"scopes": token.scopes}))
 
 
 def by_token(session: Session, secret: str) -> Person | None:

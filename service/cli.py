@@ -21,10 +21,12 @@ from matcher.errors import KithError
 app = typer.Typer()
 users = typer.Typer(help="Accounts: add, password, disable.", no_args_is_help=True)
 authorities = typer.Typer(help="Authorities of this installation.", no_args_is_help=True)
+tokens = typer.Typer(help="Keys by which programs act for an account.", no_args_is_help=True)
 keys_app = typer.Typer(help="The keys that encrypt names, addresses and free text.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit log.", no_args_is_help=True)
 app.add_typer(users, name="user")
 app.add_typer(authorities, name="authority")
+app.add_typer(tokens, name="token")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 
@@ -69,7 +71,7 @@ def serve(
     with _libraries():
         import uvicorn
 
-        from service.installation import first_start
+        from service.installation import ADMINISTRATOR, first_start
         from service.settings import load_settings
         from service.worker import beside
     if port is not None:
@@ -94,9 +96,10 @@ def serve(
                 typer.echo(f"  {email:<28} {password}")
         else:
             settings = load_settings()
-            administrator = first_start(settings) if settings.sqlite else None
-            if administrator:
-                typer.echo(f"A new installation. Choose its password: kith user password {administrator}")
+            link = first_start(settings) if settings.sqlite else None
+            if link:
+                typer.echo(f"A new installation. Its administrator is {ADMINISTRATOR}.")
+                typer.echo(f"Choose the password, once, within three days: {link}")
         typer.echo(f"\nhttp://{settings.host}:{settings.port}\n")
         if settings.workers > 1 and settings.metrics_token:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
@@ -258,24 +261,25 @@ def add_user(
     name: Annotated[str, typer.Option("--name", prompt=True)],
     authority: AuthorityName = None,
 ) -> None:
-    """Add an account; its owner's password is chosen by `kith user password`."""
+    """Add an account, and print the link, good once, by which its owner chooses a password."""
     with _libraries():
         from service.installation import add_user as add
-        from service.installation import authority_named, opened
+        from service.installation import authority_named, opened, welcome
         from service.permissions import Role
         from service.settings import load_settings
-    with opened(load_settings()) as (database, keys):
+    settings = load_settings()
+    with opened(settings) as (database, keys):
         with database.read() as session:
             authority_id = authority_named(session, authority).id
-        add(database, keys, authority_id, email, name, Role(role))
-    typer.echo(f"Choose the password: kith user password {email}")
+        secret = add(database, keys, authority_id, email, name, Role(role))
+    typer.echo(f"Good once, within three days, to choose a password: {welcome(settings, secret)}")
 
 
 @users.command("password")
 def password(
     email: str, word: Annotated[str, typer.Option("--password", prompt=True, hide_input=True, confirmation_prompt=True)]
 ) -> None:
-    """Set an account's password, and unlock it."""
+    """Set an account's password, unlock it, and end its logins."""
     _change(email, word)
     typer.echo("Done.")
 
@@ -312,6 +316,21 @@ def verify() -> None:
         typer.echo(f"{name}: {verdict.problem or f'{verdict.entries} entries, whole'}  {verdict.last_mac}")
     if any(verdict.problem for _, verdict in verdicts):
         raise typer.Exit(1)
+
+
+@tokens.command("add")
+def add_token(
+    email: str,
+    name: Annotated[str, typer.Option("--name", help="What the program is called that uses it.")],
+    scope: Annotated[list[str], typer.Option("--scope", help="What it may do: read, run and so on; several times.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="After how many days it ends.")] = 90,
+) -> None:
+    """Make a token by which a program acts for an account. It is printed once."""
+    with _libraries():
+        from service.installation import make_token, opened
+        from service.settings import load_settings
+    with opened(load_settings()) as (database, keys):
+        typer.echo(make_token(database, keys, email, name=name, scopes=scope, days=days))
 
 
 def _change(email: str, word: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,12 +20,14 @@ from service.database.base import Apart, Base, Sealed
 from service.database.engine import Database
 from service.database.tables import Authority, User
 from service.database.upgrade import upgrade
-from service.permissions import Role
+from service.permissions import Permission, Role
 from service.repository import Repository
 from service.settings import Settings
 
 COMMAND = "kith"
 """The actor of what is done at the command line."""
+ADMINISTRATOR = "administrator@kith.invalid"
+"""The account that a first start makes."""
 
 
 @contextmanager
@@ -88,7 +90,7 @@ def add_user(database: Database, keys: KeyRing, authority_id: str, email: str, n
 
 
 def change_user(database: Database, keys: KeyRing, email: str, *, password: str | None) -> None:
-    """Sets an account's password, or disables it where none is given."""
+    """Sets an account's password, or disables it where none is given: in either case its logins are over."""
     with database.read() as session:
         authority = auth.user_by_email(session, email).authority_id
     with database.write(authority) as session:
@@ -97,7 +99,20 @@ def change_user(database: Database, keys: KeyRing, email: str, *, password: str 
             auth.disable(session, keys, user, by=COMMAND)
         else:
             auth.set_password(user, password)
+            auth.log_out_everywhere(session, user)
             audit_log.record(session, keys, audit_log.Entry(COMMAND, "set password", user.id))
+
+
+def make_token(database: Database, keys: KeyRing, email: str, *, name: str, scopes: Sequence[str], days: int) -> str:
+    """A token of an account, told once. Raises KithError for a scope that is none, or not the account's."""
+    if unknown := [one for one in scopes if one not in tuple(Permission)]:
+        raise KithError(f"“{unknown[0]}” is no scope. Give some of: {', '.join(Permission)}.")
+    with database.read() as session:
+        authority = auth.user_by_email(session, email).authority_id
+    with database.write(authority) as session:
+        user = auth.user_by_email(session, email)
+        wanted = [Permission(one) for one in scopes]
+        return auth.make_token(session, keys, user, name=name, scopes=wanted, days=days)
 
 
 def import_folder(database: Database, keys: KeyRing, authority_id: str, folder: Path) -> dict[str, int]:
@@ -161,7 +176,7 @@ def verify_log(database: Database, keys: KeyRing) -> list[tuple[str, audit_log.V
 
 
 def first_start(settings: Settings) -> str | None:
-    """Sets up a new installation with an authority and an administrator; the address of that account, if new."""
+    """Sets up a new installation with an authority and an administrator; the link of that account, if it is new."""
     set_up(settings)
     with opened(settings) as (database, keys):
         with database.read() as session:
@@ -169,6 +184,12 @@ def first_start(settings: Settings) -> str | None:
                 return None
             found = session.scalar(select(Authority.id).limit(1))
         authority = found or add_authority(database, keys, "Independent Visitor Service")
-        email = "administrator@kith.invalid"
-        add_user(database, keys, authority, email, "Administrator", Role.ADMINISTRATOR)
-        return email
+        return welcome(
+            settings, add_user(database, keys, authority, ADMINISTRATOR, "Administrator", Role.ADMINISTRATOR)
+        )
+
+
+def welcome(settings: Settings, secret: str) -> str:
+    """The address of an invitation, good once, where the account's owner chooses a password."""
+    at = str(settings.public_url).rstrip("/") if settings.public_url else f"http://{settings.host}:{settings.port}"
+    return f"{at}/welcome/{secret}"

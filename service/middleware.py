@@ -18,6 +18,8 @@ from service.errors import problem
 from service.settings import Settings
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+TRY_A_SECRET = ("/api/v1/session", "/sign-in", "/welcome/")
+"""Where a password or the link of an invitation is given."""
 _LOG = structlog.get_logger("kith")
 
 
@@ -89,25 +91,32 @@ class Told:
 
 
 class RateLimit:
-    """So many requests a minute from one address; more are told to wait. Counted by process."""
+    """So many requests a minute from one address, and far fewer that try a secret; more are told to wait.
+
+    Counted by process. Each password that is tried costs the machine as much as it is meant to cost who guesses.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self.app, self.most, self.clock = app, settings.requests_a_minute, clock
-        self.left: dict[str, tuple[float, float]] = {}
+        self.app, self.clock = app, clock
+        self.most, self.most_secrets = settings.requests_a_minute, settings.logins_a_minute
+        self.left: dict[tuple[str, int], tuple[float, float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._allowed((scope.get("client") or ("-",))[0]):
-            await _refusal(scope, 429, "Too many requests. Wait a minute.")(scope, receive, send)
-            return
+        if scope["type"] == "http":
+            address = (scope.get("client") or ("-",))[0]
+            tries = scope["method"] == "POST" and scope["path"].startswith(TRY_A_SECRET)
+            if not self._allowed(address) or (tries and not self._allowed(address, self.most_secrets)):
+                await _refusal(scope, 429, "Too many requests. Wait a minute.")(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
-    def _allowed(self, address: str) -> bool:
-        now = self.clock()
+    def _allowed(self, address: str, most: int | None = None) -> bool:
+        now, most = self.clock(), most or self.most
         if len(self.left) > 10_000:  # whoever has not asked for a minute has all of it again
             self.left = {one: state for one, state in self.left.items() if now - state[1] < 60}
-        tokens, before = self.left.get(address, (float(self.most), now))
-        tokens = min(self.most, tokens + (now - before) * self.most / 60)
-        self.left[address] = (tokens - 1 if tokens >= 1 else tokens, now)
+        tokens, before = self.left.get((address, most), (float(most), now))
+        tokens = min(most, tokens + (now - before) * most / 60)
+        self.left[address, most] = (tokens - 1 if tokens >= 1 else tokens, now)
         return tokens >= 1
 
 

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     requests_a_minute: int = Field(
         600, ge=1, le=1_000_000, description="Requests a minute from one address before it is told to wait, by process."
     )
+    logins_a_minute: int = Field(
+        30, ge=1, le=1_000_000, description="Passwords a minute from one address before it is told to wait, by process."
+    )
     body_megabytes: int = Field(20, ge=1, le=1000, description="The largest request body that is read at all.")
     metrics_token: SecretStr | None = Field(
         None,

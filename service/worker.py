@@ -235,7 +235,7 @@ def _teller(database: Database, held: Held) -> plans.Tell:
 def _step_back() -> None:
     """Leaves processors to those who wait for an answer, and offers to die first where memory runs out."""
     if hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(5)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")
 

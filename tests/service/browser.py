@@ -88,7 +88,7 @@ def site(
     database_url = SecretStr(f"sqlite:///{folder}/kith.db")
     settings = Settings(
         database_url=database_url, keys_file=folder / "keys.json", demo=True, log_level="error",
-        requests_a_minute=100_000,
+        requests_a_minute=100_000, logins_a_minute=100_000,
     )  # fmt: skip
     database, keys = Database(database_url.get_secret_value()), KeyRing.read(settings.keys_file)
     north = add_authority(database, keys, "North")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +140,29 @@ def test_too_many_requests_are_told_to_wait() -> None:
     assert limit._allowed("b")
     now = 1.0  # sixty a minute is one a second
     assert [limit._allowed("a") for _ in range(2)] == [True, False]
+
+
+def test_secrets_are_not_tried_as_often_as_pages_are_asked_for() -> None:
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    limit = RateLimit(answer, Settings(logins_a_minute=30), clock=lambda: 0.0)
+
+    def ask(path: str, method: str = "POST") -> int:
+        told: list[int] = []
+
+        async def send(message: Any) -> None:
+            if "status" in message:
+                told.append(message["status"])
+
+        scope = {"type": "http", "method": method, "path": path, "client": ("a", 1), "state": {"request_id": "x"}}
+        asyncio.run(limit(scope, None, send))  # type: ignore[arg-type]
+        return told[0]
+
+    tried = [ask(path) for path in ("/api/v1/session", "/sign-in", "/welcome/x") for _ in range(10)]
+    assert tried == [200] * 30
+    assert [ask("/sign-in"), ask("/welcome/y"), ask("/api/v1/session")] == [429] * 3
+    assert [ask("/sign-in", "GET"), ask("/api/v1/children")] == [200] * 2
 
 
 def test_no_answer_and_no_log_line_repeats_what_was_sent(service: Service, capsys: pytest.CaptureFixture[str]) -> None:

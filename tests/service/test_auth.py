@@ -14,6 +14,7 @@ from service.audit_log import verify
 from service.auth import LoginError
 from service.database.base import utc_now
 from service.database.tables import ApiToken, LoginSession, User
+from service.installation import add_user, change_user, make_token
 from service.permissions import Permission, Role
 
 PASSWORD = "three plain words"
@@ -80,7 +81,7 @@ def test_a_login_dies_at_once_when_the_account_is_disabled(service: Service, coo
     with service.database.write(service.north) as session:
         token = auth.make_token(
             session, service.keys, session.get_one(User, coordinator), name="report", scopes=[Permission.SELF],
-            expires_at=utc_now() + timedelta(days=1),
+            days=1,
         )  # fmt: skip
     bearer = {"Authorization": f"Bearer {token}"}
     assert service.client.get("/api/v1/session").status_code == 200
@@ -106,12 +107,9 @@ def test_a_login_ends_by_idleness_and_by_the_day(
 def test_a_token_may_what_its_scopes_say_and_needs_no_cookie(service: Service, coordinator: str) -> None:
     with service.database.write(service.north) as session:
         user = session.get_one(User, coordinator)
-        expires = utc_now() + timedelta(days=1)
-        token = auth.make_token(
-            session, service.keys, user, name="report", scopes=[Permission.READ], expires_at=expires
-        )
+        token = auth.make_token(session, service.keys, user, name="report", scopes=[Permission.READ], days=1)
         with pytest.raises(KithError, match="may not users"):
-            auth.make_token(session, service.keys, user, name="x", scopes=[Permission.USERS], expires_at=expires)
+            auth.make_token(session, service.keys, user, name="x", scopes=[Permission.USERS], days=1)
     bearer = {"Authorization": f"Bearer {token}"}
     assert service.client.get("/api/v1/children", headers=bearer).status_code == 200
     assert service.client.delete("/api/v1/session", headers=bearer).status_code == 403
@@ -123,8 +121,6 @@ def test_a_token_may_what_its_scopes_say_and_needs_no_cookie(service: Service, c
 
 
 def test_an_invitation_is_good_once_and_for_a_while(service: Service) -> None:
-    from service.installation import add_user
-
     secret = add_user(service.database, service.keys, service.north, "new@north.invalid", "New", Role.MANAGER)
     with service.database.write(service.north) as session:
         with pytest.raises(KithError, match="12 letters"):
@@ -140,9 +136,47 @@ def test_an_invitation_is_good_once_and_for_a_while(service: Service) -> None:
         auth.accept(session, service.keys, late, PASSWORD)
 
 
+def test_a_new_password_ends_every_login(service: Service, coordinator: str) -> None:
+    assert log_in(service) == 200
+    change_user(service.database, service.keys, EMAIL, password="another three words")
+    assert service.client.get("/api/v1/session").status_code == 401
+
+
+def test_tokens_are_made_listed_and_revoked_by_their_owner(service: Service) -> None:
+    desk, other = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    made = desk.post("/api/v1/tokens", json={"name": "report", "scopes": ["read", "self"], "days": 7})
+    assert made.status_code == 201
+    bearer = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert service.client.get("/api/v1/children", headers=bearer).status_code == 200
+    assert service.client.get("/api/v1/children/C22222222222/person", headers=bearer).status_code == 403
+    line = desk.get("/api/v1/tokens").json()[0]
+    assert (line["name"], line["scopes"]) == ("report", ["read", "self"])
+    assert made.json()["token"] not in desk.get("/api/v1/tokens").text
+    more = service.client.post("/api/v1/tokens", json={"name": "more", "scopes": ["read"]}, headers=bearer)
+    assert more.status_code == 403  # no token makes another
+    beyond = desk.post("/api/v1/tokens", json={"name": "more", "scopes": ["policy"]})
+    assert beyond.status_code == 422
+    assert other.get("/api/v1/tokens").json() == []
+    assert other.delete(f"/api/v1/tokens/{line['id']}").status_code == 404
+    assert desk.delete(f"/api/v1/tokens/{line['id']}").status_code == 204
+    assert service.client.get("/api/v1/children", headers=bearer).status_code == 401
+    assert desk.get("/api/v1/tokens").json() == []
+    with service.database.read(service.north) as session:
+        assert verify(session, service.keys).problem is None
+
+
+def test_the_command_makes_a_token_within_what_the_account_may(service: Service) -> None:
+    def made(*scopes: str) -> str:
+        return make_token(service.database, service.keys, EMAIL, name="report", scopes=scopes, days=1)
+
+    bearer = {"Authorization": f"Bearer {made('read')}"}
+    assert service.client.get("/api/v1/children", headers=bearer).status_code == 200
+    for wrong in ((), ("policy",), ("everything",)):
+        with pytest.raises(KithError):
+            made(*wrong)
+
+
 @pytest.mark.parametrize("email", ["nobody", "@north.invalid", "two@at@signs", EMAIL, EMAIL.upper()])
 def test_an_address_that_is_none_or_taken_is_refused(service: Service, email: str) -> None:
-    from service.installation import add_user
-
     with pytest.raises(KithError):
         add_user(service.database, service.keys, service.north, email, "X", Role.MANAGER)

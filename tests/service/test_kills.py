@@ -26,7 +26,8 @@ from service.settings import Settings
 from service.worker import CONTEXT, work
 
 ROUNDS = int(os.environ.get("KITH_KILLS", "2"))
-PATIENCE = 60
+PATIENCE = 600
+"""Seconds: of a machine that is busy, not of what is tested."""
 
 
 def test_no_run_is_lost_and_none_is_kept_by_half(service: Service) -> None:
@@ -85,7 +86,7 @@ def state_of(service: Service, run: str) -> str:
 def wait_until(done: object) -> None:
     end = time.monotonic() + PATIENCE
     while not done():  # type: ignore[operator]
-        assert time.monotonic() < end, "nothing happened for a minute"
+        assert time.monotonic() < end, "nothing happened"
         time.sleep(0.02)
 
 

@@ -56,7 +56,7 @@ def ids_of(service: Service) -> dict[str, Any]:
     mine = {"child_id": child, "volunteer_id": volunteer, "match_id": service.a_match()}
     with service.database.write(service.north) as session:
         run = ask_for(session, service.north, "match ended").id
-    return {**mine, "run_id": run, "number": 1, "code": "E06000062"}
+    return {**mine, "run_id": run, "number": 1, "code": "E06000062", "token_id": "0" * 64}
 
 
 def test_the_whole_table(service: Service) -> None:
@@ -97,6 +97,7 @@ NAMES_OTHERS = {"POST /api/v1/exceptions", "POST /api/v1/families"}
 """Whose bodies name records of North."""
 _ERASURE = {"reason": "entered by mistake"}
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "POST /api/v1/tokens": lambda _: {"name": "report", "scopes": ["self"]},
     "POST /api/v1/children": lambda _: {"reference": "NEW"},
     "PATCH /api/v1/children/{child_id}": lambda _: {"facts": {"fears_animals": "no"}},
     "PUT /api/v1/children/{child_id}/person": lambda _: {"name": "A"},

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 from typer.testing import CliRunner
 
 from matcher.errors import InputError, KithError
 from matcher.learning.decisions import read_export
+from service.app import create_app
 from service.audit_log import Entry, record
 from service.cli import app
 from service.crypto import KeyRing, KeysError
@@ -149,8 +151,13 @@ def test_a_run_is_asked_for_and_executed_by_a_worker(
 
 def test_a_first_start_makes_an_administrator_once(settings: Settings) -> None:
     settings.keys_file.unlink()
-    assert first_start(settings) == "administrator@kith.invalid"
+    link = first_start(settings) or ""
+    assert link.startswith("http://127.0.0.1:8080/welcome/")
     assert first_start(settings) is None
+    with TestClient(create_app(settings)) as browser:
+        browser.post(link.removeprefix("http://127.0.0.1:8080"), data={"password": "three plain words"})
+        body = {"email": "administrator@kith.invalid", "password": "three plain words"}
+        assert browser.post("/api/v1/session", json=body).json()["role"] == "administrator"
 
 
 def test_the_demonstration_has_one_account_a_role_and_children(settings: Settings, tmp_path: Path) -> None:
