@@ -28,12 +28,15 @@ class Here:
     volunteers: dict[str, tables.Volunteer] = field(init=False)
     budgets: dict[str, tables.Budget] = field(init=False)
     matches: dict[tuple[str, str], tables.Match] = field(init=False)
+    families: dict[str, tables.Family] = field(init=False)
+    """By each word that files have for one, in small letters."""
 
     def __post_init__(self) -> None:
         session = self.rows.session
         self.children = {row.reference: row for row in session.scalars(select(tables.Child))}
         self.volunteers = {row.reference: row for row in session.scalars(select(tables.Volunteer))}
         self.budgets = {row.code: row for row in session.scalars(select(tables.Budget))}
+        self.families = {name: row for row in session.scalars(select(tables.Family)) for name in row.references}
         self.named = {row.id: name for name, row in self.children.items()}
         self.named |= {row.id: name for name, row in self.volunteers.items()}
         ordered = session.scalars(select(tables.Match).order_by(tables.Match.created_at, tables.Match.id)).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -187,7 +187,7 @@ class _Told:
 
 
 def _nearly_here(here: Here, reading: Reading) -> Iterator[Problem]:
-    """Ids that Kith has in another spelling: taken as new, they would leave a no, a history or siblings behind."""
+    """Ids and families in Kith in another spelling: as new, they would leave a no, a history or siblings behind."""
     of = reading.records
     children = [("children", place, "child_id", one.id) for place, one in enumerate(of["children"])]
     children += [
@@ -199,11 +199,17 @@ def _nearly_here(here: Here, reading: Reading) -> Iterator[Problem]:
     children += [("volunteers", place, "known_children", child)
                  for place, one in enumerate(of["volunteers"]) for child in one.known_children or ()]  # fmt: skip
     volunteers = [("volunteers", place, "volunteer_id", one.id) for place, one in enumerate(of["volunteers"])]
+    families = [(sheet, place, "family", one.family) for sheet in ("children", "matches")
+                for place, one in enumerate(of[sheet])
+                if one.family and one.family != (one.id if sheet == "children" else one.child)]  # fmt: skip
     remedy = "Write it as in Kith if that is who is meant; otherwise give an id quite unlike"
-    for known, named in ((here.children, children), (here.volunteers, volunteers)):
+    looked_up: list[tuple[Collection[str], list[tuple[str, int, str, str]], Callable[[str], str]]] = [
+        (here.children, children, str), (here.volunteers, volunteers, str), (here.families, families, str.casefold),
+    ]  # fmt: skip
+    for known, named, as_kept in looked_up:
         meant = {bare(reference): reference for reference in known}
         for sheet, place, column, id in named:
-            if id not in known and bare(id) in meant:
+            if as_kept(id) not in known and bare(id) in meant:
                 wrong = f"is not in Kith, and {meant[bare(id)]} is"
                 yield Problem(reading.files[sheet], reading.rows[sheet][place], column, id, wrong, remedy)
 

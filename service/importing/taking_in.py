@@ -174,7 +174,7 @@ class _Import:
         for child, family in [*recorded, *((match.child, match.family) for match in given.matches)]:
             if family is not None:
                 calls[given.family_of[child]] |= {family.casefold(), child.casefold()}
-        known = {name: row for row in self.session.scalars(select(tables.Family)) for name in row.references}
+        known = self.here.families
         rows: dict[str, tables.Family] = {}
         of_child: dict[str, tables.Family] = {}
         for child in children:

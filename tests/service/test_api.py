@@ -291,6 +291,28 @@ def test_a_reference_in_another_spelling_is_no_new_person(desk: TestClient, smal
     assert child.lower() not in answer.text
 
 
+def test_a_family_in_another_spelling_does_not_part_siblings(desk: TestClient, small_county: Reading) -> None:
+    one = small_county.grids["children"].rows[0][1][0]
+    first = files_of(small_county, {("children", one, "family"): "F-00777"})
+    told = desk.post(f"{API}/imports/check", files=first).json()
+    assert desk.post(f"{API}/imports", files=first, data={"stamp": told["stamp"]}).status_code == 201
+
+    def sent(family: str) -> dict[str, Any]:
+        files = {
+            "children.csv": f"child_id,family,agrees\nNEW99,{family},yes\n",
+            "volunteers.csv": "volunteer_id\nNEW98\n",
+        }
+        sent = [("files", (name, text.encode())) for name, text in files.items()]
+        return desk.post(f"{API}/imports/check", files=sent).json()
+
+    wrong = [one for one in sent("f777")["problems"] if one["rejected"]]
+    assert [(one["row"], one["column"], one["value"], one["wrong"]) for one in wrong] == [
+        (2, "family", "f777", "is not in Kith, and f-00777 is")
+    ]
+    for fine in ("f-00777", "F-00778", "none"):  # capitals do not part siblings
+        assert sent(fine)["usable"], fine
+
+
 def test_a_column_that_a_file_lacks_is_left_as_it_is(desk: TestClient, small_county: Reading) -> None:
     files = files_of(small_county)
     for place, (_, (name, content)) in enumerate(files):
