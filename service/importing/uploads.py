@@ -1,7 +1,8 @@
 """Files that somebody looks at before they are taken in: held sealed, never in a plain file, for a day at most.
 
 Each file is one of the sheets. Which one, its name or its headings say; where they do not, a person does, and confirms
-how each of its columns is read. That is kept for the authority, and followed when such headings come again.
+how each of its columns is read. That is kept for the authority, and followed when such headings come again; unless it
+says what everybody in a file has in common, which is shown and confirmed for each file.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -203,12 +204,13 @@ def proposed(rows: Repository, upload: Upload, file: str, sheet_name: str | None
     if file not in upload.files:
         raise NotFoundError("There is no such file among those that were sent.")
     grid = upload.grid(file)
-    wanted = sheet_name or upload.sheet_of(file) or _likeliest_sheet(grid)
+    saved = _saved(rows)
+    wanted = sheet_name or upload.sheet_of(file) or _saved_for(grid.heading, saved) or _likeliest_sheet(grid)
     sheet = next((one for one in SHEETS if one.name == wanted), None)
     if sheet is None:
         raise NotFoundError("There is no such sheet.")
     own = upload.layouts.get(sheet.name)
-    known = own if own is not None and own.file == file else _saved(rows).get(sheet.name, Layout(file))
+    known = own if own is not None and own.file == file else saved.get(sheet.name, Layout(file))
     before = {text: known.ours(text) for text in grid.heading if tidy(text) in {tidy(one) for one in known.columns}}
     taken = set(before.values())
     guessed = {text: column for text, column in likeliest(sheet, grid.heading).items() if column not in taken}
@@ -273,12 +275,21 @@ def _layouts_for(
     if sheet is not None and (not there or {one.name for one in sheet.columns if one.required} <= there):
         yield sheet.name, Layout(file)
         return
+    known = _saved_for(there, saved, sheet)
+    # What everybody in one file has in common need not be so in the next: a person looks at it once more.
+    if known and not saved[known].every_row:
+        mapped = {heading: column for heading, column in saved[known].columns.items() if tidy(heading) in there}
+        yield known, replace(saved[known], file=file, columns=mapped)
+
+
+def _saved_for(headings: Iterable[str], saved: Mapping[str, Layout], sheet: Sheet | None = None) -> str | None:
+    """The sheet as which a person had a file with such headings read, if there was one."""
+    there = {tidy(text) for text in headings}
     for name, layout in saved.items():
         read = {tidy(heading) for heading, column in layout.columns.items() if column}
         if read and read <= there and (sheet is None or sheet.name == name):
-            mapped = {heading: column for heading, column in layout.columns.items() if tidy(heading) in there}
-            yield name, replace(layout, file=file, columns=mapped)
-            return
+            return name
+    return None
 
 
 def _likeliest_sheet(grid: Grid) -> str:

@@ -153,8 +153,15 @@ def test_columns_are_confirmed_one_by_one_and_kept_for_the_next_file(service: Se
         read = upload.reading(today())
         assert read.given["children"] == len(FOREIGN.read_bytes().splitlines()) - 1
         assert {child.responsible_authority for child in read.records["children"]} <= {"E06000062"}
-    again = browser.get(send(browser, ("next-month.csv", FOREIGN.read_bytes())), headers=HTML)
-    assert not again.url.path.endswith("/columns")  # nobody is asked twice
+    again = send(browser, ("next-month.csv", FOREIGN.read_bytes()))
+    page = browser.get(again, headers=HTML)
+    assert page.url.path.endswith("/columns")  # the next file may be of another council: it is shown, and asked
+    assert 'value="West Northamptonshire"' in page.text
+    assert "As it was said of an earlier file" in page.text
+    form = columns_form(page.text, **{"every-responsible_authority": ""})
+    browser.post(f"{again}/columns", data=form, headers=HTML)
+    last = browser.get(send(browser, ("in-two-months.csv", FOREIGN.read_bytes())), headers=HTML)
+    assert not last.url.path.endswith("/columns")  # nobody is asked twice what is so of every such file
     south = service.as_(Role.COORDINATOR, "south")
     assert south.get(send(south, (FOREIGN.name, FOREIGN.read_bytes())), headers=HTML).url.path.endswith("/columns")
 
