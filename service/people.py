@@ -32,6 +32,9 @@ OWN_DOOR = {CHILDREN.name: ("child_id", "family"), VOLUNTEERS.name: ("volunteer_
 A_MANAGERS = ("manager_approved", "funding_agreed")
 """Facts of a child that are a manager's word: approval, and money."""
 
+STOPPED = frozenset({Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED})
+"""Who was stopped, or has gone. To leave these is a manager's word."""
+
 STATUS_REASONS = (
     "panel approved", "checks complete", "concern raised", "complaint", "check lapsed", "investigation closed",
     "own wish", "moved away", "no longer suitable", "other",
@@ -291,9 +294,12 @@ class BroughtUp:
         return {name: list(ids) for name, ids in asdict(self).items()}
 
 
-def needs_a_manager(row: tables.Volunteer, status: Status) -> bool:
-    """Whether a change of status is a manager's: to approve somebody again who was suspended, withdrawn or resigned."""
-    return status is Status.APPROVED and row.status not in (None, Status.APPLICANT, Status.APPROVED)
+def needs_a_manager(before: Status | str | None, after: Status | str | None) -> bool:
+    """Whether a change of status is a manager's: whoever was stopped is let back in, to whichever status.
+
+    By way of an applicant or of a blank they could otherwise be approved in two steps, neither of which shows what was.
+    """
+    return before in STOPPED and after not in STOPPED
 
 
 def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:

@@ -170,12 +170,12 @@ def set_status(
     """Changes where a volunteer stands.
 
     Whoever is approved no longer has every proposal withdrawn and every appointment paused in the same transaction;
-    of a suspended one the past appointments are brought up too. To approve somebody again who was suspended, withdrawn
-    or resigned needs a manager.
+    of a suspended one the past appointments are brought up too. Whoever was suspended, withdrawn or resigned becomes
+    an applicant or approved again by a manager alone.
     """
     row = rows.volunteer(volunteer_id)
     require_version(row.version, expected)
-    if people.needs_a_manager(row, given.status):
+    if people.needs_a_manager(row.status, given.status):
         refuse_without(person, Permission.APPROVE)
     brought = people.set_status(rows, row, given.status, user_id=person.user_id, reason=given.reason)
     tell_version(response, row.version)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
-from matcher.records import Agreement, Status, Strength
+from matcher.records import Agreement, Strength
+from service.people import needs_a_manager
 
 _Test = Callable[[Any, Any], bool]
 
@@ -44,11 +45,7 @@ WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
         "religion_request": (_no_longer(Strength.ESSENTIAL), "asked for like religion as essential."),
     },
     VOLUNTEERS.name: {
-        "status": (
-            lambda before, after: after == Status.APPROVED
-            and before in (Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED),
-            "was suspended, withdrawn or resigned, and would be approved.",
-        ),
+        "status": (needs_a_manager, "was suspended, withdrawn or resigned, and would not be any more."),
         "known_children": (_lost, "would no longer be known to a child."),
         "organisations": (_lost, "would no longer belong to an organisation."),
         "connected_authorities": (_lost, "would no longer be connected with a council."),

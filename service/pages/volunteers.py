@@ -177,7 +177,7 @@ def set_status(
         elif reason not in people.STATUS_REASONS:
             error = "Choose a reason."
         else:
-            if people.needs_a_manager(row, Status(status)):
+            if people.needs_a_manager(row.status, status):
                 refuse_without(person, Permission.APPROVE)
             people.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason)
     if not error:
@@ -195,7 +195,7 @@ def _status_form(
     states = [State(match.state) for match in reckoned.of_volunteer.get(volunteer_id, ())]
     may = [
         one for one in Status
-        if one != row.status and (Permission.APPROVE in person.may or not people.needs_a_manager(row, one))
+        if one != row.status and (Permission.APPROVE in person.may or not people.needs_a_manager(row.status, one))
     ]  # fmt: skip
     return render(
         request, "status.html", person, status=422 if error else 200, row=row, choices=may, chosen=status,

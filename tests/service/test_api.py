@@ -135,6 +135,9 @@ def test_a_suspension_stops_every_visit_in_the_same_transaction(
     )  # fmt: skip
     again = {"status": "approved", "reason": "investigation closed"}
     assert changed(desk, path, again, "POST").status_code == 403
+    assert changed(desk, path, {"status": "applicant", "reason": "other"}, "POST").status_code == 403  # nor that way
+    assert changed(desk, path, {"status": "resigned", "reason": "own wish"}, "POST").status_code == 200
+    assert changed(desk, path, {"status": "applicant", "reason": "other"}, "POST").status_code == 403
     assert changed(manager, path, again, "POST").status_code == 200
     assert desk.get(f"{API}/matches/{active.id}").json()["state"] == "paused"  # a person resumes it
 
@@ -265,6 +268,22 @@ def test_a_safeguard_weakens_only_by_its_own_key_and_a_manager(
     data["weaken"] = [one["key"] for one in told["weaker"]]
     assert desk.post(f"{API}/imports", files=files, data=data).status_code == 403
     assert manager.post(f"{API}/imports", files=files, data=data).status_code == 201
+
+
+@pytest.mark.parametrize("word", ["approved", "applicant", ""])
+def test_no_file_takes_a_suspended_volunteer_back_unseen(
+    desk: TestClient, manager: TestClient, small_county: Reading, word: str
+) -> None:
+    reference = cell(small_county, "volunteers", "status", "approved")
+    found = desk.get(f"{API}/volunteers", params={"size": 200}).json()["volunteers"]
+    id = next(line["id"] for line in found if line["reference"] == reference)
+    stop = {"status": "suspended", "reason": "concern raised"}
+    assert changed(desk, f"/volunteers/{id}/status", stop, "POST").status_code == 200
+    files = files_of(small_county, {("volunteers", reference, "status"): word})
+    told = desk.post(f"{API}/imports/check", files=files).json()
+    assert [(one["reference"], one["field"]) for one in told["weaker"]] == [(reference, "status")]
+    data = {"stamp": told["stamp"], "weaken": [one["key"] for one in told["weaker"]]}
+    assert desk.post(f"{API}/imports", files=files, data=data).status_code == 403
 
 
 def test_a_reference_in_another_spelling_is_no_new_person(desk: TestClient, small_county: Reading) -> None:

@@ -163,7 +163,10 @@ def test_suspending_withdraws_and_only_a_manager_approves_again(service: Service
     assert "Withdrawn" in browser.get(f"/proposals/{match}", headers=HTML).text
     shown = browser.get(page, headers=HTML).text
     assert "is for a manager" in shown
-    sent = {"version": fields_of(shown)["version"], "status": "approved", "reason": "investigation closed"}
+    assert 'value="applicant"' not in shown
+    sent = {"version": fields_of(shown)["version"], "status": "applicant", "reason": "other"}
+    assert browser.post(page, data=sent, headers=HTML).status_code == 403  # nor by way of an applicant
+    sent |= {"status": "approved", "reason": "investigation closed"}
     assert browser.post(page, data=sent, headers=HTML).status_code == 403
     assert service.as_(Role.MANAGER).post(page, data=sent, headers=HTML).status_code == 200
 
