@@ -96,13 +96,19 @@ def checked(rows: Repository, sheet: Sheet, record: Any) -> None:
 
 # ---- children --------------------------------------------------------------------------------------------------------
 
+_SAID_NO = Problem(
+    CHILDREN.name, 0, "agrees", "", "cannot be recorded here: this child said no to any visitor before",
+    "Add the child without this; if they have changed their mind, record their new word on the child’s page then",
+)  # fmt: skip
+
 
 def add_child(
     rows: Repository, reference: str, given: Mapping[str, str | None], siblings: list[str] | None, *, user_id: str
 ) -> tables.Child:
     """A new referral. `siblings` are ids of children; none known is `[]`, not known yet is None.
 
-    Raises TakenError for a reference that is taken, InputError for facts that cannot be read.
+    Raises TakenError for a reference that is taken, InputError for facts that cannot be read, or that would take away
+    the no of a child who was named by a match alone so far.
     """
     row = rows.session.scalar(select(tables.Child).where(tables.Child.reference == reference))
     if row is not None and row.referral:
@@ -110,6 +116,8 @@ def add_child(
     _refuse_nearly(rows, tables.Child, reference)
     before = records.Child("") if row is None else rows.child_record(row, family_known=False)
     record = read_facts(CHILDREN, given, before)
+    if row is not None and row.objects and record.agrees is not Agreement.NO:
+        raise InputError("This child has said no to any visitor.", [_SAID_NO])
     checked(rows, CHILDREN, record)
     if row is None:
         family = tables.Family(known=siblings is not None, references=[reference.casefold()])

@@ -161,6 +161,21 @@ def test_a_childs_no_ends_what_is_live(service: Service, desk: TestClient) -> No
     assert desk.get(f"{API}/matches/{match['id']}").json()["state"] == "ended"
 
 
+def test_a_referral_takes_away_no_no(service: Service, desk: TestClient) -> None:
+    known = {"reference": "V9001", "facts": {"known_children": "C9001"}}
+    assert desk.post(f"{API}/volunteers", json=known).status_code == 201
+    with service.database.read(service.north) as session:
+        child = session.scalars(select(tables.Child.id).where(tables.Child.reference == "C9001")).one()
+    assert changed(desk, f"/children/{child}", {"facts": {"agrees": "no"}}).status_code == 200
+    for word in ("yes", "not asked", ""):
+        refused = desk.post(f"{API}/children", json={"reference": "C9001", "facts": {"agrees": word}})
+        assert refused.status_code == 422
+        assert "said no to any visitor before" in refused.text
+    assert desk.post(f"{API}/children", json={"reference": "C9001", "facts": {}}).status_code == 201
+    with service.database.read(service.north) as session:
+        assert session.get_one(tables.Child, child).objects
+
+
 def test_a_sibling_found_later_is_told_of_at_once(service: Service, desk: TestClient, manager: TestClient) -> None:
     active = desk.get(f"{API}/matches/{service.a_match()}").json()
     other = desk.post(f"{API}/children", json={"reference": "N1", "siblings": []}).json()["id"]

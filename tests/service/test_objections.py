@@ -95,13 +95,16 @@ class Objections(RuleBasedStateMachine):
         self.seen["no to a proposal"] += 1
         self.no.add(self.children[which])
 
-    @rule(which=WHICH, who=WHO, facts=st.sampled_from([{}, {"interests": "chess"}, {"agrees": "no"}]))
+    @rule(
+        which=WHICH, who=WHO,
+        facts=st.sampled_from([{}, {"interests": "chess"}, {"agrees": "no"}, {"agrees": "yes"}]),
+    )  # fmt: skip
     def is_referred_once_more(self, which: int, who: Role, facts: dict[str, str]) -> None:
         """Refused of whom is here; one who was named by a match alone may have said no already."""
         body = {"reference": self.reference[self.children[which]], "facts": facts}
         made = self.service.as_(who).post(f"{API}/children", json=body).status_code
         self.seen[f"referral {made}"] += 1
-        if made == 201 and "agrees" in facts:
+        if made == 201 and facts.get("agrees") == "no":
             self.no.add(self.children[which])
 
     # ---- what others do ----------------------------------------------------------------------------------------------
