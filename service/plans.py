@@ -79,6 +79,7 @@ def make(database: Database, keys: KeyRing, held: Held, tell: Tell) -> str:
         _changed(lists_before, names),
     )
     with database.write(held.authority) as session:
+        audit_log.take_turn(session)  # before the run is locked: who cancels it takes both in that order
         rows, run = Repository(session, keys), still_held(session, held)
         kept = tables.Plan(run_id=run.id, status=plan.status)
         rows.seal(kept, "content", json.dumps(vars(found)))

@@ -7,16 +7,18 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from conftest import Service
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from matcher.instance import today
 from matcher.plan import Plan
 from matcher.records import Status
 from matcher.shortlist import shortlist
-from service import people, plans, runs, worker
+from service import audit_log, people, plans, runs, worker
 from service.crypto import KeyRing
 from service.database import tables
 from service.database.base import utc_now
@@ -209,6 +211,35 @@ def test_of_a_worker_that_was_taken_for_dead_nothing_is_kept(database: Database,
     assert state_of(database, north, held.run_id) == ("failed", runs.LOST)
     ask(database, north)
     assert runs.take(database, north) is not None
+
+
+def test_whoever_cancels_a_run_and_its_worker_never_wait_for_each_other(
+    database: Database, keys: KeyRing, north: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    ask(database, north)
+    held, keeping, locked = take(database, north), Event(), Event()
+
+    def still_held(session: Session, held: Held) -> tables.Run:
+        run = runs.still_held(session, held)
+        locked.set()
+        return run
+
+    def tell(told: str) -> None:
+        if told.startswith("Keeping"):
+            keeping.set()
+
+    monkeypatch.setattr(plans, "still_held", still_held)
+    with ThreadPoolExecutor(1) as pool:
+        with database.write(north) as session:
+            audit_log.take_turn(session)
+            made = pool.submit(plans.make, database, keys, held, tell)
+            assert keeping.wait(60)
+            locked.wait(1)  # the worker waits for its turn before it locks the run, or both would wait here
+            runs.cancel(session, keys, held.run_id, user_id="u")
+        assert made.result(60)
+    assert state_of(database, north, held.run_id)[0] == "done"
 
 
 # ---- publishing ------------------------------------------------------------------------------------------------------
