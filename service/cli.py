@@ -235,11 +235,15 @@ def restore_(
     restored = restore(load_settings(), file, replace=replace)
     typer.echo(f"Restored and whole: {restored.entries} entries of the audit log.")
     if restored.noes:
-        typer.echo(f"Said no to or ended since that backup, and kept so: {restored.noes}. The audit log names them.")
+        typer.echo(
+            f"Kept of what was decided since that backup: {restored.noes}. It is what was said no to or ended, who was "
+            "suspended, withdrew or resigned, and the visits that this paused. The audit log names them."
+        )
     elif restored.noes is None:
         typer.echo(
-            "Before anybody works with it: what children, volunteers and social workers said no to since that backup "
-            "is not in it, since the database before could not be asked. Record it again first."
+            "Before anybody works with it: what children, volunteers and social workers said no to since that backup, "
+            "and which volunteers were suspended or have gone, is not in it, since the database before could not be "
+            "asked. Record it again first."
         )
 
 

@@ -1,46 +1,57 @@
-"""What was said no to, and what was over, stays so when a backup from before is put in the place of a database.
+"""What was said no to, stopped or over stays so when a backup from before is put in the place of a database.
 
 A backup knows nothing of the days after it. Decisions of those days are lost with the database that it replaces, but
-never a no: neither a child's objection, nor a pair that was declined, nor the end of a proposal or match.
+never a no: neither a child's objection, nor a pair that was declined, nor the end of a proposal or match, nor that a
+volunteer was suspended or has gone and visits nobody.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
-from matcher.records import Agreement
+from matcher.records import Agreement, Status
 from service import audit_log, proposals
 from service.crypto import KeyRing
 from service.database import tables
 from service.database.engine import Database
+from service.people import STOPPED
 from service.repository import Repository
-from service.workflow import LIVE
+from service.workflow import LIVE, State
 
 RESTORE = "restore"
 """Who acts in the audit log where a backup is put back."""
 
 _OVER = ("state", "since", "ended_on", "over_by", "reason")
+_PAUSED = ("state", "since", "started_on", "next_review_on", "reason")
 _NO = ("id", "child_id", "volunteer_id", "said_by", "declined_on", "reason")
 
 
 @dataclass(frozen=True)
 class Noes:
-    """What a database knows of one authority: its children who object, its declined pairs, what is over."""
+    """What a database knows of one authority: who objects, which pairs are declined, who was stopped, what is over."""
 
     objecting: frozenset[str]
     declined: dict[str, dict[str, object]]
     over: dict[str, dict[str, object]]
+    stopped: dict[str, Status]
+    paused: dict[str, dict[str, object]]
+    """Matches of those who were stopped."""
 
 
 def noes_of(database: Database, authority: str) -> Noes:
     with database.read(authority) as session:
         ended = session.scalars(select(tables.Match).where(tables.Match.state.not_in(LIVE)))
+        stopped = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status.in_(STOPPED)))
+        standing = {row.id: Status(row.status) for row in stopped if row.status}
+        paused = session.scalars(select(tables.Match).where(tables.Match.state == State.PAUSED))
         return Noes(
             frozenset(session.scalars(select(tables.Child.id).where(tables.Child.objects))),
             {row.id: {name: getattr(row, name) for name in _NO} for row in session.scalars(select(tables.Declined))},
             {row.id: {name: getattr(row, name) for name in _OVER} for row in ended},
+            standing,
+            {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused if row.volunteer_id in standing},
         )
 
 
@@ -58,8 +69,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         live = session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.over.keys() - known.over.keys())))
         over = list(live)
         for match in over:
-            for name, value in noes.over[match.id].items():
-                setattr(match, name, value)
+            _copy(match, noes.over[match.id])
             match.place = match.next_review_on = None
         session.flush()
         there = {*session.scalars(select(tables.Child.id)), *session.scalars(select(tables.Volunteer.id))}
@@ -69,7 +79,24 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         objecting = sorted((noes.objecting - known.objecting) & there)
         for child in objecting:
             proposals.set_agreement(rows, rows.child(child), Agreement.NO)
-        if kept := len(over) + len(declined) + len(objecting):
-            details = {"object": objecting, "over": [match.id for match in over], "declined": len(declined)}
+        stopped = {id: status for id, status in noes.stopped.items() if id in there and known.stopped.get(id) != status}
+        for id, status in stopped.items():
+            row = rows.volunteer(id)
+            rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
+        visited = tables.Match.state != State.PAUSED
+        paused = list(session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.paused), visited)))
+        for match in paused:
+            _copy(match, noes.paused[match.id])
+        session.flush()
+        if kept := len(over) + len(declined) + len(objecting) + len(stopped) + len(paused):
+            details = {
+                "object": objecting, "over": [match.id for match in over], "declined": len(declined),
+                "stopped": stopped, "paused": [match.id for match in paused],
+            }  # fmt: skip
             audit_log.record(session, keys, audit_log.Entry(RESTORE, "keep what was said no to", details=details))
     return kept
+
+
+def _copy(match: tables.Match, facts: dict[str, object]) -> None:
+    for name, value in facts.items():
+        setattr(match, name, value)

@@ -15,12 +15,13 @@ from conftest import Service
 from pydantic import SecretStr
 from sqlalchemy import make_url, select
 
-from matcher.records import Party
+from matcher.records import Party, Status
 from service import audit_log
 from service.backup import BackupError, backup, restore
 from service.crypto import KeyRing
 from service.database import tables
 from service.database.engine import Database
+from service.people import set_status
 from service.permissions import Role
 from service.proposals import Chosen, object_to_any, propose, take_step
 from service.repository import Repository
@@ -188,6 +189,29 @@ def test_what_was_said_no_to_since_a_backup_is_not_undone_by_it(service: Service
     service.database.close()
     (tmp_path / "kith.db").write_bytes(b"damaged" * 1000)
     assert restore(service.settings, tmp_path / "x", replace=True).noes is None  # and `kith restore` says so
+
+
+def test_a_backup_lets_nobody_back_in_who_was_suspended_since(service: Service, tmp_path: Path) -> None:
+    if not service.database.sqlite:
+        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+    active, user = service.a_match(), service.users["north", Role.COORDINATOR]
+    backup(service.settings, tmp_path / "x")
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        volunteer = rows.volunteer(session.get_one(tables.Match, active).volunteer_id)
+        brought = set_status(rows, volunteer, Status.SUSPENDED, user_id=user, reason="concern raised")
+        suspended = volunteer.id
+    assert active in brought.paused
+    service.database.close()
+    kept = restore(service.settings, tmp_path / "x", replace=True).noes
+    assert kept == 1 + len(brought.paused) + len(brought.withdrawn)
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        assert rows.volunteer_record(rows.volunteer(suspended)).status is Status.SUSPENDED
+        assert {session.get_one(tables.Match, id).state for id in brought.paused} == {State.PAUSED}
+        assert audit_log.verify(session, service.keys).problem is None
+    service.database.close()
+    assert restore(service.settings, tmp_path / "x", replace=True).noes == kept  # from the restored one itself
 
 
 def test_the_password_of_a_database_is_in_no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
