@@ -45,6 +45,7 @@ RETENTION = (
     Kept("volunteer", 6 * 365, "the end of the last match, or the last change where there was none",
          "listed as due; a manager erases"),
     Kept("shortlist shown", 30, "it was shown", "deleted by itself"),
+    Kept("plan", 0, "never", "kept: it speaks of nobody who was erased"),
     Kept("files looked at", 1, "they were sent", "deleted by itself, and as soon as they are taken in or thrown away"),
     Kept("login", 30, "it ended", "deleted by itself"),
     Kept("audit log", 0, "never", "kept: it holds ids and codes alone"),
@@ -148,6 +149,7 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
         _erase_exception(rows, one)
     for shown in (tables.Served, tables.Shortlist):
         rows.session.execute(delete(shown).where(shown.child_id == child.id))
+    _erase_from_plans(rows, child.id)
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase child", child.id, reason))
 
@@ -163,6 +165,7 @@ def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: s
     ):
         _erase_exception(rows, one)
     _erase_scores(rows, volunteer.id)
+    _erase_from_plans(rows, volunteer.id)
     rows.session.execute(delete(tables.Shortlist))  # the volunteer may be on any; the next run makes them anew
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase volunteer", volunteer.id, reason))
@@ -191,6 +194,26 @@ def _erase_scores(rows: Repository, volunteer: str) -> None:
         scores = json.loads(rows.open(decision, "scores") or "{}")
         if scores.pop(volunteer, None) is not None:
             rows.seal(decision, "scores", json.dumps(scores))
+
+
+def _erase_from_plans(rows: Repository, person: str) -> None:
+    for plan in rows.session.scalars(select(tables.Plan)):
+        told = rows.open(plan, "content") or ""
+        if person in told:
+            rows.seal(plan, "content", json.dumps(_without(json.loads(told), person)))
+
+
+def _without(told: Any, person: str) -> Any:
+    """What JSON says without the entries of a person; where those of others name them, a word in place of the id."""
+    if isinstance(told, dict):
+        return {name: _without(one, person) for name, one in told.items()}
+    if isinstance(told, list):
+        return [_without(one, person) for one in told if one != person and not _is_of(one, person)]
+    return told.replace(person, ERASED) if isinstance(told, str) else told
+
+
+def _is_of(entry: Any, person: str) -> bool:
+    return isinstance(entry, dict) and person in (entry.get("child"), entry.get("volunteer"))
 
 
 def _erase_exception(rows: Repository, one: tables.RecordedException) -> None:

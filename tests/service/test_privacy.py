@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -15,7 +16,7 @@ from httpx2 import Response
 from sqlalchemy import select, text
 
 from matcher.instance import today
-from service import people, privacy
+from service import people, plans, privacy, runs
 from service.crypto import Place
 from service.database import tables
 from service.database.base import Base, Sealed, utc_now
@@ -105,6 +106,28 @@ def test_what_is_erased_is_gone_and_what_keeps_others_safe_stays(
         instance = Repository(session, service.keys).instance(today())  # and what is left is still a whole
     assert child not in {one.id for one in instance.children}
     assert service.as_(Role.COORDINATOR).get(f"{API}/children").json()["total"] == 29
+
+
+def test_a_kept_plan_speaks_of_nobody_who_was_erased(service: Service) -> None:
+    def told() -> str:
+        with service.database.read(service.north) as session:
+            row = session.scalars(select(tables.Plan)).one()
+            return Repository(session, service.keys).open(row, "content") or ""
+
+    with service.database.write(service.north) as session:
+        runs.ask_for(session, service.north, "manual")
+    held = runs.take(service.database, service.north)
+    assert held is not None
+    plans.make(service.database, service.keys, held, lambda _: None)
+    child, volunteer = service.eligible_pair()
+    before = json.loads(told())["plan"]
+    assert all(id in told() for id in (child, volunteer))
+    for path in (f"/children/{child}", f"/volunteers/{volunteer}"):
+        body = {"reason": "asked to be erased"}
+        assert service.as_(Role.MANAGER).post(f"{API}{path}/erasure", json=body).status_code == 204
+    assert not any(id in told() for id in (child, volunteer))
+    left = {one["child"] for one in before["matches"] if child != one["child"] and volunteer != one["volunteer"]}
+    assert {one["child"] for one in json.loads(told())["plan"]["matches"]} == left  # nobody else's is lost
 
 
 def test_nobody_is_erased_whose_match_is_live(service: Service) -> None:
