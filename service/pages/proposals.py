@@ -26,7 +26,7 @@ from service.database.base import utc_now
 from service.pages.html import LONDON, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning
-from service.pages.shortlists import Card, Rank, cards, waiting
+from service.pages.shortlists import Card, Rank, cards, standing, waiting
 from service.permissions import Permission
 from service.proposals import Chosen, TakenError
 from service.repository import Repository
@@ -132,9 +132,7 @@ def propose(
         shown = cards(reckoned, child_id, rank == "plan")
         card = _card(shown, volunteer_id)
         alternatives = tuple(one.volunteer.id for one in shown)
-        # Where the effects are being worked out, they stand by fit for the moment.
-        rank_by = "plan" if rank == "plan" and any(one.candidate.effect for one in shown) else "fit"
-        chosen = Chosen(rank_by=rank_by, rank=card.candidate.rank if card else 0, alternatives=alternatives)
+        chosen = Chosen(rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives)
         with kith.database.write(person.authority_id) as session:
             match = proposals.propose(
                 Repository(session, kith.keys), child_id, volunteer_id, user_id=person.user_id, reason=reason,
@@ -156,15 +154,16 @@ def _propose_form(
     error: str = "", reason: str = "", note: str = "",
 ) -> Response:  # fmt: skip
     here = child_id not in reckoned.instance.visited
-    card = _card(cards(reckoned, child_id, rank == "plan"), volunteer_id) if here else None
+    shown = cards(reckoned, child_id, rank == "plan") if here else []
+    card = _card(shown, volunteer_id)
     first = card is not None and card.candidate.rank == 1
     not_so = {"in the plan", *([] if first else ["first on the shortlist"])}
     reasons = [one for one in workflow.PROPOSE_REASONS if one not in not_so]
     return render(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id], volunteer_id=volunteer_id,
-        volunteer=reckoned.references[volunteer_id], card=card, rank=rank, reasons=reasons, told=reckoned.told,
-        error=reckoned.told(error), reason=reason, note=note,
+        volunteer=reckoned.references[volunteer_id], card=card, rank=standing(shown), reasons=reasons,
+        told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
     )  # fmt: skip
 
 

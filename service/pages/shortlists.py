@@ -77,6 +77,14 @@ def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
     return found
 
 
+def standing(shown: Sequence[Card]) -> Rank:
+    """The order in which cards stand: by fit, whatever was asked for, while their effects are being worked out.
+
+    What leads on from a page carries this one, so that a proposal is held against the order that somebody saw.
+    """
+    return "plan" if any(card.candidate.effect for card in shown) else "fit"
+
+
 def bars(scores: Sequence[Points]) -> list[Bar]:
     counted = sum(one.weight or 0 for one in scores if one.counts == "known")
     return [
@@ -114,8 +122,8 @@ def shortlist_page(
     nearly = [one for one in one_rule_away(reckoned.instance, child_id) if not one.core][:4]
     return render(
         request, "shortlist.html", person,
-        child=child, reference=reckoned.references[child_id], rank=rank, cards=shown, rings=100,
-        map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
+        child=child, reference=reckoned.references[child_id], rank=rank, standing=standing(shown),
+        cards=shown, rings=100, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), nearly=nearly,
         farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=_SHORT,
         references=reckoned.references,
@@ -176,9 +184,9 @@ def compare(
     on = reckoned.instance.as_of
     about = [_by_label(facts.about_volunteer(card.volunteer, on)) for card in shown]
     return render(
-        request, "compare.html", person, child=child, reference=reckoned.references[child_id], rank=rank, cards=shown,
-        about=about, told=reckoned.told, live=reckoned.live.get(child_id), decides=Permission.DECIDE in person.may,
-        child_facts=_by_label(facts.about_child(child, on)),
+        request, "compare.html", person, child=child, reference=reckoned.references[child_id], rank=rank,
+        standing=standing(shown), cards=shown, about=about, told=reckoned.told, live=reckoned.live.get(child_id),
+        decides=Permission.DECIDE in person.may, child_facts=_by_label(facts.about_child(child, on)),
     )  # fmt: skip
 
 

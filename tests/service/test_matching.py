@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -18,6 +19,7 @@ from service.permissions import Role
 from service.repository import Repository
 
 API = "/api/v1"
+HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture
@@ -92,6 +94,35 @@ def test_a_proposal_from_a_list_without_effects_is_kept_as_one_by_fit(
     served = desk.get(f"{API}/children/{child}/shortlist").json()["served"]
     body = {"served": served, "volunteer": volunteer, "reason": "first on the shortlist"}
     assert desk.post(f"{API}/proposals", json=body).json()["rank_by"] == "fit"
+    slowly.set()
+
+
+def test_what_somebody_chose_from_is_what_stood_on_the_page(service: Service, desk: TestClient, slowly: Event) -> None:
+    """Whatever is worked out between the look at a list and the proposal from it."""
+    child, _ = service.eligible_pair()
+    page = desk.get(f"/children/{child}/shortlist", headers=HTML).text
+    assert "is being worked out" in page
+    stood = re.findall(rf"/children/{child}/propose/(\w+)\?rank=fit", page)
+    slowly.set()
+    matching.PATIENCE = 60.0
+    compared = desk.get(f"/children/{child}/compare?rank=fit&with={stood[0]}&with={stood[1]}", headers=HTML).text
+    assert f"/propose/{stood[0]}?rank=fit" in compared
+    asked = desk.get(f"/children/{child}/propose/{stood[1]}?rank=fit", headers=HTML).text
+    assert "<strong>number 2</strong> on the shortlist" in asked
+    assert '<input type="hidden" name="rank" value="fit">' in asked
+    form = {"rank": "fit", "reason": "other"}
+    made = desk.post(f"/children/{child}/propose/{stood[1]}", data=form, headers=HTML)
+    with service.database.read(service.north) as session:
+        kept = session.get_one(tables.Proposal, made.url.path.rpartition("/")[2])
+    assert (kept.rank_by, kept.rank, kept.alternatives) == ("fit", 2, stood)
+
+
+def test_a_form_opened_by_plan_goes_on_by_fit_while_effects_are_worked_out(
+    service: Service, desk: TestClient, slowly: Event
+) -> None:
+    child, volunteer = service.eligible_pair()
+    asked = desk.get(f"/children/{child}/propose/{volunteer}?rank=plan", headers=HTML).text
+    assert '<input type="hidden" name="rank" value="fit">' in asked
     slowly.set()
 
 
