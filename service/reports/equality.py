@@ -35,15 +35,7 @@ def equality(service: Service) -> Report:
         ),
         *(_protected(f"Volunteers by {group[0]}", volunteers, group, now) for group in _groups(now, _ADULT_AGES)),
     ]
-    lead = (
-        "Whether some groups wait longer than others, and whether volunteers are as different as the children are. "
-        f"Numbers from 1 to {SMALL - 1} are hidden, and with each of them as many others as it takes that nobody can "
-        "work it out from the totals."
-    )
-    bare = sum(one.by_match_alone for one in service.children)
-    if bare >= SMALL:
-        lead += f" Of {bare} children with a visitor Kith has the match alone: they count as not recorded."
-    return Report("Equality", lead, tuple(tables))
+    return Report("Equality", _LEAD, tuple(tables))
 
 
 def _groups(now: date, ages: Sequence[tuple[int, str]], *, needs: bool = False) -> list[Group]:
@@ -94,6 +86,12 @@ def _protected(title: str, people: Sequence[tuple[Any, bool]], group: Group, now
     return Table(title, headings, tuple(rows), bars=2, last_is_total=True)
 
 
+_LEAD = (
+    "Whether some groups wait longer than others, and whether volunteers are as different as the children are. "
+    f"Numbers from 1 to {SMALL - 1} are hidden, and with each of them as many others as it takes that nobody can "
+    "work it out from the totals. A child of whom Kith has the match alone counts as not recorded."
+)
+"""The same whatever the figures are: a number here could tell one that is hidden below."""
 _OF_CHILDREN = ("Without a visitor", "With a visitor", "All", "Half wait longer than (months)")
 _OF_VOLUNTEERS = ("Visit nobody now", "Visit a child", "All")
 _TOO_FEW = "There are too few to tell these numbers without telling of single ones."

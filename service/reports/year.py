@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from matcher.pairs import is_residential
 from matcher.records import Child, Contact
-from matcher.words import counted
 from service.reports.figures import HIDDEN, Cell, Report, ReportedMatch, Service, Table, Year, is_live, months_since
 from service.reports.suppression import SMALL
 from service.reports.work import reasons
@@ -74,12 +73,10 @@ def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
     for title, passes in tests if known else ():
         count = sum(passes(child, match) for child, match in known)
         rows.append((title, (HIDDEN if 0 < count < SMALL else count,)))
-    unknown = len(begun) - len(known)
     none = "" if begun else "No child was given a visitor in that year."
     note = "A child may count in several lines." if known else none
-    if unknown:
-        many = counted(unknown, "child", "children").capitalize()
-        note = f"{note} {many} came into Kith by the match alone: their circumstances are not recorded here.".strip()
+    if len(known) < len(begun):  # how many could tell a number that the report on equality hides
+        note = f"{note} Of some children Kith has the match alone: their circumstances are not recorded here.".strip()
     return Table("Circumstances of appointment", ("Circumstance", "Children"), tuple(rows), note=note, bars=0)
 
 
