@@ -155,7 +155,7 @@ def _list(request: Request, person: Asking, kith: Kith, rows: Repository, number
     return render(
         request, "runs.html", person, status=422 if error else 200, error=error, why=WHY, names=rows.account_names(),
         page=Page(lines, total, number, {}), now=now, published=published, worker=_worker(kith) if now else True,
-        reason=rows.open(published, "publish_reason") if published else None, starts=Permission.RUN in person.may,
+        reason=_why_published(person, rows, published), starts=Permission.RUN in person.may,
         steps=len(STEPS),
     )  # fmt: skip
 
@@ -233,11 +233,16 @@ def _page(
     row, found = plans.of_run(rows, run.id)
     return render(
         request, "run-done.html", person, **frame, error=reckoned.told(error), plan=found.plan, row=row,
-        reason=rows.open(row, "publish_reason"), figures=figures(reckoned, run, found.plan), stale=stale(rows, run),
+        reason=_why_published(person, rows, row), figures=figures(reckoned, run, found.plan), stale=stale(rows, run),
         newer=_newer(rows, row), before=rows.session.get(tables.Plan, found.before) if found.before else None,
         policy=rows.session.get(tables.Policy, run.policy_id) if run.policy_id else None,
         **_changes(person, kith, reckoned, row, found, show, number),
     )  # fmt: skip
+
+
+def _why_published(person: Asking, rows: Repository, plan: tables.Plan | None) -> str | None:
+    """It may speak of a child, so it is for those who may know them."""
+    return rows.open(plan, "publish_reason") if plan and may_identify(person) else None
 
 
 def stale(rows: Repository, run: tables.Run) -> bool:

@@ -144,6 +144,13 @@ def test_an_analyst_sees_how_good_a_plan_is_and_of_whom_nothing(service: Service
     assert not any(id in page or f">{reference}<" in page for id, reference in known.items())
     assert "kith-map" not in page
     assert "Publish" not in page
+    desk, why = service.as_(Role.COORDINATOR), "So that Aisha has somebody by Easter."
+    desk.post(f"/runs/{run_id}/publish", data={"reason": why})
+    for path in (f"/runs/{run_id}", "/runs"):
+        assert why in desk.get(path, headers=HTML).text
+        told = service.as_(Role.ANALYST).get(path, headers=HTML).text
+        assert "published" in told
+        assert "Aisha" not in told
 
 
 def test_a_page_that_watches_is_told_when_the_run_is_over(service: Service) -> None:
