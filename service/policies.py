@@ -32,6 +32,16 @@ def numbered(session: Session, number: int) -> tables.Policy:
     return row
 
 
+def held_in_force(rows: Repository) -> int:
+    """The number of the version in force, which nobody succeeds before this transaction ends.
+
+    Of two who save at the same moment the second waits here, and is then told of the version of the first.
+    """
+    own = tables.Authority.id == rows.session.info["authority"]
+    rows.session.execute(select(tables.Authority.id).where(own).with_for_update())
+    return rows.policy()[0].number
+
+
 def add_version(rows: Repository, policy: Policy, *, user_id: str, reason: str) -> tables.Policy:
     """Puts a policy in force as the next version, and asks for a run under it. Raises PolicyError."""
     row = rows.add_policy(policy, user_id=user_id, reason=reason)

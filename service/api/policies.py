@@ -23,7 +23,7 @@ from service.api.shapes import (
     tell_version,
 )
 from service.database import tables
-from service.policies import add_version, numbered, versions
+from service.policies import add_version, held_in_force, numbered, versions
 from service.repository import Repository
 
 router = APIRouter(prefix="/policies", tags=["policies"])
@@ -99,7 +99,7 @@ def check(given: Draft, rows: Reading) -> Checked:
 @router.post("", status_code=201, responses=CHANGES)
 def put_in_force(given: NewPolicy, expected: IfMatch, person: Asking, rows: Writing, response: Response) -> PolicyLine:
     """Puts a policy in force as the next version. One that cannot be followed is refused with its lines."""
-    require_version(rows.policy()[0].number, expected)
+    require_version(held_in_force(rows), expected)
     row = add_version(rows, policy_of(given.toml), user_id=person.user_id, reason=given.reason)
     tell_version(response, row.number)
     return _line(rows, row, in_force=True)

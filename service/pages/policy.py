@@ -173,7 +173,7 @@ def save(request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: 
     decided, number = cited(draft.policy, policy, today()), None
     with kith.database.write(person.authority_id) as session:
         fresh = Repository(session, kith.keys)
-        if fresh.policy()[0].number == row.number:  # nobody was quicker
+        if policies.held_in_force(fresh) == row.number:  # nobody was quicker
             number = policies.add_version(fresh, decided, user_id=person.user_id, reason=reason).number
     if number is None:
         return again(409, "Somebody put another version in force at this very moment. Look again, then save.")

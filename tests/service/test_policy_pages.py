@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 from browser import HOSTILE, Site, faults
 from conftest import Service
+from httpx2 import Response
 from sqlalchemy import select
 from test_run_pages import run_once
 
@@ -17,6 +22,7 @@ from matcher.instance import today
 from matcher.pipeline import match
 from matcher.policy_words import differences
 from service import policies
+from service.api import policies as api_of_policies
 from service.database import tables
 from service.pages.drafts import Draft, cited
 from service.pages.reckoning import Reckoning
@@ -25,6 +31,14 @@ from service.repository import Repository
 
 HTML = {"Accept": "text/html"}
 NATIONAL = load_policy("national")
+TOML = """name = "ours"
+title = "Ours"
+version = "{0}"
+inherits = "national"
+[scores.interests]
+weight = 7{0}
+source = "a test"
+"""
 
 
 def form(**changed: str | None) -> dict[str, str]:
@@ -175,6 +189,44 @@ def test_who_comes_second_sees_the_new_version_and_loses_nothing_typed(service: 
     assert 'name="base" value="2"' in answer.text
     assert "The policy in force allows a journey of 20 miles; the draft of 25 miles." in answer.text
     assert "version 3" not in second.get("/policy/versions").text.lower()
+
+
+@pytest.mark.parametrize("door", ["page", "program"])
+def test_of_two_who_save_at_the_same_moment_the_second_is_told(
+    service: Service, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    """Each is stopped between the look at what is in force and the next version, until the other is there as well."""
+    both, real = Barrier(2), policies.add_version
+
+    def meeting(*given: Any, **named: Any) -> tables.Policy:
+        with suppress(BrokenBarrierError):  # the other waits, as it should
+            both.wait(1)
+        return real(*given, **named)
+
+    monkeypatch.setattr(policies, "add_version", meeting)
+    monkeypatch.setattr(api_of_policies, "add_version", meeting)
+    people = [service.as_(Role.MANAGER) for _ in range(2)]
+    tag = {"If-Match": people[0].get("/api/v1/policies/current").headers["ETag"]}
+
+    def save(number: int) -> Response:
+        reason = f"The one of manager {number}."
+        if door == "program":
+            draft = {"toml": TOML.format(number), "reason": reason}
+            return people[number].post("/api/v1/policies", json=draft, headers=tag)
+        typed = {**form(scores__interests__weight=f"7{number}"), "reason": reason}
+        return people[number].post("/policy", data=typed, headers=HTML)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(save, range(2)))
+    codes = [one.status_code for one in answers]
+    assert sorted(codes) == ([200, 409] if door == "page" else [201, 412])
+    second = codes.index(max(codes))
+    if door == "page":
+        assert "Somebody put another version in force" in answers[second].text
+        assert f"The one of manager {second}." in answers[second].text
+        assert f'name="scores.interests.weight" value="7{second}"' in answers[second].text
+    with service.database.read(service.north) as session:
+        assert [row.number for row in policies.versions(session)] == [2, 1]
 
 
 def test_who_may_not_save_may_try_and_is_told_so(service: Service) -> None:
