@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST = 10
-"""Children, and volunteers, without whom decisions of one kind of person, or a score, would point at somebody."""
+"""Children, and volunteers, without whom decisions of one kind of person under one policy in one year, or a score,
+would point at somebody."""
 ROUNDED_TO = 50
 """Thousandths of a score: near enough to learn from, too coarse to know a distance again."""
 
@@ -137,26 +139,36 @@ def _meant_as_now(said: Sequence[Said], current: Policy) -> tuple[list[Said], li
     """The decisions under policies by which each score means what it means now."""
     kept = [one for one in said if not [it for it in beyond_amounts(one.policy, current) if it.startswith("scores.")]]
     left = len(said) - len(kept)
-    return kept, [f"{left} decisions are left out: a score meant something else under their policy."] if left else []
+    told = f"{_many(left)} decisions are left out: a score meant something else under their policy."
+    return kept, [told] if left else []
 
 
 # ---- so that nobody is found -----------------------------------------------------------------------------------------
 
 
 def _of_enough_people(said: Sequence[Said]) -> tuple[list[Said], list[str]]:
+    """Those of whom enough stand together in everything by which a row could be dated: its policy and its year."""
+    together: dict[tuple[str, str, int], list[Said]] = defaultdict(list)
+    for one in said:
+        together[one.by, one.policy.content_hash, one.on.year].append(one)
     kept: list[Said] = []
-    about: list[str] = []
-    for by in sorted({one.by for one in said}):
-        some = [one for one in said if one.by == by]
+    left: Counter[str] = Counter()
+    for (by, _, _), some in together.items():
         people = {one.child for one in some}, {id for one in some for id in one.shown}
         if min(map(len, people)) >= FEWEST:
             kept += some
         else:
-            about.append(
-                f"{len(some)} decisions by the {by.replace('_', ' ')} are left out: they concern fewer than {FEWEST} "
-                "children or volunteers."
-            )
-    return kept, about
+            left[by] += len(some)
+    return kept, [
+        f"{_many(count)} decisions by the {by.replace('_', ' ')} are left out: under one policy in one year they "
+        f"concern fewer than {FEWEST} children or volunteers."
+        for by, count in sorted(left.items())
+    ]
+
+
+def _many(count: int) -> str:
+    """That a single decision was left out may be enough to know whose it was."""
+    return str(count) if count >= FEWEST else f"Fewer than {FEWEST}"
 
 
 def _pseudonymised(said: Sequence[Said], policy: Policy, columns: Collection[str]) -> pd.DataFrame:

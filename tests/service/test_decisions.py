@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -12,6 +13,7 @@ import pytest
 from conftest import Service
 from sqlalchemy import select
 
+from matcher.catalogue import load_policy
 from matcher.errors import InputError
 from matcher.instance import today
 from matcher.learning.decisions import Decisions, read_export
@@ -205,7 +207,7 @@ def test_a_handful_of_people_is_not_told_of(south: South, three: None, tmp_path:
         read_export(south.exported(tmp_path / "nothing.zip"))
     lists = [south.propose()[0] for _ in range(FEW - 1)]
     few = south.exported(tmp_path / "few.zip")
-    with pytest.raises(InputError, match=rf"{FEW - 1} decisions by the coordinator are left out"):
+    with pytest.raises(InputError, match=f"Fewer than {FEW} decisions by the coordinator are left out"):
         read_export(few)
     assert "child 1" not in text_of(few)
     lists.append(south.propose()[0])
@@ -221,6 +223,19 @@ def test_a_handful_of_people_is_not_told_of(south: South, three: None, tmp_path:
     assert {name for name in decisions.scores if decisions.scores[name].notna().any()} == {*counted} - rare
     about = text_of(tmp_path / "enough.zip")
     assert {score for score in counted if f"raw_{score} is blank: it counts for fewer than {FEW}" in about} == rare
+
+
+def test_a_decision_alone_in_its_year_is_not_told_of() -> None:
+    policy = load_policy("national")
+
+    def said(number: int, year: int) -> room.Said:
+        volunteer = f"v{number}"
+        return room.Said("child", date(year, 3, 1), f"c{number}", {volunteer: 1}, volunteer, {volunteer: {}}, policy)
+
+    many, alone = [said(number, 2026) for number in range(room.FEWEST)], said(0, 2027)
+    kept, about = room._of_enough_people([*many, alone])
+    assert kept == many
+    assert [one.partition(" decisions")[0] for one in about] == [f"Fewer than {room.FEWEST}"]
 
 
 def test_a_no_for_reasons_outside_the_pair_tells_nothing(south: South, three: None, tmp_path: Path) -> None:
@@ -246,11 +261,18 @@ def test_decisions_under_earlier_policies_come_with_them(south: South, three: No
     for _ in range(FEW):
         south.propose()
     in_force('[scores.interests]\nweight = 70\nsource = "a test"\n')
+    for _ in range(FEW - 1):  # a version with few decisions would date them
+        south.propose()
     decisions, policy = read_export(south.exported(tmp_path / "heavier.zip"))
     assert policy.number("scores.interests.weight") == 70
     assert set(decisions.frame["policy_hash"]) == {first.content_hash} != {policy.content_hash}
+    assert len(decisions) == FEW
+    assert f"Fewer than {FEW} decisions by the coordinator are left out" in text_of(tmp_path / "heavier.zip")
+    south.propose()
+    decisions, _ = read_export(south.exported(tmp_path / "enough.zip"))
+    assert set(decisions.frame["policy_hash"]) == {first.content_hash, policy.content_hash}
     in_force('[scores.culture]\nwhen = "always"\nsource = "a test"\n')  # now culture means something else
-    with pytest.raises(InputError, match=f"{FEW} decisions are left out: a score meant something else"):
+    with pytest.raises(InputError, match=f"{2 * FEW} decisions are left out: a score meant something else"):
         read_export(south.exported(tmp_path / "otherwise.zip"))
 
 
