@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, get_args
 
 from sqlalchemy import event, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,10 +28,11 @@ from service.database.base import new_id, utc_now
 from service.database.engine import CHANGED, Database
 from service.database.tables import Authority, Run
 
-REASONS = (
+Reason = Literal[
     "volunteer approved", "volunteer suspended", "child referred", "match ended", "policy changed",
     "files taken in", "records changed", "manual", "nightly",
-)  # fmt: skip
+]  # fmt: skip
+REASONS: tuple[Reason, ...] = get_args(Reason)
 AT_ONCE = frozenset({"manual", "nightly"})
 """The others wait for each other, since changes come in bunches."""
 SETTLE = timedelta(minutes=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,10 +50,7 @@ class RunPage(BaseModel):
 
 class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    reason: Literal[
-        "volunteer approved", "volunteer suspended", "child referred", "match ended", "policy changed",
-        "files taken in", "records changed", "manual", "nightly",
-    ] = Field("manual", examples=["manual"])  # fmt: skip
+    reason: runs.Reason = Field("manual", examples=["manual"])
 
 
 class Published(BaseModel):

@@ -69,12 +69,6 @@ LABELS = {
 """Where a column's name is not what a person would say."""
 _HINTS = {"agrees": "A no ends every proposal and every visit at once."}
 
-TITLES = {
-    "about": "About the {}", "wishes": "What the child would like", "placement": "Where the child lives",
-    "referral": "The referral", "offer": "What the volunteer offers", "checks": "Approval and checks",
-    "independence": "Independence",
-}  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Field:
