@@ -73,8 +73,20 @@ class Upload:
 # ---- sent, found, thrown away ----------------------------------------------------------------------------------------
 
 
-def hold(rows: Repository, files: Mapping[str, bytes], *, user_id: str) -> tables.Upload:
-    """Keeps files for their sender to look at, in place of what they sent before. Raises InputError for other kinds."""
+@dataclass(frozen=True)
+class Sent:
+    """Files that were looked at so far that they can be kept."""
+
+    content: str
+    layouts: str
+    files: int
+
+
+def receive(rows: Repository, files: Mapping[str, bytes]) -> Sent:
+    """Finds which sheets files are. Raises InputError for other kinds.
+
+    That reads them, which may take seconds: it is done before anything is written, so that nobody waits to write.
+    """
     if not files:
         raise InputError("No file was sent. Choose one or several CSV or XLSX files.")
     if len(files) > MOST_FILES:
@@ -88,15 +100,20 @@ def hold(rows: Repository, files: Mapping[str, bytes], *, user_id: str) -> table
         if not content:
             raise InputError(f"“{shown}” is empty. Look whether it was saved.")
     layouts = _found(rows, files)
+    packed = {name: base64.b64encode(zlib.compress(content, 1)).decode() for name, content in files.items()}
+    return Sent(json.dumps(packed), _layouts_text(layouts), len(files))
+
+
+def hold(rows: Repository, sent: Sent, *, user_id: str) -> tables.Upload:
+    """Keeps files for their sender to look at, in place of what they sent before."""
     _forget(rows, tables.Upload.user_id == user_id)
     _forget(rows, tables.Upload.at < utc_now() - KEPT)
     row = tables.Upload(user_id=user_id)
-    packed = {name: base64.b64encode(zlib.compress(content, 1)).decode() for name, content in files.items()}
-    rows.seal(row, "content", json.dumps(packed))
-    rows.seal(row, "layouts", _layouts_text(layouts))
+    rows.seal(row, "content", sent.content)
+    rows.seal(row, "layouts", sent.layouts)
     rows.session.add(row)
     rows.session.flush()
-    entry = audit_log.Entry(user_id, "import: files looked at", row.id, details={"files": len(files)})
+    entry = audit_log.Entry(user_id, "import: files looked at", row.id, details={"files": sent.files})
     audit_log.record(rows.session, rows.keys, entry)
     return row
 

@@ -161,7 +161,6 @@ def child_form(
     child_id: ChildId, part: Literal["about", "wishes", "placement", "referral"], request: Request, person: Asking,
     kith: Kith,
 ) -> Response:  # fmt: skip
-    note_reading(kith, person, "record", child_id)
     return _change(request, person, kith, CHILD, child_id, part)
 
 
@@ -207,6 +206,8 @@ def _change(
                     return RedirectResponse(f"{side.page(id)}?saved=yes", 303)
         except InputError as error:
             errors = _by_field(error)
+    if side is CHILD:  # a form that comes back shows what is recorded now, as the first one did
+        note_reading(kith, person, "record", id)
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         row = side.row(rows, id)

@@ -15,12 +15,12 @@ from matcher.reading.cells import RefusedError
 from matcher.reading.mapping import OF_A_FILE
 from matcher.reading.sheets import SHEETS
 from matcher.words import counted
-from service.api.deps import Asking, Kith, Reading
+from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import UploadId
 from service.importing import uploads
 from service.importing.uploads import Proposed, Upload
 from service.pages.html import first_upper, render
-from service.pages.imports import NAMES
+from service.pages.imports import NAMES, children_of
 from service.repository import Repository
 
 router = APIRouter(prefix="/imports/files/{upload_id}/columns")
@@ -38,10 +38,11 @@ Fields = Annotated[FormData, Depends(form_fields)]
 
 @router.get("")
 def columns(
-    upload_id: UploadId, request: Request, person: Asking, rows: Reading, file: FileNumber = 0, sheet: SheetName = ""
-) -> Response:
+    upload_id: UploadId, request: Request, person: Asking, kith: Kith, rows: Reading, file: FileNumber = 0,
+    sheet: SheetName = "",
+) -> Response:  # fmt: skip
     upload = uploads.find(rows, upload_id)
-    return _columns(request, person, rows, upload, _name(upload, file), sheet or None)
+    return _columns(request, person, kith, rows, upload, _name(upload, file), sheet or None)
 
 
 @router.post("")
@@ -58,7 +59,7 @@ def confirm_columns(
         try:
             proposed = uploads.proposed(rows, upload, name, sheet)
         except RefusedError:
-            return _columns(request, person, rows, upload, name, None)
+            return _columns(request, person, kith, rows, upload, name, None)
         if said.get("shown") != sheet:  # another sheet was chosen: its columns have to be shown first
             return RedirectResponse(f"/imports/files/{upload_id}/columns?file={file}&sheet={sheet}", 303)
         unseen = [
@@ -68,7 +69,7 @@ def confirm_columns(
             many = first_upper(counted(len(unseen), "column is", "columns are"))
             error = f"{many} not confirmed yet: {', '.join(unseen[:5])}"
             error += "…" if len(unseen) > 5 else "."
-            return _columns(request, person, rows, upload, name, sheet, said, error)
+            return _columns(request, person, kith, rows, upload, name, sheet, said, error)
     chosen = {one.text: said.get(f"column-{at}", one.column) for at, one in enumerate(proposed.headings)}
     words: dict[str, dict[str, str]] = defaultdict(dict)
     for group in proposed.words:
@@ -87,12 +88,14 @@ def confirm_columns(
         with kith.database.read(person.authority_id) as session:
             rows = Repository(session, kith.keys)
             told = "; ".join(f"{one.value} {one.wrong}".strip() + f". {one.remedy}" for one in error.problems)
-            return _columns(request, person, rows, uploads.find(rows, upload_id), name, sheet, said, told or str(error))
+            return _columns(
+                request, person, kith, rows, uploads.find(rows, upload_id), name, sheet, said, told or str(error)
+            )
     return RedirectResponse(f"/imports/files/{upload_id}", 303)
 
 
 def _columns(
-    request: Request, person: Asking, rows: Repository, upload: Upload, file: str, sheet: str | None,
+    request: Request, person: Asking, kith: Kith, rows: Repository, upload: Upload, file: str, sheet: str | None,
     said: Mapping[str, str] | None = None, error: str = "",
 ) -> Response:  # fmt: skip
     proposed: Proposed | None = None
@@ -105,6 +108,8 @@ def _columns(
     if proposed is not None:
         chosen = {(said or {}).get(f"column-{at}", one.column) for at, one in enumerate(proposed.headings)}
         lacking = [one for one in proposed.sheet.columns if one.name not in chosen and not one.optional]
+        examples = {text for one in proposed.headings for text in one.examples}
+        note_reading(kith, person, "import", "", children=children_of(rows, examples))
     return render(
         request, "import-columns.html", person, status=422 if error or refused else 200, upload=upload, file=file,
         proposed=proposed, refused=refused, error=error, said=said or {}, sheets=SHEETS, sheet_names=NAMES,

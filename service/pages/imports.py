@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from threading import Lock
@@ -31,7 +31,7 @@ from service import importing
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading, refuse_without
 from service.api.shapes import ImportId, UploadId
 from service.database import tables
-from service.importing import Changed, Echo, uploads
+from service.importing import Echo, uploads
 from service.importing.uploads import Upload
 from service.pages import facts
 from service.pages.html import first_upper, render
@@ -130,8 +130,10 @@ def send(
         contents = {PurePath((one.filename or "").replace("\\", "/")).name: one.file.read() for one in sent}
         if len(contents) < len(sent):
             raise InputError("Two files go by the same name. Send the right one.")
+        with kith.database.read(person.authority_id) as session:
+            received = uploads.receive(Repository(session, kith.keys), contents)
         with kith.database.write(person.authority_id) as session:
-            id = uploads.hold(Repository(session, kith.keys), contents, user_id=person.user_id).id
+            id = uploads.hold(Repository(session, kith.keys), received, user_id=person.user_id).id
     except InputError as error:
         with kith.database.read(person.authority_id) as session:
             return _start(request, person, kith, Repository(session, kith.keys), str(error))
@@ -200,9 +202,11 @@ def look(
     if shown == "changes":
         assert found.echo is not None
         listed = Page.of(found.echo.changed, page, query)
-        note_reading(kith, person, "import", "", children=_children(listed.lines))
+        seen = [one.id for one in listed.lines if one.sheet == "children"]
     else:
         listed = Page.of(_by_row(upload, found, found.problems if shown == "problems" else found.notes), page, query)
+        seen = children_of(rows, {cell for one in listed.lines for _, cell in one.cells})
+    note_reading(kith, person, "import", "", children=seen)
     notes = {(one.file, one.row) for one in found.notes}
     return render(
         request, "import-look.html", person, upload=upload, found=found, show=shown, page=listed, sheets=SHEETS,
@@ -221,8 +225,11 @@ def _changed_of(echo: Echo | None) -> Mapping[str, int]:
     return counts
 
 
-def _children(changed: Sequence[Changed]) -> list[str]:
-    return [one.id for one in changed if one.sheet == "children"]
+def children_of(rows: Repository, texts: Collection[str]) -> list[str]:
+    """The ids of the children whom cells of a file name, so far as they are here: for the log of who read of them."""
+    query = select(tables.Child.id, tables.Child.reference)
+    wanted = {text.strip() for text in texts}
+    return [id for id, reference in rows.session.execute(query) if reference in wanted]
 
 
 def _of_sheet(found: Looked, sheet: str) -> Sequence[Problem]:

@@ -119,6 +119,10 @@ def test_who_comes_second_sees_what_is_recorded_now_and_keeps_what_they_typed(se
     first.post(page, data={**form, "prefers_to_age": "71"}, headers=HTML)
     answer = second.post(page, data={**form, "prefers_to_age": "72"}, headers=HTML)
     assert answer.status_code == 409
+    with service.database.read(service.north) as session:
+        query = select(tables.AuditEvent).where(tables.AuditEvent.action == "read")
+        who = [one.actor for one in session.scalars(query) if one.subject == child]
+    assert service.users["north", Role.MANAGER] in who  # that what is recorded was shown to them
     assert "somebody changed this meanwhile" in answer.text
     assert "Recorded now: 71." in answer.text
     assert 'value="72"' in answer.text

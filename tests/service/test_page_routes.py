@@ -13,7 +13,7 @@ from sqlalchemy import select
 from matcher.instance import today
 from service.database.base import utc_now
 from service.database.tables import ImportBatch, Match
-from service.importing.uploads import hold
+from service.importing.uploads import hold, receive
 from service.pages.sign_in import own_path
 from service.permissions import MAY, PUBLIC, ROUTES, Role
 from service.proposals import Chosen, propose
@@ -54,7 +54,7 @@ def test_every_page_with_every_role(service: Service) -> None:
             with service.database.write(service.north) as session:
                 rows = Repository(session, service.keys)
                 files = {"children.csv": b"child_id\nC9001\n"}
-                upload = hold(rows, files, user_id=service.users["north", Role.COORDINATOR]).id
+                upload = hold(rows, receive(rows, files), user_id=service.users["north", Role.COORDINATOR]).id
             for line, needs in sorted(PAGES.items(), key=lambda one: one[0] == "POST /sign-out"):
                 method, path = line.split()
                 asked = path.format(child_id=child, volunteer_id=volunteer, match_id=match, step_id="child_declines",
