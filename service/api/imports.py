@@ -124,7 +124,8 @@ def take_in(
 ) -> Batch:
     """Takes in files that were checked, whole or not at all.
 
-    Exceptions and budgets in them are a manager's to confirm, and so is every safeguard that weakens.
+    Exceptions and budgets in them are a manager's to confirm, and so is every safeguard that weakens, and the approval
+    and the funding of a child who is here without them. Of a child who is new, the file's word stands.
     """
     confirmed = set(weaken or ())
     if confirmed:

@@ -17,8 +17,9 @@ from matcher.instance import Instance
 from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
-from matcher.records import Agreement, ExceptionKind, MatchStatus
+from matcher.records import Agreement, Authority, ExceptionKind, MatchStatus, RecordedException
 from matcher.references import bare
+from matcher.words import day, pounds
 from service.database import tables
 from service.importing.here import Here, differing, ends, records_of
 from service.importing.safeguards import weakened
@@ -60,10 +61,14 @@ class Weaker:
     sentence: str
     before: Any = None
     after: Any = None
+    adds: bool = False
+    """Whether it takes nothing away that is here, and is told since a manager's word is in it."""
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(f"{self.sheet}|{self.reference}|{self.field}".encode()).hexdigest()[:16]
+        """Of all that the sentence says: two exceptions of one volunteer are confirmed one by one."""
+        said = f"{self.sheet}|{self.reference}|{self.field}|{self.sentence}"
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -155,21 +160,22 @@ class _Told:
             (self.same if there else self.new)["exceptions"] += 1
             if not there:
                 who = " and ".join(filter(None, (one.volunteer, one.child)))
-                sentence = f"would allow {one.kind}, which a manager approves."
-                self.weaker.append(Weaker("exceptions", who, one.kind, sentence))
+                self.weaker.append(Weaker("exceptions", who, one.kind, _allowed(one), adds=True))
 
     def budgets(self) -> None:
         for code, budget in self.given.authorities.items():
             known = self.here.budgets.get(code)
             if known is None:
                 self.new["authorities"] += 1
+                sentence = f"would have {_budget(budget)}, and a manager approves budgets."
+                self.weaker.append(Weaker("authorities", code, "budget_pence", sentence, adds=True))
                 continue
             pairs = (("budget_pence", known.budget_pence, budget.budget_pence),
                      ("spent_pence", known.spent_pence, budget.spent_pence))  # fmt: skip
             changes = tuple(Change(*pair) for pair in pairs if pair[1] != pair[2])
             if changes:
                 self.changed.append(Changed("authorities", code, changes))
-                sentence = "would change, and a manager approves budgets."
+                sentence = f"would change from {_budget(known)} to {_budget(budget)}, and a manager approves budgets."
                 self.weaker.append(Weaker("authorities", code, "budget_pence", sentence))
             else:
                 self.same["authorities"] += 1
@@ -181,6 +187,22 @@ class _Told:
             CHILDREN.name: len(children - named[0]),
             VOLUNTEERS.name: len(set(self.here.volunteers) - named[1]),
         }
+
+
+_MEASURE = {ExceptionKind.SECOND_CHILD: "{} children at most", ExceptionKind.SHORTER_COMMITMENT: "{} months at least"}
+
+
+def _allowed(one: RecordedException) -> str:
+    """An exception in full: a manager confirms what they have read."""
+    number = 2 if one.value is None and one.kind is ExceptionKind.SECOND_CHILD else one.value
+    measure = f" ({_MEASURE[one.kind].format(number)})" if one.kind in _MEASURE and number is not None else ""
+    who = f"approved by {one.approved_by} on {day(one.approved_on)}"
+    return f"would allow {one.kind}{measure}, {who}, which a manager confirms: “{one.reason}”."
+
+
+def _budget(one: tables.Budget | Authority) -> str:
+    limit = "no recorded budget" if one.budget_pence is None else f"a budget of {pounds(one.budget_pence)}"
+    return f"{limit} ({pounds(one.spent_pence)} spent)"
 
 
 # ---- what cannot stand -----------------------------------------------------------------------------------------------

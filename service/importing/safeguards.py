@@ -24,6 +24,10 @@ def _overturned(before: Any, after: Any) -> bool:
     return before is False and after is True
 
 
+def _not_known(before: Any, after: Any) -> bool:
+    return before is not True and after is True
+
+
 def _widened(before: Any, after: Any) -> bool:
     return bool(before) and (not after or bool(set(after) - set(before)))
 
@@ -33,8 +37,8 @@ WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
         "agrees": (_no_longer(Agreement.NO), "said no to any visitor, and the file says otherwise."),
         "safeguarding_issue": (_no_longer(True), "had a safeguarding issue unresolved."),
         "placement_move_pending": (_no_longer(True), "was about to move placement."),
-        "manager_approved": (_overturned, "was not approved by the manager."),
-        "funding_agreed": (_overturned, "had no funding agreed."),
+        "manager_approved": (_not_known, "was not approved by the manager."),
+        "funding_agreed": (_not_known, "had no funding agreed."),
         "looked_after": (_overturned, "was no longer looked after."),
         "continuing_agreed": (_overturned, "had no agreement to go on after care."),
         "additional_needs": (_lost, "would lose an additional need."),

@@ -62,7 +62,7 @@ def take_in(
     echo = look(rows, reading, as_of)
     loosened = [one for one in echo.weaker if one.key not in (confirmed or ())]
     if confirmed is None:
-        loosened = [one for one in loosened if one.sheet != "exceptions"]
+        loosened = [one for one in loosened if not one.adds]
     if loosened:
         problems = [Problem(one.sheet, 0, one.field, one.reference, one.sentence.rstrip("."),
                             "Confirm it by itself, or correct the file") for one in loosened]  # fmt: skip

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -24,6 +27,7 @@ from matcher.readers import Reading
 from service import importing, privacy
 from service.database import tables
 from service.database.base import utc_now
+from service.database.engine import Database
 from service.importing import uploads
 from service.permissions import Role
 from service.repository import Repository
@@ -103,6 +107,33 @@ def test_what_is_sent_is_sealed_and_gone_when_thrown_away_or_after_a_day(
     with service.database.write(service.north) as session:
         assert privacy.sweep(Repository(session, service.keys)) == 1
         assert session.scalars(select(tables.Upload)).all() == []
+
+
+def test_files_are_read_before_anything_is_locked_to_write(
+    service: Service, small_county: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing: list[bool] = []
+    read: list[bool] = []
+    write, grid = Database.write, uploads.read_grid
+
+    @contextmanager
+    def noted(self: Database, authority: str | None = None) -> Iterator[Any]:
+        with write(self, authority) as session:
+            writing.append(True)
+            try:
+                yield session
+            finally:
+                writing.pop()
+
+    def read_grid(*args: Any, **named: Any) -> Any:
+        read.append(bool(writing))
+        return grid(*args, **named)
+
+    monkeypatch.setattr(Database, "write", noted)
+    monkeypatch.setattr(uploads, "read_grid", read_grid)
+    send(service.as_(Role.COORDINATOR), of(small_county, "children"))
+    assert read
+    assert not any(read)
 
 
 def test_a_large_file_is_never_spooled_to_disk(
@@ -264,6 +295,28 @@ def test_the_echo_tells_what_kith_has_and_what_the_file_says(service: Service, s
     assert child in entry.details["children"]  # that what is kept of them was shown
 
 
+def test_rows_with_problems_and_examples_of_columns_stand_in_the_log_as_read(
+    service: Service, small_county: Reading
+) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    reference = small_county.grids["children"].rows[0][1][0]
+    with service.database.read(service.north) as session:
+        child = session.scalars(select(tables.Child.id).where(tables.Child.reference == reference)).one()
+    wrong = of(small_county, "children", {("children", reference, "date_of_birth"): "31/02/2012"})
+    unknown = "ours.csv", f"number,child_id,agrees\n1,{reference},yes\n".encode()
+    for file, page in ((wrong, ""), (unknown, "/columns")):
+        address = send(browser, file) + page
+        before = _read(service)
+        assert reference in browser.get(address, headers=HTML).text
+        assert [entry["children"] for entry in _read(service)[len(before) :]] == [[child]], address
+
+
+def _read(service: Service) -> list[dict[str, Any]]:
+    with service.database.read(service.north) as session:
+        query = select(tables.AuditEvent).where(tables.AuditEvent.reason == "import").order_by(tables.AuditEvent.number)
+        return [entry.details for entry in session.scalars(query)]
+
+
 def test_a_safeguard_is_a_managers_to_confirm_by_itself_and_then_a_run_is_asked_for(
     service: Service, small_county: Reading
 ) -> None:
@@ -295,6 +348,51 @@ def test_a_safeguard_is_a_managers_to_confirm_by_itself_and_then_a_run_is_asked_
         new, changed = batch.rows.get("children", 0), batch.rows.get("children changed", 0)
         assert (batch.given["children"], new, changed) == (rows, 0, 2)
     assert "regular update" in service.as_(Role.AUDITOR).get("/log?kind=import").text
+
+
+def test_a_manager_reads_what_an_exception_and_a_budget_say_and_confirms_each(
+    service: Service, small_county: Reading
+) -> None:
+    manager = service.as_(Role.MANAGER)
+    volunteer = small_county.grids["volunteers"].rows[0][1][0]
+    exceptions = "kind,volunteer_id,value,reason,approved_by,approved_on\n" + "".join(
+        f"second child,{volunteer},{most},{why},Team manager,02/10/2026\n"
+        for most, why in ((2, "The first ends in March"), (3, "Three brothers of a friend"))
+    )
+    budget = "authority,budget_pounds,spent_pounds\nSurrey,6000,1500\n"
+    files = ("exceptions.csv", exceptions.encode()), ("authorities.csv", budget.encode())
+    address = send(manager, of(small_county, "volunteers"), *files)
+    page = manager.get(f"{address}/confirm", headers=HTML).text
+    told = "would allow second child (3 children at most), approved by Team manager on 2 October 2026"
+    for sentence in (told, "Three brothers of a friend", "The first ends in March",
+                     "would have a budget of £6,000.00 (£1,500.00 spent)"):  # fmt: skip
+        assert sentence in page
+    keys = re.findall(r'name="weaken" type="checkbox" value="([^"]+)"', page)
+    assert len(set(keys)) == 3  # no tick says yes to more than its sentence
+    stamp = re.search(r'name="stamp" value="([^"]+)"', page)
+    assert stamp is not None
+    form = {"stamp": stamp[1], "reason": "regular update"}
+    for left in keys:
+        some = {**form, "weaken": [key for key in keys if key != left]}
+        assert manager.post(f"{address}/confirm", data=some, headers=HTML).status_code == 422
+
+
+def test_a_managers_word_that_a_file_brings_is_a_managers_to_confirm(service: Service, small_county: Reading) -> None:
+    desk = service.as_(Role.COORDINATOR)
+    reference = small_county.grids["children"].rows[0][1][0]
+    columns = ("manager_approved", "funding_agreed")
+    for before, asked in (("", True), ("no", True), ("yes", False)):
+        with service.database.write(service.north) as session:
+            rows = Repository(session, service.keys)
+            row = session.scalars(select(tables.Child).where(tables.Child.reference == reference)).one()
+            said = {"": None, "no": False, "yes": True}[before]
+            record = replace(rows.child_record(row, True), manager_approved=said, funding_agreed=said)
+            rows.write_child(row, record)
+        change = {("children", reference, column): "yes" for column in columns}
+        address = send(desk, of(small_county, "children", change))
+        page = desk.get(f"{address}/confirm", headers=HTML).text
+        assert ("was not approved by the manager" in page) is asked, before
+        assert ("had no funding agreed" in page) is asked, before
 
 
 def test_data_that_changed_meanwhile_are_looked_at_once_more_and_nothing_typed_is_lost(
