@@ -21,7 +21,7 @@ from matcher.catalogue import CATALOGUE, load_policy
 from matcher.instance import today
 from matcher.pipeline import match
 from matcher.policy_words import differences
-from service import audit_log, policies
+from service import policies, runs
 from service.api import policies as api_of_policies
 from service.database import tables
 from service.pages.drafts import Draft, cited
@@ -229,15 +229,15 @@ def test_of_two_who_save_at_the_same_moment_the_second_is_told(
         assert [row.number for row in policies.versions(session)] == [2, 1]
 
 
-def test_who_reads_meanwhile_does_not_wait_for_who_saves(service: Service) -> None:
-    """An entry in the log refers to the authority, whose row is held until the next version is in force."""
+def test_who_asks_for_a_run_meanwhile_does_not_wait_for_who_saves(service: Service) -> None:
+    """A run refers to the authority, whose row is held until the next version is in force."""
     if service.database.sqlite:
         return  # one writer at a time
     with service.database.write(service.north) as saving:
         policies.held_in_force(Repository(saving, service.keys))
-        with service.database.write(service.north) as reading:
-            reading.execute(text("SET LOCAL lock_timeout = '2s'"))
-            audit_log.record(reading, service.keys, audit_log.Entry("worker", "read", "C1", "shortlist"))
+        with service.database.write(service.north) as asking:
+            asking.execute(text("SET LOCAL lock_timeout = '2s'"))
+            runs.ask_for(asking, service.north, "manual")
 
 
 def test_who_may_not_save_may_try_and_is_told_so(service: Service) -> None:
