@@ -57,31 +57,29 @@ class PlanEffect:
 
     @property
     def sentence(self) -> str:
-        """What a coordinator reads."""
+        """What a coordinator reads: the children first, those who lose before all, and what it comes to after them."""
         if self.impossible:
             return f"Not possible as things stand: {self.impossible}"
+        others = [
+            (self.left, "leaves {} without a visitor"),
+            (self.changed, "gives another volunteer to {}"),
+            (self.gained, "gives a visitor to {}"),
+        ]
+        people = [what.format(counted(len(ids), "other child", "other children")) for ids, what in others if ids]
         if not self.exact:
             told = "The search ended before the best plan with this pair was proven."
         elif self.loss == 0:
             told = "The whole plan loses nothing by it."
         else:
-            told = f"The best plan with this pair has {_difference(self.tiers)}."
-        others = [
-            (self.left, "leaves {} without a visitor"),
-            (self.gained, "gives a visitor to {}"),
-            (self.changed, "gives another volunteer to {}"),
-        ]
-        people = [what.format(counted(len(ids), "other child", "other children")) for ids, what in others if ids]
-        return f"{told} It {listed(people)}." if people else told
+            told = f"The whole plan {_difference(self.tiers)}."
+        return f"This choice {listed(people)}. {told}" if people else told
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "exact": self.exact, "sentence": self.sentence}
 
 
-_UNITS = {
-    "points": ("point", "points"),
-    "fit": ("point of fit", "points of fit"),
-    "priority": ("point of priority", "points of priority"),
+_POINTS = {"points": "", "fit": " of fit", "priority": " of priority"}
+_CHILDREN = {
     "children_matched": ("child with a visitor", "children with a visitor"),
     "children_without_parental_contact": (
         "child without parental contact with a visitor",
@@ -91,9 +89,12 @@ _UNITS = {
 
 
 def _difference(tiers: Mapping[str, int]) -> str:
-    """The first tier in which something is lost or gained, in words."""
+    """The first tier in which something is lost or gained, in words: is 3 points of fit worse."""
     tier, loss = next((tier, loss) for tier, loss in tiers.items() if loss)
-    return f"{abs(loss):,} {'fewer' if loss > 0 else 'more'} {_UNITS[tier][abs(loss) > 1]}"
+    if tier in _POINTS:
+        points = counted(abs(loss), f"point{_POINTS[tier]}", f"points{_POINTS[tier]}")
+        return f"is {points} {'worse' if loss > 0 else 'better'}"
+    return f"has {abs(loss):,} {'fewer' if loss > 0 else 'more'} {_CHILDREN[tier][abs(loss) > 1]}"
 
 
 class Effects:

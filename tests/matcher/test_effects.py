@@ -24,7 +24,7 @@ from specification import best_of_all
 from matcher.errors import NoPlanError, NotFoundError
 from matcher.instance import Instance
 from matcher.pipeline import match
-from matcher.planning.effects import Effects
+from matcher.planning.effects import Effects, PlanEffect
 from matcher.records import Agreement, Declined, Gender, Match, MatchStatus, Party, Status
 from matcher.shortlist import shortlist, shortlist_for_volunteer
 
@@ -74,10 +74,48 @@ def test_who_loses_is_told_by_number_and_by_id():
     assert plan.pairs == (("C1", "V2"), ("C2", "V1"))
     effect = Effects.of(instance, plan).exact("C1", "V1")
     assert (effect.left, effect.gained, effect.changed) == (("C2",), (), ())
-    assert effect.sentence.endswith("fewer points. It leaves one other child without a visitor.")
+    worse = effect.tiers["points"]
+    assert effect.sentence == (
+        f"This choice leaves one other child without a visitor. The whole plan is {worse:,} points worse."
+    )
     assert "C2" not in effect.sentence
     free = Effects.of(instance, plan).exact("C1", "V2")
     assert (free.loss, free.sentence) == (0, "The whole plan loses nothing by it.")
+
+
+@pytest.mark.parametrize(
+    ("tiers", "others", "told"),
+    [
+        (
+            {"points": 1204},
+            {"left": ("C2",), "gained": ("C5",), "changed": ("C3", "C4")},
+            "This choice leaves one other child without a visitor, gives another volunteer to 2 other children and gives "
+            "a visitor to one other child. The whole plan is 1,204 points worse.",
+        ),
+        (
+            {"children_matched": 0, "fit": 1},
+            {"changed": ("C3",)},
+            "This choice gives another volunteer to one other child. The whole plan is one point of fit worse.",
+        ),
+        ({"children_matched": 2, "fit": 9}, {}, "The whole plan has 2 fewer children with a visitor."),
+        (
+            {"points": 0},
+            {"changed": ("C3",)},
+            "This choice gives another volunteer to one other child. The whole plan loses nothing by it.",
+        ),
+    ],
+)
+def test_children_are_told_of_before_points_and_those_who_lose_before_all(tiers, others, told):
+    loss = next((loss for loss in tiers.values() if loss), 0)
+    assert PlanEffect("C1", "V1", loss, loss, tiers, **others).sentence == told
+
+
+def test_without_a_proof_no_figure_is_told():
+    effect = PlanEffect("C1", "V1", 3, 9, {"points": 9}, left=("C2",))
+    assert effect.sentence == (
+        "This choice leaves one other child without a visitor. "
+        "The search ended before the best plan with this pair was proven."
+    )
 
 
 def test_what_is_agreed_for_another_child_makes_a_pair_impossible():
@@ -114,7 +152,7 @@ def test_a_pair_below_the_minimum_fit_may_still_be_chosen_by_a_person():
     # One more match than the plan has: the minimum fit gives way, and the plan gains the pair's points.
     assert effect.loss < 0
     assert effect.tiers["children_matched"] == -1
-    assert effect.sentence == f"The best plan with this pair has {-effect.tiers['points']} more points."
+    assert effect.sentence == f"The whole plan is {-effect.tiers['points']} points better."
     assert Effects.of(instance).at_least("C1", "V1") <= effect.loss
 
 
