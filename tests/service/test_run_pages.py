@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,9 @@ from conftest import Service
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from matcher.instance import today
+from matcher.records import Status
+from matcher.shortlist import shortlist
 from service import plans, runs
 from service.crypto import KeyRing
 from service.database import tables
@@ -19,6 +23,7 @@ from service.database.base import new_id, utc_now
 from service.database.engine import Database
 from service.pages import journeys
 from service.pages.runs import STEPS, WHY, proof
+from service.pages.today import MOST_TOLD
 from service.permissions import Role
 from service.repository import Repository
 
@@ -116,6 +121,41 @@ def test_what_a_plan_changes_is_told_and_a_person_publishes_it(service: Service)
     assert stale.status_code == 409
     log = service.as_(Role.AUDITOR).get(f"/log?subject={child}&days=0").text
     assert "Opened a plan" in log
+
+
+def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(service: Service) -> None:
+    database, keys, north = service.database, service.keys, service.north
+    browser = service.as_(Role.COORDINATOR)
+    assert "No run yet" in browser.get("/").text
+    run_once(database, keys, north)
+    assert "No shortlist is another than before" in browser.get("/").text
+    with database.write(north) as session:
+        rows = Repository(session, keys)
+        references = rows.references()
+        instance = rows.instance(today())
+        lists = {
+            one.id: [candidate.volunteer for candidate in shortlist(instance, one.id, top=99, rank_by="fit")]
+            for one in instance.waiting
+        }
+        first, *_, last = sorted((child for child, some in lists.items() if len(some) > 1), key=references.get)
+        for volunteer in lists[last]:
+            session.add(tables.Declined(child_id=last, volunteer_id=volunteer, said_by="child"))
+        row = rows.volunteer(lists[first][0])  # on the lists of others, too
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.SUSPENDED))
+        runs.ask_for(session, north, "match ended")
+    second, _ = run_once(database, keys, north)
+    told = browser.get("/").text.partition("What the last run changed</h2>")[2].partition("</section>")[0]
+    assert "Finished" in told
+    assert f'href="/runs/{second}"' in told
+    lines = re.findall(r'<li><a [^>]*href="/children/(\w+)/shortlist">([^<]*)</a> <span>([^<]*)</span>', told)
+    assert lines[0] == (last, references[last], "nobody could visit any more")
+    assert all("nobody could visit" not in words for _, _, words in lines[1:])
+    assert first in [child for child, _, _ in lines]
+    number = int(re.search(r"(\d+) shortlists are not what they were", told)[1])  # type: ignore[index]
+    assert len(lines) == min(number, MOST_TOLD)
+    with database.read(north) as session:
+        read = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.reason == "list")).all()[-1]
+    assert {child for child, _, _ in lines} <= set(read.details["children"])  # it stands in the log who was shown
 
 
 def test_a_plan_that_a_rule_forbids_by_now_is_refused_by_reference_with_the_reason_kept(service: Service) -> None:
