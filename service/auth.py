@@ -105,6 +105,42 @@ def disable(session: Session, keys: KeyRing, user: User, *, by: str) -> None:
     audit_log.record(session, keys, Entry(by, "disable user", user.id))
 
 
+ROLE_REASONS = ("other duties", "stands in for somebody", "no longer stands in for somebody", "given by mistake")
+
+
+def change_role(session: Session, keys: KeyRing, user: User, role: Role, *, by: str, reason: str) -> None:
+    """Gives an account another role. Its logins are over at once; its tokens keep what the new role may do as well.
+
+    Raises KithError for a reason that is not of the list, a closed account, the role that it has, one's own account,
+    and the last administrator.
+    """
+    if user.id == by:
+        raise KithError("This is your own account. Another administrator can change its role.")
+    if reason not in ROLE_REASONS:
+        raise KithError("Choose why the role is another from now on.")
+    refuse_last_administrator(session, user)
+    session.refresh(user, with_for_update=True)
+    if user.disabled_at:
+        raise KithError("This account is closed. Invite the person anew.")
+    if user.role == role:
+        raise KithError(f"Their role is {role} already. Choose another one.")
+    details = {"from": user.role, "to": str(role)}
+    user.role = role
+    log_out_everywhere(session, user)
+    audit_log.record(session, keys, Entry(by, "change role of user", user.id, reason, details))
+
+
+def refuse_last_administrator(session: Session, user: User) -> None:
+    """Raises KithError if nobody else of the whole installation could give a role or take one.
+
+    Two who take each other's take turns: the accounts of all administrators are locked, in one order.
+    """
+    able = (User.role == Role.ADMINISTRATOR, User.disabled_at.is_(None))
+    found = session.scalars(select(User.id).where(*able).order_by(User.id).with_for_update()).all()
+    if list(found) == [user.id]:
+        raise KithError("This is the last administrator. Make somebody else one first.")
+
+
 def _renew_invitation(user: User) -> str:
     secret = secrets.token_urlsafe(32)
     user.invitation, user.invited_until = hashed(secret), utc_now() + timedelta(hours=INVITATION_HOURS)

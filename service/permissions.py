@@ -128,6 +128,8 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /users": Permission.USERS,
     "POST /users": Permission.USERS,
     "POST /users/{user_id}/close": Permission.USERS,
+    "GET /users/{user_id}/role": Permission.USERS,
+    "POST /users/{user_id}/role": Permission.USERS,
     "GET /welcome/{secret}": PUBLIC,
     "POST /welcome/{secret}": PUBLIC,
     "GET /log": Permission.LOG,

@@ -1,20 +1,22 @@
-"""Accounts and roles: who has one, inviting and closing, and the link by which somebody chooses a password."""
+"""Accounts and roles: who has one, inviting, another role, closing; and the link by which a password is chosen."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from matcher.errors import KithError, NotFoundError
+from matcher.words import listed
 from service import auth
 from service.api.deps import Asking, Kith
 from service.database.base import utc_now
 from service.database.tables import Authority, User
-from service.pages.html import render
-from service.permissions import MAY, Role
+from service.pages.html import first_upper, render
+from service.permissions import MAY, Permission, Role
 from service.repository import Repository
 
 router = APIRouter()
@@ -22,10 +24,28 @@ router = APIRouter()
 UserId = Annotated[str, Path(pattern="^U[2-9B-Z]{11}$")]
 Secret = Annotated[str, Path(max_length=64, pattern=r"^[\w-]+$")]
 
+SAID = {
+    Permission.READ: "see records by opaque ids", Permission.IDENTIFY: "see references",
+    Permission.WRITE: "change records and import", Permission.DECIDE: "propose and record decisions",
+    Permission.APPROVE: "approve exceptions and spending", Permission.RUN: "start runs",
+    Permission.LEARN: "take decisions away without names", Permission.POLICY: "put a policy in force",
+    Permission.PRIVACY: "tell people what is kept of them, and erase it", Permission.LOG: "read the audit log",
+    Permission.USERS: "give accounts and roles",
+}  # fmt: skip
+"""What a permission is to somebody who gives a role. One's own login is everybody's."""
+
+
+def duties(role: Role) -> str:
+    """See references, change records and import, and so on."""
+    return first_upper(listed(said for permission, said in SAID.items() if permission in MAY[role]))
+
 
 @router.get("/users")
-def users(request: Request, person: Asking, kith: Kith) -> Response:
-    return _page(request, person, kith)
+def users(
+    request: Request, person: Asking, kith: Kith,
+    changed: Annotated[str, Query(max_length=12, pattern="^([A-Z][2-9B-Z]{11})?$")] = "",
+) -> Response:  # fmt: skip
+    return _page(request, person, kith, changed=changed)
 
 
 @router.post("/users")
@@ -53,30 +73,82 @@ def invite(
 @router.post("/users/{user_id}/close")
 def close(user_id: UserId, request: Request, person: Asking, kith: Kith) -> Response:
     """Logins and tokens are over at once. Nobody closes their own: there might be no other administrator."""
-    with kith.database.write(person.authority_id) as session:
-        user = session.scalar(select(User).where(User.id == user_id, User.authority_id == person.authority_id))
-        if user is None:
-            raise NotFoundError("There is no such account.")
-        own = user.id == person.user_id
-        if not own and user.disabled_at is None:
-            auth.disable(session, kith.keys, user, by=person.user_id)
-    if own:
-        return _page(request, person, kith, error="This is your own account. Another administrator can close it.")
+    try:
+        with kith.database.write(person.authority_id) as session:
+            user = _account(session, person, user_id)
+            if user.id == person.user_id:
+                raise KithError("This is your own account. Another administrator can close it.")
+            if user.disabled_at is None:
+                auth.refuse_last_administrator(session, user)
+                auth.disable(session, kith.keys, user, by=person.user_id)
+    except NotFoundError:
+        raise
+    except KithError as error:
+        return _page(request, person, kith, error=str(error))
     return RedirectResponse("/users", 303)
+
+
+@router.get("/users/{user_id}/role")
+def role_page(user_id: UserId, request: Request, person: Asking, kith: Kith) -> Response:
+    return _role_form(request, person, kith, user_id)
+
+
+@router.post("/users/{user_id}/role")
+def change_role(
+    user_id: UserId, request: Request, person: Asking, kith: Kith,
+    was: Annotated[str, Form(max_length=20)] = "", role: Annotated[str, Form(max_length=20)] = "",
+    reason: Annotated[str, Form(max_length=60)] = "",
+) -> Response:  # fmt: skip
+    """Logins are over at once, so that nothing goes on under the role before."""
+    try:
+        with kith.database.write(person.authority_id) as session:
+            user = _account(session, person, user_id)
+            if role not in tuple(Role):
+                raise KithError("Choose a role.")
+            if user.role != was:
+                raise KithError(f"Somebody changed the role meanwhile: it is {user.role} now.")
+            auth.change_role(session, kith.keys, user, Role(role), by=person.user_id, reason=reason)
+    except NotFoundError:
+        raise
+    except KithError as error:
+        return _role_form(request, person, kith, user_id, str(error), role, reason)
+    return RedirectResponse(f"/users?changed={user_id}", 303)
+
+
+def _account(session: Session, person: Asking, user_id: str) -> User:
+    """Of the person's own authority. Raises NotFoundError."""
+    user = session.scalar(select(User).where(User.id == user_id, User.authority_id == person.authority_id))
+    if user is None:
+        raise NotFoundError("There is no such account.")
+    return user
+
+
+def _role_form(
+    request: Request, person: Asking, kith: Kith, user_id: str, error: str = "", role: str = "", reason: str = ""
+) -> Response:
+    with kith.database.read(person.authority_id) as session:
+        user = _account(session, person, user_id)
+        name = Repository(session, kith.keys).account_names()[user.id]
+    return render(
+        request, "role.html", person, status=422 if error else 200, user=user, name=name, roles=Role, duties=duties,
+        reasons=auth.ROLE_REASONS, error=error, role=role, reason=reason,
+        to_choose=user.id != person.user_id and user.disabled_at is None,
+    )  # fmt: skip
 
 
 def _page(
     request: Request, person: Asking, kith: Kith, *, error: str = "", link: str = "", invited: str = "",
-    email: str = "", name: str = "", role: str = "",
+    changed: str = "", email: str = "", name: str = "", role: str = "",
 ) -> Response:  # fmt: skip
     with kith.database.read(person.authority_id) as session:
         accounts = session.scalars(select(User).where(User.authority_id == person.authority_id)).all()
         names = Repository(session, kith.keys).account_names()
+    saved = next((one for one in accounts if one.id == changed), None)
     accounts = sorted(accounts, key=lambda one: (one.disabled_at is not None, names[one.id].casefold()))
     return render(
         request, "users.html", person, status=422 if error else 200, accounts=accounts, names=names, roles=Role,
-        may_of=MAY, error=error, link=link, invited=invited, hours=auth.INVITATION_HOURS, email=email, name=name,
-        role=role, now=utc_now(),
+        duties=duties, error=error, link=link, invited=invited, saved=saved, hours=auth.INVITATION_HOURS,
+        email=email, name=name, role=role, now=utc_now(),
     )  # fmt: skip
 
 

@@ -1,12 +1,20 @@
-"""Accounts by the pages: invited, a password chosen by a link that is good once, closed."""
+"""Accounts by the pages: invited, a password chosen by a link that is good once, given another role, closed."""
 
 from __future__ import annotations
 
 import re
+from threading import Barrier, Thread
+from typing import Any
 
+import pytest
 from conftest import Service
+from sqlalchemy import select
 
-from service.permissions import Role
+from matcher.errors import KithError
+from service import auth
+from service.database.tables import AuditEvent, User
+from service.pages.accounts import SAID
+from service.permissions import Permission, Role
 
 HTML = {"Accept": "text/html"}
 PASSWORD = "three words together"
@@ -58,3 +66,120 @@ def test_a_closed_account_is_signed_out_and_nobody_closes_their_own_or_anothers(
     own = administrator.post(f"/users/{service.users['north', Role.ADMINISTRATOR]}/close", headers=HTML)
     assert "your own account" in own.text
     assert administrator.get("/users", headers=HTML).status_code == 200
+
+
+# ---- another role ----------------------------------------------------------------------------------------------------
+
+
+def role_form(**changed: str) -> dict[str, str]:
+    return {"was": "coordinator", "role": "manager", "reason": "other duties", **changed}
+
+
+def role_of(service: Service, user_id: str) -> str:
+    with service.database.read() as session:
+        return session.get_one(User, user_id).role
+
+
+def test_a_role_is_changed_and_whoever_has_it_is_signed_out_at_once(service: Service) -> None:
+    coordinator, administrator = service.as_(Role.COORDINATOR), service.as_(Role.ADMINISTRATOR)
+    user = service.users["north", Role.COORDINATOR]
+    form = administrator.get(f"/users/{user}/role", headers=HTML).text
+    assert "They are <strong>a coordinator</strong> now" in form
+    assert 'value="coordinator"' not in form.partition("From now on")[2]  # the role that they have is no choice
+    page = administrator.post(f"/users/{user}/role", data=role_form(), headers=HTML).text
+    assert "coordinator of north is a manager now" in page
+    assert coordinator.get("/children", headers=HTML, follow_redirects=False).status_code == 303
+    assert role_of(service, user) == "manager"
+    with service.database.read(service.north) as session:
+        entry = session.scalars(select(AuditEvent).where(AuditEvent.subject == user)).all()[-1]
+    assert (entry.action, entry.reason) == ("change role of user", "other duties")
+    assert entry.details == {"from": "coordinator", "to": "manager"}
+    assert "Change role of user (other duties)" in administrator.get("/log?kind=user", headers=HTML).text
+
+
+def test_a_token_does_no_more_than_the_new_role_may(service: Service) -> None:
+    user = service.users["north", Role.MANAGER]
+    with service.database.write(service.north) as session:
+        scopes = [Permission.READ, Permission.POLICY]
+        token = auth.make_token(session, service.keys, session.get_one(User, user), name="x", scopes=scopes, days=9)
+    service.as_(Role.ADMINISTRATOR).post(f"/users/{user}/role", data=role_form(was="manager", role="coordinator"))
+    with service.database.read() as session:
+        person = auth.by_token(session, token)
+    assert person is not None
+    assert person.may == {Permission.READ}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"role": ""}, "Choose a role."),
+        ({"role": "owner"}, "Choose a role."),
+        ({"role": "coordinator"}, "Their role is coordinator already."),
+        ({"reason": ""}, "Choose why the role is another"),
+        ({"reason": "because"}, "Choose why the role is another"),
+        ({"was": "auditor"}, "Somebody changed the role meanwhile: it is coordinator now."),
+    ],
+)
+def test_a_role_that_cannot_be_given_says_why_and_keeps_what_was_chosen(
+    service: Service, changed: dict[str, str], told: str
+) -> None:
+    user, administrator = service.users["north", Role.COORDINATOR], service.as_(Role.ADMINISTRATOR)
+    answer = administrator.post(f"/users/{user}/role", data=role_form(**changed), headers=HTML)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert role_of(service, user) == "coordinator"
+    if changed.get("reason") != "because" and "role" not in changed:
+        assert re.search(r'value="manager" checked', answer.text)
+
+
+def test_nobody_changes_their_own_role_nor_an_account_that_is_closed_or_anothers(service: Service) -> None:
+    administrator, own = service.as_(Role.ADMINISTRATOR), service.users["north", Role.ADMINISTRATOR]
+    answer = administrator.post(f"/users/{own}/role", data=role_form(was="administrator"), headers=HTML)
+    assert "your own account" in answer.text
+    assert "another administrator can" in administrator.get(f"/users/{own}/role", headers=HTML).text
+    assert f"/users/{own}/role" not in administrator.get("/users", headers=HTML).text
+    south = service.users["south", Role.COORDINATOR]
+    assert administrator.get(f"/users/{south}/role", headers=HTML).status_code == 404
+    assert administrator.post(f"/users/{south}/role", data=role_form(), headers=HTML).status_code == 404
+    closed = service.users["north", Role.COORDINATOR]
+    administrator.post(f"/users/{closed}/close", headers=HTML)
+    assert "closed" in administrator.post(f"/users/{closed}/role", data=role_form(), headers=HTML).text
+    assert [role_of(service, one) for one in (own, south, closed)] == ["administrator", "coordinator", "coordinator"]
+
+
+def test_the_last_administrator_keeps_the_role_though_two_take_each_others_at_once(service: Service) -> None:
+    north, south = (service.users[where, Role.ADMINISTRATOR] for where in ("north", "south"))
+    together, told = Barrier(2), []
+
+    def take(user: str, by: str, close: bool) -> None:
+        together.wait()
+        try:
+            with service.database.write() as session:
+                other: Any = session.get_one(User, user)
+                if close:
+                    auth.refuse_last_administrator(session, other)
+                    auth.disable(session, service.keys, other, by=by)
+                else:
+                    auth.change_role(session, service.keys, other, Role.AUDITOR, by=by, reason="other duties")
+        except KithError as error:
+            told.append(str(error))
+
+    both = [Thread(target=take, args=(north, south, True)), Thread(target=take, args=(south, north, False))]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert told == ["This is the last administrator. Make somebody else one first."]
+    with service.database.read() as session:
+        left = session.scalars(select(User.id).where(User.role == "administrator", User.disabled_at.is_(None))).all()
+    assert len(left) == 1
+    with service.database.write() as session, pytest.raises(KithError, match="last administrator"):
+        last: Any = session.get_one(User, left[0])
+        auth.change_role(session, service.keys, last, Role.AUDITOR, by="a command", reason="other duties")
+
+
+def test_every_permission_is_told_to_who_gives_a_role(service: Service) -> None:
+    assert set(SAID) == set(Permission) - {Permission.SELF}
+    page = service.as_(Role.ADMINISTRATOR).get("/users", headers=HTML).text
+    assert "Tell people" not in page.partition("<dt>Coordinator</dt>")[2].partition("</div>")[0]
+    assert "put a policy in force" in page

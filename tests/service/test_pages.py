@@ -90,6 +90,14 @@ def test_no_page_for_other_roles_has_such_a_fault(site: Site) -> None:
         page = site.page(role)
         for path in paths:
             found += faults(page, site.at + path)
+    page = site.page(Role.ADMINISTRATOR)
+    page.goto(f"{site.at}/users")
+    page.locator("a[href$='/role']").first.click()
+    found += faults(page)
+    page.check("input[name=role] >> nth=0")
+    page.click("main form button.govuk-button")  # without a reason
+    assert page.locator("input[name=role]").first.is_checked()
+    found += faults(page)
     assert found == []
 
 
