@@ -89,8 +89,8 @@ def test_who_loses_is_told_by_number_and_by_id():
         (
             {"points": 1204},
             {"left": ("C2",), "gained": ("C5",), "changed": ("C3", "C4")},
-            "This choice leaves one other child without a visitor, gives another volunteer to 2 other children and gives "
-            "a visitor to one other child. The whole plan is 1,204 points worse.",
+            "This choice leaves one other child without a visitor, gives another volunteer to 2 other children and "
+            "gives a visitor to one other child. The whole plan is 1,204 points worse.",
         ),
         (
             {"children_matched": 0, "fit": 1},
