@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -18,6 +18,7 @@ from matcher.reading.cells import ERRORS, RefusedError, Remark, as_typed
 from matcher.reading.files import KINDS, OTHER_KINDS, Folder, Grid, HeldFolder, find_file, read_grid
 from matcher.reading.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
 from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
+from matcher.reading.workbooks import found_in, has_own_file
 
 _NEARLY = 85
 """Of 100, how like a sheet's name a file's has to be."""
@@ -94,7 +95,8 @@ def read_files(
 
     Args:
         layouts: how each sheet is read, by its name; by default as mapping.toml says, if it is among the files.
-        partly: whether the children or the volunteers may be missing, because somebody holds them already.
+        partly: whether the sheets of `layouts` alone are read, because somebody holds the others already and has looked
+            at what else is in the files.
     """
     if layouts is None:
         mapping = files.get(MAPPING)
@@ -104,12 +106,31 @@ def read_files(
 
 
 def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout], partly: bool = False) -> Reading:
-    read = {
-        sheet.name: _read_sheet(sheet, folder, layouts.get(sheet.name, Layout(sheet.name)), partly) for sheet in SHEETS
-    }
+    if partly:
+        read = {one.name: _read_sheet(one, folder, layouts.get(one.name)) for one in SHEETS}
+        return _without_dangling(read, as_of)
+    standing: dict[str, list[Layout]] = defaultdict(list)
+    for sheet, layout in found_in(folder):
+        standing[sheet.name].append(layout)
+    read = {}
+    for sheet in SHEETS:
+        there = standing[sheet.name]
+        mapped = sheet.name in layouts or has_own_file(folder, sheet)
+        layout = layouts.get(sheet.name) or (there[0] if there and not mapped else Layout(sheet.name))
+        read[sheet.name] = _read_sheet(sheet, folder, layout)
+        read[sheet.name].problems += _twice(read[sheet.name], layout, there, mapped)
     for name, problem in _misnamed(folder, read):
         read[name].problems.append(problem)
     return _without_dangling(read, as_of)
+
+
+def _twice(read: _SheetReading, used: Layout, standing: Sequence[Layout], mapped: bool) -> Iterator[Problem]:
+    """Worksheets that are another copy of a sheet: told; and refused where nothing says which of them is meant."""
+    for other in standing:
+        if (other.file, other.worksheet) != (used.file, used.worksheet):
+            wrong = f"is not read: the same sheet is read from {read.file}"
+            remedy = "Remove the worksheet if it is an old one" if mapped else "Keep the right one of them"
+            yield Problem(f"{other.file} ({other.worksheet})", 0, "", "", wrong, remedy, rejected=not mapped)
 
 
 def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:
@@ -165,12 +186,14 @@ def _without_dangling(read: Mapping[str, _SheetReading], as_of: date) -> Reading
     )
 
 
-def _read_sheet(sheet: Sheet, folder: Folder, layout: Layout, partly: bool) -> _SheetReading:
+def _read_sheet(sheet: Sheet, folder: Folder, layout: Layout | None) -> _SheetReading:
+    if layout is None:
+        return _SheetReading()
     name = layout.file
     try:
         file = find_file(folder, name)
         if file is None:
-            if name == sheet.name and (partly or not sheet.needed):
+            if name == sheet.name and not sheet.needed:
                 return _SheetReading()
             shown = name if "." in name else f"{name}.csv or {name}.xlsx"
             remedy = f"Put it into {folder.name or 'the folder'}: {sheet.means}"

@@ -9,13 +9,13 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from matcher.reading.cells import RefusedError
-from matcher.reading.xlsx import MOST_COLUMNS, MOST_ROWS, workbook_rows
+from matcher.reading.xlsx import MOST_COLUMNS, MOST_ROWS, workbook_rows, worksheet_names
 
 MOST_BYTES = 25_000_000
 MOST_CELLS = 3_000_000
@@ -121,13 +121,8 @@ def read_grid(file: File, worksheet: str = "", *, exact: bool = False, heading_r
 
     Raises RefusedError if it cannot be read.
     """
-    too_large = isinstance(file, Path) and file.stat().st_size > MOST_BYTES  # before any of it is in memory
-    content = b"" if too_large else file.read_bytes()
-    if too_large or len(content) > MOST_BYTES:
-        what = f"it is larger than {MOST_BYTES // 1_000_000} MB"
-        raise RefusedError(what, "Split it, or remove what is not data")
-    is_workbook = file.suffix.casefold() == ".xlsx"
-    rows = workbook_rows(content, worksheet, exact=exact) if is_workbook else _csv_rows(content)
+    content = _content(file)
+    rows = workbook_rows(content, worksheet, exact=exact) if _is_workbook(file) else _csv_rows(content)
     filled = (
         (number, cells)
         for number, cells in bounded(rows)
@@ -135,6 +130,32 @@ def read_grid(file: File, worksheet: str = "", *, exact: bool = False, heading_r
     )
     at, heading = next(filled, (heading_row, ()))
     return Grid(file.name, worksheet, at, heading, tuple(filled))
+
+
+def worksheets(file: File) -> tuple[str, ...]:
+    """The names of a workbook's visible worksheets, as its tabs stand; none of a CSV file. Raises RefusedError."""
+    return worksheet_names(_content(file)) if _is_workbook(file) else ()
+
+
+def headed(grid: Grid, row: int) -> Grid:
+    """The same grid with its headings in another row, or in the first below it that is not blank; rows above go."""
+    every = ((grid.heading_row, grid.heading), *grid.rows)
+    rest = [(number, cells) for number, cells in every if number >= row]
+    at, heading = rest[0] if rest else (row, ())
+    return replace(grid, heading_row=at, heading=heading, rows=tuple(rest[1:]))
+
+
+def _is_workbook(file: File) -> bool:
+    return file.suffix.casefold() == ".xlsx"
+
+
+def _content(file: File) -> bytes:
+    too_large = isinstance(file, Path) and file.stat().st_size > MOST_BYTES  # before any of it is in memory
+    content = b"" if too_large else file.read_bytes()
+    if too_large or len(content) > MOST_BYTES:
+        what = f"it is larger than {MOST_BYTES // 1_000_000} MB"
+        raise RefusedError(what, "Split it, or remove what is not data")
+    return content
 
 
 def bounded(rows: Iterable[Sequence[str]]) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -17,6 +17,8 @@ from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
 
 _ALIKE = 80
 """Of 100, for a heading to be proposed for a column."""
+_LOOKED_AT = 10
+"""Rows below the first in which the headings may stand."""
 _MOST_WORDS = 20
 """Words of one column that are written into the proposal."""
 
@@ -111,6 +113,16 @@ def likeliest(sheet: Sheet, headings: tuple[str, ...]) -> dict[str, str]:
         if likeness >= _ALIKE and heading not in found and column not in found.values():
             found[heading] = column
     return found
+
+
+def likely_heading_row(grid: Grid) -> int:
+    """The row, of the first few, that says most of one sheet's columns: above the headings may stand a title.
+
+    The grid's own heading, the first row that is not blank, where another says not much more.
+    """
+    top = [(grid.heading_row, grid.heading), *grid.rows[:_LOOKED_AT]]
+    said = [max(len(likeliest(sheet, cells)) for sheet in SHEETS) for _, cells in top]
+    return grid.heading_row if said[0] > 1 else top[said.index(max(said))][0]
 
 
 def _likeness(sheet: str, heading: str, column: str) -> tuple[float, float]:

@@ -68,10 +68,23 @@ def workbook_rows(content: bytes, worksheet: str, *, exact: bool = False) -> Ite
         raise _damaged() from None
 
 
+def worksheet_names(content: bytes) -> tuple[str, ...]:
+    """The names of the worksheets that can be seen, in the order of their tabs. Raises RefusedError."""
+    parts = _Parts(content)
+    book, xml = _book(parts)
+    return tuple(name for name, _, visible in _worksheets(_attributes(xml, "sheet"), parts.related(book, "worksheet"))
+                 if visible)  # fmt: skip
+
+
+def _book(parts: _Parts) -> tuple[str, bytes]:
+    """The part that lists the worksheets: its name, and what it says."""
+    book = next(iter(parts.related("", "officeDocument").values()), "xl/workbook.xml")
+    return book, parts.read(book, MOST_OF_A_LIST)
+
+
 def _harmless_copy(parts: _Parts, worksheet: str, exact: bool) -> tuple[BytesIO, Errors]:
     """A new workbook around one worksheet that was looked through, and the errors in it by row and column from 1."""
-    book = next(iter(parts.related("", "officeDocument").values()), "xl/workbook.xml")
-    xml = parts.read(book, MOST_OF_A_LIST)
+    book, xml = _book(parts)
     sheet = parts.read(_choose(_attributes(xml, "sheet"), parts.related(book, "worksheet"), worksheet, exact))
     texts, styles = (
         next((parts.read(part) for part in parts.related(book, kind).values()), b"")
@@ -164,17 +177,24 @@ class _Parts:
 
 def _choose(sheets: Sequence[Mapping[str, str]], parts: Mapping[str, str], worksheet: str, exact: bool) -> str:
     """The part of the worksheet that is meant."""
-    named, visible = [], []
-    for sheet in sheets:  # in the order of the tabs; charts and the like have another kind of part
-        part = next((parts[id] for key, id in sheet.items() if _local(key) == "id" and id in parts), None)
-        if part is not None:
-            named += [part] if sheet.get("name", "").casefold() == worksheet.casefold() else []
-            visible += [part] if sheet.get("state", "visible") == "visible" else []
+    found = list(_worksheets(sheets, parts))
+    named = [part for name, part, _ in found if name.casefold() == worksheet.casefold()]
+    visible = [part for _, part, shown in found if shown]
     if exact and not named:
         raise RefusedError(f"it has no worksheet “{worksheet}”", "Correct the worksheet's name in the mapping")
     if not (named or visible):
         raise RefusedError("it has no worksheet to be seen", "Unhide the worksheet that holds the rows")
     return (named or visible)[0]
+
+
+def _worksheets(
+    sheets: Sequence[Mapping[str, str]], parts: Mapping[str, str]
+) -> Iterator[tuple[str, str, bool]]:  # fmt: skip
+    """Name, part and whether it is shown, of each worksheet in the order of the tabs."""
+    for sheet in sheets:  # charts and the like have another kind of part
+        part = next((parts[id] for key, id in sheet.items() if _local(key) == "id" and id in parts), None)
+        if part is not None:
+            yield sheet.get("name", ""), part, sheet.get("state", "visible") == "visible"
 
 
 def _attributes(xml: bytes, tag: str) -> list[dict[str, str]]:

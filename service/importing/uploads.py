@@ -1,8 +1,9 @@
 """Files that somebody looks at before they are taken in: held sealed, never in a plain file, for a day at most.
 
-Each file is one of the sheets. Which one, its name or its headings say; where they do not, a person does, and confirms
-how each of its columns is read. That is kept for the authority, and followed when such headings come again; unless it
-says what everybody in a file has in common, which is shown and confirmed for each file.
+Each file is one of the sheets, or has a worksheet for each. Which one, its name or its headings say; where they do not,
+a person does, and confirms how each of its columns is read (`columns`). That is kept for the authority, and followed
+when such headings come again; unless it says what everybody in a file has in common, which is shown and confirmed for
+each file.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import PurePath
@@ -20,21 +21,21 @@ from sqlalchemy import delete, select
 
 from matcher.errors import InputError, NotFoundError
 from matcher.readers import Reading, read_files
-from matcher.reading.cells import RefusedError
-from matcher.reading.files import KINDS, Grid, HeldFolder, find_file, read_grid
-from matcher.reading.mapping import Layout, layouts_of, tidy
-from matcher.reading.mapping_proposal import KNOWN_WORDS, likeliest, unread_words
-from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
+from matcher.reading.files import KINDS
+from matcher.reading.mapping import Layout
+from matcher.reading.workbooks import by_default, sheet_named
 from service import audit_log
 from service.database import tables
 from service.database.base import utc_now
+from service.importing.finding import Part, found, worksheets_of
 from service.importing.looking import stamp
 from service.repository import Repository
 
 KEPT = timedelta(days=1)
 MOST_FILES = 10
 _LONGEST_NAME = 120
-_EXAMPLES = 3
+_LEFT_OUT = "left out"
+"""Beside the sheets, where it is kept how they are read."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +45,46 @@ class Upload:
     row: tables.Upload
     files: Mapping[str, bytes]
     layouts: Mapping[str, Layout]
+    left_out: frozenset[Part]
+    """What a person said holds nothing that Kith reads."""
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.files)
 
-    def sheet_of(self, file: str) -> str | None:
-        return next((sheet for sheet, layout in self.layouts.items() if layout.file == file), None)
+    @cached_property
+    def worksheets(self) -> Mapping[str, tuple[str, ...]]:
+        """Of each file, the worksheets that may hold rows; "" alone where there are none to choose from."""
+        return {name: worksheets_of(self.files, name) for name in self.files}
 
     @property
-    def unplaced(self) -> tuple[str, ...]:
-        """Files of which a person has to say what they hold."""
-        return tuple(name for name in self.files if self.sheet_of(name) is None)
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(Part(file, one) for file, worksheets in self.worksheets.items() for one in worksheets)
+
+    def sheet_of(self, part: Part) -> str | None:
+        return next((sheet for sheet, layout in self.layouts.items() if self.part_of(sheet, layout) == part), None)
+
+    def part_of(self, sheet: str, layout: Layout) -> Part:
+        """What a layout reads."""
+        there = self.worksheets.get(layout.file, ())
+        return Part(layout.file, layout.worksheet or by_default(there, sheet))
+
+    @property
+    def unplaced(self) -> tuple[Part, ...]:
+        """Of which a person has to say what they hold: whatever is called like a sheet, and of each file something."""
+        known = self.left_out | {self.part_of(sheet, layout) for sheet, layout in self.layouts.items()}
+        waiting = []
+        for file, worksheets in self.worksheets.items():
+            rest = [one for one in (Part(file, name) for name in worksheets) if one not in known]
+            asked = [one for one in rest if sheet_named(one.worksheet)]
+            waiting += asked or (rest[:1] if len(rest) == len(worksheets) else [])
+        return tuple(waiting)
 
     def reading(self, as_of: date) -> Reading:
         return read_files(self.files, as_of, self.layouts, partly=True)
 
     def stamp(self, rows: Repository, as_of: date) -> str:
         return stamp(rows, self.files, as_of, _layouts_text(self.layouts))
-
-    def grid(self, file: str) -> Grid:
-        """The cells of one file. Raises RefusedError if it cannot be read."""
-        sheet = self.sheet_of(file)
-        layout = self.layouts.get(sheet or "", Layout(file))
-        return _grid(self.files, file, sheet or "", layout)
 
 
 # ---- sent, found, thrown away ----------------------------------------------------------------------------------------
@@ -99,7 +116,7 @@ def receive(rows: Repository, files: Mapping[str, bytes]) -> Sent:
             raise InputError(f"“{shown}” has too long a name. Give it a shorter one.")
         if not content:
             raise InputError(f"“{shown}” is empty. Look whether it was saved.")
-    layouts = _found(rows, files)
+    layouts = found(rows, files)
     packed = {name: base64.b64encode(zlib.compress(content, 1)).decode() for name, content in files.items()}
     return Sent(json.dumps(packed), _layouts_text(layouts), len(files))
 
@@ -125,8 +142,9 @@ def find(rows: Repository, upload_id: str) -> Upload:
         raise NotFoundError("These files are not here any more. Send them again.")
     packed = json.loads(rows.open(row, "content") or "{}")
     files = {name: zlib.decompress(base64.b64decode(content)) for name, content in packed.items()}
-    layouts = {sheet: Layout(**one) for sheet, one in json.loads(rows.open(row, "layouts") or "{}").items()}
-    return Upload(row, files, layouts)
+    kept = json.loads(rows.open(row, "layouts") or "{}")
+    left_out = frozenset(Part(*one) for one in kept.pop(_LEFT_OUT, ()))
+    return Upload(row, files, {sheet: Layout(**one) for sheet, one in kept.items()}, left_out)
 
 
 def waiting(rows: Repository) -> list[tables.Upload]:
@@ -144,191 +162,12 @@ def _forget(rows: Repository, which: object) -> None:
     rows.session.execute(delete(tables.Upload).where(which))  # type: ignore[arg-type]
 
 
-# ---- which sheet, and which columns ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Heading:
-    """One column of a file, what it seems to be, and what stands in it: for a person to confirm."""
-
-    text: str
-    examples: tuple[str, ...]
-    column: str
-    """Our column, proposed or confirmed before; "" if it is not read."""
-    confirmed: bool
-    """Whether nobody has to look: it is called as ours, or a person confirmed it before."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """Words in a column that Kith does not know, with what each means where that is known."""
-
-    column: Column
-    words: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """How a file might be read as one of the sheets."""
-
-    grid: Grid
-    sheet: Sheet
-    columns: Mapping[str, str]
-    """Our column by heading."""
-    known: Layout
-    """What a person confirmed before, or nothing."""
-
-    @cached_property
-    def headings(self) -> tuple[Heading, ...]:
-        names = {column.name for column in self.sheet.columns}
-        confirmed = {tidy(heading) for heading in self.known.columns}
-        return tuple(
-            Heading(text, self._examples(place), self.columns.get(text, ""),
-                    tidy(text) in names or tidy(text) in confirmed)
-            for place, text in enumerate(self.grid.heading)
-            if text.strip() and tidy(text) != PROBLEMS
-        )  # fmt: skip
-
-    @cached_property
-    def words(self) -> tuple[Words, ...]:
-        found = []
-        for place, text in enumerate(self.grid.heading):
-            column = next((one for one in self.sheet.columns if one.name == self.columns.get(text)), None)
-            unread = unread_words(column, self.grid, place) if column is not None and column.options else []
-            if column is not None and unread:
-                before = {**KNOWN_WORDS.get(column.name, {}), **self.known.values.get(column.name, {})}
-                found.append(
-                    Words(column, {word: before.get(word, before.get(word.casefold(), "")) for word in unread})
-                )
-        return tuple(found)
-
-    def _examples(self, place: int) -> tuple[str, ...]:
-        cells = (row[place].strip() for _, row in self.grid.rows if place < len(row))
-        different: dict[str, None] = {}
-        for cell in cells:
-            if cell:
-                different.setdefault(cell if len(cell) <= 40 else f"{cell[:39]}…")
-            if len(different) == _EXAMPLES:
-                break
-        return tuple(different)
-
-
-def proposed(rows: Repository, upload: Upload, file: str, sheet_name: str | None) -> Proposed:
-    """How a file might be read; as the likeliest of the sheets if none is named.
-
-    Raises NotFoundError for a file or a sheet that is not there, RefusedError for a file that cannot be read.
-    """
-    if file not in upload.files:
-        raise NotFoundError("There is no such file among those that were sent.")
-    grid = upload.grid(file)
-    saved = _saved(rows)
-    wanted = sheet_name or upload.sheet_of(file) or _saved_for(grid.heading, saved) or _likeliest_sheet(grid)
-    sheet = next((one for one in SHEETS if one.name == wanted), None)
-    if sheet is None:
-        raise NotFoundError("There is no such sheet.")
-    own = upload.layouts.get(sheet.name)
-    known = own if own is not None and own.file == file else saved.get(sheet.name, Layout(file))
-    before = {text: known.ours(text) for text in grid.heading if tidy(text) in {tidy(one) for one in known.columns}}
-    taken = set(before.values())
-    guessed = {text: column for text, column in likeliest(sheet, grid.heading).items() if column not in taken}
-    return Proposed(grid, sheet, {**guessed, **before}, known)
-
-
-def confirm(
-    rows: Repository, upload: Upload, file: str, sheet: str, *, columns: Mapping[str, str],
-    words: Mapping[str, Mapping[str, str]], every_row: Mapping[str, str], user_id: str,
-) -> None:  # fmt: skip
-    """Reads a file as a person says, now and whenever its headings come again.
-
-    Raises InputError for what cannot be followed: two headings for one column, a word that ours does not know.
-    """
-    other = upload.layouts.get(sheet)
-    if other is not None and other.file != file:
-        raise InputError(f"{other.file} holds the {sheet} already. Choose what else {file} holds, or start again.")
-    for column in {one for one in columns.values() if one}:
-        both = [heading for heading, one in columns.items() if one == column]
-        if len(both) > 1:
-            raise InputError(f"{' and '.join(both)} cannot both be {column.replace('_', ' ')}. Choose one of them.")
-    said = {
-        "confirmed": True, "file": file, "columns": dict(columns),
-        "values": {column: dict(one) for column, one in words.items() if one}, "every_row": dict(every_row),
-    }  # fmt: skip
-    layout = layouts_of({sheet: said}, file)[sheet]
-    earlier = upload.sheet_of(file)
-    layouts = {name: one for name, one in upload.layouts.items() if name != earlier} | {sheet: layout}
-    rows.seal(upload.row, "layouts", _layouts_text(layouts))
+def keep_layouts(rows: Repository, row: tables.Upload, layouts: Mapping[str, Layout], left_out: Iterable[Part]) -> None:
+    """Reads an upload another way from now on."""
+    rows.seal(row, "layouts", _layouts_text(layouts, left_out))
     rows.session.flush()
-    saved = rows.session.scalar(select(tables.SavedMapping).where(tables.SavedMapping.sheet == sheet))
-    saved = saved or tables.SavedMapping(sheet=sheet, user_id=user_id)
-    saved.user_id, saved.at = user_id, utc_now()
-    rows.seal(saved, "content", json.dumps(asdict(replace(layout, file=sheet))))
-    rows.session.add(saved)
-    rows.session.flush()
-    details = {"sheet": sheet, "columns": sum(bool(one) for one in columns.values())}
-    audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "import: columns", saved.id, details=details))
 
 
-def _found(rows: Repository, files: Mapping[str, bytes]) -> dict[str, Layout]:
-    """The sheets that files are by their names and headings. Raises InputError for two files of one sheet."""
-    saved = _saved(rows)
-    found: dict[str, Layout] = {}
-    for name in files:
-        for sheet, layout in _layouts_for(files, name, saved):
-            if sheet in found:
-                raise InputError(f"{found[sheet].file} and {name} are both {sheet}. Send the right one.")
-            found[sheet] = layout
-    return found
-
-
-def _layouts_for(
-    files: Mapping[str, bytes], file: str, saved: Mapping[str, Layout]
-) -> Iterator[tuple[str, Layout]]:  # fmt: skip
-    stem = PurePath(file).stem.casefold()
-    sheet = next((one for one in SHEETS if one.name == stem), None)
-    try:
-        there = {tidy(text) for text in _grid(files, file, sheet.name if sheet else "", Layout(file)).heading}
-    except RefusedError:
-        there = set()  # what is wrong with it is told with the other problems, or beside its columns
-    if sheet is not None and (not there or {one.name for one in sheet.columns if one.required} <= there):
-        yield sheet.name, Layout(file)
-        return
-    known = _saved_for(there, saved, sheet)
-    # What everybody in one file has in common need not be so in the next: a person looks at it once more.
-    if known and not saved[known].every_row:
-        mapped = {heading: column for heading, column in saved[known].columns.items() if tidy(heading) in there}
-        yield known, replace(saved[known], file=file, columns=mapped)
-
-
-def _saved_for(headings: Iterable[str], saved: Mapping[str, Layout], sheet: Sheet | None = None) -> str | None:
-    """The sheet as which a person had a file with such headings read, if there was one."""
-    there = {tidy(text) for text in headings}
-    for name, layout in saved.items():
-        read = {tidy(heading) for heading, column in layout.columns.items() if column}
-        if read and read <= there and (sheet is None or sheet.name == name):
-            return name
-    return None
-
-
-def _likeliest_sheet(grid: Grid) -> str:
-    def likeness(sheet: Sheet) -> tuple[bool, int]:
-        found = set(likeliest(sheet, grid.heading).values())
-        return {one.name for one in sheet.columns if one.required} <= found, len(found)
-
-    return max(SHEETS, key=likeness).name
-
-
-def _grid(files: Mapping[str, bytes], file: str, sheet: str, layout: Layout) -> Grid:
-    there = find_file(HeldFolder({file: files[file]}), file)
-    assert there is not None
-    return read_grid(there, layout.worksheet or sheet, exact=bool(layout.worksheet), heading_row=layout.heading_row)
-
-
-def _saved(rows: Repository) -> dict[str, Layout]:
-    return {
-        row.sheet: Layout(**json.loads(rows.open(row, "content") or "{}"))
-        for row in rows.session.scalars(select(tables.SavedMapping).order_by(tables.SavedMapping.sheet))
-    }
-
-
-def _layouts_text(layouts: Mapping[str, Layout]) -> str:
-    return json.dumps({sheet: asdict(layout) for sheet, layout in sorted(layouts.items())})
+def _layouts_text(layouts: Mapping[str, Layout], left_out: Iterable[Part] = ()) -> str:
+    told: dict[str, object] = {sheet: asdict(layout) for sheet, layout in sorted(layouts.items())}
+    return json.dumps(told | ({_LEFT_OUT: sorted(left_out)} if left_out else {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,19 +15,43 @@ from matcher.errors import InputError, NotFoundError
 from matcher.reading.cells import RefusedError
 from matcher.reading.mapping import OF_A_FILE
 from matcher.reading.sheets import SHEETS
+from matcher.reading.xlsx import MOST_PARTS, MOST_ROWS
 from matcher.words import counted
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import UploadId
+from service.importing import columns as columns_room
 from service.importing import uploads
-from service.importing.uploads import Proposed, Upload
+from service.importing.columns import Proposed
+from service.importing.finding import Part
+from service.importing.uploads import Upload
 from service.pages.html import first_upper, render
-from service.pages.imports import NAMES, children_of
+from service.pages.imports import NAMES, address, children_of
 from service.repository import Repository
 
 router = APIRouter(prefix="/imports/files/{upload_id}/columns")
 
-FileNumber = Annotated[int, Query(ge=0, lt=uploads.MOST_FILES)]
 SheetName = Annotated[str, Query(max_length=20)]
+HeadingRow = Annotated[int | None, Query(ge=1, le=MOST_ROWS + 1)]
+NOTHING = "nothing"
+"""In place of a sheet: what holds nothing that Kith reads."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which part of the files, by its places: the names of files and worksheets stand in no address."""
+
+    file: Annotated[int, Query(ge=0, lt=uploads.MOST_FILES)] = 0
+    worksheet: Annotated[int, Query(ge=0, lt=MOST_PARTS)] = 0
+
+    def of(self, upload: Upload) -> Part:
+        """Raises NotFoundError."""
+        worksheets = upload.worksheets[upload.names[self.file]] if self.file < len(upload.names) else ()
+        if self.worksheet >= len(worksheets):
+            raise NotFoundError("There is no such file among those that were sent.")
+        return Part(upload.names[self.file], worksheets[self.worksheet])
+
+
+Which = Annotated[Asked, Depends()]
 
 
 async def form_fields(request: Request) -> FormData:
@@ -38,38 +63,43 @@ Fields = Annotated[FormData, Depends(form_fields)]
 
 @router.get("")
 def columns(
-    upload_id: UploadId, request: Request, person: Asking, kith: Kith, rows: Reading, file: FileNumber = 0,
-    sheet: SheetName = "",
+    upload_id: UploadId, request: Request, person: Asking, kith: Kith, rows: Reading, which: Which,
+    sheet: SheetName = "", row: HeadingRow = None, beside: Annotated[int | None, Query()] = None,
 ) -> Response:  # fmt: skip
+    """`beside` is the worksheet of which `row` was chosen: of another one it says nothing."""
     upload = uploads.find(rows, upload_id)
-    return _columns(request, person, kith, rows, upload, _name(upload, file), sheet or None)
+    row = row if beside in (None, which.worksheet) else None
+    return _columns(request, person, kith, rows, upload, which.of(upload), sheet or None, row)
 
 
 @router.post("")
 def confirm_columns(
-    upload_id: UploadId, request: Request, person: Asking, kith: Kith, fields: Fields, file: FileNumber = 0
-) -> Response:
+    upload_id: UploadId, request: Request, person: Asking, kith: Kith, fields: Fields, which: Which,
+    row: HeadingRow = None,
+) -> Response:  # fmt: skip
     """Each column by itself: what a person has not looked at is asked for again, with everything that they chose."""
     said = {name: value for name, value in fields.multi_items() if isinstance(value, str)}
     sheet = said.get("sheet", "")
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         upload = uploads.find(rows, upload_id)
-        name = _name(upload, file)
+        part = which.of(upload)
         try:
-            proposed = uploads.proposed(rows, upload, name, sheet)
+            read_as = said.get("shown", "") if sheet == NOTHING else sheet
+            proposed = columns_room.proposed(rows, upload, part, read_as, row)
         except RefusedError:
-            return _columns(request, person, kith, rows, upload, name, None)
-        if said.get("shown") != sheet:  # another sheet was chosen: its columns have to be shown first
-            return RedirectResponse(f"/imports/files/{upload_id}/columns?file={file}&sheet={sheet}", 303)
+            return _columns(request, person, kith, rows, upload, part, None)
+        if sheet not in (NOTHING, said.get("shown")):  # another sheet was chosen: its columns have to be shown first
+            more = f"&sheet={sheet}" + (f"&row={row}" if row else "")
+            return RedirectResponse(f"{address(upload, part)}{more}", 303)
         unseen = [
             one.text for at, one in enumerate(proposed.headings) if f"right-{at}" not in said and not one.confirmed
         ]
-        if unseen:
+        if unseen and sheet != NOTHING:
             many = first_upper(counted(len(unseen), "column is", "columns are"))
             error = f"{many} not confirmed yet: {', '.join(unseen[:5])}"
             error += "…" if len(unseen) > 5 else "."
-            return _columns(request, person, kith, rows, upload, name, sheet, said, error)
+            return _columns(request, person, kith, rows, upload, part, sheet, row, said, error)
     chosen = {one.text: said.get(f"column-{at}", one.column) for at, one in enumerate(proposed.headings)}
     words: dict[str, dict[str, str]] = defaultdict(dict)
     for group in proposed.words:
@@ -81,29 +111,32 @@ def confirm_columns(
         with kith.database.write(person.authority_id) as session:
             rows = Repository(session, kith.keys)
             upload = uploads.find(rows, upload_id)
-            uploads.confirm(
-                rows, upload, name, sheet, columns=chosen, words=words, every_row=every_row, user_id=person.user_id
-            )
+            if sheet == NOTHING:
+                columns_room.leave_out(rows, upload, part)
+            else:
+                columns_room.confirm(
+                    rows, upload, part, sheet, heading_row=proposed.grid.heading_row, columns=chosen, words=words,
+                    every_row=every_row, user_id=person.user_id,
+                )  # fmt: skip
     except InputError as error:
         with kith.database.read(person.authority_id) as session:
             rows = Repository(session, kith.keys)
             told = "; ".join(f"{one.value} {one.wrong}".strip() + f". {one.remedy}" for one in error.problems)
-            return _columns(
-                request, person, kith, rows, uploads.find(rows, upload_id), name, sheet, said, told or str(error)
-            )
+            found = uploads.find(rows, upload_id)
+            return _columns(request, person, kith, rows, found, part, sheet, row, said, told or str(error))
     return RedirectResponse(f"/imports/files/{upload_id}", 303)
 
 
 def _columns(
-    request: Request, person: Asking, kith: Kith, rows: Repository, upload: Upload, file: str, sheet: str | None,
-    said: Mapping[str, str] | None = None, error: str = "",
+    request: Request, person: Asking, kith: Kith, rows: Repository, upload: Upload, part: Part, sheet: str | None,
+    row: int | None = None, said: Mapping[str, str] | None = None, error: str = "",
 ) -> Response:  # fmt: skip
     proposed: Proposed | None = None
     refused = ""
     try:
-        proposed = uploads.proposed(rows, upload, file, sheet)
+        proposed = columns_room.proposed(rows, upload, part, sheet, row)
     except RefusedError as wrong:
-        refused = f"{file} cannot be read: {wrong.wrong}. {wrong.remedy}."
+        refused = f"{part} cannot be read: {wrong.wrong}. {wrong.remedy}."
     lacking = []
     if proposed is not None:
         chosen = {(said or {}).get(f"column-{at}", one.column) for at, one in enumerate(proposed.headings)}
@@ -111,13 +144,8 @@ def _columns(
         examples = {text for one in proposed.headings for text in one.examples}
         note_reading(kith, person, "import", "", children=children_of(rows, examples))
     return render(
-        request, "import-columns.html", person, status=422 if error or refused else 200, upload=upload, file=file,
+        request, "import-columns.html", person, status=422 if error or refused else 200, upload=upload, part=part,
         proposed=proposed, refused=refused, error=error, said=said or {}, sheets=SHEETS, sheet_names=NAMES,
-        number=upload.names.index(file), lacking=lacking, of_a_file=OF_A_FILE,
+        address=address(upload, part), number=upload.names.index(part.file), worksheets=upload.worksheets[part.file],
+        lacking=lacking, of_a_file=OF_A_FILE, nothing=NOTHING,
     )  # fmt: skip
-
-
-def _name(upload: Upload, number: int) -> str:
-    if number >= len(upload.names):
-        raise NotFoundError("There is no such file among those that were sent.")
-    return upload.names[number]

@@ -26,12 +26,13 @@ from matcher.reading.mapping import Layout
 from matcher.reading.sheets import SHEETS
 from matcher.words import counted
 from matcher.writing.corrections import corrected
-from matcher.writing.template import template
+from matcher.writing.template import ALL, template, whole_template
 from service import importing
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading, refuse_without
 from service.api.shapes import ImportId, UploadId
 from service.database import tables
 from service.importing import Echo, uploads
+from service.importing.finding import Part
 from service.importing.uploads import Upload
 from service.pages import facts
 from service.pages.html import first_upper, render
@@ -161,8 +162,12 @@ def _users(rows: Repository) -> Mapping[str | None, str]:
 
 
 @router.get("/templates/{sheet}")
-def blank(sheet: Literal["children", "volunteers", "matches", "declined", "authorities", "exceptions"]) -> Response:
-    """A workbook to fill in."""
+def blank(
+    sheet: Literal["all", "children", "volunteers", "matches", "declined", "authorities", "exceptions"],
+) -> Response:
+    """A workbook to fill in: of one sheet, or of all."""
+    if sheet == ALL:
+        return _workbook(whole_template(), f"{ALL}.xlsx")
     return _workbook(template(next(one for one in SHEETS if one.name == sheet)), f"{sheet}.xlsx")
 
 
@@ -193,8 +198,7 @@ def look(
     """Problems beside the rows while there are any, otherwise what would change."""
     upload = uploads.find(rows, upload_id)
     if upload.unplaced:
-        number = upload.names.index(upload.unplaced[0])
-        return RedirectResponse(f"/imports/files/{upload_id}/columns?file={number}", 303)
+        return RedirectResponse(address(upload, upload.unplaced[0]), 303)
     found = looked(rows, upload)
     shown: Show = show if show == "notes" else "changes" if found.echo else "problems"
     query = {"show": shown}
@@ -214,8 +218,15 @@ def look(
         counts={"problems": len({(one.file, one.row) for one in found.problems}), "notes": len(notes),
                 "changes": len(found.echo.changed) if found.echo else 0},
         correctable=[sheet for sheet in found.reading.grids if _of_sheet(found, sheet)],
-        changed_of=_changed_of(found.echo), owner=upload.row.user_id == person.user_id,
+        changed_of=_changed_of(found.echo), address=address, owner=upload.row.user_id == person.user_id,
     )  # fmt: skip
+
+
+def address(upload: Upload, part: Part) -> str:
+    """Where a person says how a part of the files is read."""
+    at = f"/imports/files/{upload.row.id}/columns?file={upload.names.index(part.file)}"
+    worksheet = upload.worksheets[part.file].index(part.worksheet)
+    return f"{at}&worksheet={worksheet}" if worksheet else at
 
 
 def _changed_of(echo: Echo | None) -> Mapping[str, int]:

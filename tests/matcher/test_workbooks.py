@@ -19,12 +19,14 @@ from matcher.errors import InputError, NotFoundError
 from matcher.pipeline import plan
 from matcher.planning.search import consider
 from matcher.readers import read_folder
-from matcher.reading.files import read_grid
-from matcher.reading.sheets import CHILDREN, SHEETS, VOLUNTEERS, Sheet
+from matcher.reading.files import headed, read_grid
+from matcher.reading.mapping_proposal import likely_heading_row
+from matcher.reading.sheets import CHILDREN, MATCHES, SHEETS, VOLUNTEERS, Sheet
 from matcher.shortlist import shortlists
 from matcher.writing.corrections import write_corrections
 from matcher.writing.export import write_files
 from matcher.writing.template import template, write_templates
+from matcher.writing.xlsx import Book, Field
 
 AS_OF = date(2026, 11, 1)
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
@@ -220,3 +222,72 @@ def test_references_that_look_like_formulas_do_nothing_in_the_plan(tmp_path: Pat
     told = [row[0] for name in ("Matches proposed", "Children left") for row in cells(file, name)]
     assert '\'=HYPERLINK("http://x")' in told
     assert "<f>" not in "".join(part(file.read_bytes(), f"xl/worksheets/sheet{number}.xml") for number in range(1, 5))
+
+
+# One workbook for everything
+
+
+def _whole(path: Path, **rows: list[list[str]]) -> None:
+    """A workbook with a worksheet for each sheet that is named, a title page before them."""
+    book = Book(AS_OF)
+    book.table("Read me", (Field("Our service"),), [("Nothing to read here",)])
+    for name, cells in rows.items():
+        sheet = next(one for one in SHEETS if one.name == name)
+        book.table(name.capitalize(), [Field(column.name) for column in sheet.columns], cells)
+    path.write_bytes(book.content())
+
+
+def _examples(sheet: Sheet) -> list[str]:
+    return [column.example for column in sheet.columns]
+
+
+def test_one_workbook_that_holds_several_sheets_is_read(tmp_path: Path) -> None:
+    rows = {sheet.name: [_examples(sheet)] for sheet in (CHILDREN, VOLUNTEERS, MATCHES)}
+    _whole(tmp_path / "Our service.xlsx", **rows)
+    reading = read_folder(tmp_path, AS_OF)
+    assert reading.given == {"children": 1, "volunteers": 1, "matches": 1}
+    assert len(reading.records["children"]) == len(reading.records["volunteers"]) == 1
+    assert reading.files["matches"] == "Our service.xlsx (Matches)"
+
+
+def test_the_template_for_all_sheets_is_read_as_each_of_them(tmp_path: Path) -> None:
+    assert write_templates(tmp_path / "all.xlsx") == [tmp_path / "all.xlsx"]
+    reading = read_folder(tmp_path, AS_OF)
+    assert reading.given == {sheet.name: 0 for sheet in SHEETS}
+    assert reading.problems == ()
+
+
+def test_a_second_copy_of_a_sheet_is_told_and_refused_where_neither_is_meant(tmp_path: Path) -> None:
+    children, volunteers = [_examples(CHILDREN)], [_examples(VOLUNTEERS)]
+    _whole(tmp_path / "a.xlsx", children=children, volunteers=volunteers)
+    _whole(tmp_path / "b.xlsx", children=children)
+    problem = next(one for one in read_folder(tmp_path, AS_OF).refusals)
+    assert str(problem).startswith("b.xlsx (Children): is not read: the same sheet is read from a.xlsx (Children)")
+    (tmp_path / "b.xlsx").unlink()
+    (tmp_path / "children.xlsx").write_bytes(template(CHILDREN, children))
+    reading = read_folder(tmp_path, AS_OF)
+    assert reading.files["children"] == "children.xlsx"
+    assert reading.refusals == ()
+    assert any(one.file == "a.xlsx (Children)" for one in reading.problems)
+
+
+def test_a_worksheet_that_only_bears_the_name_is_no_sheet(tmp_path: Path) -> None:
+    """Such as a summary that another program calls Matches."""
+    _whole(tmp_path / "a.xlsx", children=[_examples(CHILDREN)], volunteers=[_examples(VOLUNTEERS)])
+    book = Book(AS_OF)
+    book.table("Matches", (Field("Year"), Field("How many")), [("2025", "31")])
+    (tmp_path / "summary.xlsx").write_bytes(book.content())
+    reading = read_folder(tmp_path, AS_OF)
+    assert "matches" not in reading.files
+    assert reading.refusals == ()
+
+
+@pytest.mark.parametrize(
+    ("above", "at"), [([], 1), ([("Children who wait",)], 2), ([("As of", "1 May"), ("Kept by", "the team")], 3)]
+)
+def test_the_row_of_the_headings_is_found_below_a_title(tmp_path: Path, above: list[tuple[str, ...]], at: int) -> None:
+    rows = [*above, ("Child ID", "Date of birth", "Sex"), ("C1", "01/02/2012", "1")]
+    (tmp_path / "x.csv").write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")
+    grid = read_grid(tmp_path / "x.csv")
+    assert likely_heading_row(grid) == at
+    assert headed(grid, at) == read_grid(tmp_path / "x.csv", heading_row=at)

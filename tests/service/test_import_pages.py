@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from sqlalchemy import select
 
 from matcher.instance import today
 from matcher.readers import Reading
+from matcher.writing.xlsx import Book
 from service import importing, privacy
 from service.database import tables
 from service.database.base import utc_now
 from service.database.engine import Database
-from service.importing import uploads
+from service.importing import finding, uploads
 from service.permissions import Role
 from service.repository import Repository
 
@@ -114,7 +116,7 @@ def test_files_are_read_before_anything_is_locked_to_write(
 ) -> None:
     writing: list[bool] = []
     read: list[bool] = []
-    write, grid = Database.write, uploads.read_grid
+    write, grid = Database.write, finding.read_grid
 
     @contextmanager
     def noted(self: Database, authority: str | None = None) -> Iterator[Any]:
@@ -130,7 +132,7 @@ def test_files_are_read_before_anything_is_locked_to_write(
         return grid(*args, **named)
 
     monkeypatch.setattr(Database, "write", noted)
-    monkeypatch.setattr(uploads, "read_grid", read_grid)
+    monkeypatch.setattr(finding, "read_grid", read_grid)
     send(service.as_(Role.COORDINATOR), of(small_county, "children"))
     assert read
     assert not any(read)
@@ -148,7 +150,7 @@ def test_a_large_file_is_never_spooled_to_disk(
     assert send(browser, (name, content + b"\n" * 3_000_000))
 
 
-@pytest.mark.parametrize("sheet", ["children", "volunteers", "matches", "declined", "authorities", "exceptions"])
+@pytest.mark.parametrize("sheet", ["all", "children", "volunteers", "matches", "declined", "authorities", "exceptions"])
 def test_a_blank_workbook_comes_back_as_it_is_read(service: Service, sheet: str) -> None:
     browser = service.as_(Role.COORDINATOR)
     answer = browser.get(f"/imports/templates/{sheet}")
@@ -195,6 +197,94 @@ def test_columns_are_confirmed_one_by_one_and_kept_for_the_next_file(service: Se
     assert not last.url.path.endswith("/columns")  # nobody is asked twice what is so of every such file
     south = service.as_(Role.COORDINATOR, "south")
     assert south.get(send(south, (FOREIGN.name, FOREIGN.read_bytes())), headers=HTML).url.path.endswith("/columns")
+
+
+def a_workbook(*worksheets: tuple[str, list[tuple[str, ...]]]) -> bytes:
+    """Rows by worksheet; all cells are text."""
+    book = Book(today())
+    for name, rows in worksheets:
+        page = book.book.add_worksheet(name)
+        for row, cells in enumerate(rows):
+            for at, text in enumerate(cells):
+                page.write_string(row, at, text)
+    return book.content()
+
+
+def all_in_one(county: Reading) -> bytes:
+    """The county in one workbook, as a coordinator keeps it: a worksheet a sheet, and notes."""
+    rows = {name: [grid.heading, *(cells for _, cells in grid.rows)] for name, grid in county.grids.items()}
+    return a_workbook(("Notes", [("To do", "Ring Ann")]), *((name.capitalize(), some) for name, some in rows.items()))
+
+
+def test_one_workbook_is_read_as_all_the_sheets_it_holds(service: Service, small_county: Reading) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    address = send(browser, ("Our visitors.xlsx", all_in_one(small_county)))
+    page = browser.get(address, headers=HTML)
+    assert page.url.path == address  # nothing has to be asked
+    for sheet, grid in small_county.grids.items():
+        assert f"Our visitors.xlsx, worksheet {sheet.capitalize()}:" in page.text
+        with service.database.read(service.north) as session:
+            read = uploads.find(Repository(session, service.keys), address.rsplit("/", 1)[1]).reading(today())
+        assert read.given[sheet] == len(grid.rows)
+    assert "worksheet Notes: <b>not read</b>" in page.text
+    files = [("files", ("Our visitors.xlsx", all_in_one(small_county)))]
+    echo = browser.post("/api/v1/imports/check", files=files).json()
+    assert echo["usable"]
+    assert echo["same"]["children"] == len(small_county.grids["children"].rows)
+
+
+def test_problems_of_one_workbook_stand_beside_the_rows_of_their_own_worksheet(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    children = [("child_id", "date_of_birth"), ("C9001", "soon")]
+    volunteers = [("volunteer_id", "date_of_birth", "status"), ("V9001", "01/01/1980", "keen")]
+    address = send(browser, ("x.xlsx", a_workbook(("children", children), ("volunteers", volunteers))))
+    text = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", browser.get(address).text))
+    assert re.search(r"x.xlsx \(children\), row 2 C9001 date of birth : soon", text)
+    assert re.search(r"x.xlsx \(volunteers\), row 2 V9001 status : keen", text)
+
+
+def test_the_worksheet_and_the_row_of_the_headings_are_a_persons_to_choose_and_kept(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    people = [("Kept by the team",), (), ("Young person", "Born", "Gender"), ("C9001", "01/02/2012", "male")]
+    content = a_workbook(("Summary", [("Year", "Visits"), ("2025", "31")]), ("YP list", people))
+    address = send(browser, ("export.xlsx", content))
+    page = browser.get(address, headers=HTML)
+    assert page.url.path == f"{address}/columns"
+    assert "export.xlsx, worksheet Summary" in page.text
+    # Another worksheet: the row that was chosen beside the first says nothing of it.
+    chosen = {"file": "0", "worksheet": "1", "beside": "0", "row": "2"}
+    page = browser.get(f"{address}/columns", params=chosen, headers=HTML)
+    assert "3: Young person" in page.text
+    page = browser.get(f"{address}/columns", params={**chosen, "beside": "1", "row": "1"}, headers=HTML)
+    assert re.search(r'<option value="1" selected>1: Kept by the team', page.text)
+    page = browser.get(f"{address}/columns", params={**chosen, "beside": "1", "row": "3"}, headers=HTML)
+    assert re.search(r'<option value="3" selected>3: Young person', page.text)
+    form = columns_form(page.text, **{"column-0": "child_id", "column-1": "date_of_birth", "column-2": "gender"})
+    action = unescape(re.search(r'<form method="post" action="([^"]*/columns[^"]*)"', page.text)[1])  # type: ignore[index]
+    answer = browser.post(action, data=form, headers=HTML, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, address)
+    with service.database.read(service.north) as session:
+        read = uploads.find(Repository(session, service.keys), address.rsplit("/", 1)[1]).reading(today())
+    assert [child.id for child in read.records["children"]] == ["C9001"]
+    assert read.rows["children"] == (4,)
+    page = browser.get(send(browser, ("next month.xlsx", content)), headers=HTML)
+    assert not page.url.path.endswith("/columns")  # the worksheet and the row are found again
+    assert "next month.xlsx, worksheet YP list: children" in re.sub("<[^>]*>", "", page.text)
+
+
+def test_what_holds_nothing_for_kith_is_left_out_and_said_so(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    headings, notes = [("child_id", "gender")], [("Year", "Visits"), ("2025", "31")]
+    address = send(browser, ("x.xlsx", a_workbook(("Children", headings), ("Matches", notes))))
+    page = browser.get(address, headers=HTML)
+    assert page.url.query == b"file=0&worksheet=1"  # called like a sheet, and not headed like one
+    form = columns_form(page.text, shown="matches", sheet="nothing")
+    page = browser.post(f"{address}/columns?file=0&worksheet=1&row=1", data=form, headers=HTML)
+    assert page.url.path == address
+    assert "worksheet Matches: <b>not read</b>" in page.text
+    with service.database.read(service.north) as session:
+        found = uploads.find(Repository(session, service.keys), address.rsplit("/", 1)[1])
+    assert set(found.reading(today()).given) == {"children"}
 
 
 def test_a_word_of_theirs_means_what_a_person_said(service: Service) -> None:
@@ -478,6 +568,8 @@ def test_no_state_of_an_import_has_a_fault_that_axe_finds_nor_is_cut_off(site: S
     states = [
         [(name, f"{headings}C1,{'x' * 30},{'y' * 60}\n".encode())],
         [("unreadable.csv", b"\0")],
+        [("several.xlsx", a_workbook(("A", [(HOSTILE,), ("x" * 60, "child_id")]), ("y" * 31, [("child_id",)])))],
+        [("All of ours.xlsx", all_in_one(small_county))],
         [of(small_county, "children", bad)],
         [of(small_county, "children", weaker), of(small_county, "volunteers", weaker)],
     ]
