@@ -146,7 +146,7 @@ WAYS: dict[str, Callable[[AssignmentProblem, float], Result]] = {
 
 def compare(children: int, volunteers: int, arguments: argparse.Namespace) -> None:
     dense = children <= DENSE or arguments.dense
-    each = round(volunteers * (0.6 if children <= DENSE else 0.147)) if dense else 20
+    each = arguments.pairs_each or (round(volunteers * (0.6 if children <= DENSE else 0.147)) if dense else 20)
     found: dict[str, list[Result]] = {way: [] for way in WAYS if way in arguments.ways}
     pairs = []
     for seed in range(1, arguments.repeats + 1):
@@ -202,6 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=["60x40", "120x60"], help="children x volunteers")
     parser.add_argument("--dense", action="store_true", help="a seventh of all pairs, not 20 a child, at large sizes")
+    parser.add_argument("--pairs-each", type=int, help="within reach and of the right age, about, a child")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--slow-repeats", type=int, default=1)

@@ -8,7 +8,6 @@ that stands in for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher import vocabulary
-from matcher.records import Child, Place, Volunteer
+from matcher.records import Child, Place, Volunteer, by_field
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -63,8 +62,8 @@ class Table:
         return self._gathered[name]
 
     def each(self, fact: Callable[[Table], Array]) -> Array:
-        """A column made of others, reckoned once a person however many rows there are, and gathered like them."""
-        if self._rows is None:
+        """A column made of others, one entry a row: reckoned once a person where there are more rows than people."""
+        if self._rows is None or len(self._rows) < len(next(iter(self._columns.values()))):
             return fact(self)
         return fact(Table(self._columns, self._known))[self._rows]
 
@@ -89,8 +88,8 @@ class Table:
 def by_type(record: type, people: Sequence[Any]) -> dict[str, Array]:
     """The columns that follow from a field's type: dates, numbers, yes and no (1 and 0), words of an enumeration."""
     columns = {}
-    for name, kind in _kinds(record).items():
-        facts = [getattr(person, name) for person in people]
+    for name, facts in by_field(record, people).items():
+        kind = _kinds(record)[name]
         if kind is date:
             columns[name] = dates(facts)
         elif kind in (int, bool):
@@ -132,8 +131,8 @@ def of_places(places: Sequence[Place | None]) -> dict[str, Array]:
 
 def recorded(record: type, records: Sequence[Any]) -> dict[str, Bools]:
     return {
-        field.name: np.array([getattr(one, field.name) is not None for one in records], dtype=np.bool_)
-        for field in fields(record)
+        name: np.array([fact is not None for fact in facts], dtype=np.bool_)
+        for name, facts in by_field(record, records).items()
     }
 
 

@@ -29,6 +29,7 @@ from matcher.records import (
     Time,
     Volunteer,
 )
+from matcher.words import miles
 
 __all__ = [
     "NO",
@@ -258,7 +259,7 @@ class Between:
     def shown_distance(self) -> str:
         if self.shown_miles is None:
             return "an unknown distance"
-        return f"{self.shown_miles:g} {'mile' if self.shown_miles == 1 else 'miles'}"
+        return miles(self.shown_miles)
 
 
 def tables(instance: Instance) -> Tables:

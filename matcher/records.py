@@ -9,9 +9,12 @@ of `vocabularies/interests.toml` (football).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 
 class Gender(StrEnum):
@@ -314,3 +317,10 @@ class RecordedException:
     child: str | None = None
     value: int | None = None
     """Of a second child, how many children at most; of a shorter commitment, how many months at least."""
+
+
+def by_field(record: type, records: Sequence[Any]) -> dict[str, tuple[Any, ...]]:
+    """The facts of many records of one type, field by field: a table turned on its side."""
+    names = [field.name for field in fields(record)]
+    facts = map(attrgetter(*names), records)
+    return dict(zip(names, zip(*facts, strict=True), strict=True)) if records else dict.fromkeys(names, ())

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 
 from matcher.errors import Problem
 from matcher.records import Child, Match, Volunteer
@@ -67,6 +68,7 @@ _LIKE_LATIN = str.maketrans("авекмнорстухіјѕαβεζηικμνο�
 """Cyrillic and Greek letters that nobody can tell from Latin ones, at least as capitals."""
 
 
+@lru_cache(1 << 16)
 def bare(id: str) -> str:
     """An id without what a spreadsheet or a hand changes: C-007, c7 and C7.0 are one, and С7 with a Cyrillic С."""
     plain = unicodedata.normalize("NFKD", re.sub(r"\.0+$", "", id).casefold()).translate(_LIKE_LATIN)

@@ -26,17 +26,21 @@ import numpy as np
 from matcher.errors import ProblemError
 from matcher.parallel import processors
 from matcher.solving.assignment import AssignmentProblem, Ints
-from matcher.solving.bounds import LARGEST, Bound, Relaxation, nearest, simple_bound
-from matcher.solving.model import Demand, Status, search
+from matcher.solving.bounds import FEW_PAIRS, LARGEST, Bound, Relaxation, nearest, simple_bound
+from matcher.solving.forced import Forced
+from matcher.solving.model import Answer, Demand, Status, search
 from matcher.solving.parts import independent_parts, possible
 from matcher.solving.starts import Found, dive, improve, least_plan, start
 
-__all__ = ["AssignmentProblem", "Solution", "solve"]
+__all__ = ["AssignmentProblem", "Solution", "solve", "solve_with"]
 
 Method = Literal["auto", "priced", "plain"]
 
 SLOW = 0.2
 """Seconds of a search on the deterministic clock after which a good plan is sought first."""
+
+ENOUGH = 5
+"""So many times that long for a plan with a given pair, before the problem is solved anew."""
 
 DIVE, IMPROVE = 2.0, 10.0
 """Seconds on the deterministic clock to look for it, in one search and in many around the plan."""
@@ -112,21 +116,49 @@ def solve(
     if method not in ("auto", "priced", "plain"):
         raise ProblemError(f"`method` is {method!r}. Give 'auto', 'priced' or 'plain'.")
 
-    start = time.monotonic()
+    begun = time.monotonic()
     seconds = time_limit or math.inf
-    stop = start + (wall_limit or PATIENCE * seconds)
+    stop = begun + (wall_limit or PATIENCE * seconds)
     if method == "plain":
         found = _plain(problem, seconds, stop, workers or 1)
     else:
         found = _priced(problem, seconds, stop, workers or processors())
+    return _told(found, begun, stop)
+
+
+def solve_with(pair: int, forced: Forced) -> Solution:
+    """Choose the plan of the most points that has a pair, given by its index.
+
+    It is near the best plan of all, so that nothing is priced anew: the short searches begin at what `forced` says of
+    the pair. Where they do not find the plan, as where the pair takes much of a fund, the problem is solved like any;
+    and so it is where pairs are few, whose prices cost less than several searches.
+    """
+    begun = time.monotonic()
+    problem = forced.problem.changed(pinned=forced.problem.pinned | (np.arange(len(forced.problem)) == pair))
+    place = int(np.searchsorted(forced.inside, pair))
+    if place == len(forced.inside) or forced.inside[place] != pair:  # never in a plan
+        return _told(Found(problem, bound=-1), begun, math.inf)
+    if len(forced.inside) <= FEW_PAIRS:
+        return solve(problem)
+    priced = forced.with_pair(place)
+    found = Found(problem.only(forced.inside), priced.value)
+    _narrow(found, forced.relaxed, priced, _first_loss(priced, len(priced.flow)), ENOUGH * SLOW, math.inf)
+    if found.status in ("FEASIBLE", "UNKNOWN"):
+        return solve(problem)
+    if found.chosen is not None:
+        found.chosen = forced.inside[found.chosen]
+    return _told(found, begun, math.inf)
+
+
+def _told(found: Found, begun: float, stop: float) -> Solution:
     end = time.monotonic()
     return Solution(
         status=found.status,
         chosen=np.sort(found.chosen) if found.chosen is not None else np.empty(0, np.int64),
         value=max(found.value, 0),
         bound=max(found.bound, 0),
-        seconds=end - start,
-        considered=len(problem),
+        seconds=end - begun,
+        considered=len(found.problem),
         remaining=found.remaining,
         repeats=found.status == "OPTIMAL" or end < stop,
     )
@@ -184,27 +216,51 @@ def _search(problem: AssignmentProblem, seconds: float, stop: float) -> Found:
     if found.value >= found.bound:
         return found
 
-    # Points may be of any size, so the first loss is told by how many pairs it leaves: little more than one a child.
-    few = nearest(priced.reduced_cost, 60 + 4 * problem.n_children // 3)
-    loss = max(1, -int(priced.reduced_cost[few].min(initial=0)) // priced.scale)
-    easy = True
+    seconds = _narrow(found, relaxed, priced, _first_loss(priced, problem.n_children), seconds, stop)
+    _at_length(found, relaxed, priced, seconds, stop)
+    return found
+
+
+def _first_loss(priced: Bound, children: int) -> int:
+    """Points may be of any size, so it is told by how many pairs it leaves: little more than one a child."""
+    few = nearest(priced.reduced_cost, 60 + 4 * children // 3)
+    return max(1, -int(priced.reduced_cost[few].min(initial=0)) // priced.scale)
+
+
+def _narrow(found: Found, relaxed: Relaxation, priced: Bound, loss: int, seconds: float, stop: float) -> float:
+    """Short searches, each allowing twice the loss of the one before; the seconds left.
+
+    They end where the plan meets the bound, where the time is over, or where a proof is not short.
+    """
     while found.value < found.bound and seconds > 0:
         least = max(found.value + 1, priced.value - loss)
-        pairs, demand = _losing_little(relaxed, priced, least, found.bound)
-        allowed = min(SLOW, seconds / 2) if easy else seconds
-        answer = search(problem.only(pairs), demand, seconds=allowed, stop=stop, light=easy)
-        found.learn(answer, pairs, least)
+        answer = _among_few(found, relaxed, priced, least, min(SLOW, seconds / 2), stop, light=True)
         seconds -= answer.seconds
-        if not easy:
-            break
         if answer.status == "INFEASIBLE":
             loss *= 2
         elif found.value < found.bound:
-            # The proof will take its time. First a good plan: the search need then not go further than it, all at once.
-            seconds -= dive(problem, priced, found, min(seconds / 4, DIVE), stop)
-            seconds -= improve(problem, priced, found, min(seconds / 4, IMPROVE), stop)
-            easy, loss = False, priced.value - found.value
-    return found
+            break
+    return seconds
+
+
+def _at_length(found: Found, relaxed: Relaxation, priced: Bound, seconds: float, stop: float) -> None:
+    """First a good plan: the one long search need then not go further than it."""
+    if found.value >= found.bound or seconds <= 0:
+        return
+    seconds -= dive(found.problem, priced, found, min(seconds / 4, DIVE), stop)
+    seconds -= improve(found.problem, priced, found, min(seconds / 4, IMPROVE), stop)
+    if found.value < found.bound and seconds > 0:
+        _among_few(found, relaxed, priced, found.value + 1, seconds, stop, light=False)
+
+
+def _among_few(
+    found: Found, relaxed: Relaxation, priced: Bound, least: int, seconds: float, stop: float, light: bool
+) -> Answer:
+    """One search among the pairs that a plan worth at least `least` can have."""
+    pairs, demand = _losing_little(relaxed, priced, least, found.bound)
+    answer = search(found.problem.only(pairs), demand, seconds=seconds, stop=stop, light=light)
+    found.learn(answer, pairs, least)
+    return answer
 
 
 def _losing_little(relaxed: Relaxation, priced: Bound, least: int, most: int) -> tuple[Ints, Demand]:

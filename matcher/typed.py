@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from functools import cache
+from itertools import chain
 from math import isfinite
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from matcher.errors import Problem
-from matcher.records import Place
+from matcher.records import Place, by_field
 
 _SAID = {
     str: "a text",
@@ -25,6 +26,8 @@ _SAID = {
 
 def ill_typed(sheet: str, records: Sequence[Any]) -> Iterator[Problem]:
     """One problem for each field that holds something else than it says; `row` is the position from 1."""
+    if not records or _all_hold(records):
+        return
     for row, record in enumerate(records, start=1):
         of: type = type(record)
         for name, kind, optional in _kinds(of):
@@ -34,6 +37,26 @@ def ill_typed(sheet: str, records: Sequence[Any]) -> Iterator[Problem]:
             said = _SAID.get(kind, f"a {kind.__name__}")
             remedy = f"Give {said}" + (", or None where it is not recorded" if optional else "")
             yield Problem(sheet, row, name, str(value)[:40], f"is {_called(value)}, not {said}", remedy)
+
+
+def _all_hold(records: Sequence[Any]) -> bool:
+    """Whether every field holds what it says: a field at a time, since hardly ever one does not."""
+    of: type = type(records[0])
+    if any(type(record) is not of for record in records):
+        return False
+    facts = by_field(of, records)
+    return all(_column_holds(kind, optional, facts[name]) for name, kind, optional in _kinds(of))
+
+
+def _column_holds(kind: type, optional: bool, facts: Sequence[Any]) -> bool:
+    """Whether a glance is enough to see that all are of the kind."""
+    given = [fact for fact in facts if fact is not None] if optional else facts
+    if kind is Place:
+        return all(_holds(Place, fact) for fact in given)
+    if any(one is not kind for one in set(map(type, given))):
+        return False
+    words = list(chain.from_iterable(given)) if kind is tuple else given if kind is str else ()
+    return all(issubclass(one, str) for one in set(map(type, words))) and all(word.strip() for word in set(words))
 
 
 @cache

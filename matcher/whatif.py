@@ -32,13 +32,14 @@ class Nearly:
     """False where the rule cannot be judged because a fact is missing."""
     volunteers: tuple[str, ...]
     reasons: tuple[str, ...]
-    """Why, of each, in the same order."""
+    """Why, of the first of them, in the same order: as many as were asked for."""
 
 
-def one_rule_away(instance: Instance, child: str) -> tuple[Nearly, ...]:
+def one_rule_away(instance: Instance, child: str, *, told: int | None = None) -> tuple[Nearly, ...]:
     """The volunteers who pass all rules but one for a child, by that rule, those with the most first.
 
-    Raises NotFoundError for a child who is not waiting.
+    `told` is of how many of each rule the reason is told; None of all. Raises NotFoundError for a child who is not
+    waiting.
     """
     instance.waiting_child(child)
     policy, every = instance.policy, tables(instance)
@@ -56,7 +57,7 @@ def one_rule_away(instance: Instance, child: str) -> tuple[Nearly, ...]:
     for (which, verdict), rows in grouped.items():
         limit = limits[which]
         one = Verdict(verdict)
-        reasons = tuple(limit.reason(pairs[row : row + 1].between(0), policy, one) for row in rows)
+        reasons = tuple(limit.reason(pairs[row : row + 1].between(0), policy, one) for row in rows[:told])
         ids = tuple(instance.volunteers[row].id for row in rows)
         title = title_of(limit, policy)
         found.append(Nearly(limit.id, title, limit.core, one is not Verdict.NOT_RECORDED, ids, reasons))
@@ -69,7 +70,7 @@ def farther(instance: Instance, child: str) -> str:
     "2 more volunteers could visit if the journey were up to 18 miles: one travels less far than that by their own
     choice, one is beyond the policy's 25 miles."
     """
-    away = next((one for one in one_rule_away(instance, child) if one.rule == "travel" and one.recorded), None)
+    away = next((one for one in one_rule_away(instance, child, told=0) if one.rule == "travel" and one.recorded), None)
     if away is None:
         return ""
     every = tables(instance)

@@ -1,4 +1,4 @@
-"""How dates, money and names are said to a person."""
+"""How dates, money, distances and names are said to a person."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def pounds(pence: int) -> str:
 def council(code: str | None) -> str:
     """West Northamptonshire, of E06000062."""
     return council_name(code) if code else "an authority that is not recorded"
+
+
+def miles(number: float) -> str:
+    """1 mile, of 1.0; 3.107 miles, of 3.10689."""
+    told = f"{number:.4g}"
+    return f"{told} {'mile' if told == '1' else 'miles'}"
 
 
 def languages(tags: Iterable[str], joined: str = "and") -> str:

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 
 from matcher.audit import audit
 from matcher.explain import why_nobody
-from matcher.instance import Instance, today
+from matcher.instance import today
 from matcher.pipeline import plan as best_plan
 from matcher.plan import Plan
 from matcher.planning.effects import Effects
 from matcher.planning.search import consider
-from matcher.shortlist import shortlist
+from matcher.scoring import Scored
+from matcher.shortlist import RankBy, shortlist, shortlists
 from service import audit_log
 from service.crypto import KeyRing
 from service.database import tables
@@ -33,6 +34,11 @@ from service.runs import Held, RunError, find, still_held
 TOP = 5
 """How many volunteers of each shortlist are kept, besides those whom the plan proposes."""
 
+MOST_BY_PLAN = 500
+"""Up to so many children who wait, a run ranks every shortlist by the plan as well. Each choice costs a search, and a
+region with thousands would wait for hours: there it is worked out for whoever asks."""
+
+_ORDERS: tuple[RankBy, ...] = ("plan", "fit")
 Tell = Callable[[str], None]
 
 
@@ -69,9 +75,9 @@ def make(database: Database, keys: KeyRing, held: Held, tell: Tell) -> str:
         lists_before = {} if newest is None else _first_names(rows, newest)
     scored = consider(instance, tell=tell)
     plan = best_plan(scored, previous=compared, tell=tell)
-    lists = _shortlists(instance, plan, Effects(scored, plan), tell)
+    lists = _shortlists(scored, plan, tell)
     tell("Keeping what was found")
-    names = {child: [one["volunteer"] for one in told["plan"]] for child, told in lists.items()}
+    names = {child: _names(told) for child, told in lists.items()}
     found = Found(
         plan.to_dict(),
         before.id if before else None,
@@ -96,22 +102,27 @@ def make(database: Database, keys: KeyRing, held: Held, tell: Tell) -> str:
         return kept.id
 
 
-def _shortlists(instance: Instance, plan: Plan, effects: Effects, tell: Tell) -> dict[str, dict[str, Any]]:
-    """Of each child who waits: both orders, and why there is nobody."""
-    lists = {}
+def _shortlists(scored: Scored, plan: Plan, tell: Tell) -> dict[str, dict[str, Any]]:
+    """Of each child who waits: by fit, by the plan as far as there are so few, and why there is nobody."""
+    instance, lists = scored.pairs.tables.instance, {}
+    effects = Effects(scored, plan) if len(instance.waiting) <= MOST_BY_PLAN else None
+    by_fit = {} if effects else {one[0].child: one for one in shortlists(scored, top=TOP, plan=plan)}
     for n, child in enumerate(instance.waiting):
         tell(f"Ranking the shortlists: {n} of {len(instance.waiting)}")
-        ranked = {
-            order: [
-                one.to_dict()
-                for one in shortlist(instance, child.id, top=TOP, rank_by=order, plan=plan, effects=effects)
-            ]
-            for order in ("plan", "fit")
-        }
+        ranked: dict[str, list[Any]] = {"fit": [one.to_dict() for one in by_fit.get(child.id, ())]}
+        if effects:
+            for order in _ORDERS:
+                found = shortlist(instance, child.id, top=TOP, rank_by=order, plan=plan, effects=effects)
+                ranked[order] = [one.to_dict() for one in found]
         nobody = None if ranked["fit"] else why_nobody(instance, child.id).reason
         stamp = {"policy": instance.policy.stamp, "data_hash": instance.data_hash, "as_of": instance.as_of.isoformat()}
         lists[child.id] = {**stamp, **ranked, "nobody_because": nobody}
     return lists
+
+
+def _names(told: Mapping[str, Any]) -> list[str]:
+    """The volunteers of a child's shortlist as it is kept, best first: by the plan, where it was ranked so."""
+    return [one["volunteer"] for one in told.get("plan", told["fit"])]
 
 
 def _changed(before: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> list[dict[str, Any]]:
@@ -165,9 +176,12 @@ def stored_shortlist(rows: Repository, child_id: str, top: int, rank_by: str) ->
     if row is None:
         return None
     told = json.loads(rows.open(row, "content") or "")
+    if rank_by not in told:
+        return None
     ranked = [one for n, one in enumerate(told[rank_by]) if n < top or child_id in one["planned_for"]]
     stamp = {name: told[name] for name in ("policy", "data_hash", "as_of")}
-    return {"child": child_id, "rank_by": rank_by, "effects": "exact", **stamp, "shortlist": ranked,
+    effects = "exact" if all(one["effect"] for one in ranked) else "not asked for"
+    return {"child": child_id, "rank_by": rank_by, "effects": effects, **stamp, "shortlist": ranked,
             "nobody_because": told["nobody_because"]}  # fmt: skip
 
 
@@ -177,8 +191,7 @@ def _content(rows: Repository, row: tables.Plan) -> Found:
 
 def _first_names(rows: Repository, plan: tables.Plan) -> dict[str, list[str]]:
     kept = rows.session.scalars(select(tables.Shortlist).where(tables.Shortlist.plan_id == plan.id))
-    return {row.child_id: [one["volunteer"] for one in json.loads(rows.open(row, "content") or "")["plan"]]
-            for row in kept}  # fmt: skip
+    return {row.child_id: _names(json.loads(rows.open(row, "content") or "")) for row in kept}
 
 
 def current(session: Session) -> tables.Plan | None:

@@ -178,6 +178,7 @@ class Effects:
     def row_effects(self, rows: Sequence[int]) -> list[PlanEffect]:
         """`exact` of several rows, searched at once where there are processors; the answers do not depend on it."""
         new = [row for row in rows if row not in self.choices]
+        assert self.forced  # found once, before several ask
         self.choices |= dict(zip(new, in_order(self._effect, new), strict=True))
         return [self.choices[row] for row in rows]
 
@@ -201,19 +202,24 @@ class Effects:
 
     def _effect(self, row: int) -> PlanEffect:
         child, volunteer = self.planning.ids(np.array([row]))[0]
-        forced = self.planning.choosing(row)
-        limit = Leftover(self.scored, forced.pins[forced.pins != row], forced.limits).used_up(row)
+        of, pins = self.scored.pairs.child_row, self.planning.pins
+        limit = Leftover(self.scored, pins[of[pins] != of[row]], self.planning.limits).used_up(row)
         if limit is not None:
             why = f"with what is agreed and proposed already, {volunteer} is {limit}."
             return PlanEffect(child, volunteer, 0, 0, {}, impossible=why)
         try:
-            found = forced.solve()
+            if self._gives_way(row):
+                planning = self.planning.choosing(row)
+                found = planning.solve()
+            else:
+                planning = self.planning
+                found = planning.solve_with(row, self.forced)
         except (NoPlanError, ProblemError):  # no single limit stands in the way: only a group is left
             why = "siblings are matched at the same time or not at all here, and another of them would have nobody."
             return PlanEffect(child, volunteer, 0, 0, {}, impossible=why)
-        now = {one: other for one, other in forced.ids(found.chosen) if one != child}
+        now = {one: other for one, other in planning.ids(found.chosen) if one != child}
         before = {one: other for one, other in self.volunteer_of.items() if one != child}
-        reached = self.goal.reached(found.chosen, len(forced.together(found.chosen)))
+        reached = self.goal.reached(found.chosen, len(planning.together(found.chosen)))
         loss = self.value - self.goal.but_for_ties(found.bound)
         return PlanEffect(
             child,

@@ -18,8 +18,9 @@ from matcher.planning.objective import Objective, objective
 from matcher.planning.pins import kept_pins, no_longer
 from matcher.policy import Policy
 from matcher.scoring import Scored, score
-from matcher.solver import AssignmentProblem, Solution, solve
+from matcher.solver import AssignmentProblem, Solution, solve, solve_with
 from matcher.solving.conflicts import conflict
+from matcher.solving.forced import Forced
 from matcher.words import council, listed
 
 Tell = Callable[[str], None]
@@ -105,7 +106,13 @@ class Planning:
 
     def solve(self, time_limit: float | None = None) -> Solution:
         """The best plan, `chosen` as rows of pairs. Raises NoPlanError if none is found."""
-        solution = solve(self.problem, time_limit=time_limit)
+        return self._of_rows(solve(self.problem, time_limit=time_limit))
+
+    def solve_with(self, row: int, forced: Forced) -> Solution:
+        """The best plan that has a pair, given as one of `rows`; `forced` is of this problem. Raises NoPlanError."""
+        return self._of_rows(solve_with(int(np.searchsorted(self.rows, row)), forced))
+
+    def _of_rows(self, solution: Solution) -> Solution:
         if solution.status == "INFEASIBLE":
             raise NoPlanError(f"The solver answers INFEASIBLE: {self.why_none()}")
         if solution.status == "UNKNOWN":

@@ -123,8 +123,8 @@ class OutOfCountyBudget(PlanConstraint):
         """Pence left a year by authority code; None where no budget is recorded."""
         instance, column = pairs.tables.instance, pairs.tables.child.responsible_authority
         left: dict[int, int | None] = {}
-        for child, authority in zip(instance.waiting, column.tolist(), strict=True):
-            known = instance.authorities.get(child.responsible_authority or "")
+        for authority, first in zip(*(one.tolist() for one in np.unique(column, return_index=True)), strict=True):
+            known = instance.authorities.get(instance.waiting[first].responsible_authority or "")
             budget = known.budget_pence if known else None
             left[authority] = None if known is None or budget is None else budget - known.spent_pence
         return left

@@ -13,7 +13,7 @@ from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Pairs, cell, code
 from matcher.policy import Policy, Whole
 from matcher.records import Child, ExceptionKind, Strength
 from matcher.rules.base import PairRule, add_months, add_years, age_on, allowed_by, recorded_exceptions, whole_years
-from matcher.words import day, languages, listed
+from matcher.words import day, languages, listed, miles
 
 
 class AgeGap(PairRule):
@@ -60,15 +60,15 @@ class Travel(PairRule):
 
     def failing(self, between: Between, policy: Policy) -> str:
         # As the rule measures it, rounded up: 5 miles would read oddly beside a limit of 5.
-        miles = ceil(100 * between.metres / METRES_PER_MILE) / 100
-        return f"{between.child.id} lives {miles:g} miles away, too far: {self._most(between, policy)}."
+        nearly = ceil(100 * between.metres / METRES_PER_MILE) / 100
+        return f"{between.child.id} lives {miles(nearly)} away, too far: {self._most(between, policy)}."
 
     def _most(self, between: Between, policy: Policy) -> str:
         own = (between.volunteer.travel_limit_metres or 0) / METRES_PER_MILE
-        miles = policy.number("rules.travel.miles")
-        if own <= miles:
-            return f"{between.volunteer.id} travels up to {own:.4g} miles"
-        return f"the policy's limit is {miles} miles"
+        most = policy.number("rules.travel.miles")
+        if own <= most:
+            return f"{between.volunteer.id} travels up to {miles(own)}"
+        return f"the policy's limit is {miles(most)}"
 
 
 def policy_reach_metres(policy: Policy) -> int:

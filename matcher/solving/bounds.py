@@ -223,8 +223,17 @@ class Relaxation:
         """The bound by a flow at these fund prices and shares of bonuses, one entry a child; and so are lifts, which
         are added to what a child's pairs are worth in the flow."""
         chosen, flow = self.relaxed_plan(fund_price, share if lift is None else share + lift)
-        source, volunteers, kins, coordinators, sink = self._nodes()
+        source, *_, sink = self._nodes()
         potential = self.circulation(flow).middle_potentials(nodes=sink, root=source)
+        return self._at(potential, fund_price, share, chosen)
+
+    def at_potentials(self, potential: Ints, like: Bound) -> Bound:
+        """The bound at other potentials of the circulation's nodes, 0 at the source, and otherwise like another."""
+        found = self._at(potential, like.prices.fund, like.prices.share, like.flow)
+        return replace(found, whole=like.whole)
+
+    def _at(self, potential: Ints, fund_price: Ints, share: Ints, chosen: Ints) -> Bound:
+        _, volunteers, kins, coordinators, _ = self._nodes()
         place = np.clip(-potential[volunteers], 0, self.top)
         kin = np.clip(-potential[kins] - place[self.kin_volunteer], 0, self.top)
         coordinator = np.clip(potential[coordinators], 0, self.top)
@@ -257,6 +266,16 @@ class Relaxation:
         price = np.append(fund_price, 0)[self.problem.fund]
         charged: Ints = self.points - price * np.minimum(self.problem.cost, self.top // np.maximum(price, 1))
         return charged
+
+    @property
+    def source(self) -> int:
+        """The node of the circulation where units begin."""
+        return self._nodes()[0]
+
+    @property
+    def size(self) -> int:
+        """How many nodes the circulation has."""
+        return self._nodes()[-1]
 
     def _nodes(self) -> tuple[int, Ints, Ints, Ints, int]:
         """Numbers of the source, the volunteers, the families at volunteers, the coordinators and the sink.

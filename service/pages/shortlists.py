@@ -30,6 +30,8 @@ Rank = Literal["plan", "fit"]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator_caseload")
 """Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
+RULES_TOLD, TOLD = 4, 8
+"""Rules that alone keep somebody away, and volunteers of each, that the page names."""
 _SHORT = {limit.id: limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
 
 
@@ -119,12 +121,13 @@ def shortlist_page(
     note_reading(kith, person, "shortlist", child_id)
     shown = cards(reckoned, child_id, rank == "plan")
     why = why_nobody(reckoned.instance, child_id)
-    nearly = [one for one in one_rule_away(reckoned.instance, child_id) if not one.core][:4]
+    away = one_rule_away(reckoned.instance, child_id, told=TOLD)
     return render(
         request, "shortlist.html", person,
         child=child, reference=reckoned.references[child_id], rank=rank, standing=standing(shown),
         cards=shown, rings=100, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
-        why=reckoned.told(why.reason), excluded=_excluded(why.excluded), nearly=nearly,
+        why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
+        nearly=[one for one in away if not one.core][:RULES_TOLD],
         farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=_SHORT,
         references=reckoned.references,
         told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=reckoned.instance.as_of,

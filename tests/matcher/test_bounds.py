@@ -12,6 +12,7 @@ from matcher.errors import NoPlanError, ProblemError
 from matcher.solving.assignment import NONE, AssignmentProblem, violations
 from matcher.solving.bounds import FAR, LARGEST, Relaxation, bound
 from matcher.solving.flows import least_cost
+from matcher.solving.forced import Forced
 from matcher.solving.parts import possible
 
 SMALL = [(seed, problem) for seed, problem in PROBLEMS[:400] if sum(problem.points.tolist()) < LARGEST]
@@ -45,6 +46,30 @@ def test_the_bound_holds_at_any_prices() -> None:
         random = type(prices)(*(rng.integers(0, relaxed.top + 1, len(price)) for price in prices))
         best = best_by_enumeration(problem)
         assert best is None or best <= relaxed.evaluate(random, np.empty(0, np.int64)).value, seed
+
+
+def test_no_plan_with_a_pair_exceeds_what_is_said_of_it_nor_what_that_leaves_to_another_pair() -> None:
+    closer = 0
+    for seed, problem in SMALL[:200]:
+        plans = [plan for plan in every_plan(problem) if allowed(problem, plan)]
+        if not plans:
+            continue
+        forced = Forced(problem)
+        said = {pair: value for child in range(problem.n_children) for pair, value in forced.of_child(child).items()}
+        assert sorted(said) == forced.inside.tolist(), seed
+        near = {pair: forced.with_pair(place) for place, pair in enumerate(forced.inside.tolist())}
+        for plan in plans:
+            value, scale = value_of(problem, plan), forced.best.scale
+            assert value <= forced.value, seed
+            for pair in plan:
+                assert value <= said[pair], (seed, pair)
+                for other in plan:
+                    place = int(np.searchsorted(forced.inside, other))
+                    left = near[pair].exact + int(near[pair].reduced_cost[place])
+                    assert value * scale <= left, (seed, pair, other)
+        by_prices = {pair: forced.best.exact + int(forced.best.reduced_cost[n]) for n, pair in enumerate(near)}
+        closer += sum(near[pair].exact < by_prices[pair] for pair in near)
+    assert closer > 50  # the detour says more than reduced costs do
 
 
 def test_no_pair_of_a_plan_is_taken_for_impossible() -> None:

@@ -957,6 +957,8 @@ def test_reasons_tell_the_limit_that_decides():
     assert judged(case.instance, "travel")[1] == "C1 lives 3.11 miles away, too far: V1 travels up to 3.107 miles."
     case = fails("", {"placement": a_place(3219)}, policy={"rules.travel.miles": 2})
     assert judged(case.instance, "travel")[1] == "C1 lives 2.01 miles away, too far: the policy's limit is 2 miles."
+    case = fails("", {"placement": a_place(3219)}, policy={"rules.travel.miles": 1})
+    assert judged(case.instance, "travel")[1] == "C1 lives 2.01 miles away, too far: the policy's limit is 1 mile."
 
 
 def test_reason_of_a_refusal_names_who_refused_and_when():

@@ -10,10 +10,13 @@ from itertools import count, islice, product
 import numpy as np
 import pytest
 
+from matcher import solver
 from matcher.errors import PinsError, ProblemError
-from matcher.solver import Method, solve
+from matcher.solver import Method, solve, solve_with
 from matcher.solving.assignment import NONE, AssignmentProblem, broken_limits, violations
+from matcher.solving.bounds import LARGEST
 from matcher.solving.conflicts import conflict
+from matcher.solving.forced import Forced
 from matcher.solving.model import Demand, search
 
 
@@ -123,6 +126,45 @@ def test_every_small_problem_is_solved_as_by_enumeration(method: Method) -> None
         assert allowed(problem, solution.chosen.tolist()), seed
         assert value_of(problem, solution.chosen.tolist()) == best, seed
     assert statuses == {"OPTIMAL", "INFEASIBLE"}  # pins that only the search finds impossible do occur
+
+
+def test_the_best_plan_with_each_pair_is_that_of_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solver, "FEW_PAIRS", 0)  # or all of them would be solved anew
+    anew, none = [], 0
+    monkeypatch.setattr(solver, "solve", lambda problem: anew.append(problem) or solve(problem))
+    for seed, problem in PROBLEMS[: TINY // 4]:
+        plans = [plan for plan in every_plan(problem) if allowed(problem, plan)]
+        if not plans or sum(problem.points.tolist()) + sum(problem.bonus.tolist()) >= LARGEST:
+            continue
+        forced = Forced(problem)
+        for pair in range(len(problem)):
+            best = max((value_of(problem, plan) for plan in plans if pair in plan), default=None)
+            solution = solve_with(pair, forced)
+            if best is None:
+                assert (solution.status, len(solution.chosen)) == ("INFEASIBLE", 0), (seed, pair)
+                none += 1
+                continue
+            assert (solution.status, solution.value, solution.bound) == ("OPTIMAL", best, best), (seed, pair)
+            chosen = solution.chosen.tolist()
+            assert pair in chosen, (seed, pair)
+            assert allowed(problem, chosen), (seed, pair)
+            assert value_of(problem, chosen) == best, (seed, pair)
+    assert none > 100
+    assert not anew
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_plan_with_a_pair_is_the_same_by_prices_of_the_best_as_by_its_own(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solver, "FEW_PAIRS", 0)
+    problem = service(40, 30, seed, together=False)
+    forced = Forced(problem)
+    for pair in range(seed, len(problem), 29):
+        anew = solve(problem.changed(pinned=np.arange(len(problem)) == pair))
+        near = solve_with(pair, forced)
+        assert (near.status, near.value, near.bound) == (anew.status, anew.value, anew.bound)
+        assert violations(problem, near.chosen) == []
 
 
 @pytest.mark.parametrize("funds", [1, 4])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -164,6 +165,28 @@ def test_a_run_keeps_its_plan_and_every_shortlist(database: Database, keys: KeyR
                 fresh = shortlist(instance, child.id, top=3, rank_by=order, plan=plan)  # type: ignore[arg-type]
                 assert told is not None
                 assert [one["volunteer"] for one in told["shortlist"]] == [one.volunteer for one in fresh]
+
+
+def test_a_large_authority_keeps_its_shortlists_by_fit_alone(
+    database: Database, keys: KeyRing, north: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "MOST_BY_PLAN", 3)
+    run_id = run_once(database, keys, north)
+    with database.read(north) as session:
+        rows = Repository(session, keys)
+        plan, instance = Plan.from_dict(plans.of_run(rows, run_id)[1].plan), rows.instance(today())
+        assert len(instance.waiting) > 3
+        for child in instance.waiting:
+            assert plans.stored_shortlist(rows, child.id, 3, "plan") is None  # worked out for whoever asks
+            told = plans.stored_shortlist(rows, child.id, 3, "fit")
+            fresh = shortlist(instance, child.id, top=3, rank_by="fit", plan=plan)
+            assert told is not None
+            assert told["shortlist"] == json.loads(json.dumps([one.to_dict() for one in fresh]))
+            assert told["effects"] == ("not asked for" if fresh else "exact")
+    touch(database, north)
+    again = run_once(database, keys, north)
+    with database.read(north) as session:
+        assert plans.of_run(Repository(session, keys), again)[1].shortlists == []
 
 
 def test_a_stored_shortlist_is_told_only_while_nothing_changed(database: Database, keys: KeyRing, north: str) -> None:
