@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from matcher.errors import KithError
@@ -209,6 +209,19 @@ def take(
 
 REVIEWS = (timedelta(weeks=6), timedelta(days=182))
 """The first formal review after the first visit, then from one review to the next (N Review)."""
+
+
+def review_due(started_on: date | None, on: date) -> date:
+    """When a review is due, or was, of visits of which no review is on record: they began before Kith.
+
+    That is the last one that the rhythm asks for up to this day, or the first one where that is still to come. Those
+    before it may well have been held; where nobody recorded when the visits began, one is due now.
+    """
+    first, then = REVIEWS
+    if started_on is None:
+        return on
+    since_first = on - started_on - first
+    return started_on + first + max(since_first // then, 0) * then
 
 
 def diagram() -> str:

@@ -21,7 +21,7 @@ from service.database import tables
 from service.importing.here import Here, differing, ends
 from service.importing.looking import look
 from service.repository import Repository
-from service.workflow import LIVE, State
+from service.workflow import LIVE, State, review_due
 
 REASONS = (
     "first files", "new referrals", "new or changed volunteers", "regular update", "corrections", "other",
@@ -257,6 +257,7 @@ class _Import:
                 volunteer_id=volunteer.id, capacity=volunteer.capacity, state=state, started_on=match.started_on,
                 ended_on=match.ended_on, over_by=match.ended_by, coordinator=match.coordinator,
                 irregular=shared in seen, place=place,
+                next_review_on=review_due(match.started_on, self.given.as_of) if state is State.ACTIVE else None,
             )  # fmt: skip
             seen.add(shared)
             self.session.add(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -98,6 +98,8 @@ def proposal_list(
         group = "over" if match.state not in LIVE else "matches" if match.state in workflow.APPOINTED else "proposals"
         groups[group].append(line_of(reckoned, match))
     oldest_first = sorted(groups[show], key=lambda line: line.match.since, reverse=show == "over")
+    if show == "matches":
+        oldest_first.sort(key=lambda line: line.match.next_review_on or date.max)
     counts = {name: len(lines) for name, lines in groups.items()}
     found = Page.of(oldest_first, page, {"show": show})
     return render(request, "proposals.html", person, page=found, show=show, counts=counts)

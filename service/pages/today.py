@@ -54,6 +54,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         for match in reckoned.matches
         if match.state == State.REVIEW_DUE or _due(match.next_review_on, on)
     ]
+    reviews.sort(key=lambda line: (line.match.next_review_on or on, line.child))
     shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews)}
     shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
     note_reading(kith, person, "list", "", children=sorted(shown))

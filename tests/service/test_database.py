@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
 from pathlib import Path
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from conftest import Service
 from service_rows import a_child, a_match, a_volunteer, an_authority
 from sqlalchemy import Engine, create_engine, delete, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -61,6 +64,23 @@ def test_a_database_that_is_behind_is_refused(database: Database, tmp_path: Path
 
 def test_upgrading_twice_changes_nothing(settings: Settings) -> None:
     assert upgrade(settings) == upgrade(settings) == newest()
+
+
+def test_matches_that_were_here_before_have_their_review_planned(service: Service, settings: Settings) -> None:
+    with service.database.write(service.north) as session:
+        active = session.scalars(select(tables.Match).where(tables.Match.state == State.ACTIVE)).all()
+        planned = {match.id: match.next_review_on for match in active}
+        for match in active:
+            match.next_review_on = None
+    name = "service.database.migrations.versions.0006_reviews_of_visits_that_began_before_kith"
+    owner = Database((settings.owner_url or settings.database_url).get_secret_value())
+    with owner.engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        import_module(name).upgrade()
+    owner.close()
+    with service.database.read(service.north) as session:
+        found = session.scalars(select(tables.Match).where(tables.Match.state == State.ACTIVE)).all()
+        assert {match.id: match.next_review_on for match in found} == planned
+    assert None not in planned.values()
 
 
 def test_moments_come_back_in_utc(database: Database, keys: KeyRing) -> None:

@@ -19,6 +19,7 @@ from service.permissions import MAY, PUBLIC, ROUTES, Role
 from service.proposals import Chosen, propose
 from service.repository import Repository
 from service.runs import ask_for
+from service.workflow import review_due
 
 PAGES = {
     line: needs
@@ -188,6 +189,34 @@ def test_an_imported_match_tells_what_no_longer_holds_of_its_volunteer(service: 
     page = service.as_(Role.COORDINATOR).get(f"/proposals/{id}").text
     assert "A core rule no longer holds" in page
     assert "DBS check has lapsed" in page
+
+
+def test_an_imported_match_has_a_review_planned_and_today_tells_that_it_is_overdue(service: Service) -> None:
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        match = session.scalars(select(Match).where(Match.state == "active").order_by(Match.id)).first()
+        assert match is not None
+        assert match.next_review_on == review_due(match.started_on, today())
+        match.next_review_on = overdue = today() - timedelta(days=40)
+        other = session.scalars(select(Match).where(Match.state == "active", Match.id != match.id)).first()
+        if other is not None:
+            other.next_review_on = today() + timedelta(days=3)
+        id, child = match.id, rows.references()[match.child_id]
+    browser = service.as_(Role.COORDINATOR)
+    told = browser.get("/").text.partition("or overdue</h2>")[2].partition("</section>")[0]
+    first = told.partition("</li>")[0]
+    assert f'href="/proposals/{id}">{child} and ' in first
+    assert f"overdue since {overdue.day} {overdue:%b %Y}" in first
+    assert told.count("overdue") == 1
+    page = browser.get("/proposals?show=matches").text
+    assert page.index(f"/proposals/{id}") < page.index("overdue since") < page.index("</tr>", page.index("<tbody"))
+    row_version = re.search(r'name="version" value="(\d+)"', browser.get(f"/proposals/{id}").text)
+    assert row_version is not None
+    browser.post(f"/proposals/{id}/steps/review_falls_due", data={"version": row_version[1]}, headers=HTML)
+    row_version = re.search(r'name="version" value="(\d+)"', browser.get(f"/proposals/{id}").text)
+    assert row_version is not None
+    browser.post(f"/proposals/{id}/steps/review_held", data={"version": row_version[1]}, headers=HTML)
+    assert "overdue since" not in browser.get("/").text
 
 
 def test_what_is_not_shared_is_not_shown(service: Service) -> None:

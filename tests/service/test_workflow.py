@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from service.workflow import (
     StepRefusedError,
     diagram,
     possible,
+    review_due,
     table,
     take,
 )
@@ -118,3 +119,20 @@ def test_the_document_is_drawn_from_the_steps() -> None:
     document = (DOCS / "workflow.md").read_text(encoding="utf-8")
     assert diagram() in document
     assert table() in document
+
+
+@pytest.mark.parametrize(
+    ("on", "due"),
+    [
+        ("2026-01-01", "2026-02-12"),  # began today: six weeks from now
+        ("2026-02-11", "2026-02-12"),
+        ("2026-02-12", "2026-02-12"),
+        ("2026-08-12", "2026-02-12"),  # half a year later, but a day
+        ("2026-08-13", "2026-08-13"),
+        ("2030-06-01", "2030-02-07"),  # 2026-02-12 and 8 x 182 days
+        ("2025-12-01", "2026-02-12"),  # it has yet to begin
+    ],
+)
+def test_visits_that_began_before_kith_have_their_review_by_the_day_they_began(on: str, due: str) -> None:
+    assert review_due(date(2026, 1, 1), date.fromisoformat(on)) == date.fromisoformat(due)
+    assert review_due(None, date.fromisoformat(on)) == date.fromisoformat(on)
