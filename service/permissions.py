@@ -162,6 +162,7 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /api/v1/volunteers/{volunteer_id}/shortlist": Permission.READ,
     "GET /api/v1/families": Permission.READ,
     "POST /api/v1/families": Permission.WRITE,
+    "GET /api/v1/families/{family_id}": Permission.READ,
     "POST /api/v1/children/{child_id}/unlink": Permission.APPROVE,
     "GET /api/v1/organisations": Permission.READ,
     "POST /api/v1/organisations": Permission.WRITE,

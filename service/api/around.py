@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field, model_validator
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from matcher.errors import NotFoundError
 from matcher.instance import today
 from matcher.records import ExceptionKind
 from service import audit_log, people
@@ -17,6 +18,7 @@ from service.api.deps import Asking, Reading, Writing, may_identify
 from service.api.shapes import (
     CHANGES,
     ChildId,
+    FamilyId,
     Given,
     IfMatch,
     PageNumber,
@@ -68,14 +70,33 @@ class Unlinking(Given):
 
 
 @router.get("/families", tags=["families"])
-def families(rows: Reading, page: PageNumber = 1, size: PageSize = 50) -> FamilyPage:
-    """Families of which the siblings are known."""
-    query = select(tables.Family).where(tables.Family.known).order_by(tables.Family.id)
-    total, found = one_page(rows.session, query, page, size)
+def families(
+    rows: Reading,
+    page: PageNumber = 1,
+    size: PageSize = 50,
+    sort: Literal["id", "children"] = "id",
+    child: Annotated[str | None, id_of("C")] = None,
+) -> FamilyPage:
+    """Families of which the siblings are known, a page at a time; by `children`, the largest first."""
+    query = select(tables.Family).where(tables.Family.known)
+    if child is not None:
+        query = query.where(tables.Family.id.in_(select(tables.Child.family_id).where(tables.Child.id == child)))
+    if sort == "children":
+        number = select(func.count()).where(tables.Child.family_id == tables.Family.id).scalar_subquery()
+        query = query.order_by(number.desc())
+    total, found = one_page(rows.session, query.order_by(tables.Family.id), page, size)
     members = _members(rows, [family.id for (family,) in found])
     return FamilyPage(
         total=total, page=page, families=[FamilyLine(id=one.id, children=members[one.id]) for (one,) in found]
     )
+
+
+@router.get("/families/{family_id}", tags=["families"])
+def family(family_id: FamilyId, rows: Reading) -> FamilyLine:
+    """One family of which the siblings are known. Who belongs to it changes by linking and unlinking children."""
+    if not rows.session.scalar(select(tables.Family.known).where(tables.Family.id == family_id)):
+        raise NotFoundError("There is no such family.")
+    return FamilyLine(id=family_id, children=_members(rows, [family_id])[family_id])
 
 
 @router.post("/families", tags=["families"])
@@ -89,10 +110,18 @@ def link(given: Siblings, person: Asking, rows: Writing) -> Linked:
     return Linked(id=id, children=_members(rows, [id])[id], irregular=list(linked.irregular))
 
 
-@router.post("/children/{child_id}/unlink", tags=["families"], status_code=204)
-def unlink(child_id: ChildId, given: Unlinking, person: Asking, rows: Writing) -> None:
-    """Takes a child out of a family to which they do not belong. It weakens a safeguard, so a manager does it."""
-    people.unlink(rows, rows.child(child_id), user_id=person.user_id, reason=given.reason)
+@router.post("/children/{child_id}/unlink", tags=["families"], status_code=204, responses=CHANGES)
+def unlink(
+    child_id: ChildId, given: Unlinking, expected: IfMatch, person: Asking, rows: Writing, response: Response
+) -> None:
+    """Takes a child out of a family to which they do not belong. It weakens a safeguard, so a manager does it.
+
+    If-Match is the ETag of the child, whose family it changes.
+    """
+    row = rows.child(child_id)
+    require_version(row.version, expected)
+    people.unlink(rows, row, user_id=person.user_id, reason=given.reason)
+    tell_version(response, row.version)
 
 
 def _members(rows: Repository, families: list[str]) -> dict[str, list[str]]:

@@ -13,11 +13,14 @@ from sqlalchemy import select
 from matcher import explain, shortlist, today
 from matcher.explain import why_nobody
 from service import audit_log, people, plans
+from service.api import answers
+from service.api.answers import as_it_is, described
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
     ChildFacts,
     ChildId,
+    Coordinator,
     Given,
     IfMatch,
     PageNumber,
@@ -63,7 +66,10 @@ class ChildRecord(BaseModel):
     id: str = Field(examples=["C7KQ4M2XPH3R"])
     reference: str | None = Field(examples=["C0001"])
     version: int
-    facts: dict[str, Any]
+    facts: dict[str, Any] = Field(
+        examples=[{"date_of_birth": "2014-05-03", "languages": ["en", "ti"], "placement": "NN1", "agrees": "yes"}],
+        description="null is not recorded. An analyst is told `age` and `days_waited` in place of days.",
+    )
 
 
 class NewChild(Given):
@@ -87,7 +93,7 @@ def children(
     page: PageNumber = 1,
     size: PageSize = 50,
     sort: Literal["referred_on", "reference"] = "referred_on",
-    coordinator: Annotated[str | None, Query(max_length=80)] = None,
+    coordinator: Coordinator = None,
     waiting: bool | None = None,
 ) -> ChildPage:
     """The children with a referral, longest wait first, a page at a time."""
@@ -187,7 +193,7 @@ def _record(rows: Repository, person: Asking, row: tables.Child, response: Respo
     return ChildRecord(id=row.id, reference=row.reference if identified else None, version=row.version, facts=facts)
 
 
-@router.get("/{child_id}/shortlist")
+@router.get("/{child_id}/shortlist", response_model=None, responses=described(answers.Shortlist))
 def child_shortlist(
     child_id: ChildId,
     person: Asking,
@@ -195,7 +201,7 @@ def child_shortlist(
     rows: Reading,
     top: Annotated[int, Query(ge=1, le=50)] = 5,
     rank_by: Literal["plan", "fit"] = "plan",
-) -> dict[str, Any]:
+) -> Response:
     """The volunteers who could visit the child, best first, each with every reason; or why nobody could.
 
     Where records have just changed, what each choice means for the other children may still be being worked out: then
@@ -211,7 +217,7 @@ def child_shortlist(
         session.add(served)
         entry = Entry(person.user_id, "read", child_id, "shortlist", {"served": served.id})
         audit_log.record(session, kith.keys, entry)
-    return told(rows, may_identify(person), {"served": served.id, **found})
+    return as_it_is(told(rows, may_identify(person), {"served": served.id, **found}))
 
 
 def _fresh(kith: Kith, rows: Repository, child_id: str, top: int, rank_by: Literal["plan", "fit"]) -> dict[str, Any]:
@@ -230,7 +236,7 @@ def _fresh(kith: Kith, rows: Repository, child_id: str, top: int, rank_by: Liter
     }
 
 
-@router.get("/{child_id}/excluded")
+@router.get("/{child_id}/excluded", response_model=answers.Excluded)
 def excluded(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """How many volunteers each rule is the first to exclude for the child, in the order of the rules."""
     instance = _waiting(kith, rows, child_id).instance
@@ -242,7 +248,7 @@ def excluded(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> di
     return told(rows, may_identify(person), content)
 
 
-@router.get("/{child_id}/volunteers/{volunteer_id}/explanation")
+@router.get("/{child_id}/volunteers/{volunteer_id}/explanation", response_model=answers.Explanation)
 def explanation(
     child_id: ChildId, volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading
 ) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from service import proposals, workflow
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
     CHANGES,
+    Coordinator,
     Given,
     IfMatch,
     MatchId,
@@ -122,6 +123,8 @@ def matches(
     live: bool | None = None,
     child: Annotated[str | None, id_of("C")] = None,
     volunteer: Annotated[str | None, id_of("V")] = None,
+    coordinator: Coordinator = None,
+    irregular: Annotated[bool | None, Query(description="Whether it breaks the rule for siblings.")] = None,
     review_by: Annotated[date | None, Query(description="Whose next review is due by that day.")] = None,
 ) -> MatchPage:
     """Proposals and matches, those that changed last first, a page at a time."""
@@ -130,10 +133,12 @@ def matches(
         query = query.where(tables.Match.state == state)
     if live is not None:
         query = query.where(tables.Match.state.in_(LIVE) if live else tables.Match.state.not_in(LIVE))
-    if child is not None:
-        query = query.where(tables.Match.child_id == child)
-    if volunteer is not None:
-        query = query.where(tables.Match.volunteer_id == volunteer)
+    for column, value in (
+        (tables.Match.child_id, child), (tables.Match.volunteer_id, volunteer), (tables.Match.irregular, irregular),
+        (tables.Match.coordinator, coordinator),
+    ):  # fmt: skip
+        if value is not None:
+            query = query.where(column == value)
     if review_by is not None:
         query = query.where(tables.Match.next_review_on <= review_by)
     order = tables.Match.since.desc() if sort == "since" else tables.Match.next_review_on.asc().nulls_last()

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import func, select
 
 from matcher.catalogue import policy_of
 from matcher.errors import PolicyError
 from matcher.policy_words import differences
 from matcher.policy_words import told as policy_told
+from service.api.answers import Answer, like
 from service.api.deps import Asking, Reading, Writing
 from service.api.shapes import (
     CHANGES,
     Given,
     IfMatch,
+    PageNumber,
+    PageSize,
     PolicyNumber,
     PrintableText,
+    one_page,
     require_version,
     tell_version,
 )
 from service.database import tables
-from service.policies import add_version, held_in_force, numbered, versions
+from service.policies import add_version, held_in_force, numbered
 from service.repository import Repository
 
 router = APIRouter(prefix="/policies", tags=["policies"])
@@ -39,6 +44,12 @@ class PolicyLine(BaseModel):
     user: str | None = Field(description="Who put it in force; null for the first.")
     created_at: datetime
     in_force: bool
+
+
+class PolicyPage(BaseModel):
+    total: int
+    page: int
+    policies: list[PolicyLine]
 
 
 class Draft(Given):
@@ -63,13 +74,75 @@ class Checked(BaseModel):
     differences: list[str] = Field(description="Sentences: where it decides differently than the policy in force.")
 
 
+class Limit(Answer):
+    value: int | str
+    shown: str
+    """As a coordinator would say it."""
+
+
+class PolicyEntry(Answer):
+    """A rule, a constraint on the whole plan, a score or a priority."""
+
+    section: Literal["rules", "constraints", "scores", "priorities"]
+    id: str
+    title: str
+    core: bool
+    in_force: bool
+    limits: dict[str, Limit]
+    source: str
+    inherited: str = Field(alias="from")
+    """The policy that says so: this one, or one from which it inherits."""
+
+
+class Objective(Answer):
+    """What plans are for."""
+
+    tiers: list[str]
+    """Highest first."""
+    minimum_fit: int
+    stability: int
+    """Points that a change of the plan before must be worth."""
+    in_words: str
+
+
+class WholePolicy(Answer):
+    """One version of the policy, with the source of everything that it says."""
+
+    model_config = like(
+        number=2, policy="ours", title="Our policy", version="1", hash="3d1f0a9c52e7",
+        objective={
+            "tiers": ["points"], "minimum_fit": 0, "stability": 0,
+            "in_words": "Plans are made for priority points and fit points together.",
+        },
+        entries=[{
+            "section": "rules", "id": "age_gap", "title": "The volunteer is at least 7 years older than the child",
+            "core": False, "in_force": True, "limits": {"years": {"value": 7, "shown": "seven years"}}, "source": "S 5",
+            "from": "national",
+        }],
+    )  # fmt: skip
+    number: int
+    policy: str
+    title: str
+    version: str
+    hash: str
+    objective: Objective
+    entries: list[PolicyEntry]
+
+
 @router.get("")
-def policies(rows: Reading) -> list[PolicyLine]:
-    """Every version, the one in force first."""
-    return [_line(rows, row, in_force=place == 0) for place, row in enumerate(versions(rows.session))]
+def policies(
+    rows: Reading, page: PageNumber = 1, size: PageSize = 50, sort: Literal["newest", "oldest"] = "newest"
+) -> PolicyPage:
+    """The versions, a page at a time: the one in force first, unless the oldest is asked for first."""
+    number = tables.Policy.number
+    in_force = rows.session.scalar(select(func.max(number)))
+    query = select(tables.Policy).order_by(number.desc() if sort == "newest" else number)
+    total, found = one_page(rows.session, query, page, size)
+    lines = [_line(rows, row, in_force=row.number == in_force) for (row,) in found]
+    return PolicyPage(total=total, page=page, policies=lines)
 
 
-@router.get("/current")
+@router.get("/current", response_model=WholePolicy)
 def current(rows: Reading, response: Response) -> dict[str, Any]:
     """The policy in force, whole, with each entry's sentence and source. Its ETag is needed to put in the next."""
     row, policy = rows.policy()
@@ -77,7 +150,7 @@ def current(rows: Reading, response: Response) -> dict[str, Any]:
     return {"number": row.number, **policy_told(policy)}
 
 
-@router.get("/{number}")
+@router.get("/{number}", response_model=WholePolicy)
 def policy(number: PolicyNumber, rows: Reading) -> dict[str, Any]:
     """One version, whole."""
     row = numbered(rows.session, number)

@@ -38,7 +38,24 @@ class Retention(BaseModel):
     due: list[DueLine]
 
 
-@router.get("/children/{child_id}/export")
+_CHILD, _VOLUNTEER = {"child": "C7KQ4M2XPH3R"}, {"volunteer": "V4TX9B2LMD7W"}
+
+
+def _such_as(person: dict[str, str], other: dict[str, str], reference: str) -> dict[int | str, dict[str, Any]]:
+    """An export, for the document of the API."""
+    no = {"by": "child", "reason": "no reason given"}
+    step = {**no, "step": "child_declines", "at": "2026-11-02T10:30:00Z", "note": None, "scores": None}
+    match = {"id": "M3HG8K5QWN2P", **_CHILD, **_VOLUNTEER, "state": "declined", "started_on": None, "ended_on": None}
+    example = {
+        **person, "reference": reference, "person": '{"name": "A. Example"}', "facts": {"interests": ["chess"]},
+        "matches": [{**match, "reason": no["reason"], "decisions": [step]}],
+        "declined": [{**other, **no, "on": "2026-11-02"}], "exceptions": [],
+        "read_by": [{"at": "2026-11-01T09:00:00Z", "by": "U6WX2K9NBT4D", "action": "read", "page": "shortlist"}],
+    }  # fmt: skip
+    return {200: {"content": {"application/json": {"example": example}}}}
+
+
+@router.get("/children/{child_id}/export", responses=_such_as(_CHILD, _VOLUNTEER, "C0060"))
 def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """Everything that Kith keeps of a child, to answer them who ask. It holds names: hand it to nobody else."""
     told = privacy.child_export(rows, rows.child(child_id))
@@ -46,7 +63,7 @@ def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -
     return told
 
 
-@router.get("/volunteers/{volunteer_id}/export")
+@router.get("/volunteers/{volunteer_id}/export", responses=_such_as(_VOLUNTEER, _CHILD, "V0023"))
 def export_volunteer(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """Everything that Kith keeps of a volunteer, to answer them who ask."""
     told = privacy.volunteer_export(rows, rows.volunteer(volunteer_id))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
 
 from service import plans, runs
+from service.api.answers import Changes, RunPlan, as_it_is, described
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
-from service.api.shapes import RunId
+from service.api.shapes import Coordinator, RunId
 from service.database import tables
 from service.repository import with_references
 
@@ -88,22 +90,29 @@ def cancel(run_id: RunId, person: Asking, rows: Writing) -> RunLine:
     return RunLine.of(runs.cancel(rows.session, rows.keys, run_id, user_id=person.user_id), None)
 
 
-@router.get("/{run_id}/plan")
-def plan(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
+@router.get("/{run_id}/plan", response_model=None, responses=described(RunPlan))
+def plan(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> Response:
     """The plan with its proof (`status`, `value`, `bound`), and what it changes of the plan before."""
     row, found = plans.of_run(rows, run_id)
     content = {"run": run_id, "id": row.id, "plan": found.plan, "before": found.before, "diff": found.diff}
     note_reading(kith, person, "plan", "", plan=row.id)
-    told: dict[str, Any] = with_references(content, rows.references()) if may_identify(person) else content
-    return told
+    return as_it_is(with_references(content, rows.references()) if may_identify(person) else content)
 
 
-@router.get("/{run_id}/changes")
-def changes(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
-    """The children whose shortlists are not those of the run before: the volunteers before and now, best first."""
+@router.get("/{run_id}/changes", response_model=None, responses=described(Changes))
+def changes(run_id: RunId, person: Asking, kith: Kith, rows: Reading, coordinator: Coordinator = None) -> Response:
+    """The children whose shortlists are not those of the run before: the volunteers before and now, best first.
+
+    Of one coordinator's children, if they are named.
+    """
     row, found = plans.of_run(rows, run_id)
+    shortlists = found.shortlists
+    if coordinator is not None:
+        named = coordinator if may_identify(person) else ""
+        theirs = set(rows.session.scalars(select(tables.Child.id).where(tables.Child.coordinator == named)))
+        shortlists = [one for one in shortlists if one["child"] in theirs]
     note_reading(kith, person, "changes", "", plan=row.id)
-    return {"run": run_id, "shortlists": found.shortlists}
+    return as_it_is({"run": run_id, "shortlists": shortlists})
 
 
 @router.post("/{run_id}/publish")

@@ -19,10 +19,20 @@ _ID = "^{}[2-9B-Z]{{11}}$"
 ChildId = Annotated[str, Path(pattern=_ID.format("C"), examples=["C7KQ4M2XPH3R"])]
 VolunteerId = Annotated[str, Path(pattern=_ID.format("V"), examples=["V4TX9B2LMD7W"])]
 MatchId = Annotated[str, Path(pattern=_ID.format("M"), examples=["M3HG8K5QWN2P"])]
+FamilyId = Annotated[str, Path(pattern=_ID.format("F"), examples=["F9XK3M7BQ2WD"])]
+OrganisationId = Annotated[str, Path(pattern=_ID.format("O"), examples=["O5TB8N3KXM7Q"])]
+ExceptionId = Annotated[str, Path(pattern=_ID.format("E"), examples=["E8MW2XK5TB3N"])]
 ImportId = Annotated[str, Path(pattern=_ID.format("I"), examples=["I7XB3NK9QM2T"])]
 UploadId = Annotated[str, Path(pattern=_ID.format("Y"), examples=["Y7XB3NK9QM2T"])]
 RunId = Annotated[str, Path(pattern=_ID.format("R"), examples=["R7KQ4M2XPH3R"])]
 PolicyNumber = Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]
+
+
+OneLine = StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")
+"""What a list is filtered by, without signs that cannot be printed."""
+Coordinator = Annotated[
+    str | None, OneLine, Query(max_length=80, description="Whose children. Nobody's are an analyst's.")
+]
 
 
 def id_of(letter: str) -> Any:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from matcher.records import Status
 from service import audit_log, people
+from service.api.answers import VolunteerShortlist, as_it_is, described
 from service.api.children import told
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
 from service.api.shapes import (
@@ -61,7 +62,10 @@ class VolunteerRecord(BaseModel):
     version: int
     status: Status | None
     capacity: int
-    facts: dict[str, Any]
+    facts: dict[str, Any] = Field(
+        examples=[{"date_of_birth": "1988-02-11", "languages": ["en"], "home": "NN4", "dbs_checked_on": "2025-12-02"}],
+        description="null is not recorded. An analyst is told no dates and places.",
+    )
 
 
 class NewVolunteer(Given):
@@ -206,7 +210,7 @@ def name(
     return given
 
 
-@router.get("/{volunteer_id}/shortlist")
+@router.get("/{volunteer_id}/shortlist", response_model=None, responses=described(VolunteerShortlist))
 def volunteer_shortlist(
     volunteer_id: VolunteerId,
     person: Asking,
@@ -214,7 +218,7 @@ def volunteer_shortlist(
     rows: Reading,
     top: Annotated[int, Query(ge=1, le=50)] = 5,
     rank_by: Literal["plan", "fit"] = "plan",
-) -> dict[str, Any]:
+) -> Response:
     """The children whom a volunteer could visit. A proposal is made from the child's own shortlist."""
     rows.volunteer(volunteer_id)
     held = kith.matching.of(rows)
@@ -225,7 +229,7 @@ def volunteer_shortlist(
         "policy": held.instance.policy.stamp, "data_hash": held.instance.data_hash,
         "as_of": held.instance.as_of.isoformat(), "shortlist": [one.to_dict() for one in ranked.candidates],
     }  # fmt: skip
-    return told(rows, may_identify(person), content)
+    return as_it_is(told(rows, may_identify(person), content))
 
 
 def _record(rows: Repository, person: Asking, row: tables.Volunteer, response: Response) -> VolunteerRecord:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+from sqlalchemy.orm.attributes import instance_state
 
 from matcher.errors import KithError
 from service.database import tables
@@ -32,6 +33,8 @@ READ_BY_MATCHING = (
     tables.Child, tables.Family, tables.Volunteer, tables.Match, tables.Declined, tables.RecordedException,
     tables.Budget, tables.Policy,
 )  # fmt: skip
+_UNREAD: Mapping[type[Apart], Collection[str]] = {tables.Child: {"person"}, tables.Volunteer: {"person"}}
+"""Columns of these tables that matching never opens: who somebody is changes nothing that it found."""
 
 CHANGED = "changed what matching reads"
 """Of a session's `info`: `runs` asks for a run before it is committed."""
@@ -128,13 +131,21 @@ def _write_own_rows_alone(session: Session, _context: Any, _instances: Any) -> N
                 row.authority_id = authority or ""
             if row.authority_id != authority:
                 raise DatabaseError("A row of another authority cannot be written.")
-    if any(isinstance(row, READ_BY_MATCHING) for row in changed):
+    if any(_is_read(session, row) for row in changed):
         session.info[CHANGED] = True
         session.connection().execute(
             update(tables.Authority)
             .where(tables.Authority.id == authority)
             .values(data_version=tables.Authority.data_version + 1)
         )
+
+
+def _is_read(session: Session, row: object) -> bool:
+    """Whether matching reads anything of what is about to be written."""
+    if not isinstance(row, READ_BY_MATCHING):
+        return False
+    written = {one.key for one in instance_state(row).attrs if one.history.has_changes()}
+    return row in session.deleted or not written <= {"id", "authority_id", *_UNREAD.get(type(row), ())}
 
 
 def has_tables(engine: Engine) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from io import StringIO
 from typing import Any
 
@@ -33,7 +34,7 @@ def manager(service: Service) -> TestClient:
 
 def changed(browser: TestClient, path: str, body: dict[str, Any], method: str = "PATCH") -> Any:
     """Changes something as it stands now."""
-    base = path.removesuffix("/status").removesuffix("/person").removesuffix("/steps")
+    base = re.sub(r"/(status|person|steps|unlink|withdraw)$", "", path)
     tag = browser.get(f"{API}{base}").headers["ETag"]
     return browser.request(method, f"{API}{path}", json=body, headers={"If-Match": tag})
 
@@ -186,7 +187,12 @@ def test_a_sibling_found_later_is_told_of_at_once(service: Service, desk: TestCl
     assert "sibling_history" in {one["rule"] for one in explained["reasons"] if one["verdict"] == "fails"}
     unlinking = {"reason": "not related after all"}
     assert desk.post(f"{API}/children/{other}/unlink", json=unlinking).status_code == 403
-    assert manager.post(f"{API}/children/{other}/unlink", json=unlinking).status_code == 204
+    tag = {"If-Match": manager.get(f"{API}/children/{other}").headers["ETag"]}
+    assert manager.post(f"{API}/children/{other}/unlink", json=unlinking).status_code == 428
+    done = manager.post(f"{API}/children/{other}/unlink", json=unlinking, headers=tag)
+    assert (done.status_code, done.headers["ETag"] != tag["If-Match"]) == (204, True)
+    assert manager.post(f"{API}/children/{other}/unlink", json=unlinking, headers=tag).status_code == 412
+    assert desk.get(f"{API}/families/{linked['id']}").json()["children"] == [active["child"]]
 
 
 # ---- exceptions, budgets, policies -----------------------------------------------------------------------------------
@@ -240,7 +246,10 @@ def test_a_policy_is_in_force_from_the_next_request(service: Service, desk: Test
     assert manager.post(f"{API}/policies", json=body, headers={"If-Match": '"7"'}).status_code == 412
     assert manager.post(f"{API}/policies", json=body, headers={"If-Match": '"1"'}).json()["number"] == 2
     assert desk.get(url).json()["policy"].startswith("ours 2")
-    assert [one["in_force"] for one in desk.get(f"{API}/policies").json()] == [True, False]
+    told = desk.get(f"{API}/policies").json()
+    assert (told["total"], [one["in_force"] for one in told["policies"]]) == (2, [True, False])
+    last = desk.get(f"{API}/policies", params={"sort": "oldest", "page": 2, "size": 1}).json()["policies"]
+    assert [(one["number"], one["in_force"]) for one in last] == [(2, True)]
     assert desk.get(f"{API}/policies/1").json()["policy"] == "national"
 
 

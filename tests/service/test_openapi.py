@@ -41,10 +41,10 @@ def document_of(service: Service) -> dict[str, Any]:
 def test_every_route_tells_every_error_and_what_it_is_for(service: Service) -> None:
     document = document_of(service)
     for path, methods in document["paths"].items():
-        for method, told in methods.items():
+        for told in methods.values():
             assert set(told["responses"]) >= ERRORS, path
             assert told["description"], path
-            if method in ("patch", "put"):
+            if "if-match" in {one["name"] for one in told.get("parameters", ())}:
                 assert set(told["responses"]) >= {"412", "428"}, path
             body = told.get("requestBody", {}).get("content", {}).get("application/json")
             if body is not None:
@@ -79,7 +79,7 @@ def test_nothing_crashes_and_no_answer_is_a_surprise(
     def ask(operation: schemathesis.schemas.APIOperation[Any, Any], data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy())
         case.path_parameters |= {name: id for name, id in real.items() if name in case.path_parameters}
-        record = re.sub(r"/(status|steps)$", "", case.formatted_path)
+        record = re.sub(r"/(status|person|steps|unlink|withdraw)$", "", case.formatted_path)
         headers = {**login, "If-Match": browser.get(record).headers.get("ETag", '"1"')}
         answer = case.call_and_validate(headers=headers, checks=list(CHECKS))
         answers[operation.label].add(answer.status_code)

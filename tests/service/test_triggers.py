@@ -73,11 +73,30 @@ def test_what_matching_reads_is_all_of_it(database: Database, keys: KeyRing, nor
     assert read == set(READ_BY_MATCHING)
 
 
-def test_what_matching_does_not_read_asks_for_no_run(database: Database, north: str) -> None:
+def test_what_matching_does_not_read_asks_for_no_run(database: Database, keys: KeyRing, north: str) -> None:
+    """Nor does it make stale what was found: who somebody is, the list of providers."""
+
+    def version() -> int:
+        with database.read(north) as session:
+            return session.get_one(tables.Authority, north).data_version
+
+    before = version()
     with database.write(north) as session:
+        rows = Repository(session, keys)
         session.add(tables.Organisation(name="Example Homes"))
+        for kind in (tables.Child, tables.Volunteer):
+            row = session.scalars(select(kind)).first()
+            assert row is not None
+            rows.seal(row, "person", '{"name": "A. Example"}')
     with database.read(north) as session:
         assert session.scalars(select(tables.Run)).all() == []
+    assert version() == before
+    with database.write(north) as session:  # and what is written beside a name counts as ever
+        child = session.scalars(select(tables.Child)).first()
+        assert child is not None
+        Repository(session, keys).seal(child, "person", None)
+        child.objects = not child.objects
+    assert version() == before + 1
 
 
 def test_what_changes_after_its_run_was_asked_for_is_in_it(database: Database, north: str) -> None:
