@@ -5,20 +5,21 @@ asks, and every change of what matching reads raises it in the transaction of th
 a change was acknowledged never sees what was made before it.
 
 Who could visit a child, and how well they fit, is known at once. What each choice means for the whole plan costs a
-search: one thread of the process works it out, each question once, and a request waits for it a moment. Where it is
-not there by then, the answer is by fit and says so; the next look has it.
+search, and so does what a draft of a policy would change: one thread of the process works it out, each question once,
+and a request waits for it a moment. Where it is not there by then, the answer goes without and says so; the next look
+has it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import select
 
@@ -32,6 +33,7 @@ MOST = 8
 PATIENCE = 0.2
 """Seconds for which a request waits for plan effects that are not worked out yet."""
 
+Worked = TypeVar("Worked")
 Known = Literal["exact", "being worked out", "not asked for"]
 _Stamp = tuple[int, date]
 
@@ -53,7 +55,7 @@ class Held:
         self.stamp, self._thread = stamp, thread
         self._opened: Opened = Opened(before._opened if before else None)
         self._instance: Instance | None = None
-        self._asked: dict[tuple[str, int], Future[tuple[Candidate, ...]]] = {}
+        self._asked: dict[tuple[str, Hashable], Future[Any]] = {}
         self._lock = Lock()
 
     @property
@@ -96,23 +98,31 @@ class Held:
         """For the one thread alone: they fill up as they are asked."""
         return Effects.of(self.instance)
 
+    def worked_out(self, key: tuple[str, Hashable], work: Callable[[], Worked], patience: float) -> Worked | None:
+        """What takes its time: None if it is not there within so many seconds. Whoever asks again in a moment has it.
+
+        `key` says what it is; whatever it depends on besides is of this version of the data.
+        """
+        with self._lock:
+            if key not in self._asked:
+                self._asked[key] = self._thread.submit(work)
+            asked: Future[Worked] = self._asked[key]
+        try:
+            return asked.result(patience)
+        except (TimeoutError, CancelledError):
+            return None
+        except Exception:
+            with self._lock:  # whoever asks next tries anew
+                self._asked.pop(key, None)
+            raise
+
     def _ranked(
         self, key: tuple[str, int], ranked: Callable[[Effects | None], tuple[Candidate, ...]], rank_by: RankBy
     ) -> Ranked:
         if rank_by == "fit":
             return Ranked(ranked(None), "fit", "not asked for")
-        with self._lock:
-            if key not in self._asked:
-                self._asked[key] = self._thread.submit(lambda: ranked(self._effects))
-            asked = self._asked[key]
-        try:
-            return Ranked(asked.result(PATIENCE), "plan", "exact")
-        except (TimeoutError, CancelledError):
-            return Ranked(ranked(None), "fit", "being worked out")
-        except Exception:
-            with self._lock:  # whoever asks next tries anew
-                self._asked.pop(key, None)
-            raise
+        found = self.worked_out(key, lambda: ranked(self._effects), PATIENCE)
+        return Ranked(ranked(None), "fit", "being worked out") if found is None else Ranked(found, "plan", "exact")
 
 
 class Matching:

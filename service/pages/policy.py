@@ -41,6 +41,9 @@ GROUPS = (
 """Section, whom its rules are about, and the heading under which a page shows them: first what is changed most."""
 _ABOUT = {f"{entry.section}.{entry.id}": getattr(entry, "about", "") for entry in CATALOGUE}
 _TITLES = {f"{entry.section}.{entry.id}": entry.title for entry in CATALOGUE}
+PATIENCE = 0.6
+"""Seconds for which a preview waits for the plan under its draft; a large authority's takes longer, and is asked for
+again."""
 MOST_SHOWN = 25
 """Children of one kind in a preview; the others are counted."""
 
@@ -146,7 +149,8 @@ def try_draft(request: Request, person: Asking, kith: Kith, rows: Reading, recko
     draft = Draft.read(policy, row.number, sent)
     if draft.policy is None or sent.get("then") == "change":
         return _form(request, person, draft)
-    return _preview(request, person, kith, rows, reckoned, draft, draft.policy)
+    reason = str(sent.get("reason", "")).strip()
+    return _preview(request, person, kith, rows, reckoned, draft, draft.policy, reason=reason)
 
 
 @router.post("")
@@ -212,8 +216,13 @@ def _preview(
     differing = [line.sentence for line in differences(now, then)]
     tried, problem = None, ""
     if differing:
+        before = _plan_of_last_run(rows, reckoned)
         try:
-            tried = policies.try_out(reckoned.instance, _plan_now(rows, reckoned), policy)
+            tried = reckoned.held.worked_out(
+                ("draft", policy.content_hash),
+                lambda: policies.try_out(reckoned.instance, before or reckoned.plan, policy),
+                PATIENCE,
+            )
         except NoPlanError as refusal:
             problem = reckoned.told(str(refusal)) if may_identify(person) else "No plan can be found under it."
     kinds = _kinds(reckoned, tried) if tried else {}
@@ -223,20 +232,21 @@ def _preview(
         note_reading(kith, person, "draft of a policy", "", children=children)
     return render(
         request, "policy-preview.html", person, status=status, error=error, reason=reason, draft=draft, policy=policy,
-        differences=differing, problem=problem, rows=_figures(reckoned, tried) if tried else [],
+        differences=differing, problem=problem, waits=bool(differing) and not (tried or problem),
+        rows=_figures(reckoned, tried) if tried else [],
         counts={kind: len(lines) for kind, lines in kinds.items()}, shown=shown, told=reckoned.told,
         references=reckoned.references, saves=Permission.POLICY in person.may,
     )  # fmt: skip
 
 
-def _plan_now(rows: Repository, reckoned: Reckoning) -> Plan:
-    """The best plan under the policy in force: that of the last run, if nothing has changed since, or a new search."""
+def _plan_of_last_run(rows: Repository, reckoned: Reckoning) -> Plan | None:
+    """The best plan under the policy in force, if the last run found it and nothing has changed since."""
     newest = plans.last(rows.session)
     if newest is not None and newest.status == "OPTIMAL" and not stale(rows, runs.find(rows.session, newest.run_id)):
         found = Plan.from_dict(plans.of_run(rows, newest.run_id)[1].plan)
         if found.policy_hash == reckoned.instance.policy.content_hash and not found.stability_points:
             return found
-    return reckoned.plan
+    return None
 
 
 def _kinds(reckoned: Reckoning, tried: Tried) -> Mapping[str, Sequence[Mapping[str, str | None]]]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from threading import Barrier, BrokenBarrierError
+from threading import Barrier, BrokenBarrierError, Event
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from matcher.policy_words import differences
 from service import policies, runs
 from service.api import policies as api_of_policies
 from service.database import tables
+from service.pages import policy as policy_pages
 from service.pages.drafts import Draft, cited
 from service.pages.reckoning import Reckoning
 from service.permissions import Role
@@ -119,6 +120,11 @@ def test_an_entry_that_changes_says_since_when_and_keeps_its_source() -> None:
     assert twice.source("rules.age_gap") == f"Decided on 2 January 2027, version 3. Until then: {own}"
 
 
+@pytest.fixture(autouse=True)
+def _on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_pages, "PATIENCE", 60)
+
+
 # ---- over HTTP -------------------------------------------------------------------------------------------------------
 
 
@@ -169,7 +175,37 @@ def test_what_the_last_run_found_is_not_searched_for_again(service: Service, mon
     searched = browser.post("/policy/draft", data=typed).text
     run_once(service.database, service.keys, service.north)
     monkeypatch.setattr(Reckoning, "plan", property(lambda _: pytest.fail("searched for")))
-    assert told(browser.post("/policy/draft", data=typed).text) == told(searched)
+    another = {**typed, "title": "Another draft"}  # or what was worked out for the first would be told again
+    assert told(browser.post("/policy/draft", data=another).text) == told(searched)
+
+
+def test_a_preview_that_takes_its_time_is_asked_for_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large authority's plan takes seconds: the page says so at once, keeps what was typed, and has it later."""
+    go, asked, really = Event(), [], policies.try_out
+    monkeypatch.setattr(policy_pages, "PATIENCE", 0.01)
+
+    def slowly(*given: Any) -> policies.Tried:
+        asked.append(given)
+        assert go.wait(60)
+        return really(*given)
+
+    monkeypatch.setattr(policies, "try_out", slowly)
+    browser, typed = service.as_(Role.MANAGER), {**form(rules__travel__miles="8"), "reason": "Half a thought"}
+    for _ in range(2):
+        page = browser.post("/policy/draft", data=typed).text
+        assert "The plan under the draft is being worked out" in page
+        assert "allows a journey of 25 miles; the draft of eight miles." in page
+        assert 'name="rules.travel.miles" value="8"' in page
+        assert 'name="reason" value="Half a thought"' in page
+        assert "Look again" in page
+        assert "Save and put in force" not in page
+    go.set()
+    monkeypatch.setattr(policy_pages, "PATIENCE", 60)
+    page = browser.post("/policy/draft", data=typed).text
+    assert "Who loses" in page
+    assert "Half a thought</textarea>" in page
+    assert "Save and put in force" in page
+    assert len(asked) == 1  # however often it was asked for
 
 
 def told(page: str) -> str:
@@ -316,4 +352,19 @@ def test_from_the_policy_to_the_next_version(site: Site) -> None:
     found += faults(page)
     page = site.page(Role.ANALYST)
     found += faults(page, f"{site.at}/policy")
+    assert found == []
+
+
+def test_a_browser_shows_the_preview_as_soon_as_it_is_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, really = Event(), policies.try_out
+    monkeypatch.setattr(policy_pages, "PATIENCE", 0.01)
+    monkeypatch.setattr(policies, "try_out", lambda *given: really(*given) if go.wait(60) else pytest.fail("never"))
+    page = site.page(Role.MANAGER)
+    page.goto(f"{site.at}/policy/draft")
+    page.get_by_label("Weight").first.fill("11")
+    page.get_by_role("button", name="See what it would change").click()
+    page.get_by_role("heading", name="is being worked out").wait_for()
+    found = faults(page)
+    go.set()
+    page.get_by_role("heading", name="Who gains").wait_for()  # nobody pressed anything
     assert found == []
