@@ -320,6 +320,7 @@ def explain(
 ) -> None:
     """Each rule's verdict on one pair with its reason and source, and each score's points."""
     from matcher.explain import explain as told
+    from matcher.words import spoken
 
     explanation = told(instance_of(folder, policy, as_of, mapping), child, volunteer)
     if as_json:
@@ -340,9 +341,9 @@ def explain(
     in_force = [reason for reason in explanation.reasons if reason.verdict != "not in force"]
     for reason in in_force:
         verdict = Text(reason.verdict, style=style.get(reason.verdict, ""))
-        rules.add_row(verdict, reason.rule.replace("_", " "), reason.sentence, Text(reason.source, style="dim"))
+        rules.add_row(verdict, spoken(reason.rule), reason.sentence, Text(reason.source, style="dim"))
     console.print(rules)
-    silent = [reason.rule.replace("_", " ") for reason in explanation.reasons if reason not in in_force]
+    silent = [spoken(reason.rule) for reason in explanation.reasons if reason not in in_force]
     if silent:
         console.print(Text(f"Not asked for by this policy: {', '.join(silent)}.\n", style="dim"))
     points = plain_table("Score or priority", "Weight", "Points", "Why")

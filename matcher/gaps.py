@@ -12,7 +12,7 @@ from matcher.constraints import in_force
 from matcher.instance import Instance
 from matcher.pairs import Bools, Ints, Pairs, Tables, tables
 from matcher.rules.base import Limit, Verdict, column_of
-from matcher.words import council, listed
+from matcher.words import council, listed, spoken
 
 _AT_ONCE = 1_000_000
 """Pairs that are looked at together."""
@@ -31,7 +31,7 @@ class Gap:
 
     def __str__(self) -> str:
         shown = ", ".join(self.blank[:8]) + (f" and {len(self.blank) - 8} more" if len(self.blank) > 8 else "")
-        rules = listed(rule.replace("_", " ") for rule in self.rules)
+        rules = listed(spoken(rule) for rule in self.rules)
         return f"{self.sheet}, column {self.column}: {len(self.blank)} to fill, for {rules}: {shown}"
 
 

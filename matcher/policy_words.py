@@ -9,7 +9,7 @@ from typing import Any
 
 from matcher.catalogue import CATALOGUE, described, with_limits
 from matcher.policy import TIERS, WEIGHT, Choice, Entry, Policy, Whole
-from matcher.words import listed
+from matcher.words import listed, spoken
 
 ASKS = {
     "rules.age_gap": "asks for a volunteer |{years} older than the child",
@@ -168,7 +168,7 @@ def _asked(once: str, each: str, entry: Any, side: Mapping[str, Any], differing:
 
 
 def _named(key: str, shown: str) -> str:
-    name = key.replace("_", " ")
+    name = spoken(key)
     return shown if name in shown else f"{name} {shown}"
 
 

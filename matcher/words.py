@@ -40,6 +40,20 @@ def languages(tags: Iterable[str], joined: str = "and") -> str:
     return listed([vocabulary.language_name(tag) for tag in tags], joined)
 
 
+_SHORT_FOR = {"dbs": "DBS", "mot": "MOT"}
+"""Names in columns and rules that are said in capitals."""
+
+
+def spoken(name: str) -> str:
+    """DBS checked on, of dbs_checked_on: what a column, a rule or a limit is called, as words."""
+    return " ".join(_SHORT_FOR.get(word, word) for word in name.replace("_", " ").split(" "))
+
+
+def first_upper(text: str) -> str:
+    """A sentence or a label, of words that stood within one."""
+    return text[:1].upper() + text[1:]
+
+
 def counted(number: int, one: str, many: str) -> str:
     """one child, of 1; 3 children, of 3."""
     return f"one {one}" if number == 1 else f"{number:,} {many}"

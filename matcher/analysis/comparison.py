@@ -13,7 +13,7 @@ from matcher.instance import Instance
 from matcher.pairs import tables
 from matcher.pipeline import match
 from matcher.rules.base import Verdict
-from matcher.words import pounds
+from matcher.words import pounds, spoken
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def compared(outcomes: Iterable[Outcome]) -> list[list[str]]:
     ]
     for id in (limit.id for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)):
         if any(one.excluded.get(id) for one in every):
-            rows.append([f"– {id.replace('_', ' ')}", *(_number(one.excluded, id) for one in every)])
+            rows.append([f"– {spoken(id)}", *(_number(one.excluded, id) for one in every)])
         if any(one.not_recorded.get(id) for one in every):
             rows.append(["   not recorded", *(_number(one.not_recorded, id) for one in every)])
     return rows

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from matcher.errors import analysis_extra
+from matcher.words import spoken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,4 +52,4 @@ def matplotlib() -> Any:
 
 def words(name: object) -> str:
     """A name of the code as a person reads it."""
-    return str(name).replace("_", " ")
+    return spoken(str(name))

@@ -33,6 +33,7 @@ def show(policy: Named, as_json: Json = False) -> None:
     """A policy in words: what its plans are for, every rule, limit and weight, and where each is from."""
     from matcher.catalogue import load_policy
     from matcher.policy_words import told
+    from matcher.words import spoken
 
     content = told(load_policy(policy))
     if as_json:
@@ -47,7 +48,7 @@ def show(policy: Named, as_json: Json = False) -> None:
         for entry in (entry for entry in entries if entry["section"] == section):
             mark = " (core)" if entry["core"] else "" if entry["in_force"] else " (not asked)"
             console.print(Text.assemble((f"  {entry['id']}{mark}", "bold"), f"  {entry['title']}."))
-            limits = [f"{key.replace('_', ' ')}: {limit['shown']}" for key, limit in entry["limits"].items()]
+            limits = [f"{spoken(key)}: {limit['shown']}" for key, limit in entry["limits"].items()]
             inherited = [] if entry["from"] == name else [f"as in {entry['from']}"]
             console.print(Text(f"      {'; '.join([*limits, *inherited, entry['source']])}", style="dim"))
     console.print("\nCore rules are statutory or safeguarding: no policy can switch them off.")
@@ -58,6 +59,7 @@ def diff(one: Named, other: Named, as_json: Json = False) -> None:
     """How two policies differ, a sentence each, with the sources of both."""
     from matcher.catalogue import load_policy
     from matcher.policy_words import differences
+    from matcher.words import spoken
 
     policies = load_policy(one), load_policy(other)
     found = differences(*policies)
@@ -67,7 +69,7 @@ def diff(one: Named, other: Named, as_json: Json = False) -> None:
         return
     console = Console(soft_wrap=True)
     for line in found:
-        console.print(Text.assemble((line.id.replace("_", " "), "bold"), f"  {line.sentence}"))
+        console.print(Text.assemble((spoken(line.id), "bold"), f"  {line.sentence}"))
         for policy, side in zip(policies, (line.one, line.other), strict=True):
             if side.get("source"):
                 console.print(Text(f"      {policy.title}: {side['source']}", style="dim"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
 from matcher.records import ExceptionKind, RecordedException
-from matcher.words import day
+from matcher.words import day, spoken
 
 Verdicts = NDArray[np.int8]
 
@@ -112,7 +112,7 @@ def _place_of(path: str, between: Between) -> str:
     if sheet == "matches":
         return f"the family of a child that {between.volunteer.id} visits or visited (matches, column family)"
     id = between.child.id if sheet == "children" else between.volunteer.id
-    return f"{column.replace('_', ' ')} of {id} ({sheet}, column {column})"
+    return f"{spoken(column)} of {id} ({sheet}, column {column})"
 
 
 def column_of(path: str) -> tuple[str, str]:

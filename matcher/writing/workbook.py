@@ -8,6 +8,7 @@ from matcher.catalogue import CATALOGUE, title_of
 from matcher.instance import Instance
 from matcher.plan import Plan
 from matcher.shortlist import Candidate
+from matcher.words import first_upper, spoken
 from matcher.writing.xlsx import MILES, POUNDS, WHOLE, Book, Field, Value
 
 
@@ -75,4 +76,4 @@ def _shortlists(book: Book, shortlists: Sequence[tuple[Candidate, ...]]) -> None
 
 
 def _named(id: str) -> str:
-    return id.replace("_", " ").capitalize()
+    return first_upper(spoken(id))

@@ -15,6 +15,7 @@ from matcher.reading.mapping import Layout, layouts_of, tidy
 from matcher.reading.mapping_proposal import KNOWN_WORDS, likeliest, unread_words
 from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
 from matcher.reading.workbooks import sheet_named
+from matcher.words import spoken
 from service import audit_log
 from service.database import tables
 from service.database.base import utc_now
@@ -136,7 +137,7 @@ def confirm(
     for column in {one for one in columns.values() if one}:
         both = [heading for heading, one in columns.items() if one == column]
         if len(both) > 1:
-            raise InputError(f"{' and '.join(both)} cannot both be {column.replace('_', ' ')}. Choose one of them.")
+            raise InputError(f"{' and '.join(both)} cannot both be {spoken(column)}. Choose one of them.")
     said = {
         "confirmed": True, "file": part.file, "heading_row": heading_row, "columns": dict(columns),
         "values": {column: dict(one) for column, one in words.items() if one}, "every_row": dict(every_row),

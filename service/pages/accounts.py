@@ -10,12 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from matcher.errors import KithError, NotFoundError
-from matcher.words import listed
+from matcher.words import first_upper, listed
 from service import auth
 from service.api.deps import Asking, Kith
 from service.database.base import utc_now
 from service.database.tables import Authority, User
-from service.pages.html import first_upper, render
+from service.pages.html import render
 from service.permissions import MAY, Permission, Role
 from service.repository import Repository
 

@@ -14,6 +14,7 @@ from matcher import alone, records
 from matcher.catalogue import CATALOGUE
 from matcher.errors import NotFoundError
 from matcher.records import Agreement
+from matcher.words import spoken
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.pages import facts, forms
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/children")
 
 Show = Literal["everybody", "waiting", "proposed", "not ready", "visited"]
 Sort = Literal["wait", "priority", "reference"]
-RULE_TITLES = {entry.id: entry.id.replace("_", " ") for entry in CATALOGUE}
+RULE_TITLES = {entry.id: spoken(entry.id) for entry in CATALOGUE}
 
 
 @dataclass(frozen=True)

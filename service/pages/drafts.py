@@ -15,7 +15,7 @@ from matcher.catalogue import CATALOGUE, title_of
 from matcher.policies.files import POINTS, preset_names
 from matcher.policy import WEIGHT, Choice, Entry, Policy, Whole
 from matcher.policy_words import differences
-from matcher.words import day
+from matcher.words import day, first_upper, spoken
 
 MOST_CHARACTERS = 100
 """What a field may hold; whatever is longer is no figure and no title."""
@@ -92,7 +92,7 @@ class Draft:
         policy = _made(base, number, typed)
         # What no field can see alone, such as a lower limit above the upper one.
         wrong = {
-            name: what.partition("] ")[2].replace("_", " ").capitalize() + ". Lower the one or raise the other."
+            name: first_upper(spoken(what.partition("] ")[2])) + ". Lower the one or raise the other."
             for name, what in policy.wrong(CATALOGUE)
         }
         return cls(base, number, typed, wrong, None if wrong else policy)
@@ -169,7 +169,7 @@ def _path(entry: Entry) -> str:
 
 
 def _label(key: str) -> str:
-    return key.replace("_", " ").capitalize()
+    return first_upper(spoken(key))
 
 
 def _number(text: str) -> Any:

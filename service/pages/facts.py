@@ -11,7 +11,7 @@ from matcher import vocabulary
 from matcher.geography import METRES_PER_MILE
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Child, Place, Volunteer
-from matcher.words import council, day, listed, pounds
+from matcher.words import council, day, listed, pounds, spoken
 from matcher.words import languages as language_names
 
 
@@ -184,7 +184,7 @@ _WORDS: dict[str, Callable[[Any], Any]] = {
 def label_of(field: str) -> str:
     """How the files call a field of a record: `miles from home` for `metres_from_home`."""
     names = {column.to: column.name for sheet in (CHILDREN, VOLUNTEERS) for column in sheet.columns}
-    return names.get(field, field.removesuffix("_pence")).replace("_", " ")
+    return spoken(names.get(field, field.removesuffix("_pence")))
 
 
 def _group(title: str, *facts: tuple[str, Any]) -> Group:

@@ -14,7 +14,7 @@ from matcher.reading import cells
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Child, Place, Volunteer
-from matcher.words import council
+from matcher.words import council, first_upper, spoken
 from service.people import A_MANAGERS
 
 PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -63,8 +63,8 @@ MOST = 2000
 """Letters in a field."""
 
 LABELS = {
-    "agrees": "Agrees to have a visitor", "dbs_checked_on": "DBS checked on", "mot_until": "MOT until",
-    "travel_limit_miles": "Travels up to, in miles", "provider": "Provider of the home",
+    "agrees": "Agrees to have a visitor", "travel_limit_miles": "Travels up to, in miles",
+    "provider": "Provider of the home",
 }  # fmt: skip
 """Where a column's name is not what a person would say."""
 _HINTS = {"agrees": "A no ends every proposal and every visit at once."}
@@ -111,9 +111,9 @@ def fields(
         if isinstance(fact, Place):
             hint += " What is recorded is not shown here: leave it blank to keep it."
         said = vocabulary.ethnicity_label if column.read is cells.ethnicity else str
-        options = tuple((one, _upper(said(one))) for one in column.options)
+        options = tuple((one, first_upper(said(one))) for one in column.options)
         error = (errors or {}).get(name) or wrong(sheet, name, value)
-        label = LABELS.get(name) or _upper(name.replace("_", " "))
+        label = LABELS.get(name) or first_upper(spoken(name))
         made.append(Field(name, label, hint, value, recorded, options, error))
     return made
 
@@ -136,10 +136,10 @@ def _hint(column: Column) -> str:
     if isinstance(column.read, cells.SomeOf):
         words = ", ".join(str(word) for word in column.read.kind)
         told = re.split(r",? ?[Bb]etween semicolons|; none", said)[0]
-        return _upper(f"{told}: {words}; with semicolons between them, or none." if told else f"{words}; or none.")
+        return first_upper(f"{told}: {words}; with semicolons between them, or none." if told else f"{words}; or none.")
     if column.options:
-        return _upper(said) if said.endswith("?") else ""
-    told = f"{_upper(said)}."
+        return first_upper(said) if said.endswith("?") else ""
+    told = f"{first_upper(said)}."
     if column.is_date:
         told += f" For example {column.example}."
     return told
@@ -175,7 +175,3 @@ def _word(read: Callable[[str], Any], fact: Any) -> str:
     if read in (cells.council, cells.councils):
         return council(fact)
     return str(fact)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
 
 from matcher.instance import today
-from matcher.words import council, counted, day, listed, pounds
+from matcher.words import council, counted, day, first_upper, listed, pounds, spoken
 from service.auth import Person
 from service.permissions import ROUTES, Permission
 
@@ -74,10 +74,6 @@ def waited(since: date | None) -> str:
     return counted(round(days / 30.44), "month", "months")
 
 
-def first_upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 @cache
 def _environment() -> Environment:
     design_system = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
@@ -89,7 +85,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "day": day, "moment": moment, "clock": clock, "short_day": short_day, "waited": waited, "pounds": pounds,
-        "council": council, "listed": listed, "upper1": first_upper,
+        "council": council, "listed": listed, "upper1": first_upper, "spoken": spoken,
     }  # fmt: skip
     environment.globals |= {"counted": counted, "govukRebrand": False, "static": static_address}
     return environment

@@ -16,7 +16,7 @@ from matcher.reading.cells import RefusedError
 from matcher.reading.mapping import OF_A_FILE
 from matcher.reading.sheets import SHEETS
 from matcher.reading.xlsx import MOST_PARTS, MOST_ROWS
-from matcher.words import counted
+from matcher.words import counted, first_upper
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import UploadId
 from service.importing import columns as columns_room
@@ -24,7 +24,7 @@ from service.importing import uploads
 from service.importing.columns import Proposed
 from service.importing.finding import Part
 from service.importing.uploads import Upload
-from service.pages.html import first_upper, render
+from service.pages.html import render
 from service.pages.imports import NAMES, address, children_of
 from service.repository import Repository
 

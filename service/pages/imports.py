@@ -24,7 +24,7 @@ from matcher.readers import Reading as FilesRead
 from matcher.reading.files import Grid
 from matcher.reading.mapping import Layout
 from matcher.reading.sheets import SHEETS
-from matcher.words import counted
+from matcher.words import counted, first_upper
 from matcher.writing.corrections import corrected
 from matcher.writing.template import ALL, template, whole_template
 from service import importing
@@ -35,7 +35,7 @@ from service.importing import Echo, uploads
 from service.importing.finding import Part
 from service.importing.uploads import Upload
 from service.pages import facts
-from service.pages.html import first_upper, render
+from service.pages.html import render
 from service.pages.lists import Page
 from service.permissions import Permission
 from service.repository import Repository

@@ -15,7 +15,7 @@ from matcher.instance import today
 from matcher.plan import Change, Plan
 from matcher.policy import Policy
 from matcher.policy_words import differences, objective_words, told
-from matcher.words import pounds
+from matcher.words import pounds, spoken
 from service import plans, policies, runs
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
 from service.api.shapes import PolicyNumber
@@ -95,7 +95,7 @@ def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:
     title = _TITLES[f"{entry['section']}.{entry['id']}"]
     main = {"scores": "weight", "priorities": "points"}.get(entry["section"], "")
     rest = {
-        key.replace("_", " "): limit["shown"]
+        spoken(key): limit["shown"]
         for key, limit in entry["limits"].items()
         if "{" + key + "}" not in title and key != main
     }

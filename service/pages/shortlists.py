@@ -14,7 +14,7 @@ from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.explain import Points, in_short, why_nobody
 from matcher.shortlist import Candidate
 from matcher.whatif import farther, one_rule_away
-from matcher.words import day
+from matcher.words import day, first_upper, spoken
 from matcher.writing.xlsx import DATE, WHOLE, Book, Field
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
@@ -91,7 +91,7 @@ def bars(scores: Sequence[Points]) -> list[Bar]:
     counted = sum(one.weight or 0 for one in scores if one.counts == "known")
     return [
         Bar(
-            one.id.replace("_", " ").capitalize(), one.points,
+            first_upper(spoken(one.id)), one.points,
             round(1000 * (one.weight or 0) / counted) if counted else 0, one.sentence, one.counts == "known",
         )
         for one in scores

@@ -385,6 +385,20 @@ def test_the_echo_tells_what_kith_has_and_what_the_file_says(service: Service, s
     assert child in entry.details["children"]  # that what is kept of them was shown
 
 
+def test_a_column_is_called_as_a_coordinator_calls_it(service: Service, small_county: Reading) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    person = cell(small_county, "volunteers", "status", "approved")
+    days = {"dbs_checked_on": today() - timedelta(days=1), "mot_until": today() + timedelta(days=500)}
+    changes = {("volunteers", person, column): f"{day:%d/%m/%Y}" for column, day in days.items()}
+    address = send(browser, of(small_county, "volunteers", changes))
+    row = browser.get(address).text.partition(f">{person}<")[2]
+    assert re.search(r"DBS checked on</th>.*MOT until</th>", row, re.S)
+    columns = browser.get(f"{address}/columns?file=0").text
+    assert ">DBS checked on</option>" in columns
+    wrong = send(browser, of(small_county, "volunteers", {("volunteers", person, "dbs_checked_on"): "lately"}))
+    assert "<b>DBS checked on</b>" in browser.get(wrong).text
+
+
 def test_rows_with_problems_and_examples_of_columns_stand_in_the_log_as_read(
     service: Service, small_county: Reading
 ) -> None:

@@ -216,4 +216,6 @@ def test_what_is_missing_is_told_with_the_rule_that_waits_for_it(service: Servic
     shown = browser.post(f"{page.url.path}/status", data=sent, headers=HTML).text
     assert "Not recorded, and matching needs it" in shown
     assert "DBS checked on" in shown
+    assert "DBS current" in shown  # the rule that waits
     assert ", column" not in shown.partition("<main")[2]
+    assert not re.search(r"\b(dbs|mot)\b", re.sub(r"<[^>]*>", "", shown))
