@@ -17,9 +17,11 @@ from service.api import (
     around,
     children,
     decisions,
+    exceptions,
     health,
     imports,
     matches,
+    organisations,
     policies,
     privacy,
     runs,
@@ -43,7 +45,8 @@ from service.settings import Settings, load_settings
 
 ROUTERS = (
     session.router, single_sign_on.router, tokens.router, children.router, volunteers.router, around.router,
-    matches.router, decisions.router, policies.router, imports.router, privacy.router, runs.router,
+    organisations.router, exceptions.router, matches.router, decisions.router, policies.router, imports.router,
+    privacy.router, runs.router,
 )  # fmt: skip
 """The resources under /api/v1."""
 

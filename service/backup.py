@@ -68,8 +68,8 @@ class Restored:
     entries: int
     """How many its audit logs hold."""
     noes: int | None = None
-    """How many noes, endings and suspensions it had not known and took over; None where the database that it replaces
-    could not be asked."""
+    """How many noes, endings, suspensions and withdrawals it had not known and took over; None where the database
+    that it replaces could not be asked."""
 
 
 def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restored:

@@ -2,7 +2,7 @@
 
 A backup knows nothing of the days after it. Decisions of those days are lost with the database that it replaces, but
 never a no: neither a child's objection, nor a pair that was declined, nor the end of a proposal or match, nor that a
-volunteer was suspended or has gone and visits nobody.
+volunteer was suspended or has gone and visits nobody, nor that an exception was withdrawn.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ RESTORE = "restore"
 
 _OVER = ("state", "since", "ended_on", "over_by", "reason")
 _PAUSED = ("state", "since", "started_on", "next_review_on", "reason")
+_WITHDRAWN = ("withdrawn_on", "withdrawn_by", "withdrawn_reason")
 _NO = ("id", "child_id", "volunteer_id", "said_by", "declined_on", "reason")
 
 
@@ -38,6 +39,8 @@ class Noes:
     stopped: dict[str, Status]
     paused: dict[str, dict[str, object]]
     """Matches of those who were stopped."""
+    withdrawn: dict[str, dict[str, object]]
+    """Exceptions that hold no longer."""
 
 
 def noes_of(database: Database, authority: str) -> Noes:
@@ -46,12 +49,16 @@ def noes_of(database: Database, authority: str) -> Noes:
         stopped = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status.in_(STOPPED)))
         standing = {row.id: Status(row.status) for row in stopped if row.status}
         paused = session.scalars(select(tables.Match).where(tables.Match.state == State.PAUSED))
+        withdrawn = session.scalars(
+            select(tables.RecordedException).where(tables.RecordedException.withdrawn_on.is_not(None))
+        )
         return Noes(
             frozenset(session.scalars(select(tables.Child.id).where(tables.Child.objects))),
             {row.id: {name: getattr(row, name) for name in _NO} for row in session.scalars(select(tables.Declined))},
             {row.id: {name: getattr(row, name) for name in _OVER} for row in ended},
             standing,
             {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused if row.volunteer_id in standing},
+            {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
         )
 
 
@@ -87,16 +94,24 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         paused = list(session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.paused), visited)))
         for match in paused:
             _copy(match, noes.paused[match.id])
+        allowed = tables.RecordedException.id.in_(noes.withdrawn.keys() - known.withdrawn.keys())
+        withdrawn = list(session.scalars(select(tables.RecordedException).where(allowed)))
+        for exception in withdrawn:
+            _copy(exception, noes.withdrawn[exception.id])
         session.flush()
-        if kept := len(over) + len(declined) + len(objecting) + len(stopped) + len(paused):
+        if withdrawn:
+            rows.set_capacities(rows.policy()[1])
+            session.flush()
+        if kept := len(over) + len(declined) + len(objecting) + len(stopped) + len(paused) + len(withdrawn):
             details = {
                 "object": objecting, "over": [match.id for match in over], "declined": len(declined),
                 "stopped": stopped, "paused": [match.id for match in paused],
+                "withdrawn": [one.id for one in withdrawn],
             }  # fmt: skip
             audit_log.record(session, keys, audit_log.Entry(RESTORE, "keep what was said no to", details=details))
     return kept
 
 
-def _copy(match: tables.Match, facts: dict[str, object]) -> None:
+def _copy(row: tables.Match | tables.RecordedException, facts: dict[str, object]) -> None:
     for name, value in facts.items():
-        setattr(match, name, value)
+        setattr(row, name, value)

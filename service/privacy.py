@@ -120,7 +120,8 @@ def _match(rows: Repository, match: tables.Match) -> dict[str, Any]:
 
 def _exceptions(rows: Repository, own: Any) -> Iterator[dict[str, Any]]:
     for one in rows.session.scalars(select(tables.RecordedException).where(own)):
-        yield {"kind": one.kind, "on": one.approved_on, "reason": rows.open(one, "reason")}
+        yield {"kind": one.kind, "on": one.approved_on, "reason": rows.open(one, "reason"),
+               "withdrawn_on": one.withdrawn_on, "withdrawn_because": rows.open(one, "withdrawn_reason")}  # fmt: skip
 
 
 def _log(rows: Repository, subject: str) -> list[dict[str, Any]]:
@@ -217,8 +218,9 @@ def _is_of(entry: Any, person: str) -> bool:
 
 
 def _erase_exception(rows: Repository, one: tables.RecordedException) -> None:
-    rows.seal(one, "reason", ERASED)
-    rows.seal(one, "approved_by", ERASED)
+    for word in ("reason", "approved_by", "withdrawn_reason", "withdrawn_by"):
+        if rows.open(one, word) is not None:
+            rows.seal(one, word, ERASED)
 
 
 # ---- how long --------------------------------------------------------------------------------------------------------

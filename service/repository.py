@@ -23,6 +23,7 @@ from matcher.catalogue import CATALOGUE
 from matcher.errors import NotFoundError
 from matcher.instance import Instance
 from matcher.policy import Policy
+from matcher.reading.cells import organisations
 from matcher.records import Agreement, ExceptionKind
 from service.crypto import KeyRing, Place
 from service.database import tables
@@ -36,7 +37,10 @@ _POLICY: TypeAdapter[Policy] = TypeAdapter(Policy)
 _Sealed = tuple[str, bytes, str | None]
 """Of which row, its sealed bytes, and the family where it is known."""
 
-Row = TypeVar("Row", tables.Child, tables.Volunteer, tables.Match)
+Row = TypeVar("Row", tables.Child, tables.Volunteer, tables.Match, tables.Organisation, tables.RecordedException)
+Person = TypeVar("Person", records.Child, records.Volunteer)
+
+_IN_FORCE = select(tables.RecordedException).where(tables.RecordedException.withdrawn_on.is_(None))
 
 
 class Opened:
@@ -89,10 +93,16 @@ class Repository:
     def match(self, id: str) -> tables.Match:
         return self._one(tables.Match, id)
 
+    def organisation(self, id: str) -> tables.Organisation:
+        return self._one(tables.Organisation, id)
+
+    def exception(self, id: str) -> tables.RecordedException:
+        return self._one(tables.RecordedException, id)
+
     def _one(self, kind: type[Row], id: str) -> Row:
         row = self.session.scalar(select(kind).where(kind.id == id))
         if row is None:
-            raise NotFoundError(f"There is no such {kind.__name__.lower()}.")
+            raise NotFoundError(f"There is no such {kind.__name__.removeprefix('Recorded').lower()}.")
         return row
 
     # ---- records -----------------------------------------------------------------------------------------------------
@@ -165,9 +175,11 @@ class Repository:
         volunteers = self.session.execute(select(volunteer.id, volunteer.facts))
         matches = self.session.scalars(select(tables.Match))
         declined = self.session.scalars(select(tables.Declined))
+        now = self.names_now()
         return Instance.of(
-            [self._child(id, facts, family if family in known else None) for id, facts, family in children],
-            [self._volunteer(id, facts) for id, facts in volunteers],
+            [_renamed(self._child(id, facts, family if family in known else None), "provider", now)
+             for id, facts, family in children],
+            [_renamed(self._volunteer(id, facts), "organisations", now) for id, facts in volunteers],
             policy=policy or self.policy()[1],
             as_of=as_of,
             matches=[
@@ -192,9 +204,18 @@ class Repository:
                     ExceptionKind(row.kind), self.open(row, "reason") or "", self.open(row, "approved_by") or "",
                     row.approved_on, row.volunteer_id, row.child_id, row.value,
                 )
-                for row in self.session.scalars(select(tables.RecordedException))
+                for row in self.session.scalars(_IN_FORCE)
             ],
         )  # fmt: skip
+
+    def names_now(self) -> dict[str, str]:
+        """The name of now of each organisation that went by another, by that other; both as facts have them."""
+        return {
+            former: name
+            for row in self.session.scalars(select(tables.Organisation))
+            for former in row.former
+            for name in organisations(row.name)
+        }
 
     def references(self) -> dict[str, str]:
         """The council's reference of each child and volunteer, by id: what a coordinator knows them by."""
@@ -208,13 +229,17 @@ class Repository:
         accounts = select(tables.User).where(tables.User.authority_id == self.session.info["authority"])
         return {user.id: self.open(user, "name") or "" for user in self.session.scalars(accounts)}
 
+    def places(self, policy: Policy) -> Mapping[str, int]:
+        """How many children at once the policy and the exceptions allow each volunteer, whoever is asked for."""
+        most: dict[str, int] = defaultdict(lambda: policy.number("constraints.capacity.children"))
+        more = tables.RecordedException.kind == ExceptionKind.SECOND_CHILD
+        for one in self.session.scalars(_IN_FORCE.where(more)):
+            most[one.volunteer_id] = max(most[one.volunteer_id], one.value or 2)
+        return most
+
     def set_capacities(self, policy: Policy) -> None:
         """Gives each volunteer as many places as the policy and the exceptions allow; never fewer than are taken."""
-        most: dict[str, int] = defaultdict(lambda: policy.number("constraints.capacity.children"))
-        kind = ExceptionKind.SECOND_CHILD
-        allowed = self.session.scalars(select(tables.RecordedException).where(tables.RecordedException.kind == kind))
-        for one in allowed:
-            most[one.volunteer_id] = max(most[one.volunteer_id], one.value or 2)
+        most = self.places(policy)
         taken = select(tables.Match.volunteer_id, func.max(tables.Match.place)).group_by(tables.Match.volunteer_id)
         last = {volunteer: place for volunteer, place in self.session.execute(taken) if place is not None}
         for row in self.session.scalars(select(tables.Volunteer)):
@@ -237,6 +262,15 @@ def with_references(told: Any, references: Mapping[str, str]) -> Any:
     if isinstance(told, Sequence):
         return [with_references(value, references) for value in told]
     return told
+
+
+def _renamed(record: Person, field: str, now: Mapping[str, str]) -> Person:
+    """The record with organisations under their names of now: who knew one by another name knew the same one."""
+    names: tuple[str, ...] = getattr(record, field) or ()
+    if now.keys().isdisjoint(names):
+        return record
+    told: dict[str, Any] = {field: tuple(sorted({now.get(name, name) for name in names}))}
+    return replace(record, **told)
 
 
 def _place(row: Base, column: str) -> Place:

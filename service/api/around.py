@@ -1,20 +1,17 @@
-"""What stands around children and volunteers: families, organisations, exceptions, budgets."""
+"""What stands around children and volunteers: families and budgets."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from matcher.errors import NotFoundError
-from matcher.instance import today
-from matcher.records import ExceptionKind
 from service import audit_log, people
-from service.api.deps import Asking, Reading, Writing, may_identify
+from service.api.deps import Asking, Reading, Writing
 from service.api.shapes import (
     CHANGES,
     ChildId,
@@ -23,7 +20,6 @@ from service.api.shapes import (
     IfMatch,
     PageNumber,
     PageSize,
-    PrintableText,
     id_of,
     one_page,
     require_version,
@@ -31,10 +27,7 @@ from service.api.shapes import (
     tell_version,
 )
 from service.audit_log import Entry
-from service.auth import Person
 from service.database import tables
-from service.database.tables import User
-from service.proposals import TakenError
 from service.repository import Repository
 
 router = APIRouter()
@@ -130,126 +123,6 @@ def _members(rows: Repository, families: list[str]) -> dict[str, list[str]]:
     for family, child in rows.session.execute(query.order_by(tables.Child.id)):
         found[family].append(child)
     return found
-
-
-# ---- organisations ---------------------------------------------------------------------------------------------------
-
-
-class NewOrganisation(Given):
-    name: Annotated[str, PrintableText] = Field(max_length=200, examples=["Example Homes Ltd"])
-
-
-class Organisation(BaseModel):
-    id: str = Field(examples=["O5TB8N3KXM7Q"])
-    name: str = Field(examples=["Example Homes Ltd"])
-
-
-class OrganisationPage(BaseModel):
-    total: int
-    page: int
-    organisations: list[Organisation]
-
-
-@router.get("/organisations", tags=["organisations"])
-def organisations(person: Asking, rows: Reading, page: PageNumber = 1, size: PageSize = 50) -> OrganisationPage:
-    """Providers that accommodate children, by name. Nobody who belongs to one visits a child who lives there."""
-    query = select(tables.Organisation).order_by(tables.Organisation.name)
-    total, found = one_page(rows.session, query, page, size)
-    named = may_identify(person)
-    return OrganisationPage(
-        total=total,
-        page=page,
-        organisations=[Organisation(id=row.id, name=row.name if named else "") for (row,) in found],
-    )
-
-
-@router.post("/organisations", tags=["organisations"], status_code=201)
-def add_organisation(given: NewOrganisation, person: Asking, rows: Writing) -> Organisation:
-    """A provider, to be chosen by name in children's and volunteers' facts."""
-    if rows.session.scalar(select(tables.Organisation.id).where(tables.Organisation.name == given.name)):
-        raise TakenError("An organisation of that name is here already.")
-    row = tables.Organisation(name=given.name)
-    rows.session.add(row)
-    rows.session.flush()
-    audit_log.record(rows.session, rows.keys, Entry(person.user_id, "add organisation", row.id))
-    return Organisation(id=row.id, name=row.name)
-
-
-# ---- exceptions ------------------------------------------------------------------------------------------------------
-
-
-class NewException(Given):
-    """What a manager allows in a single case. Core rules have no exception."""
-
-    kind: ExceptionKind
-    volunteer: Annotated[str, id_of("V")] = Field(examples=["V4TX9B2LMD7W"])
-    child: Annotated[str, id_of("C")] | None = Field(None, description="Of a relative: whose visitor they may be.")
-    value: int | None = Field(
-        None, ge=1, le=60, description="Of a second child: how many at most; of a shorter commitment: months at least."
-    )
-    reason: Annotated[str, PrintableText] = Field(max_length=500, examples=["The first match ends in March"])
-
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> NewException:
-        if (self.kind is ExceptionKind.RELATIVE) != (self.child is not None):
-            raise ValueError
-        return self
-
-
-class ExceptionLine(BaseModel):
-    id: str = Field(examples=["E8MW2XK5TB3N"])
-    kind: ExceptionKind
-    volunteer: str
-    child: str | None
-    value: int | None
-    reason: str | None
-    approved_by: str | None
-    approved_on: date
-
-
-class ExceptionPage(BaseModel):
-    total: int
-    page: int
-    exceptions: list[ExceptionLine]
-
-
-@router.get("/exceptions", tags=["exceptions"])
-def exceptions(person: Asking, rows: Reading, page: PageNumber = 1, size: PageSize = 50) -> ExceptionPage:
-    """What was allowed in single cases, the last first."""
-    query = select(tables.RecordedException).order_by(
-        tables.RecordedException.approved_on.desc(), tables.RecordedException.id
-    )
-    total, found = one_page(rows.session, query, page, size)
-    return ExceptionPage(total=total, page=page, exceptions=[_exception(rows, person, row) for (row,) in found])
-
-
-@router.post("/exceptions", tags=["exceptions"], status_code=201)
-def approve(given: NewException, person: Asking, rows: Writing) -> ExceptionLine:
-    """A manager allows it, by name and with a reason. Places follow in the same transaction."""
-    volunteer = rows.volunteer(given.volunteer)
-    child = rows.child(given.child) if given.child else None
-    row = tables.RecordedException(
-        kind=given.kind, volunteer_id=volunteer.id, child_id=child.id if child else None, value=given.value,
-        approved_on=today(), user_id=person.user_id,
-    )  # fmt: skip
-    rows.seal(row, "reason", given.reason)
-    user = rows.session.get_one(User, person.user_id)
-    rows.seal(row, "approved_by", rows.open(user, "name"))
-    rows.session.add(row)
-    rows.session.flush()
-    rows.set_capacities(rows.policy()[1])
-    entry = Entry(person.user_id, "approve exception", row.id, given.kind, {"volunteer": volunteer.id})
-    audit_log.record(rows.session, rows.keys, entry)
-    return _exception(rows, person, row)
-
-
-def _exception(rows: Repository, person: Person, row: tables.RecordedException) -> ExceptionLine:
-    identified = may_identify(person)
-    return ExceptionLine(
-        id=row.id, kind=ExceptionKind(row.kind), volunteer=row.volunteer_id, child=row.child_id, value=row.value,
-        reason=rows.open(row, "reason") if identified else None,
-        approved_by=rows.open(row, "approved_by") if identified else None, approved_on=row.approved_on,
-    )  # fmt: skip
 
 
 # ---- budgets ---------------------------------------------------------------------------------------------------------

@@ -31,9 +31,13 @@ audit log: were there fewer than two for each of a process's forty threads, all 
 
 READ_BY_MATCHING = (
     tables.Child, tables.Family, tables.Volunteer, tables.Match, tables.Declined, tables.RecordedException,
-    tables.Budget, tables.Policy,
+    tables.Budget, tables.Policy, tables.Organisation,
 )  # fmt: skip
-_UNREAD: Mapping[type[Apart], Collection[str]] = {tables.Child: {"person"}, tables.Volunteer: {"person"}}
+_UNREAD: Mapping[type[Apart], Collection[str]] = {
+    tables.Child: {"person"},
+    tables.Volunteer: {"person"},
+    tables.Organisation: {"name"},  # but for one that went by another before, which `former` tells
+}
 """Columns of these tables that matching never opens: who somebody is changes nothing that it found."""
 
 CHANGED = "changed what matching reads"

@@ -174,7 +174,11 @@ class Organisation(Apart, Base):
     __tablename__ = "organisations"
     id: Mapped[str] = id_column("O")
     name: Mapped[str] = mapped_column(String(200))
+    former: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Names by which it went before, as facts have them: to matching they are one with the name of now."""
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     __table_args__ = (UniqueConstraint("authority_id", "name"),)
+    __mapper_args__ = {"version_id_col": version}
 
 
 class Child(Apart, Versioned, Base):
@@ -328,7 +332,7 @@ class Declined(Apart, Base):
 
 
 class RecordedException(Apart, Base):
-    """What was allowed in a single case: by whom, when and why."""
+    """What was allowed in a single case: by whom, when and why. One that was withdrawn stays for the record alone."""
 
     __tablename__ = "exceptions"
     id: Mapped[str] = id_column("E")
@@ -341,7 +345,12 @@ class RecordedException(Apart, Base):
     approved_on: Mapped[date]
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     """Who approved it in Kith; none where it was imported."""
+    withdrawn_on: Mapped[date | None]
+    withdrawn_by: Mapped[bytes | None] = mapped_column(Sealed)
+    withdrawn_reason: Mapped[bytes | None] = mapped_column(Sealed)
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     __table_args__ = (one_of("kind", ExceptionKind),)
+    __mapper_args__ = {"version_id_col": version}
 
 
 class Budget(Apart, Base):

@@ -43,10 +43,10 @@ class Here:
         live_last = sorted(ordered, key=lambda row: State(row.state) in LIVE)
         self.matches = {(self.named[row.child_id], self.named[row.volunteer_id]): row for row in live_last}
         self._nos = {(row.child_id, row.volunteer_id) for row in session.scalars(select(tables.Declined))}
-        self._exceptions = {
-            (row.kind, row.volunteer_id, row.child_id, row.value)
-            for row in session.scalars(select(tables.RecordedException))
-        }
+        self._exceptions: dict[bool, set[tuple[Any, ...]]] = {True: set(), False: set()}
+        for one in session.scalars(select(tables.RecordedException)):
+            said = (one.kind, one.volunteer_id, one.child_id, one.value)
+            self._exceptions[one.withdrawn_on is None].add(said)
 
     def record(self, sheet: str, reference: str) -> Any:
         """The record as it is here, under the council's reference; None if it is not."""
@@ -99,9 +99,10 @@ class Here:
     def declined(self, no: records.Declined) -> bool:
         return self._pair(no.child, no.volunteer) in self._nos
 
-    def exception(self, one: records.RecordedException) -> bool:
+    def exception(self, one: records.RecordedException, *, in_force: bool = True) -> bool:
+        """Whether it is here; with `in_force=False`, whether it was, and a manager has withdrawn it."""
         child, volunteer = self._pair(one.child, one.volunteer)
-        return (one.kind, volunteer, child, one.value) in self._exceptions
+        return (one.kind, volunteer, child, one.value) in self._exceptions[in_force]
 
     def _pair(self, child: str | None, volunteer: str) -> tuple[str | None, str | None]:
         known_child, known = self.children.get(child or ""), self.volunteers.get(volunteer)

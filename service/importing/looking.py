@@ -160,7 +160,9 @@ class _Told:
             (self.same if there else self.new)["exceptions"] += 1
             if not there:
                 who = " and ".join(filter(None, (one.volunteer, one.child)))
-                self.weaker.append(Weaker("exceptions", who, one.kind, _allowed(one), adds=True))
+                withdrawn = self.here.exception(one, in_force=False)
+                sentence = _allowed(one) + (" A manager has withdrawn that in Kith." if withdrawn else "")
+                self.weaker.append(Weaker("exceptions", who, one.kind, sentence, adds=not withdrawn))
 
     def budgets(self) -> None:
         for code, budget in self.given.authorities.items():

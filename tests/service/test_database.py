@@ -97,7 +97,7 @@ def test_a_session_sees_its_own_authority_alone(database: Database, keys: KeyRin
     north, south = an_authority(database, keys, "North"), an_authority(database, keys, "South")
     with database.write(north) as session:
         child = a_child(Repository(session, keys), "C1").id
-        session.add(tables.Organisation(name="Example Homes"))
+        session.add(tables.ImportBatch(rows={}))
     with database.read(north) as session:
         assert session.scalars(select(tables.Child.id)).all() == [child]
     for other in (south, None):
@@ -105,7 +105,7 @@ def test_a_session_sees_its_own_authority_alone(database: Database, keys: KeyRin
             assert session.scalars(select(tables.Child)).all() == []
             assert session.get(tables.Child, child) is None
     with database.write(south) as session:
-        changed = session.execute(update(tables.Organisation).values(name="theirs"))
+        changed = session.execute(update(tables.ImportBatch).values(reason="theirs"))
         assert changed.rowcount == 0  # type: ignore[attr-defined]
 
 

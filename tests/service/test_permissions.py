@@ -14,11 +14,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 from starlette.exceptions import HTTPException
 
+from matcher.records import ExceptionKind
+from service import exceptions, organisations
 from service.app import create_app
 from service.cli import RoleName
 from service.database import tables
 from service.middleware import RateLimit
 from service.permissions import MAY, PUBLIC, ROUTES, Permission, Role, table
+from service.repository import Repository
 from service.runs import ask_for
 from service.settings import Settings
 
@@ -60,8 +63,15 @@ def ids_of(service: Service) -> dict[str, Any]:
     mine = {"child_id": child, "volunteer_id": volunteer, "match_id": service.a_match()}
     with service.database.write(service.north) as session:
         run = ask_for(session, service.north, "match ended").id
-        family = session.scalars(select(tables.Family.id).where(tables.Family.known)).first()
-    return {**mine, "family_id": family, "run_id": run, "number": 1, "code": "E06000062", "token_id": "0" * 64}
+        rows, user = Repository(session, service.keys), service.users["north", Role.MANAGER]
+        of = {
+            "family_id": session.scalars(select(tables.Family.id).where(tables.Family.known)).first(),
+            "organisation_id": organisations.add(rows, "Bluebell Homes", user_id=user).id,
+            "exception_id": exceptions.approve(
+                rows, ExceptionKind.SECOND_CHILD, volunteer, None, 2, user_id=user, reason="for a test"
+            ).id,
+        }
+    return {**mine, **of, "run_id": run, "number": 1, "code": "E06000062", "token_id": "0" * 64}
 
 
 def test_the_whole_table(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +108,7 @@ def test_the_whole_table(service: Service, monkeypatch: pytest.MonkeyPatch) -> N
     assert wrong == []
 
 
-OWNED = ("child_id", "volunteer_id", "match_id", "run_id", "family_id")
+OWNED = ("child_id", "volunteer_id", "match_id", "run_id", "family_id", "organisation_id", "exception_id")
 NAMES_OTHERS = {"POST /api/v1/exceptions", "POST /api/v1/families"}
 """Whose bodies name records of North."""
 _ERASURE = {"reason": "entered by mistake"}
@@ -114,6 +124,8 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /api/v1/families": lambda ids: {"children": [ids["child_id"], ids["child_id"]]},
     "POST /api/v1/children/{child_id}/unlink": lambda _: {"reason": "entered by mistake"},
     "POST /api/v1/organisations": lambda _: {"name": "Example Homes"},
+    "PATCH /api/v1/organisations/{organisation_id}": lambda _: {"name": "Bluebell Houses"},
+    "POST /api/v1/exceptions/{exception_id}/withdraw": lambda _: {"reason": "for a test"},
     "POST /api/v1/exceptions": lambda ids: {
         "kind": "second child", "volunteer": ids["volunteer_id"], "value": 2, "reason": "for a test"
     },

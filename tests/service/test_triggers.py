@@ -45,6 +45,7 @@ def anew(session: Session, keys: KeyRing, kind: type[Apart]) -> None:
         session.add(kind(**{
             tables.Family: {"references": []}, tables.Declined: {"child_id": child.id, "volunteer_id": volunteer.id},
             tables.Budget: {"code": "E99999999", "spent_pence": 0},
+            tables.Organisation: {"name": "Example Homes", "former": ["bluebell homes"]},
         }[kind]))  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def test_what_matching_reads_is_all_of_it(database: Database, keys: KeyRing, nor
 
 
 def test_what_matching_does_not_read_asks_for_no_run(database: Database, keys: KeyRing, north: str) -> None:
-    """Nor does it make stale what was found: who somebody is, the list of providers."""
+    """Nor does it make stale what was found: who somebody is, a provider that never went by another name."""
 
     def version() -> int:
         with database.read(north) as session:

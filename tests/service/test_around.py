@@ -1,0 +1,294 @@
+"""Families, organisations and exceptions: found one by one and in lists, renamed, withdrawn, and what follows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from conftest import Service
+from fastapi.testclient import TestClient
+from service_rows import a_match, files_of
+from sqlalchemy import select
+
+from matcher.errors import InputError
+from matcher.instance import today
+from matcher.readers import Reading, read_files
+from service import importing
+from service.database import tables
+from service.permissions import Role
+from service.repository import Repository
+from service.workflow import LIVE, State
+
+API = "/api/v1"
+WHY = {"reason": "less time by now"}
+
+
+@pytest.fixture
+def desk(service: Service) -> TestClient:
+    return service.as_(Role.COORDINATOR)
+
+
+@pytest.fixture
+def manager(service: Service) -> TestClient:
+    return service.as_(Role.MANAGER)
+
+
+def tag(browser: TestClient, path: str) -> dict[str, str]:
+    return {"If-Match": browser.get(f"{API}{path}").headers["ETag"]}
+
+
+def enters(browser: TestClient, path: str, **facts: str) -> None:
+    answer = browser.patch(f"{API}{path}", json={"facts": facts}, headers=tag(browser, path))
+    assert answer.status_code == 200
+
+
+def allows(manager: TestClient, volunteer: str, **also: Any) -> str:
+    body = {"kind": "second child", "volunteer": volunteer, "value": 2, "reason": "for a while", **also}
+    made = manager.post(f"{API}/exceptions", json=body)
+    assert made.status_code == 201
+    return str(made.json()["id"])
+
+
+def withdraws(manager: TestClient, exception: str) -> Any:
+    path = f"/exceptions/{exception}"
+    return manager.post(f"{API}{path}/withdraw", json=WHY, headers=tag(manager, path))
+
+
+def sentence(browser: TestClient, child: str, volunteer: str, rule: str) -> tuple[str, str]:
+    told = browser.get(f"{API}/children/{child}/volunteers/{volunteer}/explanation").json()
+    return next((one["verdict"], one["sentence"]) for one in told["reasons"] if one["rule"] == rule)
+
+
+# ---- one by one, and in lists ----------------------------------------------------------------------------------------
+
+
+def test_each_is_found_by_its_id_and_nothing_else_is(desk: TestClient, manager: TestClient, service: Service) -> None:
+    family = desk.get(f"{API}/families").json()["families"][0]
+    assert desk.get(f"{API}/families/{family['id']}").json() == family
+    provider = desk.post(f"{API}/organisations", json={"name": "Example Homes"}).json()
+    assert desk.get(f"{API}/organisations/{provider['id']}").json() == provider
+    exception = allows(manager, service.eligible_pair()[1])
+    assert desk.get(f"{API}/exceptions/{exception}").json()["reason"] == "for a while"
+    told = service.as_(Role.ANALYST).get(f"{API}/exceptions/{exception}").json()
+    assert (told["reason"], told["approved_by"]) == (None, None)
+    for path in ("families/F", "organisations/O", "exceptions/E"):
+        assert desk.get(f"{API}/{path}{'2' * 11}").status_code == 404
+    with service.database.write(service.north) as session:  # whose siblings nobody has recorded yet
+        unknown = tables.Family(known=False, references=[])
+        session.add(unknown)
+    assert desk.get(f"{API}/families/{unknown.id}").status_code == 404
+
+
+def test_families_are_found_by_child_and_sorted_by_number(desk: TestClient, service: Service) -> None:
+    one, two, three = service.children()[:3]
+    linked = desk.post(f"{API}/families", json={"children": [one, two, three]}).json()
+    assert [f["id"] for f in desk.get(f"{API}/families", params={"child": two}).json()["families"]] == [linked["id"]]
+    sizes = [len(f["children"]) for f in desk.get(f"{API}/families", params={"sort": "children"}).json()["families"]]
+    assert (sizes, sizes[0] >= 3) == (sorted(sizes, reverse=True), True)
+
+
+def test_organisations_are_found_by_how_they_begin(desk: TestClient, service: Service) -> None:
+    for name in ("Bluebell Homes", "bluebottle care", "100% Care", "Sunrise"):
+        assert desk.post(f"{API}/organisations", json={"name": name}).status_code == 201
+
+    def named(browser: TestClient, begins: str) -> list[str]:
+        found = browser.get(f"{API}/organisations", params={"name": begins}).json()
+        assert found["total"] == len(found["organisations"])
+        return [one["name"] for one in found["organisations"]]
+
+    assert sorted(named(desk, "BLUE")) == ["Bluebell Homes", "bluebottle care"]
+    assert named(desk, "100%") == ["100% Care"]
+    assert named(desk, "%") == []
+    assert named(service.as_(Role.ANALYST), "Sun") == []  # to whom names are not told, not even by asking for them
+
+
+def test_exceptions_are_filtered(desk: TestClient, manager: TestClient, service: Service) -> None:
+    child, volunteer = service.eligible_pair()
+    held, over = allows(manager, volunteer), allows(manager, volunteer, value=3)
+    relative = allows(manager, volunteer, kind="relative as visitor", child=child, value=None)
+    assert withdraws(manager, over).status_code == 200
+
+    def found(**by: Any) -> set[str]:
+        answer = desk.get(f"{API}/exceptions", params={"volunteer": volunteer, **by}).json()
+        return {one["id"] for one in answer["exceptions"]}
+
+    assert found() == {held, over, relative}
+    assert found(kind="second child") == {held, over}
+    assert found(child=child) == {relative}
+    assert (found(withdrawn=True), found(withdrawn=False)) == ({over}, {held, relative})
+    first = desk.get(f"{API}/exceptions", params={"sort": "withdrawn_on", "size": 1}).json()["exceptions"]
+    assert [(one["id"], one["withdrawn_reason"]) for one in first] == [(over, WHY["reason"])]
+
+
+def test_matches_are_filtered_by_coordinator_and_by_what_breaks_the_rule(desk: TestClient, service: Service) -> None:
+    match = service.a_match()
+    with service.database.write(service.north) as session:
+        row = session.get_one(tables.Match, match)
+        row.coordinator, row.irregular = "A. Coordinator", True
+    for by in ({"coordinator": "A. Coordinator"}, {"irregular": True}):
+        assert [one["id"] for one in desk.get(f"{API}/matches", params=by).json()["matches"]] == [match]
+    assert desk.get(f"{API}/matches", params={"coordinator": "Nobody"}).json()["total"] == 0
+
+
+# ---- exceptions that are withdrawn -----------------------------------------------------------------------------------
+
+
+def test_a_manager_withdraws_an_exception_and_it_stays_for_the_record(
+    service: Service, desk: TestClient, manager: TestClient
+) -> None:
+    volunteer = service.eligible_pair()[1]
+    exception = allows(manager, volunteer, value=3)
+    path = f"{API}/exceptions/{exception}/withdraw"
+    before = tag(manager, f"/exceptions/{exception}")
+    assert desk.post(path, json=WHY, headers=before).status_code == 403
+    assert manager.post(path, json=WHY).status_code == 428
+    assert manager.post(path, json={}, headers=before).status_code == 422
+    told = manager.post(path, json=WHY, headers=before).json()
+    assert (told["withdrawn_on"], told["withdrawn_by"], told["breaking"]) == (
+        today().isoformat(), "manager of north", []
+    )  # fmt: skip
+    assert desk.get(f"{API}/volunteers/{volunteer}").json()["capacity"] == 1
+    assert manager.post(path, json=WHY, headers=before).status_code == 412
+    assert withdraws(manager, exception).status_code == 409
+    with service.database.read(service.north) as session:
+        instance = Repository(session, service.keys).instance(today())
+        assert [one for one in instance.exceptions if one.volunteer == volunteer] == []
+        entry = select(tables.AuditEvent).where(tables.AuditEvent.action == "withdraw exception")
+        assert [(one.actor, one.subject) for one in session.scalars(entry)] == [
+            (service.users["north", Role.MANAGER], exception)
+        ]
+    allows(manager, volunteer)  # and a manager may allow it once more
+    assert desk.get(f"{API}/volunteers/{volunteer}").json()["capacity"] == 2
+
+
+def test_what_is_withdrawn_is_asked_for_a_run(service: Service, manager: TestClient) -> None:
+    exception = allows(manager, service.eligible_pair()[1])
+    with service.database.write(service.north) as session:
+        for run in session.scalars(select(tables.Run)):
+            session.delete(run)
+        version = session.get_one(tables.Authority, service.north).data_version
+    assert withdraws(manager, exception).status_code == 200
+    with service.database.read(service.north) as session:
+        assert session.get_one(tables.Authority, service.north).data_version > version
+        assert [run.reasons for run in session.scalars(select(tables.Run))] == [["records changed"]]
+
+
+@pytest.mark.parametrize("state", [State.ACTIVE, State.PROPOSED])
+def test_what_is_live_keeps_its_place_and_is_named(
+    service: Service, desk: TestClient, manager: TestClient, state: State
+) -> None:
+    first = service.a_match()
+    volunteer = desk.get(f"{API}/matches/{first}").json()["volunteer"]
+    exception = allows(manager, volunteer)
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        live = select(tables.Match.child_id).where(tables.Match.state.in_(LIVE))
+        objecting = tables.Child.objects | ~tables.Child.referral
+        child = session.scalars(select(tables.Child).where(tables.Child.id.not_in(live), ~objecting)).first()
+        assert child is not None
+        second = a_match(session, child, rows.volunteer(volunteer), state, place=1)
+        session.flush()
+    told = withdraws(manager, exception).json()
+    assert set(told["breaking"]) == {first, second.id}
+    assert desk.get(f"{API}/volunteers/{volunteer}").json()["capacity"] == 2  # nobody loses a visitor by it
+    assert desk.get(f"{API}/matches/{first}").json()["state"] == "active"
+
+
+def test_of_two_who_withdraw_at_once_one_does_and_one_is_told(service: Service, manager: TestClient) -> None:
+    exception = allows(manager, service.eligible_pair()[1])
+    before, both = tag(manager, f"/exceptions/{exception}"), [manager, service.as_(Role.MANAGER)]
+
+    def withdraw(browser: TestClient) -> int:
+        return browser.post(f"{API}/exceptions/{exception}/withdraw", json=WHY, headers=before).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(withdraw, both)) == [200, 412]
+    with service.database.read(service.north) as session:
+        entries = select(tables.AuditEvent).where(tables.AuditEvent.action == "withdraw exception")
+        assert len(session.scalars(entries).all()) == 1
+
+
+def test_a_relative_is_a_relative_again(service: Service, desk: TestClient, manager: TestClient) -> None:
+    child, volunteer = service.eligible_pair()
+    enters(desk, f"/volunteers/{volunteer}", known_children=child)
+    exception = allows(manager, volunteer, kind="relative as visitor", child=child, value=None)
+    assert sentence(desk, child, volunteer, "known_to_child")[0] == "passes"
+    assert withdraws(manager, exception).status_code == 200
+    assert sentence(desk, child, volunteer, "known_to_child")[0] == "fails"
+
+
+def test_no_file_allows_again_what_a_manager_has_withdrawn(
+    service: Service, desk: TestClient, manager: TestClient, small_county: Reading
+) -> None:
+    reference = small_county.grids["volunteers"].rows[0][1][0]
+    found = desk.get(f"{API}/volunteers", params={"size": 200}).json()["volunteers"]
+    exception = allows(manager, next(one["id"] for one in found if one["reference"] == reference))
+    row = f"second child,{reference},2,for a while,A manager,02/10/2026\n"
+    files = [one for one in files_of(small_county) if one[1][0] != "exceptions.csv"]
+    sheet = "kind,volunteer_id,value,reason,approved_by,approved_on\n" + row
+    files.append(("files", ("exceptions.csv", sheet.encode())))
+    assert desk.post(f"{API}/imports/check", files=files).json()["weaker"] == []  # it is here, and in force
+    assert withdraws(manager, exception).status_code == 200
+    (weaker,) = desk.post(f"{API}/imports/check", files=files).json()["weaker"]
+    assert "A manager has withdrawn that" in weaker["sentence"]
+    reading = read_files({name: content for _, (name, content) in files}, today())
+    with pytest.raises(InputError, match="safeguards would weaken"), service.database.write(service.north) as session:
+        importing.take_in(Repository(session, service.keys), reading, today(), user_id=None)  # as `kith import` does
+
+
+# ---- organisations that are renamed ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bluebell(desk: TestClient) -> str:
+    return str(desk.post(f"{API}/organisations", json={"name": "Bluebell Homes Ltd"}).json()["id"])
+
+
+def renames(browser: TestClient, organisation: str, name: str) -> Any:
+    path = f"/organisations/{organisation}"
+    return browser.patch(f"{API}{path}", json={"name": name}, headers=tag(browser, path))
+
+
+def test_an_organisation_has_one_name_and_nobody_else_has_it(desk: TestClient, bluebell: str) -> None:
+    for name in ("Bluebell Homes Ltd", "the BLUEBELL HOMES"):
+        assert desk.post(f"{API}/organisations", json={"name": name}).status_code == 409
+    before = tag(desk, f"/organisations/{bluebell}")
+    told = renames(desk, bluebell, "Sunrise Care").json()
+    assert (told["name"], told["former"]) == ("Sunrise Care", ["bluebell homes"])
+    late = desk.patch(f"{API}/organisations/{bluebell}", json={"name": "Other"}, headers=before)
+    assert late.status_code == 412
+    assert desk.post(f"{API}/organisations", json={"name": "Bluebell Homes"}).status_code == 409  # it was this one's
+    other = desk.post(f"{API}/organisations", json={"name": "Moonlight"}).json()["id"]
+    assert renames(desk, other, "Sunrise Care Limited").status_code == 409
+    for name in ("Ltd", "none", "One; Two"):
+        assert renames(desk, other, name).status_code == 422
+    assert renames(desk, bluebell, "Bluebell Homes").json()["former"] == ["sunrise care"]
+
+
+@pytest.mark.parametrize("entered", ["before", "after"])
+def test_who_belongs_to_an_organisation_does_so_under_each_of_its_names(
+    service: Service, desk: TestClient, bluebell: str, entered: str
+) -> None:
+    """Whether their facts were written under the old name or the new, and on whichever side of the pair."""
+    child, volunteer = service.eligible_pair()
+    enters(desk, f"/children/{child}", provider="The Bluebell Homes")
+    if entered == "before":
+        enters(desk, f"/volunteers/{volunteer}", organisations="Bluebell Homes")
+    assert renames(desk, bluebell, "Sunrise Care").json()["breaking"] == []
+    if entered == "after":
+        enters(desk, f"/volunteers/{volunteer}", organisations="Sunrise Care Ltd")
+    verdict, told = sentence(desk, child, volunteer, "independent_of_provider")
+    assert (verdict, "sunrise care" in told) == ("fails", True)
+    with service.database.read(service.north) as session:
+        actions = session.scalars(select(tables.AuditEvent.action).where(tables.AuditEvent.subject == bluebell))
+        assert list(actions) == ["add organisation", "rename organisation"]
+
+
+def test_a_visit_that_a_new_name_shows_to_break_the_rule_is_named(
+    service: Service, desk: TestClient, bluebell: str
+) -> None:
+    match = desk.get(f"{API}/matches/{service.a_match()}").json()
+    enters(desk, f"/children/{match['child']}", provider="Bluebell Homes")
+    enters(desk, f"/volunteers/{match['volunteer']}", organisations="Sunrise Care")
+    assert renames(desk, bluebell, "Sunrise Care").json()["breaking"] == [match["id"]]
