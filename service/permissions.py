@@ -32,7 +32,7 @@ class Permission(StrEnum):
     DECIDE = "decide"
     """Proposals, steps, endings, publishing a plan."""
     APPROVE = "approve"
-    """Exceptions and spending."""
+    """Exceptions and spending; what the report of a year says."""
     RUN = "run"
     """Start and cancel runs, try out drafts of a policy."""
     LEARN = "learn"
@@ -125,6 +125,8 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /reports": Permission.READ,
     "GET /reports/{report}": Permission.READ,
     "GET /reports/{report}/xlsx": Permission.READ,
+    "GET /reports/year/words": Permission.APPROVE,
+    "POST /reports/year/words": Permission.APPROVE,
     "GET /users": Permission.USERS,
     "POST /users": Permission.USERS,
     "POST /users/{user_id}/close": Permission.USERS,

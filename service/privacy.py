@@ -47,6 +47,7 @@ RETENTION = (
     Kept("shortlist shown", 30, "it was shown", "deleted by itself"),
     Kept("plan", 0, "never", "kept: it speaks of nobody who was erased"),
     Kept("files looked at", 1, "they were sent", "deleted by itself, and as soon as they are taken in or thrown away"),
+    Kept("words of a year's report", 6 * 365, "they were last written", "deleted by itself"),
     Kept("login", 30, "it ended", "deleted by itself"),
     Kept("audit log", 0, "never", "kept: it holds ids and codes alone"),
 )  # fmt: skip
@@ -262,11 +263,15 @@ def _quiet(rows: Repository, kind: Any, side: Any, day: date) -> Iterator[tuple[
 
 
 def sweep(rows: Repository) -> int:
-    """Deletes what goes by itself: shortlists that were shown, logins that ended, files left lying; how many."""
+    """Deletes what goes by itself: shortlists shown, ended logins, files left lying, words of old years; how many."""
     shown = tables.Served.at < utc_now() - _DAYS["shortlist shown"]
     ended = tables.LoginSession.ends_at < utc_now() - _DAYS["login"]
     left = tables.Upload.at < utc_now() - _DAYS["files looked at"]
+    written = tables.YearWords.at < utc_now() - _DAYS["words of a year's report"]
     gone = 0
-    for table, old in ((tables.Served, shown), (tables.LoginSession, ended), (tables.Upload, left)):
+    every = (
+        (tables.Served, shown), (tables.LoginSession, ended), (tables.Upload, left), (tables.YearWords, written),
+    )  # fmt: skip
+    for table, old in every:
         gone += rows.session.execute(delete(table).where(old)).rowcount  # type: ignore[attr-defined]
     return gone

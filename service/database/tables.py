@@ -422,6 +422,21 @@ class SavedMapping(Apart, Base):
     __table_args__ = (UniqueConstraint("authority_id", "sheet"),)
 
 
+class YearWords(Apart, Versioned, Base):
+    """What a manager wrote into the report of one year, by section."""
+
+    __tablename__ = "year_words"
+    id: Mapped[str] = id_column("G")
+    year: Mapped[int] = mapped_column(Integer)
+    """In which it begins, on 1 April."""
+    content: Mapped[bytes] = mapped_column(Sealed)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    """Who wrote last."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    __table_args__ = (UniqueConstraint("authority_id", "year"),)
+    __mapper_args__ = {"version_id_col": Versioned.version}
+
+
 class Run(Apart, Base):
     """One execution of the pipeline. A worker holds it by a lease; what nobody holds any more is failed and told."""
 

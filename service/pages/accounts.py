@@ -27,7 +27,7 @@ Secret = Annotated[str, Path(max_length=64, pattern=r"^[\w-]+$")]
 SAID = {
     Permission.READ: "see records by opaque ids", Permission.IDENTIFY: "see references",
     Permission.WRITE: "change records and import", Permission.DECIDE: "propose and record decisions",
-    Permission.APPROVE: "approve exceptions and spending", Permission.RUN: "start runs",
+    Permission.APPROVE: "approve exceptions and spending, write the report of the year", Permission.RUN: "start runs",
     Permission.LEARN: "take decisions away without names", Permission.POLICY: "put a policy in force",
     Permission.PRIVACY: "tell people what is kept of them, and erase it", Permission.LOG: "read the audit log",
     Permission.USERS: "give accounts and roles",

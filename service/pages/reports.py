@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from matcher.records import Authority, Child, Party
 from matcher.writing.xlsx import POUNDS, TEXT, WHOLE, Book, Field, Value
-from service import reports
-from service.api.deps import Asking, Reading
+from service import reports, year_words
+from service.api.deps import Asking, Kith, Reading, may_identify
 from service.database import tables
 from service.pages.children import standing
 from service.pages.html import render
@@ -20,6 +21,7 @@ from service.pages.imports import XLSX
 from service.pages.reckoning import Reckoned, Reckoning
 from service.reports import (
     HIDDEN,
+    SECTIONS,
     Pence,
     Percent,
     Report,
@@ -32,16 +34,18 @@ from service.reports import (
 )
 from service.repository import Repository
 from service.workflow import APPOINTED, State
+from service.year_words import WordsError
 
 router = APIRouter(prefix="/reports")
 
 Name = Literal["waits", "matches", "endings", "spending", "equality", "year"]
-MAKE: dict[Name, Callable[[Service, Year], Report]] = {
-    "waits": lambda service, _: reports.waits(service),
-    "matches": reports.matches,
-    "endings": reports.endings,
-    "spending": lambda service, _: reports.spend(service),
-    "equality": lambda service, _: reports.equality(service),
+Written = Mapping[str, str]
+MAKE: dict[Name, Callable[[Service, Year, Written], Report]] = {
+    "waits": lambda service, *_: reports.waits(service),
+    "matches": lambda service, year, _: reports.matches(service, year),
+    "endings": lambda service, year, _: reports.endings(service, year),
+    "spending": lambda service, *_: reports.spend(service),
+    "equality": lambda service, *_: reports.equality(service),
     "year": reports.yearly,
 }
 OF_A_YEAR: tuple[Name, ...] = ("matches", "endings", "year")
@@ -50,6 +54,8 @@ TABS: tuple[tuple[Name, str], ...] = (
     ("waits", "Waits"), ("matches", "Matches made"), ("endings", "Endings"), ("spending", "Spending"),
     ("equality", "Equality"), ("year", "Report of the year"),
 )  # fmt: skip
+Words = Annotated[str, Form(max_length=20 * year_words.MOST)]
+"""So much that nothing typed is lost: what is too long is told beside it."""
 YearAsked = Annotated[int | None, Query(ge=1990, le=2200)]
 
 
@@ -60,29 +66,35 @@ def overview(request: Request, person: Asking, rows: Reading, reckoned: Reckoned
 
 @router.get("/{report}")
 def report_page(
-    report: Name, request: Request, person: Asking, rows: Reading, reckoned: Reckoned, year: YearAsked = None
-) -> Response:
-    return _page(request, person, rows, reckoned, report, year)
+    report: Name, request: Request, person: Asking, rows: Reading, reckoned: Reckoned, year: YearAsked = None,
+    saved: Annotated[bool, Query()] = False,
+) -> Response:  # fmt: skip
+    return _page(request, person, rows, reckoned, report, year, saved)
 
 
 def _page(
-    request: Request, person: Asking, rows: Repository, reckoned: Reckoning, report: Name, year: int | None
-) -> Response:
+    request: Request, person: Asking, rows: Repository, reckoned: Reckoning, report: Name, year: int | None,
+    saved: bool = False,
+) -> Response:  # fmt: skip
     service = reported(rows, reckoned)
     chosen = _year(service, year)
+    written = _written(person, rows, chosen)
     authority = rows.session.get(tables.Authority, person.authority_id)
     return render(
-        request, "report.html", person, report=MAKE[report](service, chosen), name=report, tabs=TABS, year=chosen,
+        request, "report.html", person, report=MAKE[report](service, chosen, written), name=report, tabs=TABS,
+        year=chosen, saved=saved, told_of=may_identify(person),
         years=years(service) if report in OF_A_YEAR else (), authority=authority.name if authority else "",
         on=service.as_of, hidden=HIDDEN,
     )  # fmt: skip
 
 
 @router.get("/{report}/xlsx")
-def workbook(report: Name, rows: Reading, reckoned: Reckoned, year: YearAsked = None) -> Response:
+def workbook(
+    report: Name, person: Asking, rows: Reading, reckoned: Reckoned, year: YearAsked = None
+) -> Response:  # fmt: skip
     service = reported(rows, reckoned)
     chosen = _year(service, year)
-    content = _xlsx(MAKE[report](service, chosen), service)
+    content = _xlsx(MAKE[report](service, chosen, _written(person, rows, chosen)), service)
     of_year = f"-{chosen.first}-{chosen.first + 1}" if report in OF_A_YEAR else f"-{service.as_of}"
     headers = {"Content-Disposition": f'attachment; filename="kith-{report}{of_year}.xlsx"'}
     return Response(content, media_type=XLSX, headers=headers)
@@ -90,6 +102,55 @@ def workbook(report: Name, rows: Reading, reckoned: Reckoned, year: YearAsked = 
 
 def _year(service: Service, asked: int | None) -> Year:
     return next((one for one in years(service) if one.first == asked), years(service)[0])
+
+
+# ---- what a person writes --------------------------------------------------------------------------------------------
+
+
+def _written(person: Asking, rows: Repository, year: Year) -> Written:
+    """Words may speak of somebody, whatever they should: they are for those who may know of whom."""
+    return year_words.of_year(rows, year) if may_identify(person) else {}
+
+
+@router.get("/year/words")
+def words_page(request: Request, person: Asking, rows: Reading, reckoned: Reckoned, year: YearAsked = None) -> Response:
+    return _words_form(request, person, rows, _year(reported(rows, reckoned), year))
+
+
+@router.post("/year/words")
+def write_words(
+    request: Request, person: Asking, kith: Kith, reckoned: Reckoned, year: YearAsked = None,
+    version: Annotated[int, Form()] = 0, children: Words = "", volunteers: Words = "", recommended: Words = "",
+) -> Response:  # fmt: skip
+    typed = {"children": children, "volunteers": volunteers, "recommended": recommended}
+    error, moved = "", False
+    try:
+        with kith.database.write(person.authority_id) as session:
+            rows = Repository(session, kith.keys)
+            chosen = _year(reported(rows, reckoned), year)
+            row = year_words.row_of(rows, chosen)
+            moved = (row.version if row else 0) != version
+            if not moved:
+                year_words.write(rows, chosen, typed, user_id=person.user_id)
+    except (WordsError, IntegrityError) as refused:
+        moved = isinstance(refused, IntegrityError)  # somebody was first to write anything of that year
+        error = "" if moved else str(refused)
+    if not error and not moved:
+        return RedirectResponse(f"/reports/year?year={chosen.first}&saved=yes", 303)
+    with kith.database.read(person.authority_id) as session:
+        return _words_form(request, person, Repository(session, kith.keys), chosen, typed, error, moved)
+
+
+def _words_form(
+    request: Request, person: Asking, rows: Repository, year: Year, typed: Written | None = None, error: str = "",
+    moved: bool = False,
+) -> Response:  # fmt: skip
+    row, kept = year_words.row_of(rows, year), year_words.of_year(rows, year)
+    return render(
+        request, "report-words.html", person, status=409 if moved else 422 if error else 200, year=year,
+        sections=SECTIONS, typed=kept if typed is None else typed, kept=kept, version=row.version if row else 0,
+        error=error, moved=moved,
+    )  # fmt: skip
 
 
 def _xlsx(report: Report, service: Service) -> bytes:
@@ -103,8 +164,9 @@ def _xlsx(report: Report, service: Service) -> bytes:
             Field(heading, 16, _shows([cells[at] for _, cells in table.rows])) for at, heading in enumerate(others)
         ]
         book.table(table.title[:31], fields, [[name, *map(_value, cells)] for name, cells in table.rows])
-    for title, hint in report.to_write:
-        book.table(title[:31], (Field(title, 90, TEXT, hint),))
+    for section in report.to_write:
+        lines = [[line] for line in section.text.split("\n") if line]
+        book.table(section.title[:31], (Field(section.title, 90, TEXT, section.hint),), lines)
     return book.content()
 
 

@@ -14,15 +14,16 @@ from service.reports.figures import (
     ReportedChild,
     ReportedMatch,
     ReportedStep,
+    Section,
     Service,
     Table,
     Year,
     years,
 )  # fmt: skip
 from service.reports.work import endings, matches, spend, waits
-from service.reports.year import yearly
+from service.reports.year import SECTIONS, yearly
 
 __all__ = [
-    "HIDDEN", "Cell", "Pence", "Percent", "Report", "ReportedChild", "ReportedMatch", "ReportedStep", "Service",
-    "Table", "Year", "endings", "equality", "matches", "spend", "waits", "yearly", "years",
+    "HIDDEN", "SECTIONS", "Cell", "Pence", "Percent", "Report", "ReportedChild", "ReportedMatch", "ReportedStep",
+    "Section", "Service", "Table", "Year", "endings", "equality", "matches", "spend", "waits", "yearly", "years",
 ]  # fmt: skip

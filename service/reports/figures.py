@@ -47,12 +47,22 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A section that a person writes."""
+
+    title: str
+    hint: str
+    """What belongs there."""
+    text: str = ""
+    """What was written; lines to write on are printed where nothing was."""
+
+
+@dataclass(frozen=True)
 class Report:
     title: str
     lead: str
     tables: tuple[Table, ...]
-    to_write: tuple[tuple[str, str], ...] = ()
-    """Sections that a person writes: heading, and what belongs there."""
+    to_write: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from matcher.pairs import is_residential
 from matcher.records import Child, Contact
-from service.reports.figures import HIDDEN, Cell, Report, ReportedMatch, Service, Table, Year, is_live, months_since
+from service.reports.figures import (
+    HIDDEN,
+    Cell,
+    Report,
+    ReportedMatch,
+    Section,
+    Service,
+    Table,
+    Year,
+    is_live,
+    months_since,
+)
 from service.reports.suppression import SMALL
 from service.reports.work import reasons
 
+SECTIONS: Mapping[str, Section] = {
+    "children": Section("What children and young people say", "What those with a visitor said when they were asked."),
+    "volunteers": Section("What volunteers say", "Comments of those who were active in the last twelve months."),
+    "recommended": Section("What we recommend", "What should be done next year, by whom, and what it needs."),
+}
+"""What a person writes into the report of a year."""
 
-def yearly(service: Service, year: Year) -> Report:
-    """What goes to corporate parents (R 18): appointments, their circumstances, terminations and disputes, views."""
+
+def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingProxyType({})) -> Report:
+    """What goes to corporate parents (R 18): appointments, their circumstances, terminations and disputes, views.
+
+    `written` is what was written of the year, by section.
+    """
     begun = [one for one in service.matches if year.holds(one.started_on)]
     end = min(year.months(service.as_of)[-1][1], service.as_of)
     ended = [one for one in service.matches if one.over and year.holds(one.ended_on)]
@@ -41,14 +64,7 @@ def yearly(service: Service, year: Year) -> Report:
         "What the Corporate Parenting Group is told of the year. Nobody is named, and small numbers of circumstances "
         "are hidden. The last three sections are yours to write.",
         (appointed, _circumstances(service, begun), reasons(ended), disputes),
-        (
-            (
-                "What children and young people say",
-                "What those with a visitor said when they were asked.",
-            ),
-            ("What volunteers say", "Comments of those who were active in the last twelve months."),
-            ("What we recommend", "What should be done next year, by whom, and what it needs."),
-        ),
+        tuple(replace(section, text=written.get(name, "")) for name, section in SECTIONS.items()),
     )
 
 

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from html import unescape
 from io import BytesIO
 
 import numpy as np
 import pytest
-from browser import Site, faults
+from browser import HOSTILE, Site, faults
 from conftest import Service
+from fastapi.testclient import TestClient
+from httpx2 import Response
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from scipy.optimize import linprog
 from sqlalchemy import select
 
+from matcher.instance import today
 from matcher.records import Authority, Child, Contact, Gender, Need, Party, Status, Volunteer
-from service import reports
+from service import privacy, reports
 from service.database import tables
+from service.database.base import utc_now
 from service.pages.reports import TABS
 from service.permissions import Role
 from service.reports import HIDDEN, Pence, Percent, ReportedChild, ReportedMatch, ReportedStep, Table, Year
 from service.reports import Service as Figures
 from service.reports.figures import months_since
 from service.reports.suppression import SMALL, hidden
+from service.repository import Repository
 
+HTML = {"Accept": "text/html"}
 NOW = date(2026, 11, 15)
 
 
@@ -277,9 +285,11 @@ def test_the_report_of_the_year() -> None:
     )
     assert cells(why)["All"] == (1, 1, 0, 0, 2)
     assert [one for _, (one,) in disputes.rows] == [2, 1, 0, 0, 1, 0, 0]
-    assert [title for title, _ in report.to_write] == [
+    assert [section.title for section in report.to_write] == [
         "What children and young people say", "What volunteers say", "What we recommend",
     ]  # fmt: skip
+    written = reports.yearly(Figures(NOW, children), Year(2026), {"recommended": "More men."}).to_write
+    assert [section.text for section in written] == ["", "", "More men."]
 
 
 # ---- the pages -------------------------------------------------------------------------------------------------------
@@ -313,6 +323,128 @@ def test_what_is_downloaded_is_what_the_page_tells(service: Service) -> None:
     assert (name, numbers[-1], sum(numbers[:-1])) == ("All", children, children)
     assert f"{children} children have no visitor yet" in browser.get("/reports").text
     assert "No child waits for a visitor." in service.as_(Role.MANAGER, "south").get("/reports").text
+
+
+WORDS = {
+    "children": "“He comes when he says he does.”\n\nMost would like longer visits.",
+    "recommended": "Recruit drivers.",
+}
+
+
+def write_year(browser: TestClient, **changed: str) -> Response:
+    version = re.search(r'name="version" value="(\d+)"', browser.get("/reports/year/words").text)
+    assert version is not None
+    form = {"version": version[1], **WORDS, **changed}
+    return browser.post("/reports/year/words", data=form, headers=HTML)
+
+
+def sections_of(browser: TestClient) -> dict[str, str]:
+    """What the report says under each heading that a person writes."""
+    page = browser.get("/reports/year", headers=HTML).text
+    return dict(re.findall(r'kith-write"><h2 class="govuk-heading-m">([^<]*)</h2>(.*?)</section>', page, re.S))
+
+
+def worksheet(browser: TestClient, name: str) -> list[list[object]]:
+    content = browser.get("/reports/year/xlsx").content
+    return CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_name(name).to_python()
+
+
+def test_what_a_manager_writes_of_the_year_is_printed_and_in_the_workbook(service: Service) -> None:
+    manager, analyst = service.as_(Role.MANAGER), service.as_(Role.ANALYST)
+    assert "kith-lines" in sections_of(manager)["What children and young people say"]
+    assert "It stands in the last three sections" in write_year(manager).text
+    for browser in (manager, service.as_(Role.COORDINATOR)):
+        told = sections_of(browser)
+        assert WORDS["children"] in told["What children and young people say"]
+        assert "kith-lines" not in told["What we recommend"]
+        assert "kith-lines" in told["What volunteers say"]  # nothing was written: there are lines to write on
+    children = worksheet(manager, "What children and young people say"[:31])
+    assert [row[0] for row in children[1:]] == [line for line in WORDS["children"].split("\n") if line]
+    assert len(worksheet(manager, "What volunteers say")) == 1
+    # Words may speak of somebody, whatever they should.
+    assert "Recruit drivers" not in analyst.get("/reports/year").text
+    assert len(worksheet(analyst, "What we recommend")) == 1
+    for role in (Role.COORDINATOR, Role.ANALYST, Role.AUDITOR):
+        assert service.as_(role).get("/reports/year/words").status_code == 403
+        assert service.as_(role).post("/reports/year/words", data=WORDS).status_code == 403
+    assert all("kith-lines" in one for one in sections_of(service.as_(Role.MANAGER, "south")).values())
+    with service.database.read(service.north) as session:
+        row = session.scalars(select(tables.YearWords)).one()
+        assert b"drivers" not in row.content  # sealed
+        entry = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.subject == row.id)).one()
+    assert entry.details == {"year": Year.of(today()).first, "sections": ["children", "recommended"]}
+
+
+def test_what_is_emptied_is_gone_and_the_lines_are_there_again(service: Service) -> None:
+    manager = service.as_(Role.MANAGER)
+    write_year(manager)
+    write_year(manager, children="", recommended=" \n ")
+    assert all("kith-lines" in one for one in sections_of(manager).values())
+    with service.database.read(service.north) as session:
+        assert session.scalars(select(tables.YearWords)).all() == []
+
+
+@pytest.mark.parametrize("other", ["Ask C0001x more.", "12 of 30 said so in 2026."])
+def test_no_words_of_the_year_name_anybody_by_reference(service: Service, other: str) -> None:
+    manager = service.as_(Role.MANAGER)
+    with service.database.write(service.north) as session:
+        child, second, third = session.scalars(select(tables.Child).order_by(tables.Child.reference).limit(3)).all()
+        child.reference, second.reference, third.reference = "C0001", "12", "2026"
+    for text in ("Ask C0001.", "(c0001) said no"):
+        answer = write_year(manager, volunteers=text)
+        assert answer.status_code == 422
+        assert "“What volunteers say” names C0001, who is in Kith." in answer.text
+        assert text in unescape(answer.text)  # what was typed is still there
+    assert all("kith-lines" in one for one in sections_of(manager).values())
+    assert write_year(manager, volunteers=other).status_code == 200
+
+
+def test_words_of_the_year_that_are_too_long_or_late_are_kept_on_the_page(service: Service) -> None:
+    manager = service.as_(Role.MANAGER)
+    long = write_year(manager, children="x" * 10_001)
+    assert long.status_code == 422
+    assert "has 10,001 letters. Write up to 10,000." in long.text
+    assert "x" * 10_001 in long.text
+    write_year(manager)
+    for version in ("0", "7"):  # who had the page open before anything was written, or before it was changed
+        late = manager.post("/reports/year/words", data={"version": version, "recommended": "Wait."}, headers=HTML)
+        assert late.status_code == 409
+        assert "somebody wrote meanwhile" in late.text
+        assert "Wait.</textarea>" in late.text
+        assert "Recruit drivers." in late.text  # what is kept now
+    assert "Recruit drivers." in sections_of(manager)["What we recommend"]
+
+
+def test_words_of_the_year_go_by_themselves_after_six_years(service: Service) -> None:
+    write_year(service.as_(Role.MANAGER))
+    limit = timedelta(days={one.record: one.days for one in privacy.RETENTION}["words of a year's report"])
+    with service.database.write(service.north) as session:
+        rows, row = Repository(session, service.keys), session.scalars(select(tables.YearWords)).one()
+        row.at = utc_now() - limit + timedelta(minutes=1)
+        session.flush()
+        assert privacy.sweep(rows) == 0
+        row.at = utc_now() - limit - timedelta(minutes=1)
+        session.flush()
+        assert privacy.sweep(rows) == 1
+
+
+def test_the_report_of_the_year_is_written_without_script_and_has_no_fault(site: Site) -> None:
+    page = site.page(Role.MANAGER, script=False)
+    page.goto(f"{site.at}/reports/year")
+    page.get_by_role("button", name="Write these sections").click()
+    page.get_by_label("What volunteers say").fill(f"{HOSTILE} {'x' * 200}\n\nAnd another.")
+    page.get_by_role("button", name="Save").click()
+    assert "Saved." in page.inner_text(".kith-saved")
+    assert HOSTILE in page.inner_text("main")
+    page, found = site.page(Role.MANAGER), []
+    for path in ("/reports/year?saved=yes", "/reports/year/words"):
+        found += faults(page, f"{site.at}{path}")
+        assert page.evaluate("window.ran") is None
+    page.fill("#children", "y" * 10_001)
+    page.get_by_role("button", name="Save").click()
+    assert "Write up to 10,000" in page.inner_text(".govuk-error-summary")
+    found += faults(page)
+    assert found == []
 
 
 def test_no_report_has_a_fault_that_axe_finds_nor_is_cut_off(site: Site) -> None:
