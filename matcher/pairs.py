@@ -18,6 +18,7 @@ import numpy as np
 
 from matcher import columns, geography, vocabulary
 from matcher.columns import NO, NOT_RECORDED, YES, Array, Bools, Ints, Table, cell, code
+from matcher.errors import KithError
 from matcher.instance import Instance
 from matcher.records import (
     Child,
@@ -181,7 +182,11 @@ class Pairs:
         ours = words[0][children].astype(number)
         if weight is not None:
             ours *= weight.astype(number)
-        shared = ours @ words[1][volunteers].astype(number).T
+        # OpenBLAS may complain of numbers beside the table, which it reads in passing and throws away.
+        with np.errstate(invalid="ignore"):
+            shared = ours @ words[1][volunteers].astype(number).T
+        if not np.isfinite(shared.sum(dtype=np.float64)):
+            raise KithError("The processor multiplied whole numbers and got none. Run it once more; then report it.")
         return np.asarray(np.take(shared.ravel(), place), dtype=np.int64)
 
     @cached_property
