@@ -36,6 +36,15 @@ def test_the_migrations_make_the_tables_and_nothing_else(database: Database) -> 
         assert compare_metadata(context, Base.metadata) == []
 
 
+def test_the_migrations_follow_one_another_by_number() -> None:
+    """Two that were written beside each other would leave a database that no start could bring up to date."""
+    files = sorted(path.stem for path in (Path(tables.__file__).parent / "migrations" / "versions").glob("0*.py"))
+    steps = [import_module(f"service.database.migrations.versions.{name}") for name in files]
+    numbers = [f"{n:04}" for n in range(1, len(files) + 1)]
+    assert [name[:4] for name in files] == [step.revision for step in steps] == numbers
+    assert [step.down_revision for step in steps] == [None, *numbers[:-1]]
+
+
 def test_the_migrations_make_every_constraint_and_partial_index(database: Database) -> None:
     """Alembic compares neither checks nor the WHERE of an index; names are compared here."""
     straight = create_engine("sqlite://")

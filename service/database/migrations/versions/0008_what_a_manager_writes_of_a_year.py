@@ -1,6 +1,6 @@
 """What a manager writes into the report of a year is kept sealed
 
-Revises: 0006
+Revises: 0007
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import context, op
 
 from service.database.safeguards import apart, grant
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:
