@@ -18,7 +18,7 @@ from matcher.reading.cells import ERRORS, RefusedError, Remark, as_typed
 from matcher.reading.files import KINDS, OTHER_KINDS, Folder, Grid, HeldFolder, find_file, read_grid
 from matcher.reading.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
 from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
-from matcher.reading.workbooks import found_in, has_own_file
+from matcher.reading.workbooks import Standing, has_own_file, standing_in
 
 _NEARLY = 85
 """Of 100, how like a sheet's name a file's has to be."""
@@ -109,28 +109,35 @@ def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout], partly: bo
     if partly:
         read = {one.name: _read_sheet(one, folder, layouts.get(one.name)) for one in SHEETS}
         return _without_dangling(read, as_of)
-    standing: dict[str, list[Layout]] = defaultdict(list)
-    for sheet, layout in found_in(folder):
-        standing[sheet.name].append(layout)
+    standing: dict[str, list[Standing]] = defaultdict(list)
+    for one in standing_in(folder):
+        standing[one.sheet.name].append(one)
     read = {}
     for sheet in SHEETS:
-        there = standing[sheet.name]
         mapped = sheet.name in layouts or has_own_file(folder, sheet)
-        layout = layouts.get(sheet.name) or (there[0] if there and not mapped else Layout(sheet.name))
+        meant = next((one.layout for one in standing[sheet.name] if one.meant and not mapped), Layout(sheet.name))
+        layout = layouts.get(sheet.name, meant)
         read[sheet.name] = _read_sheet(sheet, folder, layout)
-        read[sheet.name].problems += _twice(read[sheet.name], layout, there, mapped)
+        read[sheet.name].problems += _not_read(read[sheet.name], layout, standing[sheet.name], mapped)
     for name, problem in _misnamed(folder, read):
         read[name].problems.append(problem)
     return _without_dangling(read, as_of)
 
 
-def _twice(read: _SheetReading, used: Layout, standing: Sequence[Layout], mapped: bool) -> Iterator[Problem]:
-    """Worksheets that are another copy of a sheet: told; and refused where nothing says which of them is meant."""
-    for other in standing:
-        if (other.file, other.worksheet) != (used.file, used.worksheet):
+def _not_read(read: _SheetReading, used: Layout, standing: Sequence[Standing], mapped: bool) -> Iterator[Problem]:
+    """Worksheets named like a sheet of which nothing is taken: told; refused where either of two could be meant."""
+    for sheet, other, meant in standing:
+        if (other.file, other.worksheet) == (used.file, used.worksheet):
+            continue
+        if read.file:
             wrong = f"is not read: the same sheet is read from {read.file}"
             remedy = "Remove the worksheet if it is an old one" if mapped else "Keep the right one of them"
-            yield Problem(f"{other.file} ({other.worksheet})", 0, "", "", wrong, remedy, rejected=not mapped)
+        else:
+            needed = " and ".join(column.name for column in sheet.columns if column.required)
+            wrong = f"is not read: a worksheet of {sheet.name} has the headings {needed}"
+            remedy = "Correct its headings if it holds them, or rename it"
+        where = f"{other.file} ({other.worksheet})"
+        yield Problem(where, 0, "", "", wrong, remedy, rejected=meant and not mapped)
 
 
 def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:

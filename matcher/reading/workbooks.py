@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from matcher.reading.cells import RefusedError
 from matcher.reading.files import File, Folder, find_file, read_grid, worksheets
@@ -37,21 +38,49 @@ def is_headed(headings: Collection[str], sheet: Sheet) -> bool:
     return {column.name for column in sheet.columns if column.required} <= {tidy(text) for text in headings}
 
 
-def found_in(folder: Folder) -> Iterator[tuple[Sheet, Layout]]:
-    """The sheets that stand in workbooks of other names, such as one workbook with everything in it."""
+class Standing(NamedTuple):
+    """A worksheet that is named like a sheet, in a workbook that is not."""
+
+    sheet: Sheet
+    layout: Layout
+    meant: bool
+    """Whether it is that sheet, well or badly headed; otherwise it bears the name alone, as far as can be told."""
+
+
+def standing_in(folder: Folder) -> Iterator[Standing]:
+    """The worksheets that are named like sheets, such as those of one workbook with everything in it."""
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        if file.suffix.casefold() != ".xlsx" or not file.is_file():
-            continue
-        try:
-            for name in with_rows(file):
-                sheet = sheet_named(name)
-                own = file.stem.casefold()
-                if sheet is None or own == sheet.name:
-                    continue
-                if is_headed(read_grid(file, name, exact=True).heading, sheet):
-                    yield sheet, Layout(file.name, name)
-        except RefusedError:
-            continue  # a file that is no sheet by its name may be anything
+        if file.suffix.casefold() == ".xlsx" and file.is_file():
+            try:
+                names = with_rows(file)
+            except RefusedError:
+                continue  # a file that is no sheet by its name may be anything
+            yield from _standing(file, names)
+
+
+def _standing(file: File, names: Collection[str]) -> Iterator[Standing]:
+    own = sheet_named(file.stem)
+    looked = [
+        (sheet, Layout(file.name, name), _looks(file, name, sheet))
+        for name in names
+        if (sheet := sheet_named(name)) is not None and sheet is not own
+    ]
+    # Beside a sheet that is there, what is called like another one is that, and what is wrong with it has to be told.
+    ours = own is None and any(looks == _HEADED for _, _, looks in looked)
+    for sheet, layout, looks in looked:
+        if looks != _BLANK:
+            yield Standing(sheet, layout, meant=ours or looks in (_HEADED, _UNREADABLE))
+
+
+_HEADED, _OTHERWISE, _BLANK, _UNREADABLE = range(4)
+
+
+def _looks(file: File, name: str, sheet: Sheet) -> int:
+    try:
+        heading = read_grid(file, name, exact=True).heading
+    except RefusedError:
+        return _UNREADABLE
+    return _BLANK if not heading else _HEADED if is_headed(heading, sheet) else _OTHERWISE
 
 
 def has_own_file(folder: Folder, sheet: Sheet) -> bool:

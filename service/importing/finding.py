@@ -31,22 +31,29 @@ class Part(NamedTuple):
         return f"{self.file}, worksheet {self.worksheet}" if self.worksheet else self.file
 
 
-def found(rows: Repository, files: Mapping[str, bytes]) -> dict[str, Layout]:
-    """The sheets that files are by their names and headings. Raises InputError for two files of one sheet."""
+def found(rows: Repository, files: Mapping[str, bytes]) -> tuple[dict[str, Layout], frozenset[Part]]:
+    """The sheets that files are by their names and headings, and the worksheets called like one that are blank.
+
+    Raises InputError for two files of one sheet.
+    """
     saved = saved_layouts(rows)
     layouts: dict[str, Layout] = {}
+    blank = set()
     for name in files:
         for sheet, layout in _layouts_for(files, name, saved):
+            if sheet is None:
+                blank.add(Part(name, layout.worksheet))
+                continue
             if sheet in layouts:
                 both = (Part(one.file, one.worksheet) for one in (layouts[sheet], layout))
                 raise InputError(f"{' and '.join(map(str, both))} are both {sheet}. Send the right one.")
             layouts[sheet] = layout
-    return layouts
+    return layouts, frozenset(blank)
 
 
 def _layouts_for(
     files: Mapping[str, bytes], file: str, saved: Mapping[str, Layout]
-) -> Iterator[tuple[str, Layout]]:  # fmt: skip
+) -> Iterator[tuple[str | None, Layout]]:  # fmt: skip
     there = worksheets_of(files, file)
     for part in _likely_parts(file, there, saved):
         sheet = sheet_named(part.worksheet) or _by_file(part, there)
@@ -57,6 +64,9 @@ def _layouts_for(
                 yield sheet.name, Layout(file, worksheet_said(there, part, sheet.name))
             continue
         grid = headed(whole, heading_row_of(whole, saved, sheet))
+        if not grid.heading and len(there) > 1 and sheet_named(part.worksheet):
+            yield None, Layout(file, part.worksheet)
+            continue
         if sheet is not None and (not grid.heading or is_headed(grid.heading, sheet)):
             yield sheet.name, Layout(file, worksheet_said(there, part, sheet.name), grid.heading_row)
             continue

@@ -46,7 +46,7 @@ class Upload:
     files: Mapping[str, bytes]
     layouts: Mapping[str, Layout]
     left_out: frozenset[Part]
-    """What a person said holds nothing that Kith reads."""
+    """What holds nothing that Kith reads: a person said so, or it is blank."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -116,9 +116,9 @@ def receive(rows: Repository, files: Mapping[str, bytes]) -> Sent:
             raise InputError(f"“{shown}” has too long a name. Give it a shorter one.")
         if not content:
             raise InputError(f"“{shown}” is empty. Look whether it was saved.")
-    layouts = found(rows, files)
+    layouts, blank = found(rows, files)
     packed = {name: base64.b64encode(zlib.compress(content, 1)).decode() for name, content in files.items()}
-    return Sent(json.dumps(packed), _layouts_text(layouts), len(files))
+    return Sent(json.dumps(packed), _layouts_text(layouts, blank), len(files))
 
 
 def hold(rows: Repository, sent: Sent, *, user_id: str) -> tables.Upload:

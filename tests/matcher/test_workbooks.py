@@ -280,6 +280,21 @@ def test_a_worksheet_that_only_bears_the_name_is_no_sheet(tmp_path: Path) -> Non
     reading = read_folder(tmp_path, AS_OF)
     assert "matches" not in reading.files
     assert reading.refusals == ()
+    told = next(one for one in reading.problems if one.file == "summary.xlsx (Matches)")
+    assert told.wrong == "is not read: a worksheet of matches has the headings child_id and volunteer_id and status"
+
+
+def test_beside_children_a_worksheet_called_matches_is_never_passed_over(tmp_path: Path) -> None:
+    """Badly headed, it may still be what keeps siblings apart."""
+    book = Book(AS_OF)
+    for sheet in (CHILDREN, VOLUNTEERS):
+        book.table(sheet.name, [Field(column.name) for column in sheet.columns], [_examples(sheet)])
+    book.table("matches", (Field("child"), Field("visitor")), [("C1", "V1")])
+    book.book.add_worksheet("exceptions")  # wholly blank: nobody has any
+    (tmp_path / "ours.xlsx").write_bytes(book.content())
+    reading = read_folder(tmp_path, AS_OF)
+    assert {problem.file for problem in reading.refusals} == {"ours.xlsx (matches)"}
+    assert "exceptions" not in reading.files
 
 
 @pytest.mark.parametrize(

@@ -275,13 +275,15 @@ def test_the_worksheet_and_the_row_of_the_headings_are_a_persons_to_choose_and_k
 def test_what_holds_nothing_for_kith_is_left_out_and_said_so(service: Service) -> None:
     browser = service.as_(Role.COORDINATOR)
     headings, notes = [("child_id", "gender")], [("Year", "Visits"), ("2025", "31")]
-    address = send(browser, ("x.xlsx", a_workbook(("Children", headings), ("Matches", notes))))
+    content = a_workbook(("Children", headings), ("Matches", notes), ("Exceptions", []))
+    address = send(browser, ("x.xlsx", content))
     page = browser.get(address, headers=HTML)
     assert page.url.query == b"file=0&worksheet=1"  # called like a sheet, and not headed like one
     form = columns_form(page.text, shown="matches", sheet="nothing")
     page = browser.post(f"{address}/columns?file=0&worksheet=1&row=1", data=form, headers=HTML)
     assert page.url.path == address
-    assert "worksheet Matches: <b>not read</b>" in page.text
+    for name in ("Matches", "Exceptions"):  # the second is blank: nobody is asked about it
+        assert f"worksheet {name}: <b>not read</b>" in page.text
     with service.database.read(service.north) as session:
         found = uploads.find(Repository(session, service.keys), address.rsplit("/", 1)[1])
     assert set(found.reading(today()).given) == {"children"}
