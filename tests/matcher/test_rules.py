@@ -128,9 +128,10 @@ DRIVES = {
 
 
 def allowed(
-    child: str | None, kind: ExceptionKind = ExceptionKind.RELATIVE, *, volunteer: str = "V1", value: int | None = None
-) -> RecordedException:
-    return RecordedException(kind, "wished for by the child", "A. Manager", YESTERDAY, volunteer, child, value)
+    child: str | None, kind: ExceptionKind = ExceptionKind.RELATIVE, *, volunteer: str = "V1",
+    value: int | None = None, reason: str = "wished for by the child",
+) -> RecordedException:  # fmt: skip
+    return RecordedException(kind, reason, "A. Manager", YESTERDAY, volunteer, child, value)
 
 
 TAKES_ANY = {"needs_accepted": tuple(Need)}
@@ -564,6 +565,9 @@ CASES: dict[str, list[Case]] = {
                exceptions=[allowed("C1", ExceptionKind.SHORTER_COMMITMENT, value=6)]),
         passes("half a year, accepted for any child", volunteer={"commitment_until": date(2027, 5, 1)},
                exceptions=[allowed(None, ExceptionKind.SHORTER_COMMITMENT, value=6)]),
+        passes("of two exceptions, the shorter", volunteer={"commitment_until": date(2027, 5, 1)},
+               exceptions=[allowed(None, ExceptionKind.SHORTER_COMMITMENT, value=9, reason="The usual for students"),
+                           allowed("C1", ExceptionKind.SHORTER_COMMITMENT, value=6, reason="C1 moves in May")]),
         passes("an exception that is not needed",
                exceptions=[allowed(None, ExceptionKind.SHORTER_COMMITMENT, value=60)]),
         fails("a day short of what was accepted", volunteer={"commitment_until": date(2027, 4, 30)},
@@ -777,7 +781,7 @@ def test_which_cells_are_blank(rule, case):
 WORTH_TELLING = {
     "known_to_child": ["an uncle, as was allowed", "an uncle, and the reason is a sentence"],
     "commitment": ["half a year, accepted for this child", "half a year, accepted for any child",
-                   "any length, accepted without a figure"],
+                   "of two exceptions, the shorter", "any length, accepted without a figure"],
     "capacity": ["a second child by an exception", "a third child by an exception",
                  "two exceptions, of which one is for three"],
     "partners_apart": ["the partner visits another family", "the partner visited a sibling once",
