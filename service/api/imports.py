@@ -52,9 +52,13 @@ class Changed(BaseModel):
 class Weaker(BaseModel):
     key: str = Field(description="To be sent as `weaken` if the safeguard may go.")
     sheet: str
-    reference: str
+    reference: str = Field(description="Of whom it speaks; blank where `children` names several.")
     field: str
     sentence: str
+    children: list[str] = Field(
+        description="References of new children for whom one key confirms what is a manager's word: their approval, or "
+        "their funding."
+    )
 
 
 class Echo(BaseModel):
@@ -108,10 +112,13 @@ def check(files: Files, rows: Reading) -> Echo:
         same=dict(echo.same),
         changed=[Changed(sheet=one.sheet, reference=one.reference, fields=list(one.fields)) for one in echo.changed],
         weaker=[
-            Weaker(key=one.key, sheet=one.sheet, reference=one.reference, field=one.field, sentence=one.sentence)
+            Weaker(
+                key=one.key, sheet=one.sheet, reference=one.reference, field=one.field, sentence=one.sentence,
+                children=list(one.children),
+            )
             for one in echo.weaker
         ],
-    )
+    )  # fmt: skip
 
 
 @router.post("", status_code=201)
@@ -125,7 +132,7 @@ def take_in(
     """Takes in files that were checked, whole or not at all.
 
     Exceptions and budgets in them are a manager's to confirm, and so is every safeguard that weakens, and the approval
-    and the funding of a child who is here without them. Of a child who is new, the file's word stands.
+    and the funding of a child who is here without them; of children who are new, all of them by one key for each.
     """
     confirmed = set(weaken or ())
     if confirmed:

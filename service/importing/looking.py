@@ -19,10 +19,11 @@ from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Agreement, Authority, ExceptionKind, MatchStatus, RecordedException
 from matcher.references import bare
-from matcher.words import day, pounds
+from matcher.words import counted, day, first_upper, pounds
 from service.database import tables
 from service.importing.here import Here, differing, ends, records_of
-from service.importing.safeguards import weakened
+from service.importing.safeguards import A_MANAGERS_SAY, weakened
+from service.people import A_MANAGERS
 from service.repository import Repository
 from service.workflow import APPOINTED, LIVE, MATCH_STATUS, State
 
@@ -63,11 +64,13 @@ class Weaker:
     after: Any = None
     adds: bool = False
     """Whether it takes nothing away that is here, and is told since a manager's word is in it."""
+    children: tuple[str, ...] = ()
+    """References of the new children of whom it speaks, where it speaks of several; `reference` is "" then."""
 
     @property
     def key(self) -> str:
-        """Of all that the sentence says: two exceptions of one volunteer are confirmed one by one."""
-        said = f"{self.sheet}|{self.reference}|{self.field}|{self.sentence}"
+        """Of all that it says and of whom: two exceptions of one volunteer are confirmed one by one."""
+        said = "|".join((self.sheet, self.reference, self.field, self.sentence, *self.children))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -142,6 +145,17 @@ class _Told:
                 Weaker(sheet, said.id, name, sentence, getattr(before, name), getattr(after, name))
                 for name, sentence in weakened(sheet, before, after)
             )
+        self.managers_word()
+
+    def managers_word(self) -> None:
+        """Of new children, once a fact: a first file would otherwise ask for hundreds of ticks."""
+        new = [child for child in self.given.children if self.here.record(CHILDREN.name, child.id) is None]
+        for name in A_MANAGERS:
+            children = tuple(sorted(child.id for child in new if getattr(child, name) is True))
+            if children:
+                who = counted(len(children), "new child", "new children")
+                sentence = f"{first_upper(who)} {A_MANAGERS_SAY[name]}."
+                self.weaker.append(Weaker(CHILDREN.name, "", name, sentence, adds=True, children=children))
 
     def between(self) -> None:
         for match in self.given.matches:

@@ -60,6 +60,12 @@ WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
 }  # fmt: skip
 """By sheet and field: when a change takes a safeguard away, and what is told of the person."""
 
+A_MANAGERS_SAY = {
+    "manager_approved": "would count as approved by the manager",
+    "funding_agreed": "would count as paid for by the manager’s agreement",
+}
+"""By the fields of `people.A_MANAGERS`: what a file says of new children, which nobody else has said yet."""
+
 
 def weakened(sheet: str, before: Any, after: Any) -> Iterator[tuple[str, str]]:
     for name, (weakens, sentence) in WEAKER[sheet].items():

@@ -294,6 +294,18 @@ def test_a_safeguard_weakens_only_by_its_own_key_and_a_manager(
     assert manager.post(f"{API}/imports", files=files, data=data).status_code == 201
 
 
+def test_a_managers_word_of_new_children_takes_their_key_and_a_manager(desk: TestClient, manager: TestClient) -> None:
+    text = "child_id,manager_approved,funding_agreed\nN-901,yes,no\nN-902,yes,no\n"
+    files = [("files", ("children.csv", text.encode())), ("files", ("volunteers.csv", b"volunteer_id\n"))]
+    told = desk.post(f"{API}/imports/check", files=files).json()
+    assert [(one["field"], one["children"]) for one in told["weaker"]] == [("manager_approved", ["N-901", "N-902"])]
+    data: dict[str, Any] = {"stamp": told["stamp"]}
+    assert desk.post(f"{API}/imports", files=files, data=data).status_code == 422
+    data["weaken"] = [one["key"] for one in told["weaker"]]
+    assert desk.post(f"{API}/imports", files=files, data=data).status_code == 403
+    assert manager.post(f"{API}/imports", files=files, data=data).status_code == 201
+
+
 @pytest.mark.parametrize("word", ["approved", "applicant", ""])
 def test_no_file_takes_a_suspended_volunteer_back_unseen(
     desk: TestClient, manager: TestClient, small_county: Reading, word: str

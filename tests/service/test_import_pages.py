@@ -24,7 +24,7 @@ from service_rows import cell, files_of
 from sqlalchemy import select
 
 from matcher.instance import today
-from matcher.readers import Reading
+from matcher.readers import Reading, read_files
 from matcher.writing.xlsx import Book
 from service import importing, privacy
 from service.database import tables
@@ -499,6 +499,54 @@ def test_a_managers_word_that_a_file_brings_is_a_managers_to_confirm(service: Se
         page = desk.get(f"{address}/confirm", headers=HTML).text
         assert ("was not approved by the manager" in page) is asked, before
         assert ("had no funding agreed" in page) is asked, before
+
+
+NEW = "child_id,manager_approved,funding_agreed\nN-901,yes,yes\nN-902,yes,no\nN-903,yes,\n"
+
+
+def test_a_managers_word_of_new_children_is_one_thing_to_confirm_a_fact_and_names_them(service: Service) -> None:
+    desk, manager = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    address = send(desk, ("children.csv", NEW.encode()))
+    told = desk.get(f"{address}/confirm", headers=HTML).text
+    assert "2 things take a manager’s word, and a manager confirms that" in told
+    assert 'name="weaken"' not in told
+    page = manager.get(f"{address}/confirm", headers=HTML).text
+    for sentence, children in (
+        ("3 new children would count as approved by the manager.", "N-901, N-902, N-903"),
+        ("One new child would count as paid for by the manager’s agreement.", "N-901"),
+    ):
+        for shown in (told, page):
+            assert children in shown.partition(sentence)[2].partition("</details>")[0]
+    keys = re.findall(r'name="weaken" type="checkbox" value="([^"]+)"', page)
+    stamp = re.search(r'name="stamp" value="([^"]+)"', page)
+    assert stamp is not None
+    assert len(keys) == 2
+    form: dict[str, Any] = {"stamp": stamp[1], "reason": "new referrals"}
+    for person, some, status in ((desk, [], 422), (desk, keys, 403), (manager, keys[:1], 422), (manager, keys, 303)):
+        data = {**form, "weaken": some}
+        answer = person.post(f"{address}/confirm", data=data, headers=HTML, follow_redirects=False)
+        assert answer.status_code == status, answer.text
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        new = session.scalars(select(tables.Child).where(tables.Child.reference.startswith("N-90"))).all()
+        facts = {row.reference: rows.child_record(row, True) for row in new}
+    assert {name: (one.manager_approved, one.funding_agreed) for name, one in facts.items()} == {
+        "N-901": (True, True), "N-902": (True, False), "N-903": (True, None)
+    }  # fmt: skip
+
+
+def test_what_was_confirmed_of_new_children_holds_for_no_others(service: Service) -> None:
+    """A key is of these children: the same number of others is another thing to confirm."""
+
+    def keys(text: str) -> list[str]:
+        with service.database.read(service.north) as session:
+            files = {"children.csv": text.encode(), "volunteers.csv": b"volunteer_id\nN-900\n"}
+            reading = read_files(files, today())
+            return [one.key for one in importing.look(Repository(session, service.keys), reading, today()).weaker]
+
+    assert len(keys(NEW)) == 2
+    assert not {*keys(NEW)} & {*keys(NEW.replace("N-90", "N-80"))}
+    assert keys("child_id,manager_approved\nN-901,no\nN-902,\n") == []
 
 
 def test_data_that_changed_meanwhile_are_looked_at_once_more_and_nothing_typed_is_lost(
