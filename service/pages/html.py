@@ -1,4 +1,4 @@
-"""Templates: the environment, the words in which facts are told, and the frame that every page has."""
+"""Templates: the environment, the words in which facts are told, the frame that every page has; workbooks to keep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
 
 from matcher.instance import today
@@ -114,3 +114,9 @@ def render(
     }  # fmt: skip
     text = _environment().get_template(template).render(**frame, **content)
     return HTMLResponse(text, status)
+
+
+def as_workbook(content: bytes, name: str) -> Response:
+    """An XLSX to keep under a name."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -35,14 +35,13 @@ from service.importing import Echo, uploads
 from service.importing.finding import Part
 from service.importing.uploads import Upload
 from service.pages import facts
-from service.pages.html import render
+from service.pages.html import as_workbook, render
 from service.pages.lists import Page
 from service.permissions import Permission
 from service.repository import Repository
 
 router = APIRouter(prefix="/imports")
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NAMES = {
     "children": "Children", "volunteers": "Volunteers", "matches": "Matches", "declined": "Declined pairs",
     "authorities": "Budgets", "exceptions": "Exceptions",
@@ -167,12 +166,8 @@ def blank(
 ) -> Response:
     """A workbook to fill in: of one sheet, or of all."""
     if sheet == ALL:
-        return _workbook(whole_template(), f"{ALL}.xlsx")
-    return _workbook(template(next(one for one in SHEETS if one.name == sheet)), f"{sheet}.xlsx")
-
-
-def _workbook(content: bytes, name: str) -> Response:
-    return Response(content, media_type=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        return as_workbook(whole_template(), f"{ALL}.xlsx")
+    return as_workbook(template(next(one for one in SHEETS if one.name == sheet)), f"{sheet}.xlsx")
 
 
 # ---- looking ---------------------------------------------------------------------------------------------------------
@@ -280,7 +275,7 @@ def corrections(upload_id: UploadId, sheet: str, person: Asking, kith: Kith, row
     more = [one for one in _of_sheet(found, sheet) if one not in own]
     content = corrected(found.reading, sheet, today(), more)
     note_reading(kith, person, "import", "", sheet=sheet)
-    return _workbook(content, f"{sheet}-to-correct.xlsx")
+    return as_workbook(content, f"{sheet}-to-correct.xlsx")
 
 
 @router.post("/files/{upload_id}/discard")

@@ -16,8 +16,7 @@ from service import reports, year_words
 from service.api.deps import Asking, Kith, Reading, may_identify
 from service.database import tables
 from service.pages.children import standing
-from service.pages.html import render
-from service.pages.imports import XLSX
+from service.pages.html import as_workbook, render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.reports import (
     HIDDEN,
@@ -96,8 +95,7 @@ def workbook(
     chosen = _year(service, year)
     content = _xlsx(MAKE[report](service, chosen, _written(person, rows, chosen)), service)
     of_year = f"-{chosen.first}-{chosen.first + 1}" if report in OF_A_YEAR else f"-{service.as_of}"
-    headers = {"Content-Disposition": f'attachment; filename="kith-{report}{of_year}.xlsx"'}
-    return Response(content, media_type=XLSX, headers=headers)
+    return as_workbook(content, f"kith-{report}{of_year}.xlsx")
 
 
 def _year(service: Service, asked: int | None) -> Year:

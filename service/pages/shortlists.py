@@ -19,7 +19,7 @@ from matcher.writing.xlsx import DATE, WHOLE, Book, Field
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.pages import facts, journeys
-from service.pages.html import render
+from service.pages.html import as_workbook, render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
 from service.workflow import StepRefusedError
@@ -27,7 +27,6 @@ from service.workflow import StepRefusedError
 router = APIRouter(prefix="/children")
 
 Rank = Literal["plan", "fit"]
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator_caseload")
 """Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
 RULES_TOLD, TOLD = 4, 8
@@ -165,8 +164,7 @@ def workbook(
     book.table(
         "Not on it", [Field("Volunteers", 12, WHOLE), Field("The first thing that rules them out", 60)], excluded
     )
-    name = {"Content-Disposition": 'attachment; filename="shortlist.xlsx"'}
-    return Response(book.content(), media_type=XLSX, headers=name)
+    return as_workbook(book.content(), "shortlist.xlsx")
 
 
 @router.get("/{child_id}/compare")
