@@ -19,6 +19,7 @@ from matcher.reading.files import KINDS, OTHER_KINDS, Folder, Grid, HeldFolder, 
 from matcher.reading.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
 from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
 from matcher.reading.workbooks import Standing, has_own_file, standing_in
+from matcher.words import listed
 
 _NEARLY = 85
 """Of 100, how like a sheet's name a file's has to be."""
@@ -155,6 +156,9 @@ def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tup
             wrong = f"is not read: {name} are read from {there}" if there else f"is not read, and looks like {name}"
             remedy = "Move it out of the folder if it is an old one" if there else f"Rename it to {name}{file.suffix}"
             yield name, Problem(file.name, 0, "", "", wrong, remedy, rejected=not there)
+        elif isinstance(folder, HeldFolder):  # in a folder there may be anything; what was sent was meant
+            wrong = f"is not read: neither it nor a worksheet in it is called {listed(read, 'or')}"
+            yield SHEETS[0].name, Problem(file.name, 0, "", "", wrong, "Name it after what it holds", rejected=False)
 
 
 @dataclass

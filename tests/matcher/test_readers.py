@@ -15,7 +15,7 @@ import pytest
 import matcher
 from matcher.catalogue import load_policy
 from matcher.errors import InputError
-from matcher.readers import read_folder
+from matcher.readers import read_files, read_folder
 from matcher.reading import cells
 from matcher.reading.sheets import CHILDREN, SHEETS
 from matcher.records import Agreement, Gender, Strength
@@ -323,6 +323,16 @@ def test_a_file_called_nearly_like_a_sheet_that_is_missing_is_refused(tmp_path, 
     assert problem.remedy == f"Rename it to matches{Path(name).suffix}"
     with pytest.raises(InputError, match="is not read, and looks like matches"):
         matcher.read(folder, as_of=AS_OF)
+
+
+@pytest.mark.parametrize("name", ["broken.xlsx", "notes.csv"])
+def test_a_file_that_was_sent_and_is_none_of_the_sheets_is_told(name):
+    # In a folder there may be anything; what was sent was meant, and is not passed over in silence.
+    files = {file.name: file.read_bytes() for file in (SAMPLES / "tiny").glob("*.csv")}
+    (problem,) = (one for one in read_files({**files, name: b"PK\x03\x04"}, AS_OF).problems if one.file == name)
+    sheets = "children, volunteers, matches, declined, authorities or exceptions"
+    assert problem.wrong == f"is not read: neither it nor a worksheet in it is called {sheets}"
+    assert not problem.rejected
 
 
 def test_an_old_file_beside_a_sheet_is_told_and_stops_nothing(tmp_path):
