@@ -205,11 +205,74 @@ ROUTES: Mapping[str, Permission | None] = {
 }
 """Method and path as the application declares them -> what the route needs."""
 
+TELLS: Mapping[str, str] = {
+    "GET /": "list",
+    "GET /children": "list",
+    "POST /children/find": "list",
+    "GET /children/{child_id}": "record",
+    "GET /children/{child_id}/change/{part}": "record",
+    "POST /children/{child_id}/change/{part}": "record",
+    "GET /children/{child_id}/readers": "readers",
+    "GET /children/{child_id}/shortlist": "shortlist",
+    "GET /children/{child_id}/shortlist.xlsx": "shortlist",
+    "GET /children/{child_id}/compare": "shortlist",
+    "GET /children/{child_id}/propose/{volunteer_id}": "shortlist",
+    "POST /children/{child_id}/propose/{volunteer_id}": "shortlist",
+    "GET /proposals": "list",
+    "GET /proposals/{match_id}": "proposal",
+    "GET /proposals/{match_id}/steps/{step_id}": "proposal",
+    "POST /proposals/{match_id}/steps/{step_id}": "proposal",
+    "GET /proposals/{match_id}/share": "proposal",
+    "GET /proposals/{match_id}/for-{reader}": "profile",
+    "GET /proposals/{match_id}/letters/{letter}": "letter",
+    "GET /volunteers/{volunteer_id}": "volunteer",
+    "GET /volunteers/{volunteer_id}/change/{part}": "volunteer",
+    "POST /volunteers/{volunteer_id}/change/{part}": "volunteer",
+    "GET /volunteers/{volunteer_id}/shortlist": "list",
+    "GET /runs/{run_id}": "plan",
+    "POST /runs/{run_id}/publish": "plan",
+    "POST /policy": "draft of a policy",
+    "POST /policy/draft": "draft of a policy",
+    "GET /imports/files/{upload_id}": "import",
+    "GET /imports/files/{upload_id}/columns": "import",
+    "POST /imports/files/{upload_id}/columns": "import",
+    "GET /imports/files/{upload_id}/corrections/{sheet}": "import",
+    "GET /imports/files/{upload_id}/confirm": "import",
+    "POST /imports/files/{upload_id}/confirm": "import",
+    "GET /api/v1/children": "list",
+    "GET /api/v1/children/{child_id}": "record",
+    "GET /api/v1/children/{child_id}/shortlist": "shortlist",
+    "GET /api/v1/children/{child_id}/excluded": "excluded",
+    "GET /api/v1/children/{child_id}/volunteers/{volunteer_id}/explanation": "explanation",
+    "GET /api/v1/children/{child_id}/person": "person",
+    "GET /api/v1/children/{child_id}/export": "export",
+    "GET /api/v1/volunteers/{volunteer_id}": "volunteer",
+    "GET /api/v1/volunteers/{volunteer_id}/shortlist": "list",
+    "GET /api/v1/volunteers/{volunteer_id}/export": "export",
+    "GET /api/v1/families": "families",
+    "GET /api/v1/families/{family_id}": "families",
+    "GET /api/v1/exceptions": "exceptions",
+    "GET /api/v1/exceptions/{exception_id}": "exceptions",
+    "GET /api/v1/matches": "matches",
+    "GET /api/v1/matches/{match_id}": "match",
+    "GET /api/v1/decisions": "decisions",
+    "POST /api/v1/imports/check": "import",
+    "GET /api/v1/retention": "retention",
+    "GET /api/v1/runs": "run",
+    "GET /api/v1/runs/{run_id}": "run",
+    "GET /api/v1/runs/{run_id}/plan": "plan",
+    "GET /api/v1/runs/{run_id}/changes": "changes",
+}
+"""Every route that tells facts of children, so far as it does -> the word under which the audit log has who read them.
+
+What a change answers with is in the entry of the change.
+"""
+
 
 def table() -> str:
     """The routes and the roles as the Markdown table of docs/permissions.md."""
-    lines = ["| route | " + " | ".join(Role) + " |", "|---" * (1 + len(Role)) + "|"]
+    lines = ["| route | " + " | ".join(Role) + " | in the log as |", "|---" * (2 + len(Role)) + "|"]
     for route, needs in ROUTES.items():
         cells = ["anybody" if needs is PUBLIC else "yes" if needs in MAY[role] else "–" for role in Role]
-        lines.append(f"| `{route}` | " + " | ".join(cells) + " |")
+        lines.append(f"| `{route}` | " + " | ".join([*cells, TELLS.get(route, "–")]) + " |")
     return "\n".join(lines)

@@ -251,6 +251,11 @@ class Repository:
 _ID = re.compile(rf"\b[CV][2-9B-Z]{{{ID_LENGTH - 1}}}\b")
 
 
+def ids_in(text: str, kind: str) -> list[str]:
+    """The ids of children (C) or of volunteers (V) that a sentence names."""
+    return [id for id in _ID.findall(text) if id.startswith(kind)]
+
+
 def with_references(told: Any, references: Mapping[str, str]) -> Any:
     """The same JSON content with the council's references in its sentences; fields that are ids stay ids."""
     if isinstance(told, str):

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from matcher.errors import NotFoundError
 from service import audit_log, people
-from service.api.deps import Asking, Reading, Writing
+from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
     CHANGES,
     ChildId,
@@ -64,6 +64,8 @@ class Unlinking(Given):
 
 @router.get("/families", tags=["families"])
 def families(
+    person: Asking,
+    kith: Kith,
     rows: Reading,
     page: PageNumber = 1,
     size: PageSize = 50,
@@ -79,17 +81,20 @@ def families(
         query = query.order_by(number.desc())
     total, found = one_page(rows.session, query.order_by(tables.Family.id), page, size)
     members = _members(rows, [family.id for (family,) in found])
+    note_reading(kith, person, "families", "", children=sorted(child for one in members.values() for child in one))
     return FamilyPage(
         total=total, page=page, families=[FamilyLine(id=one.id, children=members[one.id]) for (one,) in found]
     )
 
 
 @router.get("/families/{family_id}", tags=["families"])
-def family(family_id: FamilyId, rows: Reading) -> FamilyLine:
+def family(family_id: FamilyId, person: Asking, kith: Kith, rows: Reading) -> FamilyLine:
     """One family of which the siblings are known. Who belongs to it changes by linking and unlinking children."""
     if not rows.session.scalar(select(tables.Family.known).where(tables.Family.id == family_id)):
         raise NotFoundError("There is no such family.")
-    return FamilyLine(id=family_id, children=_members(rows, [family_id])[family_id])
+    members = _members(rows, [family_id])[family_id]
+    note_reading(kith, person, "families", "", children=members)
+    return FamilyLine(id=family_id, children=members)
 
 
 @router.post("/families", tags=["families"])

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from matcher.records import ExceptionKind
 from service import exceptions as allowed
-from service.api.deps import Asking, Reading, Writing, may_identify
+from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
 from service.api.shapes import (
     CHANGES,
     ExceptionId,
@@ -87,6 +87,7 @@ class Withdrawn(ExceptionLine):
 @router.get("")
 def exceptions(
     person: Asking,
+    kith: Kith,
     rows: Reading,
     page: PageNumber = 1,
     size: PageSize = 50,
@@ -106,6 +107,7 @@ def exceptions(
         query = query.where(table.withdrawn_on.is_not(None) if withdrawn else table.withdrawn_on.is_(None))
     by = table.withdrawn_on.desc().nulls_last() if sort == "withdrawn_on" else table.approved_on.desc()
     total, found = one_page(rows.session, query.order_by(by, table.id), page, size)
+    note_reading(kith, person, "exceptions", "", children=sorted({row.child_id for (row,) in found if row.child_id}))
     return ExceptionPage(total=total, page=page, exceptions=[_told(rows, person, row) for (row,) in found])
 
 
@@ -120,9 +122,12 @@ def approve(given: NewException, person: Asking, rows: Writing, response: Respon
 
 
 @router.get("/{exception_id}")
-def exception(exception_id: ExceptionId, person: Asking, rows: Reading, response: Response) -> ExceptionLine:
+def exception(
+    exception_id: ExceptionId, person: Asking, kith: Kith, rows: Reading, response: Response
+) -> ExceptionLine:
     """One exception."""
     row = rows.exception(exception_id)
+    note_reading(kith, person, "exceptions", row.child_id or "", exception=row.id)
     tell_version(response, row.version)
     return _told(rows, person, row)
 

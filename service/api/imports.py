@@ -20,7 +20,7 @@ from matcher.instance import today
 from matcher.readers import Reading as FilesRead
 from matcher.readers import read_files
 from service import importing
-from service.api.deps import Asking, Reading, Writing, refuse_without
+from service.api.deps import Asking, Kith, Reading, Writing, note_reading, refuse_without
 from service.api.shapes import PageNumber, PageSize, one_page
 from service.database import tables
 from service.permissions import Permission
@@ -52,12 +52,12 @@ class Changed(BaseModel):
 class Weaker(BaseModel):
     key: str = Field(description="To be sent as `weaken` if the safeguard may go.")
     sheet: str
-    reference: str = Field(description="Of whom it speaks; blank where `children` names several.")
+    reference: str = Field(description="Of whom it speaks; blank where it speaks of several new children.")
     field: str
     sentence: str
     children: list[str] = Field(
-        description="References of new children for whom one key confirms what is a manager's word: their approval, or "
-        "their funding."
+        description="References of the children of whom it speaks. Of new children one key confirms for all what is a "
+        "manager's word: their approval, or their funding."
     )
 
 
@@ -95,7 +95,7 @@ def imports(rows: Reading, page: PageNumber = 1, size: PageSize = 50) -> BatchPa
 
 
 @router.post("/check")
-def check(files: Files, rows: Reading) -> Echo:
+def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
     """Every problem of the files; or what they would change, and apart the safeguards that would weaken."""
     contents = _contents(files)
     try:
@@ -103,7 +103,11 @@ def check(files: Files, rows: Reading) -> Echo:
         echo = importing.look(rows, reading, today())
     except InputError as error:
         problems = [_problem(one) for one in error.problems] or [_problem(Problem("", 0, "", "", str(error), ""))]
+        _note(kith, person, rows, {one.value for one in problems})
         return Echo(usable=False, stamp=None, problems=problems, new={}, same={}, changed=[], weaker=[])
+    told = {child for one in echo.changed for child in importing.named_in(one)}
+    told |= {child for one in echo.weaker for child in one.children}
+    _note(kith, person, rows, told)
     return Echo(
         usable=True,
         stamp=importing.stamp(rows, contents, today()),
@@ -142,6 +146,12 @@ def take_in(
         raise HTTPException(409)
     batch = importing.take_in(rows, _read(contents), today(), user_id=person.user_id, confirmed=confirmed)
     return _batch(batch)
+
+
+def _note(kith: Kith, person: Asking, rows: Reading, texts: set[str]) -> None:
+    """What is said of the file is said beside what Kith has of these children, so far as they are here."""
+    if children := importing.children_of(rows, texts):
+        note_reading(kith, person, "import", "", children=children)
 
 
 def _read(contents: dict[str, bytes]) -> FilesRead:

@@ -67,7 +67,8 @@ def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -
 def export_volunteer(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """Everything that Kith keeps of a volunteer, to answer them who ask."""
     told = privacy.volunteer_export(rows, rows.volunteer(volunteer_id))
-    note_reading(kith, person, "export", volunteer_id)
+    named = {one["child"] for one in (*told["matches"], *told["declined"])} | {*(told["facts"].known_children or ())}
+    note_reading(kith, person, "export", volunteer_id, children=sorted(named))
     return told
 
 
@@ -84,9 +85,11 @@ def erase_volunteer(volunteer_id: VolunteerId, given: Erasure, person: Asking, r
 
 
 @router.get("/retention")
-def retention(rows: Reading) -> Retention:
+def retention(person: Asking, kith: Kith, rows: Reading) -> Retention:
     """How long each type of record is kept, and who is due to be erased."""
+    due = privacy.due(rows)
+    note_reading(kith, person, "retention", "", children=[one.id for one in due if one.id.startswith("C")])
     return Retention(
         kept=[KeptLine(record=one.record, days=one.days, since=one.since, then=one.then) for one in privacy.RETENTION],
-        due=[DueLine(record=one.record, id=one.id, since=one.since) for one in privacy.due(rows)],
+        due=[DueLine(record=one.record, id=one.id, since=one.since) for one in due],
     )

@@ -14,7 +14,7 @@ from service.api.answers import Changes, RunPlan, as_it_is, described
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
 from service.api.shapes import Coordinator, RunId
 from service.database import tables
-from service.repository import with_references
+from service.repository import ids_in, with_references
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -69,18 +69,22 @@ def ask(given: Asked, person: Asking, rows: Writing) -> RunLine:
 
 @router.get("")
 def every_run(
+    person: Asking,
+    kith: Kith,
     rows: Reading,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
     size: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> RunPage:
     """The runs, the newest first."""
     total, found = plans.newest_runs(rows.session, page, size)
+    _note_problems(kith, person, [run for run, _ in found])
     return RunPage(total=total, page=page, runs=[RunLine.of(run, plan) for run, plan in found])
 
 
 @router.get("/{run_id}")
-def one_run(run_id: RunId, rows: Reading) -> RunLine:
+def one_run(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> RunLine:
     """State and progress of a run."""
+    _note_problems(kith, person, [runs.find(rows.session, run_id)])
     return _line(rows, run_id)
 
 
@@ -122,6 +126,12 @@ def publish(run_id: RunId, given: Published, person: Asking, kith: Kith, rows: R
         kith.database, kith.keys, person.authority_id, run_id, user_id=person.user_id, reason=given.reason
     )  # fmt: skip
     return _line(rows, run_id)
+
+
+def _note_problems(kith: Kith, person: Asking, shown: list[tables.Run]) -> None:
+    """Why there is no plan may name pairs."""
+    if children := sorted({id for run in shown for id in ids_in(run.problem or "", "C")}):
+        note_reading(kith, person, "run", "", children=children)
 
 
 def _line(rows: Reading, run_id: str) -> RunLine:

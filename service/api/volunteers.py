@@ -145,9 +145,14 @@ def add(given: NewVolunteer, person: Asking, rows: Writing, response: Response) 
 
 
 @router.get("/{volunteer_id}")
-def volunteer(volunteer_id: VolunteerId, person: Asking, rows: Reading, response: Response) -> VolunteerRecord:
+def volunteer(
+    volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading, response: Response
+) -> VolunteerRecord:
     """The facts that matching uses of one volunteer."""
-    return _record(rows, person, rows.volunteer(volunteer_id), response)
+    row = rows.volunteer(volunteer_id)
+    known = rows.volunteer_record(row).known_children or ()
+    note_reading(kith, person, "volunteer", "", children=sorted(known), volunteer=volunteer_id)
+    return _record(rows, person, row, response)
 
 
 @router.patch("/{volunteer_id}", responses=CHANGES)

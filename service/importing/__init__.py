@@ -7,7 +7,10 @@ on its way, a child's no while a match is live – is not rewritten by a file: s
 record it.
 """
 
-from service.importing.looking import Change, Changed, Echo, Weaker, look, stamp
+from service.importing.here import children_of
+from service.importing.looking import Change, Changed, Echo, Weaker, look, named_in, stamp
 from service.importing.taking_in import REASONS, take_in
 
-__all__ = ["REASONS", "Change", "Changed", "Echo", "Weaker", "look", "stamp", "take_in"]
+__all__ = [
+    "REASONS", "Change", "Changed", "Echo", "Weaker", "children_of", "look", "named_in", "stamp", "take_in",
+]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -122,3 +122,10 @@ def differing(before: Any, after: Any) -> Iterator[str]:
 
 def ends(row: tables.Match, match: records.Match) -> bool:
     return match.status is MatchStatus.ENDED and State(row.state) in APPOINTED
+
+
+def children_of(rows: Repository, texts: Collection[str]) -> list[str]:
+    """The ids of the children whom cells of a file name, so far as they are here: for the log of who read of them."""
+    query = select(tables.Child.id, tables.Child.reference)
+    wanted = {part.strip() for text in texts for part in (text, *text.replace(",", ";").split(";"))}
+    return [id for id, reference in rows.session.execute(query) if reference in wanted]

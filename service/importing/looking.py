@@ -65,7 +65,7 @@ class Weaker:
     adds: bool = False
     """Whether it takes nothing away that is here, and is told since a manager's word is in it."""
     children: tuple[str, ...] = ()
-    """References of the new children of whom it speaks, where it speaks of several; `reference` is "" then."""
+    """References of the children of whom it speaks. Where it speaks of several, who are new, `reference` is ""."""
 
     @property
     def key(self) -> str:
@@ -84,6 +84,17 @@ class Echo:
     same: Mapping[str, int]
     untouched: Mapping[str, int]
     """Children and volunteers who are here and of whom the files say nothing: they stay as they are."""
+
+
+def named_in(one: Changed, fields: Collection[str] | None = None) -> tuple[str, ...]:
+    """References of the children of whom a changed record tells; in some of its fields alone, if those are given."""
+    if one.sheet == CHILDREN.name:
+        return (one.reference,)
+    if one.sheet == "matches":
+        return (one.reference.partition(" and ")[0],)
+    told = [change for change in one.changes if fields is None or change.field in fields]
+    known = [value for change in told if change.field == "known_children" for value in (change.before, change.after)]
+    return tuple(sorted({child for value in known for child in value or ()}))
 
 
 def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
@@ -142,9 +153,12 @@ class _Told:
                 continue
             self.changed.append(Changed(sheet, said.id, tuple(changes), self.here.id_of(sheet, said.id)))
             self.weaker += (
-                Weaker(sheet, said.id, name, sentence, getattr(before, name), getattr(after, name))
+                Weaker(
+                    sheet, said.id, name, sentence, getattr(before, name), getattr(after, name),
+                    children=named_in(self.changed[-1], {name}),
+                )
                 for name, sentence in weakened(sheet, before, after)
-            )
+            )  # fmt: skip
         self.managers_word()
 
     def managers_word(self) -> None:
@@ -176,7 +190,8 @@ class _Told:
                 who = " and ".join(filter(None, (one.volunteer, one.child)))
                 withdrawn = self.here.exception(one, in_force=False)
                 sentence = _allowed(one) + (" A manager has withdrawn that in Kith." if withdrawn else "")
-                self.weaker.append(Weaker("exceptions", who, one.kind, sentence, adds=not withdrawn))
+                children = (one.child,) if one.child else ()
+                self.weaker.append(Weaker("exceptions", who, one.kind, sentence, adds=not withdrawn, children=children))
 
     def budgets(self) -> None:
         for code, budget in self.given.authorities.items():

@@ -206,12 +206,18 @@ def _change(
                     return RedirectResponse(f"{side.page(id)}?saved=yes", 303)
         except InputError as error:
             errors = _by_field(error)
-    if side is CHILD:  # a form that comes back shows what is recorded now, as the first one did
+    # A form that comes back shows what is recorded now, as the first one did.
+    if side is CHILD:
         note_reading(kith, person, "record", id)
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         row = side.row(rows, id)
-        made = _fields(person, side, part, side.record(rows, row), given, errors)
+        record = side.record(rows, row)
+        made = _fields(person, side, part, record, given, errors)
+        known = record.known_children or () if "known_children" in forms.PARTS[side.sheet.name][part] else ()
+        children = sorted(id for id, reference in rows.references().items() if reference in known) if known else []
+    if children:
+        note_reading(kith, person, "volunteer", "", children=children, volunteer=id)
     title = _TITLES[part].format(side.word)
     moved = given is not None and str(row.version) != given.get("version")
     return render(

@@ -19,13 +19,13 @@ from matcher.reading.xlsx import MOST_PARTS, MOST_ROWS
 from matcher.words import counted, first_upper
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import UploadId
+from service.importing import children_of, uploads
 from service.importing import columns as columns_room
-from service.importing import uploads
 from service.importing.columns import Proposed
 from service.importing.finding import Part
 from service.importing.uploads import Upload
 from service.pages.html import render
-from service.pages.imports import NAMES, address, children_of
+from service.pages.imports import NAMES, address
 from service.repository import Repository
 
 router = APIRouter(prefix="/imports/files/{upload_id}/columns")

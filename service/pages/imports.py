@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from threading import Lock
@@ -31,7 +31,7 @@ from service import importing
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading, refuse_without
 from service.api.shapes import ImportId, UploadId
 from service.database import tables
-from service.importing import Echo, uploads
+from service.importing import Echo, children_of, named_in, uploads
 from service.importing.finding import Part
 from service.importing.uploads import Upload
 from service.pages import facts
@@ -201,7 +201,7 @@ def look(
     if shown == "changes":
         assert found.echo is not None
         listed = Page.of(found.echo.changed, page, query)
-        seen = [one.id for one in listed.lines if one.sheet == "children"]
+        seen = children_of(rows, {reference for one in listed.lines for reference in named_in(one)})
     else:
         listed = Page.of(_by_row(upload, found, found.problems if shown == "problems" else found.notes), page, query)
         seen = children_of(rows, {cell for one in listed.lines for _, cell in one.cells})
@@ -229,13 +229,6 @@ def _changed_of(echo: Echo | None) -> Mapping[str, int]:
     for one in echo.changed if echo else ():
         counts[one.sheet] += 1
     return counts
-
-
-def children_of(rows: Repository, texts: Collection[str]) -> list[str]:
-    """The ids of the children whom cells of a file name, so far as they are here: for the log of who read of them."""
-    query = select(tables.Child.id, tables.Child.reference)
-    wanted = {text.strip() for text in texts}
-    return [id for id, reference in rows.session.execute(query) if reference in wanted]
 
 
 def _of_sheet(found: Looked, sheet: str) -> Sequence[Problem]:
@@ -274,7 +267,8 @@ def corrections(upload_id: UploadId, sheet: str, person: Asking, kith: Kith, row
     own = found.reading.problems_of.get(sheet, ())
     more = [one for one in _of_sheet(found, sheet) if one not in own]
     content = corrected(found.reading, sheet, today(), more)
-    note_reading(kith, person, "import", "", sheet=sheet)
+    cells = {cell for _, row in found.reading.grids[sheet].rows for cell in row}
+    note_reading(kith, person, "import", "", children=children_of(rows, cells), sheet=sheet)
     return as_workbook(content, f"{sheet}-to-correct.xlsx")
 
 
@@ -353,10 +347,9 @@ def _confirm(
     if found is None or found.echo is None:
         return RedirectResponse(f"/imports/files/{upload.row.id}", 303)
     ids = [one.id for one in found.echo.changed if one.sheet == "children"]
-    weaker = [one.reference for one in found.echo.weaker if one.sheet == "children"]
-    named = {one.reference: one.id for one in found.echo.changed if one.sheet == "children"}
-    if weaker:
-        note_reading(kith, person, "import", "", children=[named[one] for one in weaker if one in named])
+    told = {reference for one in found.echo.weaker for reference in one.children}
+    if told:
+        note_reading(kith, person, "import", "", children=children_of(rows, told), told=len(told))
     return render(
         request, "import-confirm.html", person, status=status, upload=upload, echo=found.echo, stamp=found.stamp,
         error=error, reason=reason, note=note, ticked=ticked or set(), reasons=importing.REASONS, sheet_names=NAMES,

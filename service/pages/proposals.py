@@ -89,6 +89,7 @@ def forward(state: State) -> Step | None:
 def proposal_list(
     request: Request,
     person: Asking,
+    kith: Kith,
     reckoned: Reckoned,
     show: Show = "proposals",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
@@ -102,6 +103,7 @@ def proposal_list(
         oldest_first.sort(key=lambda line: line.match.next_review_on or date.max)
     counts = {name: len(lines) for name, lines in groups.items()}
     found = Page.of(oldest_first, page, {"show": show})
+    note_reading(kith, person, "list", "", children=sorted({line.match.child_id for line in found.lines}))
     return render(request, "proposals.html", person, page=found, show=show, counts=counts)
 
 
@@ -143,6 +145,7 @@ def propose(
             id = match.id
     except (StepRefusedError, TakenError) as error:
         given = {"error": str(error), "reason": reason, "note": note}
+        note_reading(kith, person, "shortlist", child_id)
         return _propose_form(request, person, reckoned, child_id, volunteer_id, rank, **given)
     return RedirectResponse(f"/proposals/{id}", 303)
 
@@ -267,6 +270,7 @@ def take(
     match = rows.match(match_id)
     step, given = _step(match, step_id), {"note": note, "day": day, "clock": clock}
     if step is None or (version != match.version and not step.final):
+        note_reading(kith, person, "proposal", match.child_id)
         return _page(request, person, rows, reckoned, match, status=409, error=_moved_on(match), **given)
     party = said_by or (step.by[0] if len(step.by) == 1 else "")
     try:
@@ -280,11 +284,13 @@ def take(
                 reason=reason or None, note=note.strip() or None, at=_happened(day, clock),
             )  # fmt: skip
     except StaleDataError:
+        note_reading(kith, person, "proposal", match.child_id)
         with kith.database.read(person.authority_id) as session:
             fresh = Repository(session, kith.keys)
             now = fresh.match(match_id)
             return _page(request, person, fresh, reckoned, now, status=409, error=_moved_on(now), **given)
     except StepRefusedError as error:
+        note_reading(kith, person, "proposal", match.child_id)
         if step.final:
             return _step_form(request, person, reckoned, match, step, str(error), said_by, reason, **given)
         return _page(request, person, rows, reckoned, match, status=409, error=str(error), **given)

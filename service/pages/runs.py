@@ -24,7 +24,7 @@ from service.pages.lists import SIZE, Page
 from service.pages.reckoning import Reckoning, reckoning
 from service.permissions import Permission
 from service.plans import Found
-from service.repository import Repository, with_references
+from service.repository import Repository, ids_in, with_references
 from service.runs import RunError
 
 router = APIRouter(prefix="/runs")
@@ -225,6 +225,8 @@ def _page(
         told = (
             rows.references() if may_identify(person) else {}
         )  # of a plan that cannot be found the problem names pairs
+        if named := ids_in(f"{run.problem} {error}", "C"):
+            note_reading(kith, person, "run", "", children=sorted({*named}))
         return render(
             request, "run.html", person, **frame, worker=_worker(kith) if line.goes_on else True,
             problem=with_references(run.problem or "", told), error=with_references(error, told),

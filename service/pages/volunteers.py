@@ -111,11 +111,14 @@ def _list(
 
 @router.get("/{volunteer_id}")
 def volunteer(
-    volunteer_id: VolunteerId, request: Request, person: Asking, rows: Reading, reckoned: Reckoned
+    volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
 ) -> Response:
     rows.volunteer(volunteer_id)
     instance = reckoned.instance
     record = instance.volunteer(volunteer_id)
+    matches = reckoned.of_volunteer.get(volunteer_id, ())
+    children = {*(record.known_children or ()), *(match.child_id for match in matches)}
+    note_reading(kith, person, "volunteer", "", children=sorted(children), volunteer=volunteer_id)
     rules = alone.about_volunteer(instance, volunteer_id)
     return render(
         request, "volunteer.html", person,
@@ -125,7 +128,7 @@ def volunteer(
         rules=RULE_TITLES,
         checks=sorted(rules, key=lambda one: one.verdict == "passes"),
         lapses=[one for one in reckoned.lapses if one.volunteer == volunteer_id and one.on],
-        matches=reckoned.of_volunteer.get(volunteer_id, ()),
+        matches=matches,
         references=reckoned.references,
         told=reckoned.told,
         parts=tuple(forms.PARTS["volunteers"]),

@@ -1,0 +1,159 @@
+"""Whoever reads of a child is in the audit log: each route that tells facts of children, by the list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from conftest import Service
+from fastapi.testclient import TestClient
+from service_rows import cell, files_of
+from sqlalchemy import select
+from test_policy_pages import form
+from test_run_pages import a_run, run_once
+
+from matcher.instance import today
+from matcher.readers import Reading
+from matcher.records import ExceptionKind
+from matcher.shortlist import shortlist
+from service import exceptions, people
+from service.database import tables
+from service.importing.uploads import hold, receive
+from service.middleware import RateLimit
+from service.permissions import MAY, PUBLIC, ROUTES, TELLS, Role
+from service.proposals import Chosen, propose
+from service.repository import Repository
+
+HTML = {"Accept": "text/html"}
+OF_NOBODY_BY_NAME = {"GET /api/v1/decisions", "GET /api/v1/retention"}
+"""Pseudonymised; and a list in which nobody is yet. The entry is there all the same."""
+NOTHING_TOLD = {"GET /log", "GET /api/v1/openapi.json"}
+"""The log itself names records by their ids, and says nothing of what they hold; the document has made-up examples."""
+
+
+@pytest.fixture
+def asked(service: Service, small_county: Reading) -> Mapping[str, Any]:
+    """What stands in the paths and bodies: records of North in which everything that can be told is there to tell."""
+    child, volunteer = service.eligible_pair()
+    run, _ = run_once(service.database, service.keys, service.north)
+    no = cell(small_county, "children", "agrees", "no")
+    user = service.users["north", Role.MANAGER]
+    changed = [(name, content) for _, (name, content) in files_of(small_county, {("children", no, "agrees"): "yes"})]
+    foreign = f"number,child_id,agrees\n1,{no},yes\n".encode()
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        instance = rows.instance(today())
+        lists = (shortlist(instance, one.id, rank_by="fit") for one in instance.waiting if one.id != child)
+        whom = next(one.volunteer for found in lists for one in found if one.volunteer != volunteer)
+        failed = a_run(session, service.north, "failed", problem=f"{child} and {volunteer} are wanted together.")
+        match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,))).id
+        knows = session.scalars(select(tables.Volunteer).where(tables.Volunteer.id.not_in((volunteer, whom)))).first()
+        assert knows is not None
+        people.change_volunteer(rows, knows, {"known_children": rows.child(child).reference}, user_id=user)
+        relative = exceptions.approve(
+            rows,
+            ExceptionKind.RELATIVE,
+            knows.id,
+            child,
+            None,
+            user_id=user,
+            reason="An aunt, whom the child asked for",
+        ).id
+        upload = hold(rows, receive(rows, dict(changed)), user_id=user).id
+        other = hold(rows, receive(rows, {"ours.csv": foreign}), user_id=service.users["north", Role.COORDINATOR]).id
+        of = {
+            "child_id": child, "volunteer_id": volunteer, "match_id": match, "run_id": run, "failed": failed,
+            "family_id": session.scalars(select(tables.Family.id).where(tables.Family.known)).first(),
+            "exception_id": relative, "upload_id": upload, "other": other, "knows": knows.id, "whom": whom,
+            "organisation_id": None, "import_id": session.scalars(select(tables.ImportBatch.id)).first(),
+            "user_id": service.users["north", Role.ANALYST],
+        }  # fmt: skip
+        organisation = tables.Organisation(name="Bluebell Homes")
+        session.add(organisation)
+        session.flush()
+        of["organisation_id"] = organisation.id
+    still = {"part": "about", "step_id": "child_declines", "reader": "volunteer", "letter": "appointment",
+             "sheet": "children", "report": "waits", "number": 1, "code": "E06000062", "active": service.a_match(),
+             "files": [("files", one) for one in changed]}  # fmt: skip
+    return {**of, **still}
+
+
+OTHERWISE: Mapping[str, Mapping[str, str]] = {
+    "GET /proposals/{match_id}/letters/{letter}": {"match_id": "active"},
+    "GET /volunteers/{volunteer_id}/shortlist": {"volunteer_id": "whom"},
+    "GET /api/v1/volunteers/{volunteer_id}": {"volunteer_id": "knows"},
+    "GET /api/v1/volunteers/{volunteer_id}/shortlist": {"volunteer_id": "whom"},
+    "GET /api/v1/runs/{run_id}": {"run_id": "failed"},
+    "GET /imports/files/{upload_id}/columns": {"upload_id": "other"},
+    "POST /imports/files/{upload_id}/columns": {"upload_id": "other"},
+}
+"""Of a route, what stands in its path in place of the usual."""
+BODIES: Mapping[str, Mapping[str, str]] = {
+    "POST /children/find": {"reference": "nobody"},
+    "POST /imports/files/{upload_id}/columns": {"shown": "children", "sheet": "children"},
+    "POST /policy/draft": form(rules__travel__miles="8", priorities__no_parental_contact__points="0"),
+    "POST /policy": form(rules__travel__miles="8", priorities__no_parental_contact__points="0"),
+}
+"""Forms that show what they were given once more; the others are sent empty."""
+
+
+def ask(browser: TestClient, line: str, asked: Mapping[str, Any]) -> Any:
+    method, path = line.split()
+    instead = {name: asked[other] for name, other in OTHERWISE.get(line, {}).items()}
+    if path == "/volunteers/{volunteer_id}/change/{part}":
+        instead = {"volunteer_id": asked["knows"], "part": "independence"}
+    sent: dict[str, Any] = {}
+    if line == "POST /api/v1/imports/check":
+        sent = {"files": asked["files"]}
+    elif method == "POST":
+        sent = {"data": {**BODIES.get(line, {}), "csrf": browser.headers["X-CSRF-Token"]}}
+    accept = {} if "/api/" in path else HTML
+    return browser.request(method, path.format(**asked | instead), headers=accept, follow_redirects=False, **sent)
+
+
+def readings(service: Service) -> list[tables.AuditEvent]:
+    with service.database.read(service.north) as session:
+        query = select(tables.AuditEvent).where(tables.AuditEvent.action == "read").order_by(tables.AuditEvent.number)
+        return list(session.scalars(query))
+
+
+def test_every_route_that_tells_of_children_says_who_read_which(
+    service: Service, asked: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RateLimit, "_allowed", lambda *_: True)
+    browser, wrong = service.as_(Role.MANAGER), []
+    for line, word in TELLS.items():
+        before = len(readings(service))
+        status = ask(browser, line, asked).status_code
+        new = readings(service)[before:]
+        named = [one for one in new if one.subject.startswith("C") or one.details.get("children")]
+        named += [one for one in new if "plan" in one.details or line in OF_NOBODY_BY_NAME]
+        if status >= 500 or not any(one.reason == word and one.actor for one in named):
+            wrong.append((line, status, [(one.reason, one.subject, one.details) for one in new]))
+    assert wrong == []
+
+
+def test_no_other_page_or_answer_names_a_child(
+    service: Service, asked: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by reference nor by id. A route that does so belongs on the list, and into the log."""
+    monkeypatch.setattr(RateLimit, "_allowed", lambda *_: True)
+    with service.database.read(service.north) as session:
+        words = {word for row in session.execute(select(tables.Child.id, tables.Child.reference)) for word in row}
+    wrong = []
+    for role in Role:
+        browser = service.as_(role)
+        for line, needs in ROUTES.items():
+            if (
+                needs is PUBLIC
+                or needs not in MAY[role]
+                or line in {*TELLS, *NOTHING_TOLD}
+                or not line.startswith("GET")
+            ):
+                continue
+            answer = ask(browser, line, asked)
+            named = sorted(word for word in words if word in answer.text)
+            if named or answer.status_code not in (200, 303):
+                wrong.append((role, line, answer.status_code, named[:3]))
+    assert wrong == []
