@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import URL, func, make_url, select, text
+from sqlalchemy import URL, delete, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from matcher.errors import KithError
@@ -25,7 +25,7 @@ from service import audit_log, noes
 from service.crypto import KeyRing
 from service.database.base import Apart, Base, Sealed, utc_now
 from service.database.engine import Database, DatabaseError, has_tables
-from service.database.tables import Authority, Worker
+from service.database.tables import Authority, LoginSession, Worker
 from service.database.upgrade import require_upgraded
 from service.settings import Settings
 
@@ -94,7 +94,9 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
             )
     _run("pg_restore", make_url(owner), "--no-owner", "--single-transaction", "--exit-on-error", str(file))
     with _opened(settings.database_url.get_secret_value()) as database:
-        return Restored(_check(database, keys))
+        entries = _check(database, keys)
+        _end_logins(database)
+        return Restored(entries)
 
 
 # ---- SQLite ----------------------------------------------------------------------------------------------------------
@@ -119,6 +121,7 @@ def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> Re
             if place.exists():
                 _require_stopped(place, replace)
                 kept = _keep_noes(place, database, keys)
+            _end_logins(database)
         for left in _beside(beside):
             left.unlink(missing_ok=True)
         if place.exists():
@@ -230,6 +233,12 @@ def _check(database: Database, keys: KeyRing) -> int:
             raise BackupError(f"The audit log of the backup is not whole: {verdict.problem} Or the keys are another's.")
         entries += verdict.entries
     return entries
+
+
+def _end_logins(database: Database) -> None:
+    """Of the moment of the backup: a browser that was signed out since, or whose account was closed, is in nowhere."""
+    with database.write() as session:
+        session.execute(delete(LoginSession))
 
 
 def _sealed_by(database: Database, keys: KeyRing, authority: str | None) -> set[str]:

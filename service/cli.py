@@ -237,13 +237,14 @@ def restore_(
     if restored.noes:
         typer.echo(
             f"Kept of what was decided since that backup: {restored.noes}. It is what was said no to or ended, who was "
-            "suspended, withdrew or resigned, and the visits that this paused. The audit log names them."
+            "suspended, withdrew or resigned, the visits that this paused and the past matches that it brought up. The "
+            "audit log names them. Accounts and tokens are as they were before; everybody signs in anew."
         )
     elif restored.noes is None:
         typer.echo(
             "Before anybody works with it: what children, volunteers and social workers said no to since that backup, "
             "and which volunteers were suspended or have gone, is not in it, since the database before could not be "
-            "asked. Record it again first."
+            "asked. Record it again first; and close again the accounts and tokens that were closed since."
         )
 
 

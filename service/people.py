@@ -35,6 +35,9 @@ A_MANAGERS = ("manager_approved", "funding_agreed")
 STOPPED = frozenset({Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED})
 """Who was stopped, or has gone. To leave these is a manager's word."""
 
+BROUGHT_UP = "brought_up"
+"""The step in the story of a past match of whoever was suspended."""
+
 STATUS_REASONS = (
     "panel approved", "checks complete", "concern raised", "complaint", "check lapsed", "investigation closed",
     "own wish", "moved away", "no longer suitable", "other",
@@ -348,5 +351,5 @@ def bring_up(rows: Repository, volunteer_id: str, status: Status, *, user_id: st
                 proposals.take_step(rows, match.id, "pause", by=Party.AUTHORITY, user_id=user_id, reason=why)
         elif state is State.ENDED and status is Status.SUSPENDED:
             past.append(match.id)
-            proposals.note(rows, match, "brought_up", user_id=user_id, reason="volunteer suspended")
+            proposals.note(rows, match, BROUGHT_UP, user_id=user_id, reason="volunteer suspended")
     return BroughtUp(tuple(withdrawn), tuple(paused), tuple(past))

@@ -17,13 +17,14 @@ from sqlalchemy import make_url, select
 
 from matcher.instance import today
 from matcher.records import ExceptionKind, Party, Status
-from service import audit_log, exceptions
+from service import audit_log, auth, exceptions
 from service.backup import BackupError, backup, restore
 from service.crypto import KeyRing
 from service.database import tables
+from service.database.base import utc_now
 from service.database.engine import Database
 from service.people import set_status
-from service.permissions import Role
+from service.permissions import Permission, Role
 from service.proposals import Chosen, object_to_any, propose, take_step
 from service.repository import Repository
 from service.settings import Settings
@@ -205,7 +206,7 @@ def test_a_backup_lets_nobody_back_in_who_was_suspended_since(service: Service, 
     assert active in brought.paused
     service.database.close()
     kept = restore(service.settings, tmp_path / "x", replace=True).noes
-    assert kept == 1 + len(brought.paused) + len(brought.withdrawn)
+    assert kept == 1 + len(brought.paused) + len(brought.withdrawn) + len(brought.past)
     with service.database.read(service.north) as session:
         rows = Repository(session, service.keys)
         assert rows.volunteer_record(rows.volunteer(suspended)).status is Status.SUSPENDED
@@ -213,6 +214,74 @@ def test_a_backup_lets_nobody_back_in_who_was_suspended_since(service: Service, 
         assert audit_log.verify(session, service.keys).problem is None
     service.database.close()
     assert restore(service.settings, tmp_path / "x", replace=True).noes == kept  # from the restored one itself
+
+
+def test_a_backup_does_not_forget_which_past_matches_were_brought_up_and_by_whom(
+    service: Service, tmp_path: Path
+) -> None:
+    """Also by somebody who had no account yet, and of a match that was live in the backup."""
+    if not service.database.sqlite:
+        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+    user, ends = service.users["north", Role.COORDINATOR], "child no longer wishes"
+    with service.database.write(service.north) as session:
+        query = select(tables.Match).where(tables.Match.state == State.ACTIVE).order_by(tables.Match.id)
+        (ended, first), (active, second) = [(one.id, one.volunteer_id) for one in session.scalars(query)][:2]
+        take_step(Repository(session, service.keys), ended, "end", by=Party.CHILD, user_id=user, reason=ends)
+    backup(service.settings, tmp_path / "x")
+    with service.database.write(service.north) as session:
+        authority = session.get_one(tables.Authority, service.north)
+        later = auth.invite(session, service.keys, authority=authority, email="new@north.invalid", name="New",
+                            role=Role.COORDINATOR, by="kith")[0].id  # fmt: skip
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        take_step(rows, active, "end", by=Party.CHILD, user_id=later, reason=ends)
+        past = [
+            match
+            for volunteer in (first, second)
+            for match in set_status(
+                rows, rows.volunteer(volunteer), Status.SUSPENDED, user_id=later, reason="concern raised"
+            ).past
+        ]
+    assert {ended, active} <= {*past}
+    service.database.close()
+    for _ in range(2):  # the second time from the restored one itself
+        restore(service.settings, tmp_path / "x", replace=True)
+        with service.database.read(service.north) as session:
+            query = select(tables.Decision).where(tables.Decision.step == "brought_up")
+            story = session.scalars(query.order_by(tables.Decision.match_id)).all()
+            assert [(one.match_id, one.user_id, one.state) for one in story] == [
+                (id, later, "ended") for id in sorted(past)
+            ]
+            assert audit_log.verify(session, service.keys).problem is None
+        service.database.close()
+
+
+def test_a_backup_lets_no_account_back_in(service: Service, tmp_path: Path) -> None:
+    """A closed account, a revoked token, a changed password, a login: of now, not of the backup."""
+    user = service.users["north", Role.COORDINATOR]
+    browser = service.as_(Role.COORDINATOR)
+    with service.database.write(service.north) as session:
+        account = session.get_one(tables.User, user)
+        program = session.get_one(tables.User, service.users["north", Role.MANAGER])
+        token = auth.make_token(session, service.keys, program, name="report", scopes=[Permission.READ], days=9)
+        auth.set_password(account, "the password of before")
+    if not service.database.sqlite:
+        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+    backup(service.settings, tmp_path / "x")
+    with service.database.write(service.north) as session:
+        account = session.get_one(tables.User, user)
+        auth.set_password(account, "the password of after")
+        auth.disable(session, service.keys, account, by="kith")
+        session.get_one(tables.ApiToken, auth.hashed(token)).revoked_at = utc_now()
+        password = account.password
+    service.database.close()
+    restore(service.settings, tmp_path / "x", replace=True)
+    with service.database.read(service.north) as session:
+        account = session.get_one(tables.User, user)
+        assert (account.password, bool(account.disabled_at)) == (password, True)
+        assert auth.by_token(session, token) is None
+        assert session.scalars(select(tables.LoginSession)).all() == []
+    assert browser.get("/api/v1/children").status_code == 401
 
 
 def test_a_backup_allows_nothing_that_was_withdrawn_since(service: Service, tmp_path: Path) -> None:
