@@ -131,7 +131,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             _copy(exception, noes.withdrawn[exception.id])
         session.flush()
         brought_up = _bring_up(session, noes, known)
-        if withdrawn:
+        if withdrawn or over:
             rows.set_capacities(rows.policy()[1])
             session.flush()
         kept = len(over) + len(declined) + len(objecting) + len(stopped) + len(paused) + len(withdrawn) + brought_up

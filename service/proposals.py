@@ -141,6 +141,7 @@ def take_step(
     match.state, match.since = after.state, after.since
     if after.state not in LIVE:
         match.place, match.over_by, match.reason = None, by, reason
+        _free(rows, match)
     if after.state is State.ACTIVE:
         match.started_on = match.started_on or today()
         first = before is State.APPOINTED
@@ -200,9 +201,17 @@ def end_by_file(
     """An appointment of which a file says that it is over."""
     match.state, match.since, match.place = State.ENDED, utc_now(), None
     match.over_by, match.reason, match.ended_on, match.next_review_on = by, "other", ended_on or today(), None
-    rows.session.flush()
+    _free(rows, match)
     if user_id is not None:
         _decide(rows, match, "end", by, user_id, match.since, "other", None)
+
+
+def _free(rows: Repository, match: tables.Match) -> None:
+    """Whoever had more places than they may, for those who were in them, has one less as it is free."""
+    rows.session.flush()
+    if rows.volunteer(match.volunteer_id).capacity > 1:
+        rows.set_capacities(rows.policy()[1], match.volunteer_id)
+        rows.session.flush()
 
 
 def _scores(instance: Instance, child: str, volunteers: set[str]) -> dict[str, dict[str, int | None]]:

@@ -237,14 +237,28 @@ class Repository:
             most[one.volunteer_id] = max(most[one.volunteer_id], one.value or 2)
         return most
 
-    def set_capacities(self, policy: Policy) -> None:
-        """Gives each volunteer as many places as the policy and the exceptions allow; never fewer than are taken."""
+    def set_capacities(self, policy: Policy, of: str | None = None) -> None:
+        """Gives each volunteer, or one by their id, as many places as the policy and the exceptions allow.
+
+        Never fewer than are taken: who is in a place that goes moves up to one that is left.
+        """
         most = self.places(policy)
-        taken = select(tables.Match.volunteer_id, func.max(tables.Match.place)).group_by(tables.Match.volunteer_id)
-        last = {volunteer: place for volunteer, place in self.session.execute(taken) if place is not None}
-        for row in self.session.scalars(select(tables.Volunteer)):
-            capacity = max(most[row.id], last.get(row.id, -1) + 1)
+        live, volunteers = select(tables.Match).where(tables.Match.place.is_not(None)), select(tables.Volunteer)
+        if of is not None:
+            live = live.where(tables.Match.volunteer_id == of)
+            volunteers = volunteers.where(tables.Volunteer.id == of)
+        taken: dict[str, dict[int | None, tables.Match]] = defaultdict(dict)
+        for match in self.session.scalars(live):
+            taken[match.volunteer_id][match.place] = match
+        for row in self.session.scalars(volunteers):
+            own = taken[row.id]
+            capacity = max(most[row.id], len(own))
             if row.capacity != capacity:
+                left = (place for place in range(capacity) if place not in own)
+                for place, match in own.items():
+                    if place is not None and place >= capacity:
+                        match.place = next(left)
+                self.session.flush()  # the database lets no place go that somebody is in
                 row.capacity = capacity
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from matcher.errors import InputError
 from matcher.instance import today
 from matcher.readers import Reading, read_files
-from service import importing
+from matcher.records import Party
+from service import importing, proposals
 from service.database import tables
 from service.permissions import Role
 from service.repository import Repository
@@ -193,6 +194,44 @@ def test_what_is_live_keeps_its_place_and_is_named(
     assert set(told["breaking"]) == {first, second.id}
     assert desk.get(f"{API}/volunteers/{volunteer}").json()["capacity"] == 2  # nobody loses a visitor by it
     assert desk.get(f"{API}/matches/{first}").json()["state"] == "active"
+
+
+@pytest.mark.parametrize("ends", [0, 1])
+@pytest.mark.parametrize("how", ["withdrawn", "policy", "file"])
+def test_a_place_that_was_kept_for_a_match_goes_with_it(
+    service: Service, desk: TestClient, manager: TestClient, ends: int, how: str
+) -> None:
+    """Whichever of the two ends, and however the second place came to be one too many: none is told to be free."""
+    first = service.a_match()
+    volunteer = desk.get(f"{API}/matches/{first}").json()["volunteer"]
+    exception = allows(manager, volunteer)
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        live = select(tables.Match.child_id).where(tables.Match.state.in_(LIVE))
+        objecting = tables.Child.objects | ~tables.Child.referral
+        child = session.scalars(select(tables.Child).where(tables.Child.id.not_in(live), ~objecting)).first()
+        assert child is not None
+        second = a_match(session, child, rows.volunteer(volunteer), State.ACTIVE, place=1).id
+        if how == "policy":  # two places for each, as the policy said until now
+            session.delete(rows.exception(exception))
+            session.flush()
+            rows.add_policy(rows.policy()[1], user_id=None, reason="one place for each")
+    if how != "policy":
+        assert withdraws(manager, exception).status_code == 200
+    assert desk.get(f"{API}/volunteers/{volunteer}").json()["capacity"] == 2
+    over, stays = ((first, second), (second, first))[ends]
+    if how == "file":
+        with service.database.write(service.north) as session:
+            rows = Repository(session, service.keys)
+            proposals.end_by_file(rows, rows.match(over), by=Party.CHILD, ended_on=None, user_id=None)
+    else:
+        ending = {"step": "end", "by": "child", "reason": "child no longer wishes"}
+        answer = desk.post(f"{API}/matches/{over}/steps", json=ending, headers=tag(desk, f"/matches/{over}"))
+        assert answer.status_code == 200
+    told = desk.get(f"{API}/volunteers", params={"size": 200, "free": True}).json()["volunteers"]
+    assert volunteer not in {one["id"] for one in told}
+    assert desk.get(f"{API}/volunteers/{volunteer}").json()["capacity"] == 1
+    assert desk.get(f"{API}/matches/{stays}").json()["state"] == "active"
 
 
 def test_of_two_who_withdraw_at_once_one_does_and_one_is_told(service: Service, manager: TestClient) -> None:
