@@ -69,8 +69,14 @@ class Forced:
             potential = np.maximum(self.potential, self.potential[at] + back[at] - back)
             found.append(self.relaxed.at_potentials(potential - potential[self.source], self.best))
         bound = min(found, key=lambda one: one.exact + int(one.reduced_cost[pair]))
-        reduced = np.where(self.relaxed.problem.child == child, -FAR, bound.reduced_cost)
+        of, party = self.relaxed.problem.child, self.relaxed.party
+        reduced = np.where(of == child, -FAR, bound.reduced_cost)
         reduced[pair] = 0
+        # What a group loses by being matched is paid once, with the pair; each sibling's best pair loses no more.
+        for sibling in np.flatnonzero(party == party[child]).tolist():
+            theirs = of == sibling
+            if sibling != child and theirs.any():
+                reduced[theirs] -= reduced[theirs].max()
         return replace(bound, exact=bound.exact + int(bound.reduced_cost[pair]), reduced_cost=reduced)
 
     def _ways_back(self, child: int) -> Ints:

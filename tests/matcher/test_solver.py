@@ -153,12 +153,22 @@ def test_the_best_plan_with_each_pair_is_that_of_enumeration(monkeypatch: pytest
     assert not anew
 
 
+def test_a_group_that_is_not_worth_matching_is_charged_once_for_a_pair_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solver, "FEW_PAIRS", 0)
+    problem = AssignmentProblem(
+        [0, 1, 1, 2, 2], [0, 0, 1, 0, 1], [6, 4, 4, 40, 10], n_children=3, together=[0, 0, NONE]
+    )  # fmt: skip
+    solution = solve_with(0, Forced(problem))  # children 0 and 1 with both volunteers: 6 + 4, and child 2 with nobody
+    assert (solution.status, solution.value, solution.chosen.tolist()) == ("OPTIMAL", 10, [0, 2])
+
+
+@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_best_plan_with_a_pair_is_the_same_by_prices_of_the_best_as_by_its_own(
-    seed: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, together: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(solver, "FEW_PAIRS", 0)
-    problem = service(40, 30, seed, together=False)
+    problem = service(40, 30, seed, together=together)
     forced = Forced(problem)
     for pair in range(seed, len(problem), 29):
         anew = solve(problem.changed(pinned=np.arange(len(problem)) == pair))
