@@ -12,12 +12,15 @@ from matcher.catalogue import title_of
 from matcher.constraints import in_force
 from matcher.explain import WORDS, Reason
 from matcher.instance import Instance
-from matcher.pairs import Between, Pairs, Tables, tables
+from matcher.pairs import Between, Bools, Ints, Pairs, Tables, tables
+from matcher.policy import Policy
 from matcher.records import Child, Status, Volunteer
 from matcher.rules.base import Limit, Verdict
 
 CHECKS = ("dbs_current", "vehicle_documents", "database_check")
 """The rules about a volunteer that hold today and stop holding by the calendar alone."""
+_FIRST = 8
+"""Volunteers by whom most children are found to lack nothing that every volunteer waits for."""
 
 
 def about_child(instance: Instance, child: str) -> tuple[Reason, ...]:
@@ -37,17 +40,38 @@ def about_volunteer(instance: Instance, volunteer: str) -> tuple[Reason, ...]:
 
 
 def ready_children(instance: Instance) -> Mapping[str, bool]:
-    """Whether each child who waits passes every rule about themselves, by id."""
-    every = tables(instance)
-    pairs = every.children_alone(np.arange(len(instance.waiting)))
-    return _ready([child.id for child in instance.waiting], pairs, instance, "child")
+    """Whether each child who waits lacks nothing but a volunteer, by id.
+
+    They pass every rule about themselves, and no blank cell of theirs keeps every volunteer from them.
+    """
+    every, policy = tables(instance), instance.policy
+    ready = _ready(every.children_alone(np.arange(len(instance.waiting))), instance, "child")
+    everybody = np.arange(len(instance.volunteers))
+    volunteers = np.flatnonzero(_ready(every.volunteers_alone(everybody), instance, "volunteer"))
+    for limit in _about(instance, "pair"):
+        for path in (one for one in limit.reads if one.startswith("child.")):
+            left = np.flatnonzero(ready & ~every.child.known(path.removeprefix("child.")))
+            for some in (volunteers[:_FIRST], volunteers):  # few are left whom none of the first could visit
+                left = _kept_from_all(every, limit, path, left, some, policy)
+            ready[left] = False
+    return dict(zip((child.id for child in instance.waiting), ready.tolist(), strict=True))
+
+
+def _kept_from_all(every: Tables, limit: Limit, path: str, children: Ints, volunteers: Ints, policy: Policy) -> Ints:
+    """Those of the children for whom the rule waits for the fact, whichever of the volunteers it is."""
+    kept = [children[:0]]
+    for start in range(0, len(children) if len(volunteers) else 0, every.children_at_once):
+        some = children[start : start + every.children_at_once]
+        blanks = dict(limit.blanks(every.pairs_within(some, volunteers, None), policy))
+        kept.append(some[blanks[path].reshape(len(some), -1).all(axis=1)])
+    return np.concatenate(kept)
 
 
 def ready_volunteers(instance: Instance) -> Mapping[str, bool]:
     """Whether each volunteer passes every rule about themselves, by id."""
-    every = tables(instance)
-    pairs = every.volunteers_alone(np.arange(len(instance.volunteers)))
-    return _ready([volunteer.id for volunteer in instance.volunteers], pairs, instance, "volunteer")
+    pairs = tables(instance).volunteers_alone(np.arange(len(instance.volunteers)))
+    ready = _ready(pairs, instance, "volunteer")
+    return dict(zip((volunteer.id for volunteer in instance.volunteers), ready.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -100,8 +124,9 @@ def _reasons(between: Between, side: str) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def _ready(ids: list[str], pairs: Pairs, instance: Instance, side: str) -> dict[str, bool]:
-    ready = np.ones(len(ids), dtype=np.bool_)
+def _ready(pairs: Pairs, instance: Instance, side: str) -> Bools:
+    """Whether each passes every rule about themselves."""
+    ready = np.ones(len(pairs), dtype=np.bool_)
     for limit in _about(instance, side):
         ready &= limit.verdicts(pairs, instance.policy) == Verdict.PASSES
-    return dict(zip(ids, ready.tolist(), strict=True))
+    return ready

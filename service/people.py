@@ -42,6 +42,16 @@ STATUS_REASONS = (
     "panel approved", "checks complete", "concern raised", "complaint", "check lapsed", "investigation closed",
     "own wish", "moved away", "no longer suitable", "other",
 )  # fmt: skip
+REASONS_OF: Mapping[Status, tuple[str, ...]] = {
+    Status.APPLICANT: ("investigation closed", "own wish", "other"),
+    Status.APPROVED: ("panel approved", "checks complete", "investigation closed", "other"),
+    Status.SUSPENDED: ("concern raised", "complaint", "check lapsed", "other"),
+    Status.WITHDRAWN: (
+        "no longer suitable", "concern raised", "complaint", "check lapsed", "own wish", "moved away", "other",
+    ),
+    Status.RESIGNED: ("own wish", "moved away", "other"),
+}  # fmt: skip
+"""Which of them a person may give for each standing, as the page offers them."""
 
 
 def columns_of(sheet: Sheet) -> tuple[Column, ...]:
@@ -314,7 +324,7 @@ def needs_a_manager(before: Status | str | None, after: Status | str | None) -> 
 
 
 def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:
-    """Changes a volunteer's standing. Whoever is approved no longer visits nobody from this moment on.
+    """Changes a volunteer's standing. Who is no longer approved visits nobody from that moment.
 
     In the same transaction every proposal of theirs is withdrawn, every appointment paused; and of a suspended one the
     past appointments are brought up too, in each match's own story. Raises InputError for a reason that is not known.

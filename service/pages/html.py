@@ -17,6 +17,7 @@ from matcher.instance import today
 from matcher.words import council, counted, day, first_upper, listed, pounds, spoken
 from service.auth import Person
 from service.permissions import ROUTES, Permission
+from service.reports.figures import months_since
 
 _HERE = Path(__file__).parents[1]
 STATIC = _HERE / "static"
@@ -63,15 +64,16 @@ def clock(at: datetime | None) -> str:
 
 
 def waited(since: date | None) -> str:
-    """How long ago a day was, in the unit that a person would use: 12 days, 7 weeks, 14 months."""
+    """How long ago a day was, in the unit that a person would use, completed: 12 days, 7 weeks, 14 months."""
     if since is None:
         return "not recorded"
-    days = (today() - since).days
+    now = today()
+    days = (now - since).days
     if days < 21:
         return "today" if days == 0 else counted(days, "day", "days")
     if days < 92:
         return f"{days // 7} weeks"
-    return counted(round(days / 30.44), "month", "months")
+    return counted(months_since(since, now), "month", "months")
 
 
 @cache

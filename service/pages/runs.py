@@ -61,7 +61,7 @@ TABS: Mapping[Show, str] = {
 }  # fmt: skip
 _MORE = {
     "points": "{} better",
-    "children_without_parental_contact": "{} more of the children without parental contact with a volunteer",
+    "children_without_parental_contact": "a volunteer for {} more of the children without regular contact with parents",
     "children_matched": "{} more of the children with a volunteer",
     "priority": "{} better in priority",
     "fit": "{} better in fit",
@@ -141,10 +141,11 @@ def start(
     if reason not in WHY:
         return _list(request, person, kith, rows, 1, error="Choose why you start a run.")
     with kith.database.write(person.authority_id) as session:
-        runs.ask_by_hand(session, kith.keys, person.authority_id, reason, user_id=person.user_id)
+        run = runs.ask_by_hand(session, kith.keys, person.authority_id, reason, user_id=person.user_id)
+        there = run.state != "queued"
         # Whatever happened, a person asked: it begins at once, and waits for no other change.
         id = runs.ask_for(session, person.authority_id, "manual").id
-    return RedirectResponse(f"/runs/{id}?asked=yes", 303)
+    return RedirectResponse(f"/runs/{id}?there=yes" if there else f"/runs/{id}", 303)
 
 
 def _list(request: Request, person: Asking, kith: Kith, rows: Repository, number: int, error: str = "") -> Response:
@@ -172,14 +173,16 @@ def _worker(kith: Kith) -> bool:
 @router.get("/{run_id}")
 def run_page(
     run_id: RunId, request: Request, person: Asking, kith: Kith, rows: Reading, show: Show | None = None,
-    page: Number = 1, asked: Literal["yes", ""] = "",
+    page: Number = 1, there: Literal["yes", ""] = "",
 ) -> Response:  # fmt: skip
-    """To a page that watches a run, that it is over is told by a header: the page is loaded anew."""
+    """To a page that watches a run, that it is over is told by a header: the page is loaded anew.
+
+    `there` comes from who asked for a run, and was led to one that had the same records already.
+    """
     run = runs.find(rows.session, run_id)
     if request.headers.get("HX-Request") and run.state not in ("queued", "running"):
         return Response(headers={"HX-Refresh": "true"})
-    same = bool(asked) and run.state == "done"
-    return _page(request, person, kith, rows, run, show, page, same=same)
+    return _page(request, person, kith, rows, run, show, page, same=bool(there))
 
 
 @router.post("/{run_id}/cancel")
@@ -291,7 +294,7 @@ def figures(reckoned: Reckoning, run: tables.Run, plan: Mapping[str, Any]) -> Fi
         len(plan["matches"]), len(plan["unmatched"]), sum(map(bool, points)) if points else None,
         len(reckoned.without_contact) if same else None,
         pounds(sum(plan["spent_pence"].values())).removesuffix(".00"),
-        f"of {pounds(left).removesuffix('.00')} left this year" if left else "a year",
+        f"spent of the {pounds(left).removesuffix('.00')} left this year" if left else "a year",
         proof(plan["status"], plan["tiers"], plan["first_tier_bound"]),
     )  # fmt: skip
 

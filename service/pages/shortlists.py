@@ -91,7 +91,8 @@ def bars(scores: Sequence[Points]) -> list[Bar]:
     return [
         Bar(
             first_upper(spoken(one.id)), one.points,
-            round(1000 * (one.weight or 0) / counted) if counted else 0, one.sentence, one.counts == "known",
+            max(one.points, round(1000 * (one.weight or 0) / counted)) if counted else 0, one.sentence,
+            one.counts == "known",
         )
         for one in scores
         if one.counts != "does not apply"

@@ -177,8 +177,8 @@ def set_status(
             error = f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
         elif status not in tuple(Status):
             error = "Choose where the volunteer stands from now on."
-        elif reason not in people.STATUS_REASONS:
-            error = "Choose a reason."
+        elif reason not in people.REASONS_OF[Status(status)]:
+            error = f"Choose why from now on they are {status}."
         else:
             if people.needs_a_manager(row.status, status):
                 refuse_without(person, Permission.APPROVE)
@@ -202,7 +202,7 @@ def _status_form(
     ]  # fmt: skip
     return render(
         request, "status.html", person, status=422 if error else 200, row=row, choices=may, chosen=status,
-        reasons=people.STATUS_REASONS, reason=reason, error=error,
+        reasons=people.REASONS_OF, reason=reason, error=error,
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
         kept_back=len(may) < len(Status) - 1,

@@ -10,6 +10,7 @@ from making import AS_OF, a_child, a_volunteer, an_instance
 from matcher.alone import about_child, about_volunteer, lapses, ready_children, ready_volunteers
 from matcher.explain import explain
 from matcher.records import Agreement, Status
+from matcher.shortlist import shortlist
 
 
 def test_a_person_alone_is_told_what_a_pair_is_told():
@@ -32,6 +33,15 @@ def test_who_is_ready_passes_all_rules_about_themselves():
     )
     assert ready_children(instance) == {"C1": True, "C2": False}
     assert ready_volunteers(instance) == {"V1": True, "V2": False}
+
+
+def test_a_blank_cell_that_keeps_every_volunteer_from_a_child_is_no_wait_for_a_volunteer():
+    """One that some volunteers could do without is."""
+    children = [a_child("C1", family=None), a_child("C2", placement=None), a_child("C3", fears_animals=None)]
+    instance = an_instance(children, [a_volunteer("V1", has_dog=True), a_volunteer("V2", has_dog=False)])
+    ready = ready_children(instance)
+    assert ready == {"C1": False, "C2": False, "C3": True}
+    assert {one: bool(shortlist(instance, one)) for one in ready} == ready
 
 
 def test_a_check_lapses_on_its_anniversary_and_not_a_day_before():

@@ -94,7 +94,9 @@ def test_a_new_volunteer_is_entered_corrected_and_approved(service: Service) -> 
     address = page.url.path + "/status"
     version = fields_of(browser.get(address, headers=HTML).text)["version"]
     sent = {"version": version, "status": "approved"}
-    assert "Choose a reason" in browser.post(address, data=sent, headers=HTML).text
+    for other in ({}, {"reason": "concern raised"}):  # which is a reason to suspend
+        refused = browser.post(address, data={**sent, **other}, headers=HTML)
+        assert "Choose why from now on they are approved" in refused.text
     approved = browser.post(address, data={**sent, "reason": "panel approved"}, headers=HTML)
     assert "not approved: the status" not in approved.text
     assert "Suspend or change status" in approved.text

@@ -10,10 +10,14 @@ import pytest
 from conftest import Service
 from sqlalchemy import select
 
+from matcher.explain import Points
 from matcher.instance import today
 from service.database.base import utc_now
 from service.database.tables import ImportBatch, Match
 from service.importing.uploads import hold, receive
+from service.pages import html
+from service.pages.html import waited
+from service.pages.shortlists import bars
 from service.pages.sign_in import own_path
 from service.permissions import MAY, PUBLIC, ROUTES, Role
 from service.proposals import Chosen, propose
@@ -111,6 +115,30 @@ def test_the_login_leads_nowhere_else(asked: str) -> None:
 
 def test_the_login_leads_back() -> None:
     assert own_path("/children/C222222222BB") == "/children/C222222222BB"
+
+
+@pytest.mark.parametrize(("days", "told"), [(0, "today"), (1, "one day"), (20, "20 days"), (91, "13 weeks")])
+def test_a_wait_is_told_in_the_unit_that_a_person_would_use(days: int, told: str) -> None:
+    assert waited(today() - timedelta(days)) == told
+
+
+@pytest.mark.parametrize(("since", "now", "told"), [
+    (date(2024, 12, 10), date(2026, 11, 27), "23 months"),  # 717 days: no two years
+    (date(2024, 11, 27), date(2026, 11, 27), "24 months"),
+])  # fmt: skip
+def test_a_wait_is_told_in_months_that_are_over(
+    monkeypatch: pytest.MonkeyPatch, since: date, now: date, told: str
+) -> None:
+    monkeypatch.setattr(html, "today", lambda: now)
+    assert waited(since) == told
+
+
+def test_no_score_gives_more_than_the_most_that_it_could() -> None:
+    """107.4 of 107.4 would be 108 of 107 where each is rounded by itself."""
+    one, other = (
+        Points(id, "", "", weight, points, "known", "") for id, weight, points in (("a", 141, 108), ("b", 1172, 0))
+    )
+    assert [(bar.points, bar.most) for bar in bars([one, other])] == [(108, 108), (0, 893)]
 
 
 def test_a_refusal_is_a_page_for_a_person_and_json_for_a_program(service: Service) -> None:

@@ -86,6 +86,18 @@ def test_a_run_started_by_hand_begins_at_once_whatever_the_reason(service: Servi
     assert "stopped answering" in browser.get(f"/runs/{held.run_id}").text
 
 
+def test_only_who_is_led_to_a_run_that_was_there_is_told_that_none_was_started(service: Service) -> None:
+    browser, there = service.as_(Role.COORDINATOR), "no other one was started"
+    started = browser.post("/runs", data={"reason": "manual"}, follow_redirects=False).headers["location"]
+    held = runs.take(service.database, service.north)
+    assert held is not None
+    plans.make(service.database, service.keys, held, lambda _: None)
+    assert there not in browser.get(started).text
+    again = browser.post("/runs", data={"reason": "manual"}, headers=HTML)
+    assert again.url.path == f"/runs/{held.run_id}"
+    assert there in again.text
+
+
 def test_what_a_plan_changes_is_told_and_a_person_publishes_it(service: Service) -> None:
     database, keys, north = service.database, service.keys, service.north
     first, _ = run_once(database, keys, north)
