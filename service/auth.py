@@ -131,11 +131,11 @@ def change_role(session: Session, keys: KeyRing, user: User, role: Role, *, by: 
 
 
 def refuse_last_administrator(session: Session, user: User) -> None:
-    """Raises KithError if nobody else of the whole installation could give a role or take one.
+    """Raises KithError if nobody else of their authority could give a role or take one: accounts are its own affair.
 
     Two who take each other's take turns: the accounts of all administrators are locked, in one order.
     """
-    able = (User.role == Role.ADMINISTRATOR, User.disabled_at.is_(None))
+    able = (User.role == Role.ADMINISTRATOR, User.disabled_at.is_(None), User.authority_id == user.authority_id)
     found = session.scalars(select(User.id).where(*able).order_by(User.id).with_for_update()).all()
     if list(found) == [user.id]:
         raise KithError("This is the last administrator. Make somebody else one first.")

@@ -21,6 +21,7 @@ from service.workflow import LIVE
 
 def add(rows: Repository, name: str, *, user_id: str) -> tables.Organisation:
     """Raises InputError for what is no name, TakenError for one that is another's."""
+    name = cells.as_typed(name)
     _refuse_taken(rows, name)
     row = tables.Organisation(name=name)
     rows.session.add(row)
@@ -35,6 +36,7 @@ def rename(rows: Repository, row: tables.Organisation, name: str, *, user_id: st
     The ids of live matches of which it shows that the volunteer has a part in what accommodates the child: somebody has
     to look at them. Raises InputError for what is no name, TakenError for one that is, or was, another's.
     """
+    name = cells.as_typed(name)
     _refuse_taken(rows, name, but=row)
     before = _within(rows)
     row.name, row.former = name, sorted(_known_as(row) - {as_in_facts(name)})
@@ -48,7 +50,7 @@ def rename(rows: Repository, row: tables.Organisation, name: str, *, user_id: st
 def as_in_facts(name: str) -> str:
     """A name such that two ways of writing it are one, as facts have it. Raises InputError."""
     try:
-        (found,) = cells.organisations(name)
+        (found,) = cells.organisations(cells.as_typed(name))
     except (cells.RefusedError, ValueError):
         raise InputError("That is not the name of one organisation. Write it as its letters have it.") from None
     return found
@@ -67,7 +69,7 @@ def _refuse_taken(rows: Repository, name: str, but: tables.Organisation | None =
 def _known_as(row: tables.Organisation) -> set[str]:
     """Its names of now and before, as facts have them."""
     try:
-        return {*cells.organisations(row.name), *row.former}
+        return {*cells.organisations(cells.as_typed(row.name)), *row.former}
     except cells.RefusedError:  # entered before it was asked whether facts could have it: none do
         return set(row.former)
 

@@ -23,7 +23,7 @@ from matcher.catalogue import CATALOGUE
 from matcher.errors import NotFoundError
 from matcher.instance import Instance
 from matcher.policy import Policy
-from matcher.reading.cells import organisations
+from matcher.reading.cells import as_typed, organisations
 from matcher.records import Agreement, ExceptionKind
 from service.crypto import KeyRing, Place
 from service.database import tables
@@ -214,7 +214,7 @@ class Repository:
             former: name
             for row in self.session.scalars(select(tables.Organisation))
             for former in row.former
-            for name in organisations(row.name)
+            for name in organisations(as_typed(row.name))
         }
 
     def references(self) -> dict[str, str]:

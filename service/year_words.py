@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from sqlalchemy import select
 
 from matcher.errors import KithError
+from matcher.references import bare
 from service import audit_log
 from service.database import tables
 from service.database.base import utc_now
@@ -38,7 +40,9 @@ def of_year(rows: Repository, year: Year) -> dict[str, str]:
 
 
 def write(rows: Repository, year: Year, words: Mapping[str, str], *, user_id: str) -> None:
-    """Keeps the sections of a year in place of what was written before; of none at all nothing is kept.
+    """Keeps the sections of a year in place of what was written before.
+
+    What is cleared stays as a row without words, so that its version goes on: whoever opened the form before is told.
 
     Raises WordsError for a section that is too long, or that names a child or a volunteer by reference.
     """
@@ -46,15 +50,12 @@ def write(rows: Repository, year: Year, words: Mapping[str, str], *, user_id: st
     _refuse(rows, told)
     row = row_of(rows, year)
     written = {name: text for name, text in told.items() if text}
-    if row is not None and not written:
-        rows.session.delete(row)
-    elif written:
-        row = row or tables.YearWords(year=year.first, user_id=user_id)
-        rows.seal(row, "content", json.dumps(written))
-        row.user_id, row.at = user_id, utc_now()
-        rows.session.add(row)
-    if row is None:
+    if row is None and not written:
         return
+    row = row or tables.YearWords(year=year.first, user_id=user_id)
+    rows.seal(row, "content", json.dumps(written))
+    row.user_id, row.at = user_id, utc_now()
+    rows.session.add(row)
     rows.session.flush()
     details = {"year": year.first, "sections": sorted(written)}
     audit_log.record(
@@ -68,8 +69,16 @@ def _refuse(rows: Repository, told: Mapping[str, str]) -> None:
         title = SECTIONS[name].title
         if len(text) > MOST:
             raise WordsError(f"“{title}” has {len(text):,} letters. Write up to {MOST:,}.")
-        said = text.casefold()
-        named = next((one for one in references if one.casefold() in said and _stands_in(one, text)), None)
+        said, words = text.casefold(), text.split()
+        # As files take C0001, C-0001, c1 and C 0001 for one, so does who reads the report.
+        spelt = {bare(word) for word in words} | {bare(one + other) for one, other in pairwise(words)}
+        named = next(
+            (
+                one for one in references
+                if (one.casefold() in said and _stands_in(one, text)) or (not one.isdigit() and bare(one) in spelt)
+            ),
+            None,
+        )  # fmt: skip
         if named is not None:
             raise WordsError(
                 f"“{title}” names {named}, who is in Kith. The report speaks of nobody: say it without the reference."

@@ -137,6 +137,14 @@ class Effects:
         return Forced(self.planning.problem)
 
     @cached_property
+    def _near(self) -> bool:
+        """Whether a plan with a pair can be sought near the best of all: points may be too large for its prices."""
+        try:
+            return bool(self.forced)
+        except ProblemError:
+            return False
+
+    @cached_property
     def most(self) -> int:
         """No plan is worth more, whatever gives way: each child with the best of its pairs."""
         best = np.zeros(len(self.scored.pairs.tables.instance.waiting), dtype=np.int64)
@@ -178,7 +186,7 @@ class Effects:
     def row_effects(self, rows: Sequence[int]) -> list[PlanEffect]:
         """`exact` of several rows, searched at once where there are processors; the answers do not depend on it."""
         new = [row for row in rows if row not in self.choices]
-        assert self.forced  # found once, before several ask
+        assert self._near in (True, False)  # found once, before several ask
         self.choices |= dict(zip(new, in_order(self._effect, new), strict=True))
         return [self.choices[row] for row in rows]
 
@@ -208,7 +216,7 @@ class Effects:
             why = f"with what is agreed and proposed already, {volunteer} is {limit}."
             return PlanEffect(child, volunteer, 0, 0, {}, impossible=why)
         try:
-            if self._gives_way(row):
+            if self._gives_way(row) or not self._near:
                 planning = self.planning.choosing(row)
                 found = planning.solve()
             else:

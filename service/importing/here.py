@@ -43,10 +43,10 @@ class Here:
         live_last = sorted(ordered, key=lambda row: State(row.state) in LIVE)
         self.matches = {(self.named[row.child_id], self.named[row.volunteer_id]): row for row in live_last}
         self._nos = {(row.child_id, row.volunteer_id) for row in session.scalars(select(tables.Declined))}
-        self._exceptions: dict[bool, set[tuple[Any, ...]]] = {True: set(), False: set()}
-        for one in session.scalars(select(tables.RecordedException)):
-            said = (one.kind, one.volunteer_id, one.child_id, one.value)
-            self._exceptions[one.withdrawn_on is None].add(said)
+        allowed = session.scalars(select(tables.RecordedException)).all()
+        whom = {one.id: (one.kind, one.volunteer_id, one.child_id) for one in allowed}
+        self._allowed = {(*whom[one.id], one.value) for one in allowed if one.withdrawn_on is None}
+        self._withdrawn = {whom[one.id] for one in allowed if one.withdrawn_on is not None}
 
     def record(self, sheet: str, reference: str) -> Any:
         """The record as it is here, under the council's reference; None if it is not."""
@@ -99,10 +99,15 @@ class Here:
     def declined(self, no: records.Declined) -> bool:
         return self._pair(no.child, no.volunteer) in self._nos
 
-    def exception(self, one: records.RecordedException, *, in_force: bool = True) -> bool:
-        """Whether it is here; with `in_force=False`, whether it was, and a manager has withdrawn it."""
+    def exception(self, one: records.RecordedException) -> bool:
+        """Whether it is here and in force."""
         child, volunteer = self._pair(one.child, one.volunteer)
-        return (one.kind, volunteer, child, one.value) in self._exceptions[in_force]
+        return (one.kind, volunteer, child, one.value) in self._allowed
+
+    def withdrawn(self, one: records.RecordedException) -> bool:
+        """Whether a manager has taken one of this kind back for these people, whatever its figure."""
+        child, volunteer = self._pair(one.child, one.volunteer)
+        return (one.kind, volunteer, child) in self._withdrawn
 
     def _pair(self, child: str | None, volunteer: str) -> tuple[str | None, str | None]:
         known_child, known = self.children.get(child or ""), self.volunteers.get(volunteer)

@@ -188,7 +188,7 @@ class _Told:
             (self.same if there else self.new)["exceptions"] += 1
             if not there:
                 who = " and ".join(filter(None, (one.volunteer, one.child)))
-                withdrawn = self.here.exception(one, in_force=False)
+                withdrawn = self.here.withdrawn(one)
                 sentence = _allowed(one) + (" A manager has withdrawn that in Kith." if withdrawn else "")
                 children = (one.child,) if one.child else ()
                 self.weaker.append(Weaker("exceptions", who, one.kind, sentence, adds=not withdrawn, children=children))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.records import Authority, Child, Party
 from matcher.writing.xlsx import POUNDS, TEXT, WHOLE, Book, Field, Value
@@ -130,9 +131,10 @@ def write_words(
             moved = (row.version if row else 0) != version
             if not moved:
                 year_words.write(rows, chosen, typed, user_id=person.user_id)
-    except (WordsError, IntegrityError) as refused:
-        moved = isinstance(refused, IntegrityError)  # somebody was first to write anything of that year
-        error = "" if moved else str(refused)
+    except WordsError as refused:
+        error = str(refused)
+    except (IntegrityError, StaleDataError):  # somebody was quicker, at this very moment
+        moved = True
     if not error and not moved:
         return RedirectResponse(f"/reports/year?year={chosen.first}&saved=yes", 303)
     with kith.database.read(person.authority_id) as session:

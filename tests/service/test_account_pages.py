@@ -148,8 +148,12 @@ def test_nobody_changes_their_own_role_nor_an_account_that_is_closed_or_anothers
 
 
 def test_the_last_administrator_keeps_the_role_though_two_take_each_others_at_once(service: Service) -> None:
-    north, south = (service.users[where, Role.ADMINISTRATOR] for where in ("north", "south"))
+    """Of an authority: the administrator of another one could not help them."""
+    one, other = service.users["north", Role.ADMINISTRATOR], service.users["north", Role.ANALYST]
     together, told = Barrier(2), []
+    with service.database.write() as session:
+        second: Any = session.get_one(User, other)
+        second.role = Role.ADMINISTRATOR
 
     def take(user: str, by: str, close: bool) -> None:
         together.wait()
@@ -164,14 +168,15 @@ def test_the_last_administrator_keeps_the_role_though_two_take_each_others_at_on
         except KithError as error:
             told.append(str(error))
 
-    both = [Thread(target=take, args=(north, south, True)), Thread(target=take, args=(south, north, False))]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join()
+    both = [Thread(target=take, args=(one, other, True)), Thread(target=take, args=(other, one, False))]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
     assert told == ["This is the last administrator. Make somebody else one first."]
     with service.database.read() as session:
-        left = session.scalars(select(User.id).where(User.role == "administrator", User.disabled_at.is_(None))).all()
+        able = User.role == "administrator", User.disabled_at.is_(None), User.authority_id == service.north
+        left = session.scalars(select(User.id).where(*able)).all()
     assert len(left) == 1
     with service.database.write() as session, pytest.raises(KithError, match="last administrator"):
         last: Any = session.get_one(User, left[0])

@@ -381,7 +381,10 @@ def test_what_is_emptied_is_gone_and_the_lines_are_there_again(service: Service)
     write_year(manager, children="", recommended=" \n ")
     assert all("kith-lines" in one for one in sections_of(manager).values())
     with service.database.read(service.north) as session:
-        assert session.scalars(select(tables.YearWords)).all() == []
+        (row,) = session.scalars(select(tables.YearWords))
+        assert Repository(session, service.keys).open(row, "content") == "{}"
+    late = manager.post("/reports/year/words", data={"version": "1", "recommended": "Of before."}, headers=HTML)
+    assert late.status_code == 409  # whoever opened the form before it was emptied
 
 
 @pytest.mark.parametrize("other", ["Ask C0001x more.", "12 of 30 said so in 2026."])
@@ -390,7 +393,7 @@ def test_no_words_of_the_year_name_anybody_by_reference(service: Service, other:
     with service.database.write(service.north) as session:
         child, second, third = session.scalars(select(tables.Child).order_by(tables.Child.reference).limit(3)).all()
         child.reference, second.reference, third.reference = "C0001", "12", "2026"
-    for text in ("Ask C0001.", "(c0001) said no"):
+    for text in ("Ask C0001.", "(c0001) said no", "C-0001 said no", "said of C 0001", "c1 would like more"):
         answer = write_year(manager, volunteers=text)
         assert answer.status_code == 422
         assert "“What volunteers say” names C0001, who is in Kith." in answer.text
