@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -15,10 +15,10 @@ from matcher.errors import InputError, Problem
 from matcher.instance import Instance, find_problems
 from matcher.policy import Policy
 from matcher.reading.cells import ERRORS, RefusedError, Remark, as_typed
-from matcher.reading.files import KINDS, OTHER_KINDS, Folder, Grid, HeldFolder, find_file, read_grid
+from matcher.reading.files import KINDS, OTHER_KINDS, File, Folder, Grid, HeldFolder, find_file, read_grid
 from matcher.reading.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
 from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
-from matcher.reading.workbooks import Standing, has_own_file, standing_in
+from matcher.reading.workbooks import Standing, has_own_file, passed_over, standing_in
 from matcher.words import listed
 
 _NEARLY = 85
@@ -142,16 +142,19 @@ def _not_read(read: _SheetReading, used: Layout, standing: Sequence[Standing], m
 
 
 def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:
-    """Files that are called nearly like a sheet and are not read: match.csv may hold what keeps siblings apart."""
+    """Files and worksheets that are called nearly like a sheet and are not read.
+
+    match.csv, or a worksheet Matches 2026, may hold what keeps siblings apart.
+    """
     used = {sheet.grid.file if sheet.grid else sheet.file for sheet in read.values()}
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        if file.name in used or file.suffix.casefold() not in (*KINDS, *OTHER_KINDS) or file.stem == "unmatched":
+        if file.suffix.casefold() not in (*KINDS, *OTHER_KINDS) or file.stem == "unmatched":
             continue  # unmatched.csv is Kith's own
-        # Looks like the sheet with something left out, added or mistyped: match, matches_2025, maches.
-        stem = file.stem.casefold()
-        alike = {name: max(fuzz.partial_ratio(stem, name), fuzz.ratio(stem, name)) for name in read}
-        name = max(alike, key=lambda name: (alike[name], fuzz.ratio(stem, name)))
-        if len(stem) > 3 and alike[name] >= _NEARLY:
+        if file.name in used:
+            yield from _misnamed_worksheets(file, read)
+            continue
+        name = _like(file.stem, read)
+        if name:
             there = read[name].file
             wrong = f"is not read: {name} are read from {there}" if there else f"is not read, and looks like {name}"
             remedy = "Move it out of the folder if it is an old one" if there else f"Rename it to {name}{file.suffix}"
@@ -159,6 +162,30 @@ def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tup
         elif isinstance(folder, HeldFolder):  # in a folder there may be anything; what was sent was meant
             wrong = f"is not read: neither it nor a worksheet in it is called {listed(read, 'or')}"
             yield SHEETS[0].name, Problem(file.name, 0, "", "", wrong, "Name it after what it holds", rejected=False)
+
+
+def _misnamed_worksheets(file: File, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:
+    """Of a file that is read. Elsewhere a worksheet may be called anything, such as a summary of another program."""
+    for worksheet, hidden in passed_over(file):
+        name = _like(worksheet, read)
+        there = read[name].file if name else ""
+        if not name or there.startswith(file.name):  # of its own sheet a workbook may hold several, and one is read
+            continue
+        if there:
+            wrong, remedy = f"is not read: {name} are read from {there}", "Remove the worksheet if it is an old one"
+        elif hidden:
+            wrong, remedy = f"is hidden and not read, and looks like {name}", f"Unhide it, and call it {name}"
+        else:
+            wrong, remedy = f"is not read, and looks like {name}", f"Call it {name}, or remove it"
+        yield name, Problem(f"{file.name} ({worksheet})", 0, "", "", wrong, remedy, rejected=not there)
+
+
+def _like(called: str, sheets: Iterable[str]) -> str:
+    """The sheet that a name looks like, with something left out, added or mistyped: match, matches_2025, maches."""
+    stem = called.strip().casefold()
+    alike = {name: max(fuzz.partial_ratio(stem, name), fuzz.ratio(stem, name)) for name in sheets}
+    name = max(alike, key=lambda name: (alike[name], fuzz.ratio(stem, name)))
+    return name if len(stem) > 3 and alike[name] >= _NEARLY else ""
 
 
 @dataclass

@@ -132,9 +132,12 @@ def read_grid(file: File, worksheet: str = "", *, exact: bool = False, heading_r
     return Grid(file.name, worksheet, at, heading, tuple(filled))
 
 
-def worksheets(file: File) -> tuple[str, ...]:
-    """The names of a workbook's visible worksheets, as its tabs stand; none of a CSV file. Raises RefusedError."""
-    return worksheet_names(_content(file)) if _is_workbook(file) else ()
+def worksheets(file: File, *, hidden: bool = False) -> tuple[str, ...]:
+    """The names of a workbook's worksheets, visible or hidden, as its tabs stand; none of a CSV file.
+
+    Raises RefusedError.
+    """
+    return worksheet_names(_content(file), hidden=hidden) if _is_workbook(file) else ()
 
 
 def headed(grid: Grid, row: int) -> Grid:

@@ -28,6 +28,16 @@ def with_rows(file: File) -> tuple[str, ...]:
     return tuple(reversed(names.values())) or ("",)
 
 
+def passed_over(file: File) -> Iterator[tuple[str, bool]]:
+    """The worksheets of a workbook that bear no sheet's name, or are hidden: each with whether it is hidden."""
+    try:
+        shown, hidden = with_rows(file), worksheets(file, hidden=True)
+    except RefusedError:
+        return
+    yield from ((name, False) for name in shown if name and sheet_named(name) is None)
+    yield from ((name, True) for name in hidden)
+
+
 def by_default(names: Collection[str], sheet: str) -> str:
     """The worksheet that is read as a sheet where nobody says which: the one named like it, else the first."""
     return next((name for name in names if name.casefold() == sheet), next(iter(names), ""))

@@ -68,12 +68,12 @@ def workbook_rows(content: bytes, worksheet: str, *, exact: bool = False) -> Ite
         raise _damaged() from None
 
 
-def worksheet_names(content: bytes) -> tuple[str, ...]:
-    """The names of the worksheets that can be seen, in the order of their tabs. Raises RefusedError."""
+def worksheet_names(content: bytes, *, hidden: bool = False) -> tuple[str, ...]:
+    """The names of the worksheets that are shown, or of the others, as their tabs stand. Raises RefusedError."""
     parts = _Parts(content)
     book, xml = _book(parts)
-    return tuple(name for name, _, visible in _worksheets(_attributes(xml, "sheet"), parts.related(book, "worksheet"))
-                 if visible)  # fmt: skip
+    every = _worksheets(_attributes(xml, "sheet"), parts.related(book, "worksheet"))
+    return tuple(name for name, _, visible in every if visible is not hidden)
 
 
 def _book(parts: _Parts) -> tuple[str, bytes]:

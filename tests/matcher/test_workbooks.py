@@ -271,6 +271,25 @@ def test_a_second_copy_of_a_sheet_is_told_and_refused_where_neither_is_meant(tmp
     assert any(one.file == "a.xlsx (Children)" for one in reading.problems)
 
 
+@pytest.mark.parametrize(("called", "hidden"), [("match", False), ("Matches 2026", False), ("matches", True)])
+def test_a_worksheet_that_may_hold_what_keeps_siblings_apart_is_not_passed_over(
+    tmp_path: Path, called: str, hidden: bool
+) -> None:
+    """As a file of its own, match.csv is refused; so is a worksheet beside the children, seen or not."""
+    book = [
+        (name, [[column.name for column in sheet.columns], _examples(sheet)])
+        for name, sheet in (("children", CHILDREN), ("volunteers", VOLUNTEERS), (called, MATCHES))
+    ]
+    workbook(tmp_path / "all.xlsx", *book, hidden=(called,) if hidden else ())
+    (problem,) = read_folder(tmp_path, AS_OF).refusals
+    assert problem.file == f"all.xlsx ({called})"
+    assert problem.wrong == ("is hidden and not read" if hidden else "is not read") + ", and looks like matches"
+    workbook(tmp_path / "all.xlsx", *book[:2], ("Notes", [["of last week"]]), ("Lists", [["yes", "no"]]))
+    assert read_folder(tmp_path, AS_OF).refusals == ()
+    workbook(tmp_path / "all.xlsx", *book[:2], ("Children of 2024", book[0][1]))
+    assert read_folder(tmp_path, AS_OF).refusals == ()  # the children are there
+
+
 def test_a_worksheet_that_only_bears_the_name_is_no_sheet(tmp_path: Path) -> None:
     """Such as a summary that another program calls Matches."""
     _whole(tmp_path / "a.xlsx", children=[_examples(CHILDREN)], volunteers=[_examples(VOLUNTEERS)])

@@ -327,7 +327,7 @@ def test_who_belongs_to_an_organisation_does_so_under_each_of_its_names(
 
 
 def test_an_accent_is_one_sign_however_a_name_was_typed(service: Service, desk: TestClient, bluebell: str) -> None:
-    """As a letter and an accent by itself, as some programs write it, it would be another organisation than in facts."""
+    """As a letter and an accent apart, as some programs write it, it would be another organisation than in facts."""
     child, volunteer = service.eligible_pair()
     enters(desk, f"/children/{child}", provider="Bluebell Homes")
     assert renames(desk, bluebell, "Cafe\u0301 Homes").status_code == 200
