@@ -1,11 +1,12 @@
 # make demo   sets up, plans the county sample, says where the files are
+# make serve  sets up the service, and serves the demo on this machine
 # make test   sets up, then checks style, types, layers and runs the tests
 # make audit-many   plans 100,000 random services and audits each; make mutants   breaks the rules and the audit on purpose
 PYTHON ?= python3
 BIN = .venv/bin
 AS_OF = 2026-11-01
 
-.PHONY: demo test check tests thorough kills audit-many mutants objections races screenshots lock clean
+.PHONY: demo serve service test check tests thorough kills audit-many mutants objections races screenshots lock clean
 
 demo: .venv/ready
 	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
@@ -15,6 +16,11 @@ demo: .venv/ready
 	@echo "  $(BIN)/kith explain data/samples/county C0002 V0057 --as-of $(AS_OF)"
 	@echo "  $(BIN)/kith check data/samples/messy       every import error and what to do about it"
 	@echo "  $(BIN)/kith rules                          every rule with its source"
+
+serve: service
+	$(BIN)/kith serve --demo
+
+service: .venv/ready-to-serve
 
 test: .venv/ready-to-test check tests
 
@@ -58,6 +64,10 @@ objections: .venv/ready-to-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+.venv/ready-to-serve: .venv/ready requirements-service.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-service.txt
+	@touch $@
+
 .venv/ready-to-test: .venv/ready requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
@@ -72,6 +82,8 @@ lock: .venv/ready-to-test
 	    pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --upgrade \
 	    --extra service --extra analysis --extra dev --constraint requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
+	    --extra service --constraint requirements-dev.txt pyproject.toml -o requirements-service.txt
 
 clean:
 	rm -rf .venv demo mutants build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -115,5 +115,6 @@ def analysis_extra(what: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"{what} needs {error.name}, which is not installed. Install it: pip install 'kith-matcher[analysis]'."
+            f"{what} needs {error.name}, which is not installed. "
+            "In Kith's folder run: .venv/bin/pip install -e '.[analysis]'."
         ) from None

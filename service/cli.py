@@ -54,7 +54,7 @@ def _libraries() -> Iterator[None]:
             raise
         raise KithError(
             f"The service needs libraries that are not installed ({error.name}). "
-            "Run: pip install 'kith-matcher[service]'."
+            "In Kith's folder run: make service."
         ) from None
 
 

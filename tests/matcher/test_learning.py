@@ -394,7 +394,7 @@ except matcher.KithError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "pip install 'kith-matcher[analysis]'" in done.stdout
+    assert "pip install -e '.[analysis]'" in done.stdout
 
 
 def test_the_library_and_the_commands_load_without_the_extra():

@@ -192,7 +192,7 @@ cli.app.registered_commands += app.registered_commands
 sys.argv = ["kith", *sys.argv[1:]]
 cli.main()
 """
-    for words, code, told in ((["--help"], 0, "serve"), (["serve"], 1, "pip install 'kith-matcher[service]'")):
+    for words, code, told in ((["--help"], 0, "serve"), (["serve"], 1, "In Kith's folder run: make service.")):
         done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stderr
         assert told in done.stdout + done.stderr
