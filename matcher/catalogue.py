@@ -15,6 +15,17 @@ from matcher.scoring import PRIORITIES, SCORES, Priority, Score
 
 CATALOGUE: tuple[Limit | Score | Priority, ...] = (*PAIR_RULES, *PLAN_CONSTRAINTS, *SCORES, *PRIORITIES)
 
+DOCUMENTS: Mapping[str, str] = {
+    "CA": "Children Act 1989 s.23ZB",
+    "NS": "National Standards for the Provision of IV Services, January 2016",
+    "N": "Northamptonshire policy",
+    "NP": "Northamptonshire information for professionals",
+    "R": "Rotherham procedures",
+    "S": "Surrey policy",
+    "Kith": "no document gives a figure: a starting point for an authority to change",
+}
+"""What sources are cited by, as `S 6`, and the document that each stands for."""
+
 
 def load_policy(name_or_file: str | Path = "national") -> Policy:
     """The policy of a preset's name or of a TOML file, held against the catalogue. Raises PolicyError."""

@@ -26,6 +26,7 @@ from matcher.commands.policy import policy_app
 from matcher.commands.sweep import sweep
 from matcher.commands.terminal import (
     AsOf,
+    Commands,
     Folder,
     Json,
     Mapping,
@@ -34,6 +35,7 @@ from matcher.commands.terminal import (
     date_of,
     instance_of,
     plain_table,
+    print_documents,
     print_json,
 )
 from matcher.errors import AuditError, InputError, KithError, NoPlanError, PolicyError
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="kith",
+    cls=Commands,
     help="Matches children in care who wait for an Independent Visitor with approved volunteers. "
     "Kith proposes and explains; a person decides every match.",
     no_args_is_help=True,
@@ -66,6 +69,8 @@ class RankBy(StrEnum):
     PLAN = "plan"
     FIT = "fit"
 
+
+RANKED = {RankBy.PLAN: "ranked by what each choice costs the whole plan", RankBy.FIT: "ranked by fit alone"}
 
 STEPS = 6
 """How many steps `pipeline.match` tells of."""
@@ -147,7 +152,7 @@ def match(
     from matcher.pipeline import plan
     from matcher.plan import KINDS
     from matcher.planning.search import consider
-    from matcher.shortlist import shortlists
+    from matcher.shortlist import reach, shortlists
     from matcher.writing.export import read_plan, summary, write_files
 
     with _progress(STEPS) as tell:
@@ -157,7 +162,7 @@ def match(
         scored = consider(instance, tell=tell)
         best = plan(scored, previous=before, time_limit=time_limit, tell=tell)
         diff = best.diff(before) if before else None
-        files = write_files(out, instance, best, shortlists(scored, top=top, plan=best), diff)
+        files = write_files(out, instance, best, shortlists(scored, top=top, plan=best), reach(scored), diff)
     if as_json:
         since = {"since_the_plan_before": diff.to_dict()} if diff else {}
         print_json({**best.to_dict(), **since, "files": [str(file) for file in files]})
@@ -267,6 +272,7 @@ def shortlist(
     from matcher.pipeline import plan
     from matcher.planning.effects import Effects
     from matcher.planning.search import consider
+    from matcher.shortlist import reach, reach_of_volunteers
     from matcher.shortlist import shortlist as for_child
     from matcher.shortlist import shortlist_for_volunteer as for_volunteer
 
@@ -305,7 +311,8 @@ def shortlist(
         told = f"{who}: {why}" + (f"\nCan visit no child for now: {because}." if number and not is_volunteer else "")
         Console(soft_wrap=True).print(Text(told))
     else:
-        _print_shortlist(instance, who, candidates)
+        number = (reach_of_volunteers if is_volunteer else reach)(scored)[who]
+        _print_shortlist(instance, who, candidates, f"{len(candidates)} of {number}, {RANKED[rank_by]}")
 
 
 @app.command()
@@ -352,6 +359,7 @@ def explain(
         points.add_row(line.title, "" if line.weight is None else str(line.weight), shown, line.sentence)
     console.print(points)
     console.print(f"Fit {explanation.fit} of 1000, priority {explanation.priority}: {explanation.points} points.")
+    print_documents(console)
 
 
 @app.command()
@@ -377,6 +385,7 @@ def rules(policy: PolicyName = "national", as_json: Json = False) -> None:
             console.print(Text(f"      {limits + '. ' if limits else ''}Source: {row['source']}", style="dim"))
         console.print()
     console.print("Core rules are statutory or safeguarding: no policy can switch them off.")
+    print_documents(console)
 
 
 @app.command()
@@ -440,11 +449,11 @@ def _progress(steps: int) -> Iterator[Callable[[str], None]]:
         yield tell
 
 
-def _print_shortlist(instance: Instance, who: str, candidates: tuple[Candidate, ...]) -> None:
+def _print_shortlist(instance: Instance, who: str, candidates: tuple[Candidate, ...], shown: str) -> None:
     console = Console()
     first = candidates[0]
     of_child = who == first.child
-    console.print(Text(f"Shortlist of {who}", style="bold"))
+    console.print(Text(f"Shortlist of {who}: {shown}", style="bold"))
     console.print(Text(f"Policy {instance.policy.stamp}, as of {instance.as_of}."))
     if of_child:
         for line in first.priorities:

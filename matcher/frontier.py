@@ -42,11 +42,11 @@ class FrontierPoint:
     children: int
     """How many children are matched."""
     without_contact: int
-    """How many of them are without parental contact."""
+    """How many of them are without regular contact with parents."""
     fit: int
     """Points of fit of all matches together."""
     points: int
-    """Points of fit and of priority together."""
+    """Points of fit, of priority and for siblings matched at the same time, as the policy adds them up."""
     spent_pence: int
     status: str
     pairs: tuple[tuple[str, str], ...]
@@ -162,7 +162,7 @@ def _point(planning: Planning, chosen: Ints, trade_off: TradeOff, asked: int, st
         len(chosen),
         int(scored.without_contact[chosen].sum()),
         int(scored.fit[chosen].sum()),
-        int(scored.points[chosen].sum()),
+        int(scored.points[chosen].sum()) + len(planning.together(chosen)) * planning.goal.sibling_points,
         sum(_spent(planning, chosen).values()),
         status,
         tuple(pairs),

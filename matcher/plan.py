@@ -207,6 +207,9 @@ def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
     left = {child.child: child.reason for child in plan.unmatched}
     left_before = {child.child for child in before.unmatched}
     forbidden = {(lost.child, lost.volunteer): lost.reason for lost in plan.not_kept}
+    # Under two policies nothing is so by now, and points of fit are in two measures.
+    one_policy = plan.policy_hash == before.policy_hash
+    where = "now" if one_policy else "in this plan"
 
     def gone(child: str) -> str:
         """Why the volunteer of before is not the child's now."""
@@ -214,8 +217,8 @@ def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
         if (child, volunteer) in forbidden:
             return f"{volunteer} is no longer possible: {forbidden[child, volunteer]}"
         if volunteer in children_of:
-            return f"{volunteer} is proposed to {' and '.join(children_of[volunteer])} now."
-        return f"{volunteer} is proposed to nobody now."
+            return f"{volunteer} is proposed to {' and '.join(children_of[volunteer])} {where}."
+        return f"{volunteer} is proposed to nobody {where}."
 
     for child in sorted({*was, *now, *(left.keys() - left_before)}):
         there = now.get(child)
@@ -223,8 +226,8 @@ def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
             yield Change("kept", child, there, there, "As before.")
         elif there is not None and child in was:
             more = fit[child, there] - fit[child, was[child]]
-            reckoned = f"{there} fits with {abs(more)} points {'more' if more >= 0 else 'less'}."
-            yield Change("changed", child, was[child], there, f"{gone(child)} {reckoned}")
+            reckoned = f" {there} fits with {abs(more)} points {'more' if more >= 0 else 'less'}." if one_policy else ""
+            yield Change("changed", child, was[child], there, f"{gone(child)}{reckoned}")
         elif there is not None:
             since = "had no visitor in the plan before" if child in left_before else "is new among those who wait"
             yield Change("new", child, None, there, f"{child} {since}.")

@@ -29,7 +29,7 @@ SECTIONS = ("rules", "constraints", "scores", "priorities")
 
 TIERS = {
     "points": "priority points and fit points together",
-    "children_without_parental_contact": "the number of children without parental contact who are matched",
+    "children_without_parental_contact": "the number of children without regular contact with parents who are matched",
     "children_matched": "the number of children matched",
     "priority": "the priority points of the children matched",
     "fit": "the fit points of the pairs",

@@ -149,6 +149,20 @@ def shortlists(scored: Scored, *, top: int = 5, plan: Plan | None = None) -> Ite
             yield _listed(scored, rows, top, "fit", None, plan, different=False)
 
 
+def reach(scored: Scored) -> Mapping[str, int]:
+    """How many volunteers could visit each child who waits, by the child's id: what a shortlist is cut from."""
+    waiting = scored.pairs.tables.instance.waiting
+    counts = np.bincount(scored.pairs.child_row, minlength=len(waiting)).tolist()
+    return {child.id: count for child, count in zip(waiting, counts, strict=True)}
+
+
+def reach_of_volunteers(scored: Scored) -> Mapping[str, int]:
+    """How many children each volunteer could visit, by the volunteer's id."""
+    volunteers = scored.pairs.tables.instance.volunteers
+    counts = np.bincount(scored.pairs.volunteer_row, minlength=len(volunteers)).tolist()
+    return {volunteer.id: count for volunteer, count in zip(volunteers, counts, strict=True)}
+
+
 def first_places(scored: Scored) -> Ints:
     """The row of the volunteer who fits best, of each child who has one, in order of child: first by fit."""
     order = np.fromiter(_by_fit(scored, np.arange(len(scored.pairs))), dtype=np.int64)

@@ -9,7 +9,7 @@ from textwrap import fill
 from typing import Any
 
 from matcher.analysis.comparison import compared, outcome
-from matcher.catalogue import CATALOGUE, load_policy
+from matcher.catalogue import CATALOGUE, DOCUMENTS, load_policy
 from matcher.policies.files import preset_names
 from matcher.policy import SECTIONS, Choice, Policy, Whole
 from matcher.policy_words import differences, in_words, said
@@ -54,8 +54,8 @@ def presets_page() -> str:
         "# The four presets",
         "",
         "Generated from `matcher/policies/` and `data/samples/county` by `python scripts/build_presets.py`. "
-        "`kith policy show NAME` tells a preset whole, `kith policy diff A B` any two of them. N, NP, R, S and NS are "
-        "the documents that `matcher/policies/national.toml` names.",
+        "`kith policy show NAME` tells a preset whole, `kith policy diff A B` any two of them. Sources: "
+        + "; ".join(f"{short} {document}" for short, document in DOCUMENTS.items()) + ".",
         "",
         "A council's preset holds what its own document says. Where that is silent it inherits `national`, and the "
         "list at the end of its file names every such line.",

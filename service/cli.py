@@ -53,8 +53,7 @@ def _libraries() -> Iterator[None]:
         if (error.name or "").partition(".")[0] in ("matcher", "service"):
             raise
         raise KithError(
-            f"The service needs libraries that are not installed ({error.name}). "
-            "In Kith's folder run: make service."
+            f"The service needs libraries that are not installed ({error.name}). In Kith's folder run: make service."
         ) from None
 
 

@@ -118,7 +118,7 @@ def bars_of(counts: pd.Series[int], *, title: str, xlabel: str) -> Figure:
 
 @styled
 def frontier_of(frontier: Frontier) -> Figure:
-    """Both trade-offs of `matcher.frontier`, for all children and for those without parental contact.
+    """Both trade-offs of `matcher.frontier`, for all children and for those without regular contact with parents.
 
     The policy's own plan is filled.
     """
@@ -129,7 +129,7 @@ def frontier_of(frontier: Frontier) -> Figure:
         own, others = some["of_policy"], ~some["of_policy"]
         for column, colour, marker, label in (
             ("children", BLUE, "o", "children matched"),
-            ("without_contact", GREEN, "^", "of these, without parental contact"),
+            ("without_contact", GREEN, "^", "of these, without regular contact with parents"),
         ):
             axes.plot(across[others], some[column][others], color=colour, marker=marker, mfc="white", lw=1, label=label)
         for column in ("children", "without_contact"):

@@ -63,7 +63,7 @@ def frontier(
         return
     console = Console()
     console.print(Text("Between most children and best fit", style="bold"))
-    table = plain_table("Children", "Mean fit", "Without parental contact", "Out of county, a year", "")
+    table = plain_table("Children", "Mean fit", "Without regular contact with parents", "Out of county, a year", "")
     for point in found.along("fit"):
         mine = (
             "the policy's plan"

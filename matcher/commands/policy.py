@@ -9,10 +9,21 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from matcher.commands.terminal import AsOf, Folder, Json, Mapping, date_of, plain_table, print_json
+from matcher.commands.terminal import (
+    AsOf,
+    Commands,
+    Folder,
+    Json,
+    Mapping,
+    date_of,
+    plain_table,
+    print_documents,
+    print_json,
+)
 from matcher.errors import PolicyError
 
 policy_app = typer.Typer(
+    cls=Commands,
     help="Policies: the rules, limits, weights and priorities of one authority, each with its citation.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -52,6 +63,7 @@ def show(policy: Named, as_json: Json = False) -> None:
             inherited = [] if entry["from"] == name else [f"as in {entry['from']}"]
             console.print(Text(f"      {'; '.join([*limits, *inherited, entry['source']])}", style="dim"))
     console.print("\nCore rules are statutory or safeguarding: no policy can switch them off.")
+    print_documents(console)
 
 
 @policy_app.command()
@@ -73,7 +85,9 @@ def diff(one: Named, other: Named, as_json: Json = False) -> None:
         for policy, side in zip(policies, (line.one, line.other), strict=True):
             if side.get("source"):
                 console.print(Text(f"      {policy.title}: {side['source']}", style="dim"))
-    if not found:
+    if found:
+        print_documents(console)
+    else:
         console.print(f"{policies[0].title} and {policies[1].title} decide alike.")
 
 

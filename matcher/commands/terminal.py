@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 import signal
 import sys
 from datetime import date
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import normalize
 
 import typer
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from matcher.instance import Instance
@@ -28,6 +32,17 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="The date of the run, such as 2026-11-01. Default: today in London.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+
+class Commands(TyperGroup):
+    """Lists each command with its first sentence whole, wherever the line ends."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and command.help and not command.short_help:
+            first = " ".join(command.help.split("\n\n")[0].split())
+            command.short_help = re.split(r"(?<=\.) (?=[A-Z])", first)[0]
+        return command
 
 
 def any_terminal() -> None:
@@ -83,6 +98,15 @@ def plain_table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
+
+
+def print_documents(console: Console) -> None:
+    """What the citations of sources stand for, at the foot of what cites them."""
+    from matcher.catalogue import DOCUMENTS
+
+    console.print(Text("\nSources", style="bold"))
+    for short, document in DOCUMENTS.items():
+        console.print(Text(f"  {short:<4}  {document}", style="dim"))
 
 
 def print_json(content: Any) -> None:

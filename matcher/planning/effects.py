@@ -82,8 +82,8 @@ _POINTS = {"points": "", "fit": " of fit", "priority": " of priority"}
 _CHILDREN = {
     "children_matched": ("child with a visitor", "children with a visitor"),
     "children_without_parental_contact": (
-        "child without parental contact with a visitor",
-        "children without parental contact with a visitor",
+        "visited child without regular contact with parents",
+        "visited children without regular contact with parents",
     ),
 }
 

@@ -26,6 +26,8 @@ _MOST_WORDS = 20
 _HEADINGS = {
     "children": {
         "child": "child_id", "dob": "date_of_birth", "sex": "gender", "ethnic": "ethnicity", "pl_post": "placement",
+        "pl_la": "placement_council", "iv_ref_date": "referred_on", "ref_date": "referred_on",
+        "referral_date": "referred_on", "date_of_referral": "referred_on",
         "place": "placement_type", "uasc": "unaccompanied",
     },
     "volunteers": {"dob": "date_of_birth", "sex": "gender", "volunteer_number": "volunteer_id"},

@@ -112,7 +112,54 @@ def _place_of(path: str, between: Between) -> str:
     if sheet == "matches":
         return f"the family of a child that {between.volunteer.id} visits or visited (matches, column family)"
     id = between.child.id if sheet == "children" else between.volunteer.id
-    return f"{spoken(column)} of {id} ({sheet}, column {column})"
+    said = _UNKNOWN.get(column, f"the {spoken(column)} of {{id}}").format(id=id)
+    return f"{said} ({sheet}, column {column})"
+
+
+_UNKNOWN = {
+    "agreement_signed_on": "when {id} signed the agreement",
+    "agrees": "whether {id} agrees",
+    "commitment_until": "until when {id} has committed",
+    "connected_authorities": "which councils {id} is connected with",
+    "continuing_agreed": "whether {id} agrees to a visitor now that care has ended",
+    "core_training_on": "when {id} completed the core training",
+    "database_checked_on": "when the social care records were checked for {id}",
+    "dbs_checked_on": "when the DBS of {id} was checked",
+    "drives": "whether {id} drives",
+    "family": "whether {id} has brothers and sisters",
+    "funding_agreed": "whether a manager agrees to pay for {id}",
+    "home": "where {id} lives",
+    "insured_for_volunteering": "whether the insurance of {id} covers volunteering",
+    "insured_until": "until when {id} is insured",
+    "known_children": "which children {id} knows",
+    "licence_checked_on": "when the licence of {id} was checked",
+    "long_term_plan": "the long-term plan for {id}",
+    "looked_after": "whether {id} is still looked after",
+    "looked_after_since": "since when {id} has been looked after",
+    "manager_approved": "whether the team manager has approved the referral of {id}",
+    "medical_clearance_on": "when a doctor cleared {id}",
+    "medical_condition": "whether {id} declared a medical condition",
+    "mot_until": "until when the MOT of {id} lasts",
+    "needs_accepted": "to which additional needs {id} says yes",
+    "needs_trained": "for which additional needs {id} is trained",
+    "organisations": "which providers of care {id} belongs to",
+    "placement": "where {id} lives",
+    "placement_council": "in which council {id} lives",
+    "placement_move_pending": "whether {id} is about to move",
+    "proceedings_concluded": "whether the care proceedings of {id} are concluded",
+    "professional_references": "how many references of {id} are professional",
+    "provider": "who provides the placement of {id}",
+    "references_accepted": "how many references of {id} are accepted",
+    "referred_on": "when {id} was referred",
+    "requested_gender": "which gender {id} asks for",
+    "responsible_authority": "which authority is responsible for {id}",
+    "right_to_work": "whether {id} may work in the United Kingdom",
+    "safeguarding_issue": "whether a safeguarding issue of {id} is unresolved",
+    "safeguarding_training_on": "when {id} completed the safeguarding training",
+    "support_sessions": "how many sessions of support {id} has had",
+    "travel_limit_miles": "how far {id} travels",
+}
+"""What is not known where a column is blank; of any other, its name."""
 
 
 def column_of(path: str) -> tuple[str, str]:

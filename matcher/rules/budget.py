@@ -10,7 +10,7 @@ from matcher.geography import METRES_PER_MILE
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
 from matcher.rules.base import PlanConstraint
-from matcher.words import council, pounds
+from matcher.words import council, counted, pounds
 
 
 class OutOfCountyBudget(PlanConstraint):
@@ -107,10 +107,11 @@ class OutOfCountyBudget(PlanConstraint):
         bill = pounds(int(self.cost(between.pairs, policy)[0]))
         if policy.choice(f"{path}.method") == "spot_purchase":
             return f"A visitor for {between.child.id} is bought outside the county for {bill} a year."
-        miles = between.metres / METRES_PER_MILE
+        # The distance that stands elsewhere in the same row; the cost is reckoned to the metre, hence “about”.
+        visits = counted(policy.number(f"{path}.visits_a_year"), "visit", "visits")
         return (
-            f"{between.child.id} is placed outside the county, {bill} a year: 2 × {miles:.1f} miles × "
-            f"{policy.number(f'{path}.pence_a_mile')}p × {policy.number(f'{path}.visits_a_year')} visits."
+            f"{between.child.id} is placed outside the county, {bill} a year: {visits} of about "
+            f"{between.shown_distance} each way, at {policy.number(f'{path}.pence_a_mile')}p a mile."
         )
 
     def _rest(self, between: Between) -> str:

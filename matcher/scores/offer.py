@@ -101,8 +101,13 @@ class VisitRhythm(PartedScore):
         child, volunteer = between.child, between.volunteer
         hoped = child.hoped_visits or policy.choice("scores.visit_rhythm.hoped")
         both = [time for time in child.free_times or () if time in (volunteer.free_times or ())]
+        wish = (
+            f"{child.id} hopes for {hoped}"
+            if child.hoped_visits
+            else f"no wish of {child.id} is recorded, and the policy hopes for {hoped}"
+        )
         return (
-            f"{volunteer.id} can visit {volunteer.possible_visits}; {hoped} is hoped for.",
+            f"{volunteer.id} can visit {volunteer.possible_visits}; {wish}.",
             f"Both are free: {listed(both)}." if both else "No time that suits both is recorded.",
         )
 

@@ -16,7 +16,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from matcher.catalogue import CATALOGUE, described, title_of
+from matcher.catalogue import CATALOGUE, DOCUMENTS, described, title_of
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.errors import InputError
 from matcher.explain import who_visits_nobody
@@ -33,9 +33,13 @@ def write_files(
     instance: Instance,
     plan: Plan,
     shortlists: Iterable[tuple[Candidate, ...]],
+    reach: Mapping[str, int],
     diff: PlanDiff | None = None,
 ) -> list[Path]:
-    """Writes the files into a folder, made if need be, and gives their paths; changes.csv where there is a diff."""
+    """Writes the files into a folder, made if need be, and gives their paths; changes.csv where there is a diff.
+
+    `reach` is how many volunteers could visit each child, of whom `shortlists` hold the first few.
+    """
     from matcher.writing.workbook import plan_xlsx  # takes 0.1 s to import
 
     into = Path(folder)
@@ -46,7 +50,7 @@ def write_files(
         "plan.csv": plan_csv(plan),
         "shortlists.csv": shortlists_csv(plan, ranked),
         "unmatched.csv": unmatched_csv(plan),
-        "report.html": report_html(instance, plan, ranked),
+        "report.html": report_html(instance, plan, ranked, reach),
         "plan.json": json.dumps(plan.to_dict(), indent=1, ensure_ascii=False) + "\n",
     }
     if diff is not None:
@@ -125,7 +129,9 @@ def unmatched_csv(plan: Plan) -> str:
     return _csv([{**row, **_stamp(plan)} for row in unmatched_rows(plan, order)], UNMATCHED_COLUMNS)
 
 
-def report_html(instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candidate, ...]]) -> str:
+def report_html(
+    instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candidate, ...]], reach: Mapping[str, int]
+) -> str:
     """One page without script and without anything fetched, to read on a screen or print."""
     import jinja2
 
@@ -145,9 +151,11 @@ def report_html(instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candi
         plan=plan,
         alike=alike(plan),
         shortlists={candidates[0].child: candidates for candidates in shortlists},
+        reach=reach,
         summary=summary(instance, plan),
         scores=titles,
         rules=described(instance.policy),
+        documents=DOCUMENTS,
     )
 
 
@@ -216,6 +224,9 @@ def alike(plan: Plan) -> dict[str, tuple[str, ...]]:
 
 def proof(plan: Plan) -> str:
     """How good the plan is proven to be."""
+    if not (plan.children and plan.volunteers):
+        missing = ["no child waits"] * (not plan.children) + ["there is no volunteer"] * (not plan.volunteers)
+        return f"nothing to plan: {listed(missing)}"
     if plan.status == "OPTIMAL":
         return "OPTIMAL: no other plan is worth more"
     tier, reached = next(iter(plan.tiers.items()))

@@ -72,7 +72,7 @@ def test_explain_tells_the_rule_that_fails_with_its_arithmetic() -> None:
     # C4 in MK9 and V1 in NN1: 24,295 m = 15.096 miles; 2 × 15.096 × 45p × 12 = £163.04; £1,000 − £875 = £125 left.
     run = kith("explain", TINY, "C4", "V1", *AS_OF, COLUMNS="200", PATH="")
     assert "V1 cannot visit C4" in run.stdout
-    assert "£163.04 a year: 2 × 15.1 miles × 45p × 12 visits" in run.stdout
+    assert "£163.04 a year: 12 visits of about 15.1 miles each way, at 45p a mile" in run.stdout
     assert "£125.00 left" in run.stdout
 
 
@@ -142,6 +142,28 @@ def test_a_file_goes_from_template_to_mapping_to_correction(tmp_path: Path) -> N
     assert "already has a children.xlsx" in again.stderr
 
 
+def test_a_shortlist_says_of_how_many_it_is_and_by_what_it_is_ranked() -> None:
+    assert "Shortlist of C3: 1 of 3, ranked by what each choice costs the whole plan" in shown("C3", "--top", "1")
+    assert "Shortlist of V1: 2 of 2, ranked by fit alone" in shown("V1", "--rank-by", "fit")
+
+
+def shown(*arguments: str) -> str:
+    return kith("shortlist", TINY, *arguments, *AS_OF).stdout
+
+
+def test_what_cites_sources_says_what_they_stand_for() -> None:
+    for command in (("rules",), ("policy", "show", "surrey"), ("explain", TINY, "C3", "V1", *AS_OF)):
+        foot = kith(*command).stdout.partition("\nSources\n")[2]
+        assert "  S     Surrey policy\n" in foot
+
+
+def test_every_command_is_described_to_the_end() -> None:
+    for command in ((), ("policy",)):
+        listed = kith(*command, "--help").stdout.partition("Commands:")[2]
+        assert listed
+        assert "..." not in listed
+
+
 def test_version() -> None:
     assert re.fullmatch(r"kith \d+\.\d+\.\d+\n", kith("--version").stdout)
 
@@ -159,7 +181,7 @@ def test_who_stops_reading_hears_no_complaint() -> None:
 def test_a_terminal_without_the_letters_gets_plain_ones() -> None:
     run = kith("explain", TINY, "C4", "V1", *AS_OF, PYTHONIOENCODING="ascii", COLUMNS="300")
     assert run.returncode == 0, run.stderr
-    assert "GBP 163.04 a year: 2 x 15.1 miles x 45p x 12 visits" in run.stdout
+    assert "GBP 163.04 a year: 12 visits" in run.stdout
     assert '"over the age of 21"' in run.stdout
     missing = kith("match", "nowhere", PYTHONIOENCODING="ascii")
     assert '"nowhere" is not a folder' in missing.stderr

@@ -18,7 +18,7 @@ from matcher.pipeline import plan
 from matcher.plan import Plan
 from matcher.planning.search import consider
 from matcher.records import Agreement, Authority, ExceptionKind, Match, MatchStatus, Status
-from matcher.shortlist import shortlists
+from matcher.shortlist import reach, shortlists
 from matcher.writing import export
 
 AS_OF = date(2026, 11, 1)
@@ -41,7 +41,7 @@ def test_script_in_an_id_never_runs(tmp_path: Path) -> None:
     instance = matcher.read(tmp_path, as_of=AS_OF)
     scored = consider(instance)
     best = plan(scored)
-    page = export.report_html(instance, best, list(shortlists(scored, plan=best)))
+    page = export.report_html(instance, best, list(shortlists(scored, plan=best)), reach(scored))
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)" in page
 
@@ -54,8 +54,8 @@ def test_report_of_nothing_says_why(tmp_path: Path) -> None:
     best = plan(scored)
     assert export.plan_csv(best) == "child_id,volunteer_id\r\n"
     # Of the child rules the first that does not pass is told: nobody has recorded whether the child agrees.
-    assert best.unmatched[0].reason.startswith("Not recorded: agrees of C1 (children, column agrees).")
-    page = export.report_html(instance, best, list(shortlists(scored, plan=best)))
+    assert best.unmatched[0].reason.startswith("Not recorded: whether C1 agrees (children, column agrees).")
+    page = export.report_html(instance, best, list(shortlists(scored, plan=best)), reach(scored))
     assert "No pair passes every rule" in page
 
 
@@ -65,7 +65,7 @@ def test_every_file_bears_the_policy_and_the_data_that_it_rests_on(tmp_path: Pat
     scored = consider(instance)
     best = plan(scored)
     ranked = list(shortlists(scored, plan=best))
-    export.write_files(tmp_path, instance, best, ranked)
+    export.write_files(tmp_path, instance, best, ranked, reach(scored))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert policy.stamp in page
     assert best.data_hash in page
@@ -126,7 +126,7 @@ def test_what_decides_is_told_beside_each_match_and_once_for_the_plan() -> None:
     assert first["capacity"] == "V2 may visit up to 2 children; Team manager allowed it on 1 October 2026: It fits."
     # 2 × 1609 m × 24 visits × 45p ÷ 1609.344 m, rounded up.
     assert first["out_of_county_budget"] == (
-        "C1 is placed outside the county, £21.60 a year: 2 × 1.0 miles × 45p × 24 visits. "
+        "C1 is placed outside the county, £21.60 a year: 24 visits of about 1 mile each way, at 45p a mile. "
         "West Northamptonshire has £50.00 left this year."
     )
     assert first["pinned"] == "C1 is on the way to V2 (agreed), which stays as long as no rule forbids it."
@@ -137,7 +137,7 @@ def test_what_decides_is_told_beside_each_match_and_once_for_the_plan() -> None:
     assert lines["Volunteers"] == "3 on file; 1 can visit no child for now: 1 not approved"
     assert lines["Kept from before"] == "1 agreed"
     ranked = list(shortlists(consider(instance), plan=best))
-    page, table = export.report_html(instance, best, ranked), export.plan_csv(best)
+    page, table = export.report_html(instance, best, ranked, reach(consider(instance))), export.plan_csv(best)
     for sentence in (*first.values(), *second.values()):
         assert sentence in page
         assert sentence in table
@@ -148,16 +148,35 @@ def test_what_is_told_of_many_children_is_told_once() -> None:
     _, best = everything_to_tell()
     assert export.alike(best) == {
         "This child does not want a visitor. The child's no is final.": ("C3", "C31"),
-        "Not recorded: agrees of this child (children, column agrees).": ("C4",),
+        "Not recorded: whether this child agrees (children, column agrees).": ("C4",),
     }
 
 
 def test_at_a_phones_width_each_cell_is_named_by_its_column() -> None:
     # Below 40rem the headings go and the cells stack: a cell without its column's name would say nothing.
     instance, best = everything_to_tell()
-    page = export.report_html(instance, best, list(shortlists(consider(instance), plan=best)))
+    scored = consider(instance)
+    page = export.report_html(instance, best, list(shortlists(scored, plan=best)), reach(scored))
     assert page.count("<table") == page.count('<table class="stacks"') >= 4
     assert page.count("<td") == page.count("data-is=")
+
+
+def test_a_shortlist_in_the_report_says_of_how_many_it_is() -> None:
+    instance = an_instance([a_child("C1"), a_child("C2")], [a_volunteer("V1"), a_volunteer("V2"), a_volunteer("V3")])
+    scored = consider(instance)
+    best = plan(scored)
+    page = export.report_html(instance, best, list(shortlists(scored, top=2)), reach(scored))
+    assert page.count("2 of 3 who pass every rule.") == 2
+    assert (
+        "NS National Standards for the Provision of IV Services" in page
+    )  # what the sources beside the rules stand for
+
+
+def test_where_nobody_is_given_nothing_is_called_proven() -> None:
+    nobody, person = an_instance([], []), an_instance([], [a_volunteer()])
+    assert export.proof(matcher.match(nobody)) == "nothing to plan: no child waits and there is no volunteer"
+    assert export.proof(matcher.match(person)) == "nothing to plan: no child waits"
+    assert export.proof(matcher.match(an_instance([a_child()], [a_volunteer()]))).startswith("OPTIMAL")
 
 
 def test_frames_and_files_have_the_same_columns_and_figures() -> None:

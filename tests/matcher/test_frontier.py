@@ -48,6 +48,15 @@ def test_the_policys_own_plan_is_on_both():
     assert all(point.pairs == plan.pairs for point in own)
 
 
+def test_points_are_those_of_the_plan_with_what_siblings_bring():
+    siblings = [a_child(id, family="F1") for id in ("C1", "C2")]
+    instance = an_instance(siblings, [a_volunteer("V1"), a_volunteer("V2")], authorities=[Authority(WEST, 5000)])
+    plan = match(instance)
+    assert plan.together_points > 0
+    points = frontier(instance, steps=1).points
+    assert {one.points for one in points if one.pairs == plan.pairs} == {plan.points}
+
+
 def test_more_money_is_never_worth_less():
     # Three children out of county: from 1609 m, a match costs 2160 pence. Without a budget all three are matched.
     out = [

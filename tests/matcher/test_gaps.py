@@ -78,8 +78,8 @@ def test_they_are_the_cells_that_explanations_name(seed):
         for child in instance.waiting:
             for person in instance.volunteers:
                 for reason in explain(instance, child.id, person.id).reasons:
-                    for column, id, sheet in re.findall(
-                        r"([a-z ]+) of ([CV]\d)[ a-zV\d]* \((\w+), column", reason.sentence
+                    for id, sheet, column in re.findall(
+                        r"\b([CV]\d)\b[^()]*? \((\w+), column (\w+)\)", reason.sentence
                     ):
                         cells.add((sheet, column, id, child.id, person.id))
                     if reason.verdict == "fails":

@@ -167,7 +167,15 @@ def test_lists_between_semicolons_are_translated_entry_by_entry() -> None:
 def test_a_proposal_finds_what_is_alike_and_is_followed_by_nobody(folder: Path) -> None:
     written = write_proposal(FOREIGN / "ssda903-children.csv", "children", folder / "proposal.toml")
     text = written.read_text(encoding="utf-8")
-    for line in ('"DOB" = "date_of_birth"', '"PL_POST" = "placement"', '"UPN" = ""', '"1" = "male"', '# "AGREED" = ""'):
+    for line in (
+        '"PL_LA" = "placement_council"',
+        '"IV_REF_DATE" = "referred_on"',
+        '"DOB" = "date_of_birth"',
+        '"PL_POST" = "placement"',
+        '"UPN" = ""',
+        '"1" = "male"',
+        '# "AGREED" = ""',
+    ):
         assert line in text.splitlines()
     with pytest.raises(InputError, match="a proposal that nobody has confirmed"):
         read_mapping(written)

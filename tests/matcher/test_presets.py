@@ -14,7 +14,7 @@ import pytest
 from making import NORTH, TOMORROW, WEST, a_child, a_place, a_volunteer, an_instance
 
 from matcher.audit import audit
-from matcher.catalogue import CATALOGUE, load_policy
+from matcher.catalogue import CATALOGUE, DOCUMENTS, load_policy
 from matcher.explain import explain
 from matcher.pairs import tables
 from matcher.pipeline import match
@@ -174,6 +174,12 @@ def test_the_page_is_in_step():
     root = Path(__file__).parents[2]
     page = runpy.run_path(str(root / "scripts" / "build_presets.py"))["presets_page"]()
     assert (root / "docs" / "presets.md").read_text(encoding="utf-8") == page, "run scripts/build_presets.py"
+
+
+def test_every_citation_is_of_a_document_that_is_named():
+    cited = {source.split()[0].rstrip(":;") for policy in PRESETS.values() for entry in CATALOGUE
+             for source in (policy.source(f"{entry.section}.{entry.id}") or entry.source).split("; ")}  # fmt: skip
+    assert {word for word in cited if word.isupper()} <= DOCUMENTS.keys()
 
 
 CITES = {N: r"N [A-Z]|NP ", R: r"R \d|R App\. ", S: r"S \d"}

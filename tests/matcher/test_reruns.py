@@ -22,7 +22,7 @@ from matcher.errors import InputError
 from matcher.instance import Instance
 from matcher.pipeline import match
 from matcher.plan import Plan
-from matcher.records import Match, MatchStatus
+from matcher.records import Match, MatchStatus, Strength
 from matcher.shortlist import shortlist
 from matcher.writing.export import read_plan, write_files
 
@@ -151,17 +151,28 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: Path):
     for instance in PlanChance(11).instances(20):
         plan = match(instance, previous=[("C1", "V1")])
         assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
-    write_files(tmp_path, instance, plan, [])
+    write_files(tmp_path, instance, plan, [], {})
     assert read_plan(tmp_path) == read_plan(tmp_path / "plan.json") == plan
+
+
+def test_between_two_policies_no_fit_is_compared_and_nothing_is_called_so_by_now():
+    # C1 likes chess, as V1 does, and asks for like culture, which V2 has: the weights decide.
+    children = [a_child("C1", interests=("chess",), ethnicity="WBRI", culture_request=Strength.PREFERRED)]
+    people = [a_volunteer("V1", interests=("chess",), ethnicity="BCRB"), a_volunteer("V2", ethnicity="WBRI")]
+    by_interests = match(an_instance(children, people, policy=a_policy().with_weights(interests=90, culture=1)))
+    by_culture = match(an_instance(children, people, policy=a_policy().with_weights(interests=1, culture=90)))
+    (change,) = by_culture.diff(by_interests).changes
+    assert (change.kind, change.before, change.volunteer) == ("changed", "V1", "V2")
+    assert change.reason == "V1 is proposed to nobody in this plan."
 
 
 def test_changes_are_a_file_beside_the_plan(tmp_path: Path):
     before, instance = match(an_instance(ALIKE, PEOPLE[:2])), an_instance(ALIKE, PEOPLE)
     now = match(instance, previous=before)
-    write_files(tmp_path, instance, now, [], now.diff(before))
+    write_files(tmp_path, instance, now, [], {}, now.diff(before))
     rows = list(csv.DictReader((tmp_path / "changes.csv").read_text(encoding="utf-8").splitlines()))
     assert sorted(row["change"] for row in rows) == ["kept", "kept", "new"]
-    write_files(tmp_path, instance, now, [])  # a plan without a plan before leaves no changes of another one behind
+    write_files(tmp_path, instance, now, [], {})  # a plan without a plan before leaves no changes of another one behind
     assert not (tmp_path / "changes.csv").exists()
 
 

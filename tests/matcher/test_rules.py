@@ -981,7 +981,7 @@ def test_a_reason_without_a_volunteer_speaks_of_the_child():
     alone = tables(instance).children_alone(np.array([0]))
     between = Between(instance.children[0], a_volunteer(""), instance, alone)
     sentence = LIMITS["child_agrees"].reason(between, instance.policy, Verdict.NOT_RECORDED)
-    assert sentence == "Not recorded: agrees of C1 (children, column agrees)."
+    assert sentence == "Not recorded: whether C1 agrees (children, column agrees)."
 
 
 # ---- what the constraints tell the solver, to the last number ----------------------------------------------------

@@ -166,5 +166,5 @@ def test_a_match_that_began_elsewhere_is_reviewed_by_what_is_known_of_the_volunt
     assert desk.step(match, "review_held", Party.AUTHORITY) is State.ACTIVE
     desk.change_volunteer(dbs_checked_on=None)
     desk.step(match, "review_falls_due", Party.AUTHORITY)
-    with pytest.raises(StepRefusedError, match="Not recorded: DBS checked on"):
+    with pytest.raises(StepRefusedError, match="Not recorded: when the DBS of"):
         desk.step(match, "review_held", Party.AUTHORITY)
