@@ -162,7 +162,7 @@ def match(
         scored = consider(instance, tell=tell)
         best = plan(scored, previous=before, time_limit=time_limit, tell=tell)
         diff = best.diff(before) if before else None
-        files = write_files(out, instance, best, shortlists(scored, top=top, plan=best), reach(scored), diff)
+        files = write_files(out, instance, best, shortlists(scored, top=top, plan=best), diff, reach(scored))
     if as_json:
         since = {"since_the_plan_before": diff.to_dict()} if diff else {}
         print_json({**best.to_dict(), **since, "files": [str(file) for file in files]})

@@ -33,12 +33,12 @@ def write_files(
     instance: Instance,
     plan: Plan,
     shortlists: Iterable[tuple[Candidate, ...]],
-    reach: Mapping[str, int],
     diff: PlanDiff | None = None,
+    reach: Mapping[str, int] | None = None,
 ) -> list[Path]:
     """Writes the files into a folder, made if need be, and gives their paths; changes.csv where there is a diff.
 
-    `reach` is how many volunteers could visit each child, of whom `shortlists` hold the first few.
+    `reach` is how many volunteers could visit each child, of whom `shortlists` hold the first few; the report tells it.
     """
     from matcher.writing.workbook import plan_xlsx  # takes 0.1 s to import
 
@@ -130,7 +130,10 @@ def unmatched_csv(plan: Plan) -> str:
 
 
 def report_html(
-    instance: Instance, plan: Plan, shortlists: Sequence[tuple[Candidate, ...]], reach: Mapping[str, int]
+    instance: Instance,
+    plan: Plan,
+    shortlists: Sequence[tuple[Candidate, ...]],
+    reach: Mapping[str, int] | None = None,
 ) -> str:
     """One page without script and without anything fetched, to read on a screen or print."""
     import jinja2
@@ -151,7 +154,7 @@ def report_html(
         plan=plan,
         alike=alike(plan),
         shortlists={candidates[0].child: candidates for candidates in shortlists},
-        reach=reach,
+        reach=reach or {},
         summary=summary(instance, plan),
         scores=titles,
         rules=described(instance.policy),

@@ -41,7 +41,7 @@ def test_script_in_an_id_never_runs(tmp_path: Path) -> None:
     instance = matcher.read(tmp_path, as_of=AS_OF)
     scored = consider(instance)
     best = plan(scored)
-    page = export.report_html(instance, best, list(shortlists(scored, plan=best)), reach(scored))
+    page = export.report_html(instance, best, list(shortlists(scored, plan=best)))
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)" in page
 
@@ -55,7 +55,7 @@ def test_report_of_nothing_says_why(tmp_path: Path) -> None:
     assert export.plan_csv(best) == "child_id,volunteer_id\r\n"
     # Of the child rules the first that does not pass is told: nobody has recorded whether the child agrees.
     assert best.unmatched[0].reason.startswith("Not recorded: whether C1 agrees (children, column agrees).")
-    page = export.report_html(instance, best, list(shortlists(scored, plan=best)), reach(scored))
+    page = export.report_html(instance, best, list(shortlists(scored, plan=best)))
     assert "No pair passes every rule" in page
 
 
@@ -65,7 +65,7 @@ def test_every_file_bears_the_policy_and_the_data_that_it_rests_on(tmp_path: Pat
     scored = consider(instance)
     best = plan(scored)
     ranked = list(shortlists(scored, plan=best))
-    export.write_files(tmp_path, instance, best, ranked, reach(scored))
+    export.write_files(tmp_path, instance, best, ranked)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert policy.stamp in page
     assert best.data_hash in page
@@ -137,7 +137,7 @@ def test_what_decides_is_told_beside_each_match_and_once_for_the_plan() -> None:
     assert lines["Volunteers"] == "3 on file; 1 can visit no child for now: 1 not approved"
     assert lines["Kept from before"] == "1 agreed"
     ranked = list(shortlists(consider(instance), plan=best))
-    page, table = export.report_html(instance, best, ranked, reach(consider(instance))), export.plan_csv(best)
+    page, table = export.report_html(instance, best, ranked), export.plan_csv(best)
     for sentence in (*first.values(), *second.values()):
         assert sentence in page
         assert sentence in table
@@ -156,7 +156,7 @@ def test_at_a_phones_width_each_cell_is_named_by_its_column() -> None:
     # Below 40rem the headings go and the cells stack: a cell without its column's name would say nothing.
     instance, best = everything_to_tell()
     scored = consider(instance)
-    page = export.report_html(instance, best, list(shortlists(scored, plan=best)), reach(scored))
+    page = export.report_html(instance, best, list(shortlists(scored, plan=best)))
     assert page.count("<table") == page.count('<table class="stacks"') >= 4
     assert page.count("<td") == page.count("data-is=")
 

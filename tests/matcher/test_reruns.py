@@ -151,7 +151,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: Path):
     for instance in PlanChance(11).instances(20):
         plan = match(instance, previous=[("C1", "V1")])
         assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
-    write_files(tmp_path, instance, plan, [], {})
+    write_files(tmp_path, instance, plan, [])
     assert read_plan(tmp_path) == read_plan(tmp_path / "plan.json") == plan
 
 
@@ -169,10 +169,10 @@ def test_between_two_policies_no_fit_is_compared_and_nothing_is_called_so_by_now
 def test_changes_are_a_file_beside_the_plan(tmp_path: Path):
     before, instance = match(an_instance(ALIKE, PEOPLE[:2])), an_instance(ALIKE, PEOPLE)
     now = match(instance, previous=before)
-    write_files(tmp_path, instance, now, [], {}, now.diff(before))
+    write_files(tmp_path, instance, now, [], now.diff(before))
     rows = list(csv.DictReader((tmp_path / "changes.csv").read_text(encoding="utf-8").splitlines()))
     assert sorted(row["change"] for row in rows) == ["kept", "kept", "new"]
-    write_files(tmp_path, instance, now, [], {})  # a plan without a plan before leaves no changes of another one behind
+    write_files(tmp_path, instance, now, [])  # a plan without a plan before leaves no changes of another one behind
     assert not (tmp_path / "changes.csv").exists()
 
 

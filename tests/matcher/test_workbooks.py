@@ -22,7 +22,7 @@ from matcher.readers import read_folder
 from matcher.reading.files import headed, read_grid
 from matcher.reading.mapping_proposal import likely_heading_row
 from matcher.reading.sheets import CHILDREN, MATCHES, SHEETS, VOLUNTEERS, Sheet
-from matcher.shortlist import reach, shortlists
+from matcher.shortlist import shortlists
 from matcher.writing.corrections import write_corrections
 from matcher.writing.export import write_files
 from matcher.writing.template import template, write_templates
@@ -189,7 +189,7 @@ def written(sample: Path, out: Path) -> Path:
     instance = matcher.read(sample, as_of=AS_OF)
     scored = consider(instance)
     best = plan(scored)
-    write_files(out, instance, best, shortlists(scored, plan=best), reach(scored))
+    write_files(out, instance, best, shortlists(scored, plan=best))
     return out / "plan.xlsx"
 
 
