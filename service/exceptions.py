@@ -57,7 +57,11 @@ def withdraw(rows: Repository, row: tables.RecordedException, *, user_id: str, r
     rows.session.flush()
     rows.set_capacities(rows.policy()[1])
     rows.session.flush()
-    breaking = tuple(match for match, rules in _failing(rows, row.volunteer_id).items() if rules - before[match])
+    breaking = tuple(
+        match
+        for match, rules in _failing(rows, row.volunteer_id).items()
+        if rules - before[match] or _cannot_tell(rows, row, match)
+    )
     details = {"volunteer": row.volunteer_id, "break a rule": list(breaking)}
     audit_log.record(rows.session, rows.keys, Entry(user_id, "withdraw exception", row.id, row.kind, details))
     return breaking
@@ -77,6 +81,14 @@ def _failing(rows: Repository, volunteer_id: str) -> dict[str, set[str]]:
         reasons = proposals.failing_rules(instance, match.child_id, match.volunteer_id)
         failing[match.id] = {*reasons, *(["more children than places"] if crowded else [])}
     return failing
+
+
+def _cannot_tell(rows: Repository, row: tables.RecordedException, match_id: str) -> bool:
+    """Whether a match is of whom the exception spoke, and nobody can say what it breaks: the child has no referral."""
+    if row.kind == ExceptionKind.SECOND_CHILD:
+        return False  # which is told by how many there are
+    child_id = rows.match(match_id).child_id
+    return not rows.child(child_id).referral and row.child_id in (None, child_id)
 
 
 def _name(rows: Repository, user_id: str) -> str | None:

@@ -116,6 +116,12 @@ class Held:
                 self._asked.pop(key, None)
             raise
 
+    def forget(self, kind: str, but: Hashable) -> None:
+        """Drops what was asked of a kind, the first part of its key, but for one: nobody asks for the others again."""
+        with self._lock:
+            for key in [one for one in self._asked if one[0] == kind and one[1] != but]:
+                self._asked.pop(key).cancel()
+
     def _ranked(
         self, key: tuple[str, int], ranked: Callable[[Effects | None], tuple[Candidate, ...]], rank_by: RankBy
     ) -> Ranked:

@@ -217,9 +217,11 @@ def _preview(
     tried, problem = None, ""
     if differing:
         before = _plan_of_last_run(rows, reckoned)
+        kind = f"draft of {person.user_id}"
+        reckoned.held.forget(kind, but=policy.content_hash)
         try:
             tried = reckoned.held.worked_out(
-                ("draft", policy.content_hash),
+                (kind, policy.content_hash),
                 lambda: policies.try_out(reckoned.instance, before or reckoned.plan, policy),
                 PATIENCE,
             )

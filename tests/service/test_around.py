@@ -196,6 +196,18 @@ def test_what_is_live_keeps_its_place_and_is_named(
     assert desk.get(f"{API}/matches/{first}").json()["state"] == "active"
 
 
+def test_a_visit_of_which_nobody_can_say_what_it_breaks_is_named(
+    service: Service, desk: TestClient, manager: TestClient
+) -> None:
+    """Of a child who is here by the match alone no rule can be asked, before as after."""
+    first = service.a_match()
+    match = desk.get(f"{API}/matches/{first}").json()
+    exception = allows(manager, match["volunteer"], kind="shorter commitment", value=6)
+    with service.database.write(service.north) as session:
+        Repository(session, service.keys).child(match["child"]).referral = False
+    assert withdraws(manager, exception).json()["breaking"] == [first]
+
+
 @pytest.mark.parametrize("ends", [0, 1])
 @pytest.mark.parametrize("how", ["withdrawn", "policy", "file"])
 def test_a_place_that_was_kept_for_a_match_goes_with_it(
