@@ -7,6 +7,7 @@ without the service's libraries still starts, and says in one sentence what to i
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
@@ -70,14 +71,16 @@ def serve(
     with _libraries():
         import uvicorn
 
-        from service.installation import ADMINISTRATOR, first_start
+        from service.installation import ADMINISTRATOR, first_start, require_startable
+        from service.logs import configure
         from service.settings import load_settings
         from service.worker import beside
     if port is not None:
         os.environ["KITH_PORT"] = str(port)
     if workers is not None:
         os.environ["KITH_WORKERS"] = str(workers)
-    with TemporaryDirectory(prefix="kith-demo-") as folder:
+    signal.signal(signal.SIGTERM, _end)
+    with TemporaryDirectory(prefix="kith-") as folder:
         if demo:
             from service.demo import make
 
@@ -99,6 +102,8 @@ def serve(
             if link:
                 typer.echo(f"A new installation. Its administrator is {ADMINISTRATOR}.")
                 typer.echo(f"Choose the password, once, within three days: {link}")
+        configure(settings)
+        require_startable(settings)
         typer.echo(f"\nhttp://{settings.host}:{settings.port}\n")
         if settings.workers > 1 and settings.metrics_token:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
@@ -335,6 +340,11 @@ def add_token(
         from service.settings import load_settings
     with opened(load_settings()) as (database, keys):
         typer.echo(make_token(database, keys, email, name=name, scopes=scope, days=days))
+
+
+def _end(_signal: int, _frame: object) -> None:
+    """Ends a service that is told to stop by way of what it tidies: its worker, and the folder of a demonstration."""
+    raise SystemExit(0)
 
 
 def _change(email: str, word: str | None) -> None:

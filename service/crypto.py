@@ -57,7 +57,7 @@ class KeyRing:
 
     @classmethod
     def read(cls, file: Path) -> KeyRing:
-        """Raises KeysError where the file is missing, open to others, or not a key ring."""
+        """Raises KeysError where the file is missing, another account's, open to others, or not a key ring."""
         try:
             if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
                 raise KeysError(f"“{file}” can be read by others. Run `chmod 600 {file}`.")
@@ -69,6 +69,11 @@ class KeyRing:
                 f"The keys “{file}” are not there, and without them nothing can be read. "
                 "Put the file back from where it is kept, or name it by KITH_KEYS_FILE."
             ) from None
+        except PermissionError:
+            raise KeysError(
+                f"The keys “{file}” belong to another account. Run Kith as the account of the service, or give "
+                f"them to it by `chown ACCOUNT {file}`."
+            ) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise KeysError(f"“{file}” is not a key ring. Put the file back from where it is kept.") from None
         if ring.current not in ring.keys:
@@ -76,7 +81,11 @@ class KeyRing:
         return ring
 
     def write(self, file: Path) -> None:
-        """Writes the ring whole or not at all, readable by its owner alone."""
+        """Writes the ring whole or not at all, readable by its owner alone.
+
+        Root writes it for whom it belonged to before, or for the owner of its folder: a service that runs must go on
+        reading it.
+        """
         content = {
             "current": self.current,
             "keys": {name: base64.b64encode(key).decode() for name, key in self.keys.items()},
@@ -87,6 +96,9 @@ class KeyRing:
             json.dump(content, out, indent=1)
             out.flush()
             os.fsync(out.fileno())
+        if os.name == "posix" and os.geteuid() == 0:
+            owner = (file if file.exists() else file.parent).stat()
+            os.chown(beside, owner.st_uid, owner.st_gid)
         beside.replace(file)
         self.file = file
 

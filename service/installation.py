@@ -19,7 +19,8 @@ from service.crypto import KeyRing, Place
 from service.database.base import Apart, Base, Sealed
 from service.database.engine import Database
 from service.database.tables import Authority, User
-from service.database.upgrade import upgrade
+from service.database.upgrade import require_upgraded, upgrade
+from service.identity import Provider
 from service.permissions import Permission, Role
 from service.repository import Repository
 from service.settings import Settings
@@ -32,13 +33,25 @@ ADMINISTRATOR = "administrator@kith.invalid"
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Database, KeyRing]]:
-    """The database and the keys, for a command."""
+    """The database and the keys, for a command. Raises KithError where either cannot be had."""
     keys = KeyRing.read(settings.keys_file)
     database = Database(settings.database_url.get_secret_value())
     try:
+        database.check()
         yield database, keys
     finally:
         database.close()
+
+
+def require_startable(settings: Settings) -> None:
+    """Raises KithError for what keeps the service from starting.
+
+    Asked before any process is started: one of several that fails is started again, and so for ever.
+    """
+    if settings.oidc_issuer:
+        Provider(settings)
+    with opened(settings) as (database, _):
+        require_upgraded(database)
 
 
 def set_up(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     )
     owner_url: SecretStr | None = Field(
         None,
-        description="On PostgreSQL: the same database as the role that owns the tables. Only `kith migrate` uses it.",
+        description="On PostgreSQL: the same database as the role that owns the tables. Only `kith migrate` and "
+        "`kith restore` use it.",
     )
     backup_url: SecretStr | None = Field(
         None,
@@ -80,7 +81,6 @@ class Settings(BaseSettings):
     body_megabytes: int = Field(20, ge=1, le=1000, description="The largest request body that is read at all.")
     metrics_token: SecretStr | None = Field(
         None,
-        min_length=16,
         description="What Prometheus bears to read `/metrics`; 16 characters or more. Without it there is none.",
     )
     nightly_hour: int = Field(
@@ -103,6 +103,27 @@ class Settings(BaseSettings):
             if driver not in ("sqlite", "postgresql+psycopg"):
                 raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
         return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _no_path(cls, url: HttpUrl | None) -> HttpUrl | None:
+        if url is not None and (url.path not in (None, "/") or url.query or url.fragment):
+            raise ValueError("must be a host without a path, such as https://kith.example.gov.uk")
+        return url
+
+    @field_validator("oidc_client_id", "oidc_client_secret", "oidc_tenant")
+    @classmethod
+    def _of_an_issuer(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        if value is not None and info.data.get("oidc_issuer", "wrong, and told by itself") is None:
+            raise ValueError("is given, but no KITH_OIDC_ISSUER: passwords would let everybody in")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < 16:
+            raise ValueError("must have 16 characters or more")
+        return token
 
     @property
     def sqlite(self) -> bool:

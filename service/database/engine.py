@@ -84,7 +84,10 @@ class Database:
             with self.read() as session:
                 session.execute(text("SELECT 1"))
         except OperationalError:
-            raise DatabaseError("The database does not answer. Check KITH_DATABASE_URL, and that it runs.") from None
+            raise DatabaseError(
+                "The database does not answer, or lets the role of its address not in. Check that it runs, and "
+                "KITH_DATABASE_URL; for `kith migrate` KITH_OWNER_URL as well."
+            ) from None
 
     def close(self) -> None:
         self.engine.dispose()

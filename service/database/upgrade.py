@@ -30,6 +30,7 @@ def upgrade(settings: Settings) -> str:
         )
     database = Database(owner)
     try:
+        database.check()
         with database.engine.begin() as connection:
             if connection.dialect.name == "postgresql":  # two at once take turns; SQLite sees to that itself
                 connection.execute(text("SELECT pg_advisory_xact_lock(1265200232)"))

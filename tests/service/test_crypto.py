@@ -66,6 +66,29 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
         KeyRing.read(file)
 
 
+def test_root_writes_the_file_for_the_account_that_had_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[str, int, int]] = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.chown", lambda path, *owner: given.append((Path(path).name, *owner)))
+    file = tmp_path / "keys.json"
+    KeyRing.new().write(file)
+    KeyRing.read(file).rotated().write(file)
+    there = file.stat()
+    assert given == [("keys.json.new", there.st_uid, there.st_gid)] * 2
+
+
+def test_the_file_of_another_account_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "keys.json"
+    KeyRing.new().write(file)
+
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(KeysError, match="belong to another account"):
+        KeyRing.read(file)
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"current": "k1", "keys": {"k1": "short"}, "audit": "x"}', "[1]"])
 def test_what_is_no_key_ring_is_refused_in_a_sentence(tmp_path: Path, content: str) -> None:
     file = tmp_path / "keys.json"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,54 @@ def test_it_serves_without_the_owner_of_the_tables(
     monkeypatch.delenv("KITH_OWNER_URL", raising=False)
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
     assert "http://127.0.0.1:8080" in kith("serve", "--no-worker")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("KITH_OIDC_ISSUER", "http://idp.example", "must begin with https"),
+        ("KITH_DATABASE_URL", "postgresql+psycopg://kith_app:x@127.0.0.1:1/kith", "does not answer"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_said_before_any_process_is_started(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, told: str
+) -> None:
+    kith("migrate")
+    monkeypatch.setenv(setting, value)
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("it was started"))
+    with pytest.raises(KithError, match=told):
+        kith("serve", "--workers", "2", "--no-worker")
+
+
+def test_a_database_of_another_version_is_said_before_any_process_is_started(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kith("migrate")
+    monkeypatch.setattr("service.database.upgrade.newest", lambda: "9999")
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("it was started"))
+    with pytest.raises(KithError, match="Kith needs 9999"):
+        kith("serve", "--workers", "2", "--no-worker")
+
+
+def test_a_service_that_is_told_to_stop_leaves_no_folder_behind(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kith("migrate")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+    def told_to_stop(*_: object, **__: object) -> None:
+        assert list(folder.iterdir())
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("uvicorn.run", told_to_stop)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        kith("serve", "--no-worker")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not list(folder.iterdir())
 
 
 def test_a_run_is_asked_for_and_executed_by_a_worker(

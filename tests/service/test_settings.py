@@ -39,3 +39,21 @@ def test_passwords_are_not_in_what_is_printed_of_settings() -> None:
 @pytest.mark.parametrize(("url", "secure"), [("https://kith.example", True), ("http://kith.example", False)])
 def test_cookies_are_kept_to_https_where_people_come_by_it(url: str, secure: bool) -> None:
     assert load_settings(public_url=url).secure is secure
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("KITH_PUBLIC_URL", "https://council.example/kith", "must be a host without a path"),
+        ("KITH_METRICS_TOKEN", "short", "must have 16 characters or more"),
+        ("KITH_OIDC_CLIENT_ID", "kith", "no KITH_OIDC_ISSUER"),
+        ("KITH_OIDC_TENANT", "council", "no KITH_OIDC_ISSUER"),
+        ("KITH_OIDC_CLIENT_SECRET", "secret", "no KITH_OIDC_ISSUER"),
+    ],
+)
+def test_what_would_let_nobody_in_or_everybody_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(setting, value)
+    with pytest.raises(SettingsError, match=f"{setting}: .*{told}"):
+        load_settings()
