@@ -131,6 +131,13 @@ def test_there_and_back(service: Service, browser: TestClient, provider: Identit
     assert "kith_login" not in browser.cookies
 
 
+def test_the_page_to_sign_in_leads_to_the_provider(browser: TestClient, service: Service) -> None:
+    refused = browser.post("/sign-in", data={"email": "nobody@example.org", "password": "a wrong password"})
+    for page in (browser.get("/sign-in"), refused):
+        assert 'href="/api/v1/session/oidc"' in page.text
+    assert "/oidc" not in service.client.get("/sign-in").text
+
+
 def test_the_account_is_bound_to_the_person_and_not_to_the_address(
     browser: TestClient, provider: IdentityProvider
 ) -> None:
