@@ -180,12 +180,13 @@ def retention(authority: AuthorityName = None) -> None:
         from service.privacy import due, sweep
         from service.repository import Repository
         from service.settings import load_settings
-    with opened(load_settings()) as (database, keys):
+    settings = load_settings()
+    with opened(settings) as (database, keys):
         with database.read() as session:
             authority_id = authority_named(session, authority).id
         with database.write(authority_id) as session:
             rows = Repository(session, keys)
-            typer.echo(f"{sweep(rows)} rows deleted.")
+            typer.echo(f"{sweep(rows, settings.plan_months)} rows deleted.")
             for one in due(rows):
                 typer.echo(f"{one.record} {one.id}: since {one.since:%d/%m/%Y}")
 

@@ -155,7 +155,8 @@ def of_run(rows: Repository, run_id: str) -> tuple[tables.Plan, Found]:
     run = find(rows.session, run_id)
     row = row_of(rows.session, run_id)
     if row is None:
-        raise RunError(f"This run is {run.state} and has no plan.")
+        told = "done, and its plan is no longer kept" if run.state == "done" else f"{run.state} and has no plan"
+        raise RunError(f"This run is {told}.")
     return row, _content(rows, row)
 
 

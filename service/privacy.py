@@ -45,13 +45,20 @@ RETENTION = (
     Kept("volunteer", 6 * 365, "the end of the last match, or the last change where there was none",
          "listed as due; a manager erases"),
     Kept("shortlist shown", 30, "it was shown", "deleted by itself"),
-    Kept("plan", 0, "never", "kept: it speaks of nobody who was erased"),
     Kept("files looked at", 1, "they were sent", "deleted by itself, and as soon as they are taken in or thrown away"),
     Kept("words of a year's report", 6 * 365, "they were last written", "deleted by itself"),
     Kept("login", 30, "it ended", "deleted by itself"),
     Kept("audit log", 0, "never", "kept: it holds ids and codes alone"),
 )  # fmt: skip
 """A council's own schedule goes before these; what is due is only ever listed, and a person erases."""
+
+
+def kept(plan_months: int) -> tuple[Kept, ...]:
+    """How long records of every type are kept where plans are for so many months."""
+    plan = Kept("plan", plan_months * 365 // 12, "it was found; the published one and the last are kept",
+                "deleted by itself, with its shortlists")  # fmt: skip
+    return (*RETENTION, plan)
+
 
 _DAYS = {one.record: timedelta(days=one.days) for one in RETENTION}
 
@@ -262,8 +269,11 @@ def _quiet(rows: Repository, kind: Any, side: Any, day: date) -> Iterator[tuple[
             yield row, since
 
 
-def sweep(rows: Repository) -> int:
-    """Deletes what goes by itself: shortlists shown, ended logins, files left lying, words of old years; how many."""
+def sweep(rows: Repository, plan_months: int) -> int:
+    """Deletes what goes by itself: shortlists shown, ended logins, files left lying, words of old years, old plans.
+
+    Gives how many rows.
+    """
     shown = tables.Served.at < utc_now() - _DAYS["shortlist shown"]
     ended = tables.LoginSession.ends_at < utc_now() - _DAYS["login"]
     left = tables.Upload.at < utc_now() - _DAYS["files looked at"]
@@ -274,4 +284,18 @@ def sweep(rows: Repository) -> int:
     )  # fmt: skip
     for table, old in every:
         gone += rows.session.execute(delete(table).where(old)).rowcount  # type: ignore[attr-defined]
-    return gone
+    return gone + _forget_plans(rows, timedelta(days=kept(plan_months)[-1].days))
+
+
+def _forget_plans(rows: Repository, age: timedelta) -> int:
+    """Deletes older plans with their shortlists; how many rows.
+
+    The published one stays, and the last, with which the next is compared; and one from which somebody proposed.
+    """
+    table, session = tables.Plan, rows.session
+    last = session.scalar(select(table.id).order_by(table.created_at.desc(), table.id).limit(1))
+    proposed = select(tables.Proposal.plan_id).where(tables.Proposal.plan_id.is_not(None))
+    old = table.created_at < utc_now() - age, ~table.is_current, table.id != last, table.id.not_in(proposed)
+    ids = list(session.scalars(select(table.id).where(*old)))
+    every = delete(tables.Shortlist).where(tables.Shortlist.plan_id.in_(ids)), delete(table).where(table.id.in_(ids))
+    return sum(session.execute(one).rowcount for one in every)  # type: ignore[attr-defined]

@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     nightly_hour: int = Field(
         2, ge=0, le=23, description="The hour, in London, after which the run of the night is due."
     )
+    plan_months: int = Field(
+        24, ge=1, le=600,
+        description="Months after which a plan and its shortlists are deleted (`kith retention`), but the published "
+        "one and the last are kept.",
+    )  # fmt: skip
     run_minutes: int = Field(60, ge=1, le=1440, description="Minutes after which a run is taken for hung, and ended.")
     log_format: Literal["json", "text"] = Field("json", description="`json`, or `text` for a person at a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged at all.")

@@ -87,9 +87,9 @@ def erase_volunteer(volunteer_id: VolunteerId, given: Erasure, person: Asking, r
 @router.get("/retention")
 def retention(person: Asking, kith: Kith, rows: Reading) -> Retention:
     """How long each type of record is kept, and who is due to be erased."""
-    due = privacy.due(rows)
+    due, kept = privacy.due(rows), privacy.kept(kith.settings.plan_months)
     note_reading(kith, person, "retention", "", children=[one.id for one in due if one.id.startswith("C")])
     return Retention(
-        kept=[KeptLine(record=one.record, days=one.days, since=one.since, then=one.then) for one in privacy.RETENTION],
+        kept=[KeptLine(record=one.record, days=one.days, since=one.since, then=one.then) for one in kept],
         due=[DueLine(record=one.record, id=one.id, since=one.since) for one in due],
     )

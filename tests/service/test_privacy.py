@@ -163,11 +163,51 @@ def test_who_was_kept_long_enough_is_listed_and_what_was_shown_goes_by_itself(se
             found = {one.id for one in privacy.due(rows)}
             assert (child in found) is expected
             assert live not in found  # whatever its age, somebody visits
-        assert privacy.sweep(rows) == 0
+        assert privacy.sweep(rows, 24) == 0
         session.scalars(select(tables.Served)).one().at -= timedelta(days=31)
         session.flush()
-        assert privacy.sweep(rows) == 1
+        assert privacy.sweep(rows, 24) == 1
     assert manager.get(f"{API}/retention").json()["due"]
+
+
+def test_old_plans_go_by_themselves_with_all_that_they_say(service: Service) -> None:
+    """But neither the published one nor the last, however old they are; and none before its time."""
+    month, child = timedelta(days=30, hours=10), service.eligible_pair()[0]
+    ages = {"superseded": 25, "unpublished": 25, "published": 40, "young": 23, "last": 22}
+    planted = dict(zip(ages, PLANTS, strict=False))
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        for name, months in ages.items():
+            run = tables.Run(state="done", reasons=["nightly"])
+            session.add(run)
+            session.flush()
+            plan = tables.Plan(run_id=run.id, status="OPTIMAL", created_at=utc_now() - months * month)
+            rows.seal(plan, "content", json.dumps(planted[name]))
+            if name in ("superseded", "published"):
+                plan.published_at, plan.published_by = plan.created_at, service.users["north", Role.MANAGER]
+                rows.seal(plan, "publish_reason", planted[name])
+            plan.is_current = name == "published"
+            session.add(plan)
+            session.flush()
+            shown = tables.Shortlist(plan_id=plan.id, child_id=child)
+            rows.seal(shown, "content", json.dumps(planted[name]))
+            session.add(shown)
+
+    def left(months: int) -> set[str]:
+        with service.database.write(service.north) as session:
+            privacy.sweep(Repository(session, service.keys), months)
+        said = everything(service)
+        return {name for name, plant in planted.items() if plant in said}
+
+    assert left(26) == {*ages}
+    assert left(24) == {"published", "young", "last"}
+    assert left(1) == {"published", "last"}
+    with service.database.read(service.north) as session:
+        gone = session.scalars(select(tables.Run.id).where(tables.Run.id.not_in(select(tables.Plan.run_id)))).first()
+    told = service.as_(Role.MANAGER).get(f"{API}/runs/{gone}/plan")
+    assert (told.status_code, "its plan is no longer kept" in told.text) == (409, True)
+    kept = service.as_(Role.MANAGER).get(f"{API}/retention").json()["kept"]
+    assert [one["days"] for one in kept if one["record"] == "plan"] == [730]
 
 
 # ---- where words never turn up ---------------------------------------------------------------------------------------
