@@ -15,6 +15,14 @@ from service.database import tables
 from service.repository import Opened, Repository
 from service.workflow import LIVE, StepRefusedError
 
+_MEASURE = {ExceptionKind.SECOND_CHILD: "{} children at most", ExceptionKind.SHORTER_COMMITMENT: "{} months at least"}
+
+
+def measure(kind: ExceptionKind, value: int | None) -> str:
+    """How much is allowed, in words; "" where there is nothing to count."""
+    number = 2 if value is None and kind is ExceptionKind.SECOND_CHILD else value
+    return _MEASURE[kind].format(number) if kind in _MEASURE and number is not None else ""
+
 
 def approve(
     rows: Repository,

@@ -20,6 +20,7 @@ from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Agreement, Authority, ExceptionKind, MatchStatus, RecordedException
 from matcher.references import bare
 from matcher.words import counted, day, first_upper, pounds
+from service import exceptions
 from service.database import tables
 from service.importing.here import Here, differing, ends, records_of
 from service.importing.safeguards import A_MANAGERS_SAY, weakened
@@ -220,13 +221,9 @@ class _Told:
         }
 
 
-_MEASURE = {ExceptionKind.SECOND_CHILD: "{} children at most", ExceptionKind.SHORTER_COMMITMENT: "{} months at least"}
-
-
 def _allowed(one: RecordedException) -> str:
     """An exception in full: a manager confirms what they have read."""
-    number = 2 if one.value is None and one.kind is ExceptionKind.SECOND_CHILD else one.value
-    measure = f" ({_MEASURE[one.kind].format(number)})" if one.kind in _MEASURE and number is not None else ""
+    measure = f" ({told})" if (told := exceptions.measure(one.kind, one.value)) else ""
     who = f"approved by {one.approved_by} on {day(one.approved_on)}"
     return f"would allow {one.kind}{measure}, {who}, which a manager confirms: “{one.reason}”."
 

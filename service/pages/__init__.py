@@ -8,9 +8,11 @@ from service.pages import (
     accounts,
     children,
     entering,
+    exceptions,
     import_columns,
     imports,
     log,
+    organisations,
     policy,
     proposals,
     reports,
@@ -25,6 +27,6 @@ from service.pages import (
 ROUTERS = (
     sign_in.router, today.router, entering.router, children.router, shortlists.router, proposals.router,
     sharing.router, volunteers.router, runs.router, policy.router, imports.router, import_columns.router,
-    reports.router, log.router, accounts.router,
+    reports.router, log.router, accounts.router, exceptions.router, organisations.router,
 )  # fmt: skip
 """Every page."""

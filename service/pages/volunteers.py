@@ -15,7 +15,7 @@ from matcher.records import Status
 from service import people
 from service.api.deps import Asking, Kith, Reading, note_reading, refuse_without
 from service.api.shapes import VolunteerId
-from service.pages import facts, forms
+from service.pages import exceptions, facts, forms
 from service.pages.children import RULE_TITLES
 from service.pages.children import line_of as children_line
 from service.pages.html import render
@@ -117,7 +117,9 @@ def volunteer(
     instance = reckoned.instance
     record = instance.volunteer(volunteer_id)
     matches = reckoned.of_volunteer.get(volunteer_id, ())
+    allowed = exceptions.of_volunteer(rows, volunteer_id)
     children = {*(record.known_children or ()), *(match.child_id for match in matches)}
+    children |= {one.child_id for one in allowed if one.child_id}
     note_reading(kith, person, "volunteer", "", children=sorted(children), volunteer=volunteer_id)
     rules = alone.about_volunteer(instance, volunteer_id)
     return render(
@@ -129,6 +131,7 @@ def volunteer(
         checks=sorted(rules, key=lambda one: one.verdict == "passes"),
         lapses=[one for one in reckoned.lapses if one.volunteer == volunteer_id and one.on],
         matches=matches,
+        exceptions=allowed,
         references=reckoned.references,
         told=reckoned.told,
         parts=tuple(forms.PARTS["volunteers"]),

@@ -12,6 +12,8 @@ from sqlalchemy import select
 
 from matcher.explain import Points
 from matcher.instance import today
+from matcher.records import ExceptionKind
+from service import exceptions, organisations
 from service.database.base import utc_now
 from service.database.tables import ImportBatch, Match
 from service.importing.uploads import hold, receive
@@ -52,6 +54,11 @@ def test_every_page_with_every_role(service: Service) -> None:
     with service.database.write(service.north) as session:
         run = ask_for(session, service.north, "match ended").id
         batch = session.scalars(select(ImportBatch.id)).first()
+        rows, user = Repository(session, service.keys), service.users["north", Role.MANAGER]
+        provider = organisations.add(rows, "Bluebell Homes", user_id=user).id
+        allowed = exceptions.approve(
+            rows, ExceptionKind.SECOND_CHILD, volunteer, None, 2, user_id=user, reason="for a test"
+        ).id
     wrong = []
     for where in ("north", "south"):
         for role in Role:
@@ -66,7 +73,7 @@ def test_every_page_with_every_role(service: Service) -> None:
                                     reader="child", letter="appointment", run_id=run, number=1, part="about",
                                     upload_id=upload, import_id=batch, sheet="children", report="waits",
                                     user_id=service.users["north", Role.ANALYST],
-                                    secret="no-such-link")  # fmt: skip
+                                    exception_id=allowed, organisation_id=provider, secret="no-such-link")  # fmt: skip
                 form = {"csrf": browser.headers["X-CSRF-Token"]} if method == "POST" else None
                 answer = browser.request(method, asked, data=form, headers=HTML, follow_redirects=False)
                 if needs is not PUBLIC and needs not in MAY[role]:

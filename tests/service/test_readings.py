@@ -26,8 +26,8 @@ from service.proposals import Chosen, propose
 from service.repository import Repository
 
 HTML = {"Accept": "text/html"}
-OF_NOBODY_BY_NAME = {"GET /api/v1/decisions", "GET /api/v1/retention"}
-"""Pseudonymised; and a list in which nobody is yet. The entry is there all the same."""
+OF_NOBODY_BY_NAME = {"GET /api/v1/decisions", "GET /api/v1/retention", "POST /organisations/{organisation_id}"}
+"""Pseudonymised; and lists in which nobody is here. The entry is there all the same."""
 NOTHING_TOLD = {"GET /log", "GET /api/v1/openapi.json"}
 """The log itself names records by their ids, and says nothing of what they hold; the document has made-up examples."""
 
@@ -91,6 +91,8 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
 """Of a route, what stands in its path in place of the usual."""
 BODIES: Mapping[str, Mapping[str, str]] = {
     "POST /children/find": {"reference": "nobody"},
+    "POST /exceptions/{exception_id}/withdraw": {"version": "1", "reason": "The child has another visitor"},
+    "POST /organisations/{organisation_id}": {"version": "1", "name": "Bluebell Care"},
     "POST /imports/files/{upload_id}/columns": {"shown": "children", "sheet": "children"},
     "POST /policy/draft": form(rules__travel__miles="8", priorities__no_parental_contact__points="0"),
     "POST /policy": form(rules__travel__miles="8", priorities__no_parental_contact__points="0"),

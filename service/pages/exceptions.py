@@ -1,0 +1,190 @@
+"""Exceptions: what a manager allows a volunteer in a single case, on the volunteer's page; and takes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
+
+from matcher.records import ExceptionKind
+from service import exceptions
+from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.shapes import ExceptionId, VolunteerId
+from service.database import tables
+from service.pages.html import render
+from service.pages.lists import named
+from service.repository import Repository
+
+router = APIRouter()
+
+WHAT = {
+    ExceptionKind.SECOND_CHILD: "More than one child at a time",
+    ExceptionKind.RELATIVE: "A relative or friend of a child visits that child",
+    ExceptionKind.SHORTER_COMMITMENT: "A shorter commitment than the policy asks for",
+}
+"""How the kinds are called, for somebody who has to choose one."""
+LONGEST = 500
+Text = Annotated[str, Form(max_length=2000)]
+
+
+@dataclass(frozen=True)
+class Told:
+    """One exception in words."""
+
+    id: str
+    what: str
+    measure: str
+    child_id: str | None
+    reason: str
+    approved_by: str
+    approved_on: date
+    withdrawn_on: date | None
+    withdrawn_by: str
+    withdrawn_reason: str
+
+
+def of_volunteer(rows: Repository, volunteer_id: str) -> Sequence[Told]:
+    """Those that hold first, and of each kind the last first."""
+    table = tables.RecordedException
+    order = table.withdrawn_on.is_not(None), table.approved_on.desc(), table.id
+    found = rows.session.scalars(select(table).where(table.volunteer_id == volunteer_id).order_by(*order))
+    return [_told(rows, row) for row in found]
+
+
+def _told(rows: Repository, row: tables.RecordedException) -> Told:
+    kind = ExceptionKind(row.kind)
+    words = {name: rows.open(row, name) or "" for name in ("reason", "approved_by", "withdrawn_by", "withdrawn_reason")}
+    return Told(
+        id=row.id, what=WHAT[kind], measure=exceptions.measure(kind, row.value), child_id=row.child_id,
+        approved_on=row.approved_on, withdrawn_on=row.withdrawn_on, **words,
+    )  # fmt: skip
+
+
+# ---- allowing --------------------------------------------------------------------------------------------------------
+
+
+@router.get("/volunteers/{volunteer_id}/exceptions/new")
+def approve_page(volunteer_id: VolunteerId, request: Request, person: Asking, rows: Reading) -> Response:
+    return _form(request, person, rows, volunteer_id, {}, {})
+
+
+@router.post("/volunteers/{volunteer_id}/exceptions/new")
+def approve(
+    volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, kind: Text = "", child: Text = "",
+    value: Text = "", reason: Text = "",
+) -> Response:  # fmt: skip
+    given = {"kind": kind, "child": child.strip(), "value": value.strip(), "reason": reason.strip()}
+    with kith.database.write(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        rows.volunteer(volunteer_id)
+        child_id = named(rows.references(), "C", child) if kind == ExceptionKind.RELATIVE else None
+        errors = _wrong(given, child_id)
+        if not errors:
+            number = int(value) if given["value"] and kind != ExceptionKind.RELATIVE else None
+            exceptions.approve(
+                rows, ExceptionKind(kind), volunteer_id, child_id, number, user_id=person.user_id,
+                reason=given["reason"],
+            )  # fmt: skip
+    if not errors:
+        return RedirectResponse(f"/volunteers/{volunteer_id}?saved=yes", 303)
+    with kith.database.read(person.authority_id) as session:
+        return _form(request, person, Repository(session, kith.keys), volunteer_id, given, errors)
+
+
+def _wrong(given: Mapping[str, str], child_id: str | None) -> dict[str, str]:
+    """What cannot be, by field."""
+    errors = {}
+    kind, value = given["kind"], given["value"]
+    if kind not in tuple(ExceptionKind):
+        errors["kind"] = "Choose what you allow."
+    elif kind == ExceptionKind.RELATIVE and child_id is None:
+        errors["child"] = "Write the reference of a child who is here: whose visitor they may be."
+    elif kind != ExceptionKind.RELATIVE and (value or kind == ExceptionKind.SHORTER_COMMITMENT):
+        least = 2 if kind == ExceptionKind.SECOND_CHILD else 1
+        if not (value.isascii() and value.isdigit() and least <= int(value[:4]) <= 60):
+            errors["value"] = f"Write a number from {least} to 60."
+    errors |= _no_reason(given["reason"])
+    return errors
+
+
+def _no_reason(reason: str) -> dict[str, str]:
+    if not reason or len(reason) > LONGEST or not reason.replace("\r\n", "\n").replace("\n", " ").isprintable():
+        return {"reason": f"Say why, in up to {LONGEST} letters."}
+    return {}
+
+
+def _form(
+    request: Request, person: Asking, rows: Repository, volunteer_id: str, given: Mapping[str, str],
+    errors: Mapping[str, str],
+) -> Response:  # fmt: skip
+    return render(
+        request, "exception.html", person, status=422 if errors else 200, volunteer=rows.volunteer(volunteer_id),
+        what=WHAT, kinds=ExceptionKind, given=given, errors=errors,
+    )  # fmt: skip
+
+
+# ---- taking back -----------------------------------------------------------------------------------------------------
+
+
+@router.get("/exceptions/{exception_id}/withdraw")
+def withdraw_page(exception_id: ExceptionId, request: Request, person: Asking, kith: Kith, rows: Reading) -> Response:
+    return _withdraw_form(request, person, kith, rows, exception_id)
+
+
+@router.post("/exceptions/{exception_id}/withdraw")
+def withdraw(
+    exception_id: ExceptionId, request: Request, person: Asking, kith: Kith, version: Annotated[int, Form()] = 0,
+    reason: Text = "",
+) -> Response:  # fmt: skip
+    """Tells which live matches break a rule by it; nobody ends them but a person."""
+    error = _no_reason(reason.strip()).get("reason", "")
+    with kith.database.write(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        row = rows.exception(exception_id)
+        if not error and row.version != version:
+            error = "Somebody changed this exception meanwhile. Look again: nothing of yours was saved."
+        if not error:
+            breaking = exceptions.withdraw(rows, row, user_id=person.user_id, reason=reason.strip())
+            volunteer = rows.volunteer(row.volunteer_id)
+            matches, children = Breaking.of(rows, breaking), [row.child_id] if row.child_id else []
+    if error:
+        with kith.database.read(person.authority_id) as session:
+            return _withdraw_form(request, person, kith, Repository(session, kith.keys), exception_id, error, reason)
+    note_reading(kith, person, "exceptions", "", children=sorted({*children, *(one.child_id for one in matches)}))
+    return render(
+        request, "breaking.html", person, title="The exception is withdrawn", matches=matches,
+        back=(f"Volunteer {volunteer.reference}", f"/volunteers/{volunteer.id}"),
+    )  # fmt: skip
+
+
+def _withdraw_form(
+    request: Request, person: Asking, kith: Kith, rows: Repository, exception_id: str, error: str = "", reason: str = ""
+) -> Response:
+    row = rows.exception(exception_id)
+    note_reading(kith, person, "exceptions", row.child_id or "", exception=row.id)
+    return render(
+        request, "exception-withdraw.html", person, status=422 if error else 200, row=row, one=_told(rows, row),
+        volunteer=rows.volunteer(row.volunteer_id), references=rows.references(), error=error, reason=reason,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Breaking:
+    """A live match that breaks a rule by what was just done: somebody has to look at it now."""
+
+    id: str
+    child_id: str
+    child: str
+    volunteer: str
+    state: str
+
+    @classmethod
+    def of(cls, rows: Repository, ids: Sequence[str]) -> Sequence[Breaking]:
+        told = rows.references()
+        found = [rows.match(id) for id in ids]
+        return [cls(one.id, one.child_id, told[one.child_id], told[one.volunteer_id], one.state) for one in found]

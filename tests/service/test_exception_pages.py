@@ -1,0 +1,166 @@
+"""The pages of exceptions and organisations: allowed, withdrawn and renamed by a manager, in a browser too."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from browser import HOSTILE, Site, faults
+from conftest import Service
+from service_rows import a_match
+from sqlalchemy import select
+
+from matcher.records import ExceptionKind
+from service import exceptions, organisations
+from service.database import tables
+from service.permissions import Role
+from service.repository import Repository
+from service.workflow import LIVE, State
+
+HTML = {"Accept": "text/html"}
+
+
+def test_a_manager_allows_it_on_the_volunteers_page_and_takes_it_back(service: Service) -> None:
+    """Which live matches break a rule by that is told at once; and why it was withdrawn stays on the page."""
+    desk, manager, first = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER), service.a_match()
+    with service.database.read(service.north) as session:
+        volunteer = session.get_one(tables.Match, first).volunteer_id
+    new = f"/volunteers/{volunteer}/exceptions/new"
+    assert "Allow an exception" not in desk.get(f"/volunteers/{volunteer}").text
+    assert desk.get(new, headers=HTML).status_code == 403
+    assert new in manager.get(f"/volunteers/{volunteer}").text
+    allowed = manager.post(new, data={"kind": "second child", "reason": "The first ends in March"}, headers=HTML)
+    page = allowed.text
+    assert re.search(r"More than one child at a time</b> \(2 children at most\). Approved by manager of north", page)
+    assert "“The first ends in March”" in page
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        exception = session.scalars(
+            select(tables.RecordedException.id).where(tables.RecordedException.volunteer_id == volunteer)
+        ).one()
+        live = select(tables.Match.child_id).where(tables.Match.state.in_(LIVE))
+        free = tables.Child.id.not_in(live), ~tables.Child.objects, tables.Child.referral
+        child = session.scalars(select(tables.Child).where(*free)).first()
+        assert child is not None
+        second = a_match(session, child, rows.volunteer(volunteer), State.ACTIVE, place=1).id
+        reference = child.reference
+    withdraw = f"/exceptions/{exception}/withdraw"
+    assert withdraw not in desk.get(f"/volunteers/{volunteer}").text
+    form = manager.get(withdraw, headers=HTML).text
+    version = re.search(r'name="version" value="(\d+)"', form)
+    assert version is not None
+    unsaid = manager.post(withdraw, data={"version": version[1], "reason": " "}, headers=HTML)
+    assert (unsaid.status_code, "Say why" in unsaid.text) == (422, True)
+    moved = manager.post(withdraw, data={"version": "9", "reason": "Less time"}, headers=HTML)
+    assert (moved.status_code, "Less time</textarea>" in moved.text) == (422, True)
+    done = manager.post(withdraw, data={"version": version[1], "reason": "Less time"}, headers=HTML)
+    assert "2 live matches break a rule by it." in done.text
+    for match in (first, second):
+        assert f'href="/proposals/{match}"' in done.text
+    assert reference in done.text
+    told = manager.get(f"/volunteers/{volunteer}").text
+    assert re.search(r"Withdrawn by manager of north on .*: “Less time”", told)
+    assert withdraw not in told
+    assert "It holds no longer" in manager.get(withdraw, headers=HTML).text
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({}, "kind"),
+        ({"kind": "second child", "value": "1"}, "value"),
+        ({"kind": "second child", "value": "61"}, "value"),
+        ({"kind": "second child", "value": "²"}, "value"),
+        ({"kind": "shorter commitment"}, "value"),
+        ({"kind": "relative as visitor", "child": "nobody"}, "child"),
+        ({"kind": "second child", "reason": ""}, "reason"),
+        ({"kind": "second child", "reason": "x" * 501}, "reason"),
+    ],
+)
+def test_what_cannot_be_is_told_beside_its_field_and_nothing_typed_is_lost(
+    service: Service, given: dict[str, str], field: str
+) -> None:
+    manager, volunteer = service.as_(Role.MANAGER), service.eligible_pair()[1]
+    data = {"reason": "A reason to keep", **given}
+    answer = manager.post(f"/volunteers/{volunteer}/exceptions/new", data=data, headers=HTML)
+    assert answer.status_code == 422
+    assert re.findall(r'<a href="#(\w+)">', answer.text) == [field]
+    assert data["reason"] in answer.text
+    with service.database.read(service.north) as session:
+        mine = select(tables.RecordedException).where(tables.RecordedException.volunteer_id == volunteer)
+        assert session.scalars(mine).all() == []
+
+
+def test_a_relative_is_allowed_by_the_childs_reference(service: Service) -> None:
+    manager, (child, volunteer) = service.as_(Role.MANAGER), service.eligible_pair()
+    with service.database.read(service.north) as session:
+        reference = session.get_one(tables.Child, child).reference
+    data = {"kind": "relative as visitor", "child": reference.lower(), "reason": "An aunt", "value": "3"}
+    page = manager.post(f"/volunteers/{volunteer}/exceptions/new", data=data, headers=HTML).text
+    assert f"A relative or friend of a child visits that child</b>: child {reference}." in page
+    with service.database.read(service.north) as session:
+        mine = select(tables.RecordedException).where(tables.RecordedException.volunteer_id == volunteer)
+        assert [(one.child_id, one.value) for one in session.scalars(mine)] == [(child, None)]
+
+
+def test_an_organisation_is_renamed_and_who_is_concerned_is_told(service: Service) -> None:
+    desk, match = service.as_(Role.COORDINATOR), service.a_match()
+    user = service.users["north", Role.COORDINATOR]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        id = organisations.add(rows, "Bluebell Homes", user_id=user).id
+        row = rows.match(match)
+        child, volunteer = rows.child(row.child_id), rows.volunteer(row.volunteer_id)
+        rows.write_child(child, replace(rows.child_record(child, True), provider=("bluebell homes",)))
+        rows.write_volunteer(volunteer, replace(rows.volunteer_record(volunteer), organisations=("sunrise care",)))
+    assert f'href="/organisations/{id}"' in desk.get("/organisations").text
+    assert "/organisations" in desk.get("/volunteers").text
+    form = {"version": "1", "name": "Sunrise Care"}
+    assert "Write the name" in desk.post(f"/organisations/{id}", data={**form, "name": " "}, headers=HTML).text
+    stale = desk.post(f"/organisations/{id}", data={**form, "version": "7"}, headers=HTML)
+    assert (stale.status_code, "Somebody renamed it meanwhile" in stale.text) == (422, True)
+    done = desk.post(f"/organisations/{id}", data=form, headers=HTML).text
+    assert "One live match breaks a rule by it." in done
+    assert f'href="/proposals/{match}"' in done
+    page = desk.get("/organisations").text
+    assert "Sunrise Care" in page
+    assert "bluebell homes" in page
+
+
+def test_these_pages_need_no_script_and_have_no_fault(site: Site) -> None:
+    volunteer = site.volunteer
+    with site.kith.database.write(site.north) as session:
+        rows = Repository(session, site.kith.keys)
+        managers = tables.User.role == Role.MANAGER, tables.User.authority_id == site.north
+        user = session.scalars(select(tables.User.id).where(*managers)).one()
+        one = exceptions.approve(
+            rows, ExceptionKind.SECOND_CHILD, volunteer, None, 3, user_id=user, reason=f"{HOSTILE} {'x' * 200}"
+        ).id
+        provider = organisations.add(rows, "Y" + "y" * 60, user_id=user).id
+    page = site.page(Role.MANAGER, script=False)
+    page.goto(f"{site.at}/volunteers/{volunteer}")
+    page.get_by_role("link", name="Allow an exception").click()
+    page.get_by_role("button", name="Allow it").click()
+    assert "Choose what you allow." in page.inner_text(".govuk-error-summary")
+    page.get_by_label("A shorter commitment").check()
+    page.get_by_label("Otherwise: how many").fill("12")
+    page.get_by_label("Why").fill(HOSTILE)
+    page.get_by_role("button", name="Allow it").click()
+    assert "12 months at least" in page.inner_text("main")
+    page, found = site.page(Role.MANAGER), []
+    for path in (f"/volunteers/{volunteer}", f"/volunteers/{volunteer}/exceptions/new", f"/exceptions/{one}/withdraw",
+                 "/organisations", f"/organisations/{provider}"):  # fmt: skip
+        found += faults(page, f"{site.at}{path}")
+        assert page.evaluate("window.ran") is None
+    page.goto(f"{site.at}/volunteers/{volunteer}/exceptions/new")
+    page.get_by_role("button", name="Allow it").click()
+    found += faults(page)
+    page.goto(f"{site.at}/exceptions/{one}/withdraw")
+    page.get_by_role("button", name="Withdraw it").click()
+    found += faults(page)
+    page.get_by_label("Why").fill("Less time")
+    page.get_by_role("button", name="Withdraw it").click()
+    assert "No live match breaks a rule by it." in page.inner_text("main")
+    found += faults(page)
+    assert found == []
