@@ -2,7 +2,8 @@
 
 An entry says who, what, of whom, when and why, in ids, names of fields, counts and codes: never what a field says.
 Altering, adding, moving or removing an entry breaks the chain at a number that `verify` names. What a chain cannot show
-of itself is that its end was cut off: keep the number and seal that `kith audit verify` prints; give them next time.
+of itself is that its end was cut off: keep the number and seal that `kith audit verify` prints; give them next time
+by `--kept`.
 """
 
 from __future__ import annotations
@@ -100,6 +101,13 @@ def verify(session: Session, keys: KeyRing, *, kept: tuple[int, str] | None = No
     query = select(AuditEvent).where(AuditEvent.chain == chain).order_by(AuditEvent.number)
     with closing(session.scalars(query.execution_options(yield_per=500))) as events:
         return _verdict(chain, events, keys, kept)
+
+
+def holds(session: Session, number: int, mac: str) -> bool:
+    """Whether the chain of the session's authority has an entry of that number under that seal."""
+    chain = session.info.get("authority") or INSTALLATION
+    query = select(AuditEvent.mac).where(AuditEvent.chain == chain, AuditEvent.number == number)
+    return hmac.compare_digest(session.scalar(query) or "", mac)
 
 
 def _verdict(chain: str, events: Iterable[AuditEvent], keys: KeyRing, kept: tuple[int, str] | None) -> Verdict:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from matcher.errors import KithError
 from service import audit_log, noes
-from service.crypto import KeyRing
+from service.crypto import KeyRing, sync_folder
 from service.database.base import Apart, Base, Sealed, utc_now
 from service.database.engine import Database, DatabaseError, has_tables
 from service.database.tables import Authority, LoginSession, Worker
@@ -41,7 +41,7 @@ def backup(settings: Settings, file: Path) -> None:
     beside = file.with_name(f"{file.name}.part")
     url = make_url(settings.database_url.get_secret_value())
     try:
-        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))  # readable by its owner alone
+        _make_private(beside)
         if url.get_backend_name() == "sqlite":
             _copy_sqlite(_file_of(url), beside)
         else:
@@ -55,8 +55,13 @@ def backup(settings: Settings, file: Path) -> None:
         with beside.open("rb") as written:
             os.fsync(written.fileno())
         beside.replace(file)
+        sync_folder(file)
     except OSError as error:
         raise BackupError(f"“{file}” cannot be written: {error.strerror}. Name a file where there is room.") from None
+    except sqlite3.Error as error:
+        raise BackupError(
+            f"The database cannot be copied to “{file}”: {error}. Look for room, and at the disk."
+        ) from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -114,21 +119,23 @@ def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> Re
     beside = place.with_name(f"{place.name}.restored")
     kept: int | None
     try:
+        for left in (beside, *_beside(beside)):  # of a restore that was killed
+            left.unlink(missing_ok=True)
+        _make_private(beside)
         _copy_sqlite(file, beside)
-        beside.chmod(0o600)
         with _opened(f"sqlite:///{beside}") as database:
             entries, kept = _check(database, keys), 0
             if place.exists():
                 _require_stopped(place, replace)
                 kept = _keep_noes(place, database, keys)
             _end_logins(database)
-        for left in _beside(beside):
-            left.unlink(missing_ok=True)
-        if place.exists():
-            _move_away(place)
+        with closing(sqlite3.connect(beside)) as one:
+            one.execute("PRAGMA journal_mode = DELETE")  # one file, with what was kept in it
+        _move_away(place)
         with beside.open("rb") as written:
             os.fsync(written.fileno())
         beside.replace(place)
+        sync_folder(place)
         return Restored(entries, kept)
     except (sqlite3.DatabaseError, SQLAlchemyError):
         raise BackupError(f"“{file}” is no backup of Kith, or is damaged. Take an earlier one.") from None
@@ -159,7 +166,13 @@ def _keep_noes(place: Path, restored: Database, keys: KeyRing) -> int | None:
         return None
 
 
+def _make_private(file: Path) -> None:
+    """An empty file, readable by its owner alone."""
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+
+
 def _move_away(place: Path) -> None:
+    """Whatever is there: what a killed restore left of the old database would be read into the new one."""
     kept = place.with_name(f"{place.name}.before-{utc_now():%Y%m%d-%H%M%S}")
     for part, old in zip((place, *_beside(place)), (kept, *_beside(kept)), strict=True):
         if part.exists():

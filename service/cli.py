@@ -315,16 +315,26 @@ def rotate(
 
 
 @audit_app.command("verify")
-def verify() -> None:
+def verify(
+    kept: Annotated[
+        list[str] | None, typer.Option("--kept", help="NUMBER:SEAL of a last entry, as printed before; several times.")
+    ] = None,
+) -> None:
     """Check that no entry of the audit log was altered or removed. Exit 1 if any was."""
     with _libraries():
-        from service.installation import opened, verify_log
+        from service.installation import not_in_log, opened, verify_log
         from service.settings import load_settings
+    told = [one.partition(":") for one in kept or ()]
+    if any(not (number.isdecimal() and seal) for number, _, seal in told):
+        raise KithError("Give --kept as NUMBER:SEAL, such as --kept 120:9f…, from what was printed before.")
     with opened(load_settings()) as (database, keys):
         verdicts = verify_log(database, keys)
+        gone = not_in_log(database, [(int(number), seal) for number, _, seal in told])
     for name, verdict in verdicts:
         typer.echo(f"{name}: {verdict.problem or f'{verdict.entries} entries, whole'}  {verdict.last_mac}")
-    if any(verdict.problem for _, verdict in verdicts):
+    for number in gone:
+        typer.echo(f"Entry {number} is in no log under the seal that was kept: an end was cut off, or a log replaced.")
+    if gone or any(verdict.problem for _, verdict in verdicts):
         raise typer.Exit(1)
 
 

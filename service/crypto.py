@@ -44,12 +44,14 @@ class Place:
 
 @dataclass
 class KeyRing:
-    """The keys of one installation. `file` is where they were read, and are looked up anew for a key not known yet."""
+    """The keys of one installation. `file` is where they were read, and are looked up anew when it is another."""
 
     current: str
     keys: Mapping[str, bytes] = field(repr=False)
     audit: bytes = field(repr=False)
     file: Path | None = None
+    _seen: tuple[int, int] | None = field(default=None, repr=False)
+    """By which it is known whether the file is another by now."""
 
     @classmethod
     def new(cls) -> KeyRing:
@@ -61,9 +63,10 @@ class KeyRing:
         try:
             if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
                 raise KeysError(f"“{file}” can be read by others. Run `chmod 600 {file}`.")
+            seen = _stamp(file)
             content = json.loads(file.read_text(encoding="utf-8"))
             keys = {name: _key(text) for name, text in content["keys"].items()}
-            ring = cls(content["current"], keys, _key(content["audit"]), file)
+            ring = cls(content["current"], keys, _key(content["audit"]), file, seen)
         except FileNotFoundError:
             raise KeysError(
                 f"The keys “{file}” are not there, and without them nothing can be read. "
@@ -92,6 +95,7 @@ class KeyRing:
             "audit": base64.b64encode(self.audit).decode(),
         }
         beside = file.with_name(f"{file.name}.new")
+        beside.unlink(missing_ok=True)  # one that was left there may be open to others
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
             json.dump(content, out, indent=1)
             out.flush()
@@ -100,7 +104,8 @@ class KeyRing:
             owner = (file if file.exists() else file.parent).stat()
             os.chown(beside, owner.st_uid, owner.st_gid)
         beside.replace(file)
-        self.file = file
+        sync_folder(file)  # before anything is sealed by a key that could be lost
+        self.file, self._seen = file, _stamp(file)
 
     def rotated(self) -> KeyRing:
         """The ring with a new current key; the old ones still open what they sealed."""
@@ -112,9 +117,12 @@ class KeyRing:
         return KeyRing(self.current, {self.current: self.keys[self.current]}, self.audit, self.file)
 
     def seal(self, text: str, place: Place) -> bytes:
-        nonce = secrets.token_bytes(_NONCE)
-        sealed = AESGCM(self.keys[self.current]).encrypt(nonce, text.encode(), place.bytes)
-        return self.current.encode() + b":" + nonce + sealed
+        """By the key that is current now, whichever process made it: one before it may be about to be forgotten."""
+        if self.file is not None and self._seen != _stamp(self.file):
+            self._look_again(self.file)
+        current, nonce = self.current, secrets.token_bytes(_NONCE)
+        sealed = AESGCM(self.keys[current]).encrypt(nonce, text.encode(), place.bytes)
+        return current.encode() + b":" + nonce + sealed
 
     def open(self, sealed: bytes, place: Place) -> str:
         """Raises KeysError if the key is not known, or the value was changed or belongs elsewhere."""
@@ -131,13 +139,36 @@ class KeyRing:
 
     def _key(self, name: str, place: Place) -> bytes:
         if name not in self.keys and self.file is not None:
-            newer = KeyRing.read(self.file)  # another process may have rotated the keys
-            self.keys, self.current = newer.keys, newer.current
+            self._look_again(self.file)  # another process may have rotated the keys
         if name not in self.keys:
             raise KeysError(
                 f"{place.table}.{place.column} of {place.row} was sealed by key “{name}”, which is not here."
             )
         return self.keys[name]
+
+    def _look_again(self, file: Path) -> None:
+        """The keys that were known still open, and a thread in between always finds the current one."""
+        newer = KeyRing.read(file)
+        self.keys = {**self.keys, **newer.keys}
+        self.current, self._seen = newer.current, newer._seen
+
+
+def sync_folder(file: Path) -> None:
+    """Has the disk keep the name of a file that was just put in its place."""
+    if os.name == "posix":
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        there = file.stat()
+    except OSError:
+        return None
+    return there.st_ino, there.st_mtime_ns
 
 
 def _key(text: str) -> bytes:

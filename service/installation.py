@@ -147,7 +147,10 @@ def rotate_keys(settings: Settings, database: Database, keys: KeyRing, *, drop_o
     newer.write(settings.keys_file)
     with database.read() as session:
         authorities = list(session.scalars(select(Authority.id)))
-    count = sum(_reseal(database, newer, authority) for authority in [None, *authorities])
+    count = more = sum(_reseal(database, newer, authority) for authority in [None, *authorities])
+    while more:  # whoever had begun to write before sealed by the key of then
+        more = sum(_reseal(database, newer, authority) for authority in [None, *authorities])
+        count += more
     if drop_old:
         newer.only_current().write(settings.keys_file)
     return count
@@ -186,6 +189,17 @@ def verify_log(database: Database, keys: KeyRing) -> list[tuple[str, audit_log.V
         with database.read(authority) as session:
             verdicts.append((name, audit_log.verify(session, keys)))
     return verdicts
+
+
+def not_in_log(database: Database, kept: Sequence[tuple[int, str]]) -> list[int]:
+    """Numbers of entries that were kept elsewhere with their seals, and that no log has: an end was cut off."""
+    with database.read() as session:
+        authorities = [None, *session.scalars(select(Authority.id))]
+    missing = {*kept}
+    for authority in authorities:
+        with database.read(authority) as session:
+            missing = {one for one in missing if not audit_log.holds(session, *one)}
+    return sorted(number for number, _ in missing)
 
 
 def first_start(settings: Settings) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -302,6 +303,35 @@ def test_a_backup_allows_nothing_that_was_withdrawn_since(service: Service, tmp_
         row = rows.exception(exception)
         assert (row.withdrawn_on, rows.open(row, "withdrawn_reason")) == (today(), "over")
         assert rows.volunteer(volunteer).capacity == 1
+
+
+def test_what_a_killed_restore_left_is_not_read_into_the_next(service: Service, tmp_path: Path) -> None:
+    """The old database was moved away, and its write-ahead log not yet: it belongs to no other."""
+    if not service.database.sqlite:
+        pytest.skip("there are no such files")
+    backup(service.settings, tmp_path / "x")
+    service.database.close()
+    for left in ("kith.db-wal", "kith.db-shm", "kith.db.restored", "kith.db.restored-wal"):
+        (tmp_path / left).write_bytes(b"left over")
+    (tmp_path / "kith.db").rename(tmp_path / "kith.db.before")
+    assert restore(service.settings, tmp_path / "x").entries > 0
+    assert [*tmp_path.glob("kith.db.restored*")] == []
+    kept = {
+        file.name.rpartition("-")[2] for file in tmp_path.glob("kith.db.before-*") if b"left over" in file.read_bytes()
+    }
+    assert kept == {"wal", "shm"}
+    assert (tmp_path / "kith.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_is_told_in_a_sentence(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("service.backup._copy_sqlite", full)
+    place = service.settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{tmp_path / 'kith.db'}")})
+    with pytest.raises(BackupError, match="disk is full"):
+        backup(place, tmp_path / "x")
+    assert not [*tmp_path.glob("x*")]
 
 
 def test_the_password_of_a_database_is_in_no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

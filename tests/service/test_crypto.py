@@ -57,6 +57,24 @@ def test_a_process_that_runs_finds_the_key_that_another_made(tmp_path: Path) -> 
     assert running.current == "k2"
 
 
+def test_a_process_that_runs_seals_by_no_key_that_another_has_replaced(tmp_path: Path) -> None:
+    """Though it has opened nothing since: the old key may be forgotten, and what it sealed would be lost."""
+    file = tmp_path / "keys.json"
+    KeyRing.new().write(file)
+    running = KeyRing.read(file)
+    before = running.seal("before", NAME)
+    KeyRing.read(file).rotated().only_current().write(file)
+    sealed = running.seal("after", NAME)
+    assert KeyRing.read(file).open(sealed, NAME) == "after"
+    assert running.open(before, NAME) == "before"  # begun before, and not yet sealed anew
+
+
+def test_a_file_that_was_left_half_written_opens_the_keys_to_nobody(tmp_path: Path) -> None:
+    (tmp_path / "keys.json.new").touch(mode=0o644)
+    KeyRing.new().write(tmp_path / "keys.json")
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     KeyRing.new().write(file)

@@ -102,6 +102,23 @@ def test_keys_are_rotated_and_nothing_is_lost(environment: Settings) -> None:
                     Repository(session, KeyRing("k1", old.keys, old.audit)).open(row, "facts")
 
 
+def test_an_end_of_the_log_that_was_cut_off_is_found_by_what_was_kept(environment: Settings) -> None:
+    kith("migrate")
+    for name in ("North", "South"):
+        kith("authority", "add", name)
+    told = [line.rpartition(": ")[2].split() for line in kith("audit", "verify").splitlines()]
+    kept = [f"--kept={words[0]}:{words[-1]}" for words in told if words[0] != "0"]
+    assert len(kept) == 2  # both logs have as many entries
+    assert "in no log" not in kith("audit", "verify", *kept)
+    another = kept[0][:-1] + ("0" if kept[0][-1] != "0" else "1")
+    result = CliRunner().invoke(app, ["audit", "verify", *kept, another])
+    number = kept[0].removeprefix("--kept=").partition(":")[0]
+    assert (result.exit_code, f"Entry {number} is in no log under the seal" in result.output) == (1, True)
+    later = f"--kept=9{kept[0].removeprefix('--kept=')}"
+    assert CliRunner().invoke(app, ["audit", "verify", later]).exit_code == 1
+    assert isinstance(CliRunner().invoke(app, ["audit", "verify", "--kept", "all"]).exception, KithError)
+
+
 def test_an_interrupted_rotation_is_taken_up(environment: Settings) -> None:
     kith("migrate")
     kith("authority", "add", "North")
