@@ -102,9 +102,9 @@ class VisitRhythm(PartedScore):
         hoped = child.hoped_visits or policy.choice("scores.visit_rhythm.hoped")
         both = [time for time in child.free_times or () if time in (volunteer.free_times or ())]
         wish = (
-            f"{child.id} hopes for {hoped}"
+            f"{child.id} hopes for {hoped} visits"
             if child.hoped_visits
-            else f"no wish of {child.id} is recorded, and the policy hopes for {hoped}"
+            else f"no wish of {child.id} is recorded, and the policy hopes for {hoped} visits"
         )
         return (
             f"{volunteer.id} can visit {volunteer.possible_visits}; {wish}.",

@@ -13,6 +13,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
 
+from matcher.catalogue import DOCUMENTS
 from matcher.instance import today
 from matcher.words import council, counted, day, first_upper, listed, pounds, spoken
 from service.auth import Person
@@ -89,7 +90,9 @@ def _environment() -> Environment:
         "day": day, "moment": moment, "clock": clock, "short_day": short_day, "waited": waited, "pounds": pounds,
         "council": council, "listed": listed, "upper1": first_upper, "spoken": spoken,
     }  # fmt: skip
-    environment.globals |= {"counted": counted, "govukRebrand": False, "static": static_address}
+    environment.globals |= {
+        "counted": counted, "documents": DOCUMENTS, "govukRebrand": False, "static": static_address,
+    }  # fmt: skip
     return environment
 
 

@@ -287,6 +287,19 @@ def test_how_often(hoped, possible, thousandths):
 
 
 @pytest.mark.parametrize(
+    ("hoped", "told"),
+    [
+        (Rhythm.WEEKLY, "C1 hopes for weekly visits."),
+        (None, "no wish of C1 is recorded, and the policy hopes for fortnightly visits."),
+    ],
+)
+def test_whose_hope_for_visits_it_is(hoped, told):
+    pair = an_instance([a_child(hoped_visits=hoped)], [a_volunteer(possible_visits=Rhythm.MONTHLY)])
+    (rhythm,) = [one for one in explain(pair, "C1", "V1").scores if one.id == "visit_rhythm"]
+    assert rhythm.sentence.startswith(f"V1 can visit monthly; {told}")
+
+
+@pytest.mark.parametrize(
     ("child", "volunteer", "thousandths"),
     [
         ((Time.WEEKEND,), (Time.EVENING, Time.WEEKEND), 1000),

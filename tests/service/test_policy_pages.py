@@ -128,6 +128,13 @@ def _on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- over HTTP -------------------------------------------------------------------------------------------------------
 
 
+def test_pages_that_cite_sources_say_what_they_stand_for(service: Service) -> None:
+    browser = service.as_(Role.MANAGER)
+    _, volunteer = service.eligible_pair()
+    for page in ("/policy", "/policy/draft", f"/volunteers/{volunteer}"):
+        assert re.search(r"Sources: CA Children Act 1989.*; S Surrey policy;", browser.get(page).text), page
+
+
 def test_a_draft_is_tried_before_it_is_saved_and_then_in_force(service: Service) -> None:
     """Who gains and who loses is what planning under both policies says."""
     typed = form(rules__travel__miles="8", priorities__no_parental_contact__points="0")
