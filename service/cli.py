@@ -90,6 +90,7 @@ def serve(
             os.environ["KITH_KEYS_FILE"] = f"{folder}/keys.json"
             os.environ["KITH_HOST"] = "127.0.0.1"
             os.environ["KITH_DEMO"] = "true"
+            os.environ.setdefault("KITH_LOG_LEVEL", "warning")  # requests would scroll the accounts away
             settings = load_settings()
             accounts = make(settings, Path(folder))
             typer.echo("\n*** DEMONSTRATION: made-up people, on this machine alone, gone when it stops. ***")

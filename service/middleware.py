@@ -59,7 +59,7 @@ class Told:
             crash = {"crash": type(error).__name__, "at": f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"}
             await problem(500, "A fault in Kith itself. Nothing was changed.", request_id)(scope, receive, telling)
         finally:
-            _LOG.info(
+            (_LOG.error if crash else _LOG.info)(
                 "request",
                 request_id=request_id,
                 method=scope["method"],

@@ -91,6 +91,8 @@ class Step:
     """How long the proposal must have stood where it is."""
     final: bool = False
     """Whether it is a no, which nothing may refuse."""
+    besides: tuple[Party, ...] = ()
+    """Whose word it is as well, by what the step says."""
 
 
 NO_REASONS: dict[Party, tuple[str, ...]] = {
@@ -114,7 +116,7 @@ _FORWARD = (
     Step("volunteer_accepts", "The volunteer is willing: show the child the profile", (State.VOLUNTEER_CONSIDERS,),
          State.CHILD_CONSIDERS, (_VOLUNTEER,), "S 8; NS 2.3"),
     Step("child_would_meet", "The child would like to meet, and the social worker agrees", (State.CHILD_CONSIDERS,),
-         State.MEETING, (_CHILD,), "S 8; R 14"),
+         State.MEETING, (_CHILD,), "S 8; R 14", besides=(_WORKER,)),
     Step("meeting_held", "The meeting was held", (State.MEETING,), State.CHILD_THINKS, (_AUTHORITY,), "N Matching"),
     Step("child_agrees", "The child says yes", (State.CHILD_THINKS,), State.AGREED, (_CHILD,), "N Matching; NS 2.3",
          wait=THINKING_TIME),
@@ -241,7 +243,7 @@ def table() -> str:
     """The steps as a Markdown table."""
     lines = ["| step | says | from | to | whose word | asks of fresh data | reasons | source |", "|" + "---|" * 8]
     for step in STEPS:
-        parties = ", ".join(step.by)
+        parties = ", ".join(step.by) + "".join(f", with the {party}" for party in step.besides)
         wait = f", {int(step.wait.total_seconds() // 3600)} hours after the step before" if step.wait else ""
         cells = (f"`{step.id}`", step.title, ", ".join(step.starts), step.to, parties, step.rules + wait,
                  ", ".join(step.reasons), step.source)  # fmt: skip

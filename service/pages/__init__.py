@@ -26,7 +26,7 @@ from service.pages import (
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, children.router, shortlists.router, proposals.router,
-    sharing.router, volunteers.router, runs.router, policy.router, imports.router, import_columns.router,
-    reports.router, log.router, accounts.router, exceptions.router, organisations.router,
+    sharing.router, volunteers.router, runs.router, policy.router, imports.router, imports.as_said,
+    import_columns.router, reports.router, log.router, accounts.router, exceptions.router, organisations.router,
 )  # fmt: skip
 """Every page."""

@@ -145,7 +145,7 @@ def child(
         matches=past,
         references=reckoned.references,
         told=reckoned.told,
-        siblings=_siblings(reckoned, child_id),
+        siblings=_siblings(reckoned, child_id), family_known=record.family is not None,
         parts=tuple(forms.PARTS["children"]),
         saved="saved" in request.query_params,
         labels=forms.LABELS,

@@ -64,7 +64,7 @@ MOST = 2000
 
 LABELS = {
     "agrees": "Agrees to have a visitor", "travel_limit_miles": "Travels up to, in miles",
-    "provider": "Provider of the home",
+    "provider": "Provider of the home", "family": "Brothers and sisters",
 }  # fmt: skip
 """Where a column's name is not what a person would say."""
 _HINTS = {"agrees": "A no ends every proposal and every visit at once."}

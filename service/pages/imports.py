@@ -41,6 +41,8 @@ from service.permissions import Permission
 from service.repository import Repository
 
 router = APIRouter(prefix="/imports")
+as_said = APIRouter()
+"""The address that somebody types who reads the name in the navigation."""
 
 NAMES = {
     "children": "Children", "volunteers": "Volunteers", "matches": "Matches", "declined": "Declined pairs",
@@ -372,3 +374,8 @@ def done(import_id: ImportId, request: Request, person: Asking, rows: Reading) -
         sheet_names=NAMES, sheets=[one.name for one in SHEETS if one.name in batch.given],
         run=run if asked else None, total=_total,
     )  # fmt: skip
+
+
+@as_said.get("/import")
+def typed(_person: Asking) -> Response:
+    return RedirectResponse("/imports", 303)

@@ -17,6 +17,7 @@ from service.pages.facts import age
 
 Of = TypeVar("Of", Child, Volunteer)
 _OFTEN = {Rhythm.WEEKLY: "every week", Rhythm.FORTNIGHTLY: "every two weeks", Rhythm.MONTHLY: "every month"}
+NO_RELIGION = "no religion"
 _PERSON = {Gender.FEMALE: "They are a woman.", Gender.MALE: "They are a man."}
 
 
@@ -32,7 +33,7 @@ class Part(Generic[Of]):
 
 
 def _likes(tags: Sequence[str] | None, who: str) -> str:
-    names = [vocabulary.interest_label(tag).lower() for tag in tags or ()]
+    names = [vocabulary.interest_label(tag) for tag in tags or ()]  # in its own case: some are proper names
     return f"{who} {listed(names)}." if names else ""
 
 
@@ -58,7 +59,7 @@ OF_VOLUNTEER: tuple[Part[Volunteer], ...] = (
     Part("care", "That they were in care",
          lambda one, _on: "They were in care when they were young." if one.care_experience else "", at_first=False),
     Part("religion", "Religion", lambda one, _on: f"Their religion: {vocabulary.religion_label(one.religion)}."
-         if one.religion else "", at_first=False),
+         if one.religion and one.religion != NO_RELIGION else "", at_first=False),
 )  # fmt: skip
 
 OF_CHILD: tuple[Part[Child], ...] = (

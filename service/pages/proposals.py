@@ -17,13 +17,14 @@ from matcher.instance import today
 from matcher.reading import cells
 from matcher.reading.cells import RefusedError
 from matcher.records import MatchStatus, Party
+from matcher.words import listed
 from service import proposals, workflow
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId, MatchId, VolunteerId
 from service.crypto import Place
 from service.database import tables
 from service.database.base import utc_now
-from service.pages.html import LONDON, render
+from service.pages.html import LONDON, clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning
 from service.pages.shortlists import Card, Rank, cards, standing, waiting
@@ -51,6 +52,10 @@ WHAT_NOW = {
     State.REVIEW_DUE: "Ask the child, the volunteer and the social worker how it goes.",
     State.PAUSED: "No visits for now. Resume them, or end the match.",
 }
+OVERDUE = (
+    "A review is overdue, as far as Kith knows. Ask the child, the volunteer and the social worker how it goes; begin "
+    "the review here, and record it when it was held."
+)
 WAS = {
     "propose": "Proposed", "ask_volunteer": "The volunteer was asked", "volunteer_accepts": "The volunteer is willing",
     "appoint": "Appointed", "review_falls_due": "A review fell due", "review_held": "The review was held",
@@ -76,8 +81,16 @@ class Line:
 def line_of(reckoned: Reckoning, match: tables.Match) -> Line:
     state = State(match.state)
     step = forward(state) if state is not State.ACTIVE else None  # visits go on by themselves until a review is due
+    waits_until = ready_at(match, step)
+    told = f"The child thinks it over until {clock(waits_until)}" if waits_until else step.title if step else ""
     child, volunteer = reckoned.references[match.child_id], reckoned.references[match.volunteer_id]
-    return Line(match, child, volunteer, step.title if step else "")
+    return Line(match, child, volunteer, told)
+
+
+def ready_at(match: tables.Match, step: Step | None) -> datetime | None:
+    """When a step may be taken that has to wait still; None where it need not."""
+    at = match.since + step.wait if step and step.wait else None
+    return at if at and at > utc_now() else None
 
 
 def forward(state: State) -> Step | None:
@@ -195,11 +208,12 @@ def _page(
     origin = rows.session.get(tables.Proposal, match.id)
     steps = workflow.possible(state)
     step = forward(state)
-    ready_at = match.since + step.wait if step and step.wait and match.since + step.wait > utc_now() else None
+    overdue = state is State.ACTIVE and match.next_review_on is not None and match.next_review_on < today()
     return render(
         request, "proposal.html", person, status=status,
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
-        step=step, others=[one for one in steps if one.final], ready_at=ready_at, what_now=WHAT_NOW.get(state, ""),
+        step=step, others=[one for one in steps if one.final], ready_at=ready_at(match, step), overdue=overdue,
+        what_now=OVERDUE if overdue else WHAT_NOW.get(state, ""),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
         timeline=[_told(rows, one) for one in decisions], origin=origin, party=PARTY, told=reckoned.told,
         referred=_referred(reckoned, match),
@@ -242,10 +256,17 @@ def _told(rows: Repository, decision: tables.Decision) -> dict[str, Any]:
     steps = {step.id: step.title for step in workflow.STEPS} | WAS
     title = steps.get(decision.step, decision.step.replace("_", " ").capitalize())
     return {
-        "title": title, "at": decision.at, "by": decision.said_by, "reason": decision.reason,
+        "title": title, "at": decision.at, "by": _on_whose_word(decision), "reason": decision.reason,
         "note": rows.open(decision, "note"), "departs": decision.departs,
         "user": rows.keys.open(user.name, Place("users", user.id, "name")) if user else "an account that is gone",
     }  # fmt: skip
+
+
+def _on_whose_word(decision: tables.Decision) -> str:
+    """The parties in words; nobody where the service itself did it."""
+    step = next((one for one in workflow.STEPS if one.id == decision.step), None)
+    parties = (decision.said_by, *(step.besides if step else ()))
+    return listed(PARTY.get(Party(one), f"the {one}") for one in parties if one != Party.AUTHORITY)
 
 
 @router.get("/proposals/{match_id}/steps/{step_id}")

@@ -119,6 +119,11 @@ class Reckoning:
         """The check of each volunteer that lapses first, or has: by volunteer."""
         return {one.volunteer: one for one in reversed(self.lapses)}
 
+    def who_could(self, child: str) -> Sequence[Candidate]:
+        """Everybody who passes every rule for a child, best fit first."""
+        most = max(len(self.instance.volunteers), 1)
+        return self.held.shortlist(child, top=most, rank_by="fit").candidates
+
     def shortlist(self, child: str, by_plan: bool) -> Sequence[Candidate]:
         """The ranked volunteers of a child. By plan, each has its effect; or none has, while they are worked out."""
         return self.held.shortlist(child, top=MOST, rank_by="plan" if by_plan else "fit").candidates

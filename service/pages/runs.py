@@ -83,7 +83,8 @@ class Line:
     @classmethod
     def of(cls, run: tables.Run, plan: tables.Plan | None) -> Line:
         # Whoever starts a run by hand says what happened; "manual" is then there so that it begins at once.
-        reasons = [one for one in run.reasons if one != "manual"] or run.reasons
+        # So is "nightly" where a change was to be seen as well: the first run of an installation may be by day.
+        reasons = [one for one in run.reasons if one not in BECAUSE] or run.reasons
         why = ", ".join(BECAUSE.get(one, one) for one in reasons)
         state = "published" if plan and plan.is_current else run.state
         return cls(run.id, state, why[:1].upper() + why[1:], run, _took(run))
@@ -271,6 +272,8 @@ class Figures:
 
     matched: int
     left: int
+    ready: int | None
+    """How many of those left wait for nothing but a volunteer, while the records are those that the run read."""
     priority: int | None
     """Children without parental contact who are matched, where the policy gives points for them; and of how many."""
     priority_of: int | None
@@ -291,7 +294,9 @@ def figures(reckoned: Reckoning, run: tables.Run, plan: Mapping[str, Any]) -> Fi
         if one.budget_pence is not None
     )
     return Figures(
-        len(plan["matches"]), len(plan["unmatched"]), sum(map(bool, points)) if points else None,
+        len(plan["matches"]), len(plan["unmatched"]),
+        sum(reckoned.ready_children.get(one["child"], False) for one in plan["unmatched"]) if same else None,
+        sum(map(bool, points)) if points else None,
         len(reckoned.without_contact) if same else None,
         pounds(sum(plan["spent_pence"].values())).removesuffix(".00"),
         f"spent of the {pounds(left).removesuffix('.00')} left this year" if left else "a year",

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
+from matcher.instance import today
 from service import audit_log, workflow
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import MatchId
@@ -85,7 +86,7 @@ def profile(
         sentences, likes = profiles.told(profiles.OF_CHILD, child, profiles.chosen(shared, "child"), on), None
     can_say_no = State(match.state) in workflow.BEFORE_APPOINTMENT and Permission.DECIDE in person.may
     return render(
-        request, f"for-{reader}.html", person, match=match, sentences=sentences, both=likes and likes.lower(),
+        request, f"for-{reader}.html", person, match=match, sentences=sentences, both=likes,
         can_say_no=can_say_no,
     )  # fmt: skip
 
@@ -102,15 +103,18 @@ def letter(
     if not fits:
         when = "once everybody agreed" if letter == "appointment" else "once the match has ended"
         raise StepRefusedError(f"The letter is written {when}. The proposal stands at “{match.state}”.")
+    step = "appoint" if letter == "appointment" else "end"
     decided = rows.session.scalar(
         select(tables.Decision.at)
-        .where(tables.Decision.match_id == match.id)
+        .where(tables.Decision.match_id == match.id, tables.Decision.step == step)
         .order_by(tables.Decision.number.desc())
         .limit(1)
     )
+    begun = match.started_on if letter == "appointment" else match.ended_on
     authority = rows.session.get(tables.Authority, person.authority_id)
     return render(
         request, f"letter-{letter}.html", person, match=match, decided=_date(decided),
+        on=_date(decided) or begun or today(),
         child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
         authority=authority.name if authority else "",
     )  # fmt: skip

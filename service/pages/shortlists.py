@@ -13,12 +13,13 @@ from matcher import records
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.explain import Points, in_short, why_nobody
 from matcher.shortlist import Candidate
-from matcher.whatif import farther, one_rule_away
+from matcher.whatif import Nearly, farther, one_rule_away
 from matcher.words import day, first_upper, spoken
 from matcher.writing.xlsx import DATE, WHOLE, Book, Field
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.pages import facts, journeys
+from service.pages.forms import PARTS
 from service.pages.html import as_workbook, render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
@@ -64,8 +65,13 @@ class Card:
 
 
 def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
+    """The first of the volunteers who could visit."""
+    return _as_cards(reckoned, reckoned.shortlist(child_id, by_plan))
+
+
+def _as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card]:
     found = []
-    for candidate in reckoned.shortlist(child_id, by_plan):
+    for candidate in candidates:
         volunteer = reckoned.instance.volunteer(candidate.volunteer)
         lapse = reckoned.first_lapse.get(volunteer.id)
         found.append(
@@ -116,10 +122,13 @@ def shortlist_page(
     rows: Reading,
     reckoned: Reckoned,
     rank: Rank = "plan",
+    everybody: Literal["yes", ""] = "",
 ) -> Response:
     child = waiting(rows, reckoned, child_id)
     note_reading(kith, person, "shortlist", child_id)
     shown = cards(reckoned, child_id, rank == "plan")
+    named = {card.volunteer.id for card in shown}
+    others = [one for one in reckoned.who_could(child_id) if one.volunteer not in named]
     why = why_nobody(reckoned.instance, child_id)
     away = one_rule_away(reckoned.instance, child_id, told=TOLD)
     return render(
@@ -127,12 +136,37 @@ def shortlist_page(
         child=child, reference=reckoned.references[child_id], rank=rank, standing=standing(shown),
         cards=shown, rings=100, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
-        nearly=[one for one in away if not one.core][:RULES_TOLD],
+        nearly=[one for one in away if not one.core or not one.recorded][:RULES_TOLD],
+        could=len(shown) + len(others), everybody=everybody, to_fill=_to_fill(reckoned, child_id, away),
+        others_who_could=_as_cards(reckoned, others) if everybody else [],
         farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=_SHORT,
         references=reckoned.references,
         told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=reckoned.instance.as_of,
         policy=reckoned.instance.policy, decides=Permission.DECIDE in person.may, size=journeys.SIZE,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ToFill:
+    """A blank cell of the child's that rules wait for."""
+
+    label: str
+    href: str
+    volunteers: int
+    """Who pass every rule but one that waits for it alone."""
+
+
+def _to_fill(reckoned: Reckoning, child_id: str, away: Sequence[Nearly]) -> list[ToFill]:
+    found = []
+    for gap in reckoned.missing([child_id])[child_id]:
+        waiting = sum(len(one.volunteers) for one in away if one.rule in gap.rules and not one.recorded)
+        if gap.column == "family":
+            label, part = "brothers and sisters", "siblings"
+        else:
+            label = spoken(gap.column)
+            part = "change/" + next(part for part, names in PARTS["children"].items() if gap.column in names)
+        found.append(ToFill(label, f"/children/{child_id}/{part}", waiting))
+    return found
 
 
 @router.get("/{child_id}/shortlist.xlsx")

@@ -89,7 +89,8 @@ def _protected(title: str, people: Sequence[tuple[Any, bool]], group: Group, now
 _LEAD = (
     "Whether some groups wait longer than others, and whether volunteers are as different as the children are. "
     f"Numbers from 1 to {SMALL - 1} are hidden, and with each of them as many others as it takes that nobody can "
-    "work it out from the totals. A child of whom Kith has the match alone counts as not recorded."
+    "work it out from the totals. A child of whom Kith has the match alone counts as not recorded; "
+    "of volunteers, those are counted who are approved or visit a child."
 )
 """The same whatever the figures are: a number here could tell one that is hidden below."""
 _OF_CHILDREN = ("Without a visitor", "With a visitor", "All", "Half wait longer than (months)")

@@ -142,11 +142,12 @@ class Year:
 
 
 def years(service: Service) -> list[Year]:
-    """This year and those before it in which anything began or ended, the last first."""
+    """This year and those before it back to the first in which anything began or ended, the last first."""
     days = [day for match in service.matches for day in (match.started_on, match.ended_on)]
     days += [step.on for step in service.steps]
     known = {Year.of(day) for day in days if day is not None and day <= service.as_of}
-    return sorted(known | {Year.of(service.as_of)}, reverse=True)
+    last = Year.of(service.as_of)
+    return [Year(first) for first in range(last.first, min(known | {last}).first - 1, -1)]
 
 
 def is_live(match: ReportedMatch, on: date) -> bool:

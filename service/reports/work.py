@@ -137,6 +137,9 @@ LASTED = ((6, "Under 6 months"), (12, "6 to 12 months"), (24, "1 to 2 years"))
 def endings(service: Service, year: Year) -> Report:
     ended = [one for one in service.matches if one.over and year.holds(one.ended_on)]
     lead = f"{_many(len(ended), 'match', 'matches')} ended from {year.title}."
+    before = sum(one.over and one.ended_on is not None and Year.of(one.ended_on) < year for one in service.matches)
+    if not ended and before:
+        lead += f" In the years before there {'was one' if before == 1 else f'were {before}'}: choose a year."
     lasted: Counter[str] = Counter()
     for one in ended:
         months = months_since(one.started_on, one.ended_on) if one.started_on and one.ended_on else None

@@ -7,5 +7,5 @@ for (const button of document.querySelectorAll('[data-print]')) {
 }
 // What is being worked out is asked for again; without script there is a button.
 for (const form of document.querySelectorAll('form[data-again]')) {
-  setTimeout(() => form.submit(), 2000)
+  setTimeout(() => { if (!document.querySelector('main input:checked')) form.submit() }, 2000)  // no tick is lost
 }

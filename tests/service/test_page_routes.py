@@ -12,18 +12,18 @@ from sqlalchemy import select
 
 from matcher.explain import Points
 from matcher.instance import today
-from matcher.records import ExceptionKind
+from matcher.records import ExceptionKind, Party, Volunteer
 from service import exceptions, organisations
 from service.database.base import utc_now
 from service.database.tables import ImportBatch, Match
 from service.importing.uploads import hold, receive
 from service.middleware import RateLimit
-from service.pages import html
+from service.pages import html, profiles
 from service.pages.html import waited
 from service.pages.shortlists import bars
 from service.pages.sign_in import own_path
 from service.permissions import MAY, PUBLIC, ROUTES, Role
-from service.proposals import Chosen, propose
+from service.proposals import Chosen, propose, take_step
 from service.repository import Repository
 from service.runs import ask_for
 from service.workflow import review_due
@@ -86,6 +86,8 @@ def test_every_page_with_every_role(service: Service, monkeypatch: pytest.Monkey
                     expected = {401}
                 elif "/letters/" in asked:
                     expected = {409}  # nobody is appointed yet
+                elif line == "GET /import":
+                    expected = {303}  # it is called /imports
                 elif method == "GET":
                     expected = {200}
                 else:
@@ -186,6 +188,21 @@ def test_style_and_script_are_compressed_and_pages_are_not(service: Service) -> 
     assert sent < 150_000
 
 
+def test_who_thinks_it_over_is_waited_for_and_both_words_stand(service: Service) -> None:
+    _, _, match = proposal_of(service)
+    coordinator = service.users["north", Role.COORDINATOR]
+    for step, party in (("ask_volunteer", Party.AUTHORITY), ("volunteer_accepts", Party.VOLUNTEER),
+                        ("child_would_meet", Party.CHILD), ("meeting_held", Party.AUTHORITY)):  # fmt: skip
+        with service.database.write(service.north) as session:
+            take_step(Repository(session, service.keys), match, step, by=party, user_id=coordinator)
+    browser = service.as_(Role.COORDINATOR)
+    assert "on the word of the child and the social worker</p>" in browser.get(f"/proposals/{match}", headers=HTML).text
+    for page in ("/", "/proposals"):
+        told = browser.get(page, headers=HTML).text
+        assert "The child thinks it over until" in told
+        assert "The child says yes" not in told
+
+
 def test_data_that_changes_is_told_at_once(service: Service) -> None:
     """What pages keep in memory goes by the version of the data."""
     browser = service.as_(Role.COORDINATOR)
@@ -247,6 +264,7 @@ def test_an_imported_match_has_a_review_planned_and_today_tells_that_it_is_overd
     assert told.count("overdue") == 1
     page = browser.get("/proposals?show=matches").text
     assert page.index(f"/proposals/{id}") < page.index("overdue since") < page.index("</tr>", page.index("<tbody"))
+    assert "A review is overdue, as far as Kith knows." in browser.get(f"/proposals/{id}").text
     row_version = re.search(r'name="version" value="(\d+)"', browser.get(f"/proposals/{id}").text)
     assert row_version is not None
     browser.post(f"/proposals/{id}/steps/review_falls_due", data={"version": row_version[1]}, headers=HTML)
@@ -254,6 +272,15 @@ def test_an_imported_match_has_a_review_planned_and_today_tells_that_it_is_overd
     assert row_version is not None
     browser.post(f"/proposals/{id}/steps/review_held", data={"version": row_version[1]}, headers=HTML)
     assert "overdue since" not in browser.get("/").text
+
+
+def test_what_is_shown_to_people_keeps_proper_names_and_tells_no_absence() -> None:
+    person = Volunteer("V1", interests=("fortnite", "islam"), religion="no religion")
+    shown = frozenset({"interests", "religion"})
+    told = profiles.told(profiles.OF_VOLUNTEER, person, shown, today())
+    assert told == ["They like Fortnite and Mosque and Muslim life."]
+    told = profiles.told(profiles.OF_VOLUNTEER, replace(person, religion="hindu"), shown, today())
+    assert told[1:] == ["Their religion: Hindu."]
 
 
 def test_what_is_not_shared_is_not_shown(service: Service) -> None:

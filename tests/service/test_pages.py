@@ -45,6 +45,7 @@ def of_children(site: Site, page: Page) -> list[str]:
         "/children", "/children?show=everybody&sort=priority&page=2", "/children?coordinator=nobody-here",
         f"/children/{child}", f"/children/{site.nobody}", f"/children/{child}/change/wishes",
         f"/children/{child}/readers", "/children/new", f"/children/{child}/shortlist?rank=fit",
+        f"/children/{child}/siblings", f"/children/{child}/shortlist?rank=fit&everybody=yes",
         f"/children/{child}/shortlist", f"/children/{site.nobody}/shortlist", f"/children/{child}/compare",
         f"/children/{child}/compare?rank=fit&with={volunteer}&with={other}",
         f"/children/{child}/propose/{volunteer}?rank=fit", "/",

@@ -128,6 +128,15 @@ def test_years_run_from_april_and_begin_with_the_first_thing_known() -> None:
     assert (Year.of(date(2026, 3, 31)), Year.of(date(2026, 4, 1))) == (Year(2025), Year(2026))
     assert reports.years(Figures(NOW, matches=MATCHES)) == [Year(2026), Year(2025)]
     assert reports.years(Figures(NOW)) == [Year(2026)]
+    early = ReportedMatch("C1", "V1", date(2023, 3, 31), None, False)
+    assert reports.years(Figures(NOW, matches=[early])) == [Year(first) for first in (2026, 2025, 2024, 2023, 2022)]
+
+
+def test_a_year_without_endings_says_that_others_had_some() -> None:
+    over = ReportedMatch("C1", "V1", date(2022, 1, 1), date(2024, 1, 1), True)
+    service = Figures(NOW, matches=[over])
+    assert "In the years before there was one" in reports.endings(service, Year.of(NOW)).lead
+    assert "years before" not in reports.endings(service, Year(2023)).lead
 
 
 def test_spending_beside_the_budget() -> None:

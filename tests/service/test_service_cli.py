@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from matcher.errors import InputError, KithError
+from matcher.instance import today
 from matcher.learning.decisions import read_export
 from service.app import create_app
 from service.audit_log import Entry, record
 from service.cli import app
 from service.crypto import KeyRing, KeysError
 from service.database.engine import Database
-from service.database.tables import AuditEvent, Child, Volunteer
+from service.database.tables import AuditEvent, Authority, Child, Match, Volunteer
 from service.demo import make
 from service.installation import authority_named, first_start, opened, rotate_keys, set_up
 from service.permissions import Role
@@ -230,6 +232,13 @@ def test_a_first_start_makes_an_administrator_once(settings: Settings) -> None:
 def test_the_demonstration_has_one_account_a_role_and_children(settings: Settings, tmp_path: Path) -> None:
     accounts = make(settings, tmp_path)
     assert [*accounts] == [f"{role}@demo.invalid" for role in Role]
+    with opened(settings) as (database, _):
+        with database.read() as session:
+            county = session.scalars(select(Authority.id)).one()
+        with database.read(county) as session:
+            reviews = list(session.scalars(select(Match.next_review_on).where(Match.next_review_on.is_not(None))))
+    assert sum(day < today() for day in reviews if day) == 1
+    assert sum(today() <= day <= today() + timedelta(days=30) for day in reviews if day) >= 2
     assert len(set(accounts.values())) == len(Role)
 
 

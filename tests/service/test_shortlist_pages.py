@@ -1,0 +1,110 @@
+"""A shortlist on its page: who else could visit, what is still being worked out, and which blank cell to fill in."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import Service
+from sqlalchemy import select
+
+from matcher import shortlist, vocabulary
+from matcher.instance import today
+from service.database.tables import Child, Family, Match
+from service.matching import Held
+from service.pages import reckoning
+from service.permissions import Role
+from service.repository import Repository
+
+HTML = {"Accept": "text/html"}
+
+
+def test_everybody_who_could_visit_can_be_shown(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reckoning, "MOST", 2)
+    child, _ = service.eligible_pair()
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        could, references = shortlist(rows.instance(today()), child, top=99, rank_by="fit"), rows.references()
+    browser, path = service.as_(Role.COORDINATOR), f"/children/{child}/shortlist?rank=fit"
+    page = browser.get(path, headers=HTML).text
+    assert f"are the first of {len(could)} volunteers who pass every rule" in page
+    last = could[-1].volunteer
+    assert f"/propose/{last}?rank=fit" not in page
+    whole = browser.get(f"{path}&everybody=yes", headers=HTML).text
+    assert all(references[one.volunteer] in whole for one in could)
+    assert f"/propose/{last}?rank=fit" in whole
+
+
+def test_what_is_still_being_worked_out_is_said_and_looked_for_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, _ = service.eligible_pair()
+    browser, path = service.as_(Role.COORDINATOR), f"/children/{child}/shortlist"
+    monkeypatch.setattr(Held, "worked_out", lambda *_: None)
+    page = browser.get(path, headers=HTML).text
+    assert "takes some seconds" in page
+    assert "data-again" in page
+    assert re.search(r'rank=fit" aria-current="true"', page)
+    assert not re.search(r'rank=plan" aria-current="true"', page)
+    assert not re.search(r'class="govuk-button "[^>]*/propose/', page)  # none stands out as the first yet
+    monkeypatch.undo()
+    page = browser.get(path, headers=HTML).text
+    assert "data-again" not in page
+    assert re.search(r'rank=plan" aria-current="true"', page)
+
+
+def test_brothers_and_sisters_who_are_not_known_are_filled_in_from_the_shortlist(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        row = session.get_one(Child, child)
+        row.family_id, before = _new_family(session), row.family_id
+        other = session.scalars(select(Child).where(Child.family_id != before, Child.id != child)).first()
+        assert other is not None
+        sister = other.reference
+    browser, path = service.as_(Role.COORDINATOR), f"/children/{child}"
+    assert "Not ready" in browser.get(path, headers=HTML).text
+    page = browser.get(f"{path}/shortlist", headers=HTML).text
+    assert "No volunteer could visit now" in page
+    assert re.search(r"Fill in brothers and sisters</a>: then \d+ volunteers could perhaps be asked", page)
+    assert f"{path}/siblings" in page
+    for typed, told in (("", "or none if there are none"), ("nobody-here", "There is no child")):
+        refused = browser.post(f"{path}/siblings", data={"siblings": typed}, headers=HTML)
+        assert refused.status_code == 422
+        assert told in refused.text
+    assert browser.post(f"{path}/siblings", data={"siblings": "none"}, headers=HTML).url.path == path
+    assert "No volunteer could visit now" not in browser.get(f"{path}/shortlist", headers=HTML).text
+    saved = browser.post(f"{path}/siblings", data={"siblings": sister}, headers=HTML).text
+    assert re.search(rf"Siblings: <a[^>]*>{sister}", saved)
+    refused = browser.post(f"{path}/siblings", data={"siblings": "none"}, headers=HTML)
+    assert "for a manager" in refused.text
+
+
+def _new_family(session):  # type: ignore[no-untyped-def]
+    family = Family(known=False, references=[])
+    session.add(family)
+    session.flush()
+    return family.id
+
+
+def test_comparing_shows_who_the_child_is_beside_what_they_wish(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    with service.database.read(service.north) as session:
+        instance = Repository(session, service.keys).instance(today())
+    two = [one.volunteer for one in shortlist(instance, child, top=2, rank_by="fit")]
+    about = instance.child(child)
+    page = service.as_(Role.COORDINATOR).get(f"/children/{child}/compare?rank=fit&with={two[0]}&with={two[1]}").text
+    row = re.search(r">Ethnicity</th>\s*<td[^>]*>(.*?)</td>", page, re.DOTALL)
+    assert row is not None
+    assert (vocabulary.ethnicity_label(about.ethnicity) if about.ethnicity else "Not recorded") in row[1]
+
+
+def test_a_match_is_told_since_its_visits_began_and_its_letter_bears_that_day(service: Service) -> None:
+    with service.database.read(service.north) as session:
+        match = session.scalars(select(Match).where(Match.state == "active", Match.started_on.is_not(None))).first()
+        assert match is not None
+    browser, began = service.as_(Role.COORDINATOR), match.started_on
+    assert began is not None
+    page = browser.get(f"/volunteers/{match.volunteer_id}", headers=HTML).text
+    assert f"since {began.day} {began:%b %Y}" in page
+    letters = browser.get(f"/proposals/{match.id}/letters/appointment", headers=HTML).text
+    assert letters.count(f"<br>{began.day} {began:%B %Y}</p>") == 2
