@@ -203,9 +203,11 @@ def _status_form(
         one for one in Status
         if one != row.status and (Permission.APPROVE in person.may or not people.needs_a_manager(row.status, one))
     ]  # fmt: skip
+    fits = {why: [one.value for one in may if why in people.REASONS_OF[one]] for why in people.STATUS_REASONS}
+    reasons = {why: of for why, of in fits.items() if of}
     return render(
         request, "status.html", person, status=422 if error else 200, row=row, choices=may, chosen=status,
-        reasons=people.REASONS_OF, reason=reason, error=error,
+        reasons=reasons, reason=reason, error=error,
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
         kept_back=len(may) < len(Status) - 1,
