@@ -142,16 +142,23 @@ def volunteer(
 
 @router.get("/{volunteer_id}/shortlist")
 def whom(
-    volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
-) -> Response:
-    """The children whom a volunteer could visit, best fit first. A proposal is made from the child's own shortlist."""
+    volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned,
+    everybody: Literal["yes", ""] = "",
+) -> Response:  # fmt: skip
+    """The children whom a volunteer could visit, best fit first; the first of them, or everybody.
+
+    A proposal is made from the child's own shortlist.
+    """
     rows.volunteer(volunteer_id)
-    found = shortlist_for_volunteer(reckoned.instance, volunteer_id, top=WHOM, rank_by="fit")
+    most = max(len(reckoned.instance.waiting), 1)
+    could = shortlist_for_volunteer(reckoned.instance, volunteer_id, top=most, rank_by="fit")
+    found = could if everybody else could[:WHOM]
     note_reading(kith, person, "list", "", children=[one.child for one in found], volunteer=volunteer_id)
     instance = reckoned.instance
     against = [one for one in alone.about_volunteer(instance, volunteer_id) if one.verdict != "passes"]
     return render(
-        request, "whom.html", person, line=line_of(reckoned, instance.volunteer(volunteer_id)), against=against,
+        request, "whom.html", person, could=len(could), against=against,
+        line=line_of(reckoned, instance.volunteer(volunteer_id)),
         found=[(one, children_line(reckoned, instance.child(one.child))) for one in found], told=reckoned.told,
     )  # fmt: skip
 

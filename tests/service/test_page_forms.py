@@ -15,7 +15,7 @@ from sqlalchemy import select
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import Child, Place, Volunteer
 from service.database import tables
-from service.pages import forms
+from service.pages import forms, volunteers
 from service.people import columns_of
 from service.permissions import Role
 from service.proposals import Chosen, propose
@@ -190,10 +190,17 @@ def test_who_read_about_a_child_and_an_auditor_finds_the_record_by_reference(ser
     assert "There is no record “nobody”" in auditor.post("/log/find", data={"reference": "nobody"}, headers=HTML).text
 
 
-def test_whom_a_volunteer_could_visit(service: Service) -> None:
+def test_whom_a_volunteer_could_visit(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     child, volunteer = service.eligible_pair()
-    page = service.as_(Role.COORDINATOR).get(f"/volunteers/{volunteer}/shortlist", headers=HTML).text
+    browser, path = service.as_(Role.COORDINATOR), f"/volunteers/{volunteer}/shortlist"
+    page = browser.get(path, headers=HTML).text
     assert f"/children/{child}/shortlist" in page
+    could = page.count("/shortlist?rank=fit")
+    monkeypatch.setattr(volunteers, "WHOM", 1)
+    page = browser.get(path, headers=HTML).text
+    assert page.count("/shortlist?rank=fit") == 1
+    assert f"Show all {could}" in page
+    assert browser.get(f"{path}?everybody=yes", headers=HTML).text.count("/shortlist?rank=fit") == could > 1
 
 
 def test_the_workbook_of_a_shortlist_holds_no_formula(service: Service) -> None:
