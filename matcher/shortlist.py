@@ -20,7 +20,7 @@ from matcher.constraints import eligible
 from matcher.errors import InputError
 from matcher.explain import Points, notes, priority_points, score_points
 from matcher.instance import Instance
-from matcher.pairs import Between, Ints, tables
+from matcher.pairs import Between, Ints, Pairs, tables
 from matcher.plan import Plan
 from matcher.planning.effects import Effects, PlanEffect
 from matcher.rules.budget import out_of_county_pence
@@ -135,10 +135,24 @@ def shortlist_for_volunteer(
         scored = effects.scored
         rows = np.flatnonzero(scored.pairs.volunteer_row == row)
     else:
-        pairs = tables(instance).pairs_within(np.arange(len(instance.waiting)), np.array([row]), None)
+        pairs = _everybody_for(instance, volunteer)
         scored = score(pairs[eligible(pairs, instance.policy)], instance.policy)
         rows = np.arange(len(scored.pairs))
     return _listed(scored, rows, top, rank_by, effects, plan, different=False)
+
+
+def how_many_could_be_visited(instance: Instance, volunteer: str) -> int:
+    """How many children who wait pass every rule with a volunteer: the length of the whole list, without making it.
+
+    Raises NotFoundError for a volunteer who is not there.
+    """
+    instance.volunteer(volunteer)
+    return int(eligible(_everybody_for(instance, volunteer), instance.policy).sum())
+
+
+def _everybody_for(instance: Instance, volunteer: str) -> Pairs:
+    row = [one.id for one in instance.volunteers].index(volunteer)
+    return tables(instance).pairs_within(np.arange(len(instance.waiting)), np.array([row]), None)
 
 
 def shortlists(scored: Scored, *, top: int = 5, plan: Plan | None = None) -> Iterable[tuple[Candidate, ...]]:

@@ -127,9 +127,12 @@ def shortlist_page(
     child = waiting(rows, reckoned, child_id)
     note_reading(kith, person, "shortlist", child_id)
     shown = cards(reckoned, child_id, rank == "plan")
-    named = {card.volunteer.id for card in shown}
-    others = [one for one in reckoned.who_could(child_id) if one.volunteer not in named]
     why = why_nobody(reckoned.instance, child_id)
+    could = len(reckoned.instance.volunteers) - sum(why.excluded.values())
+    named = {card.volunteer.id for card in shown}
+    # To look at all of them closely takes its time where they are hundreds, and is done for who asks.
+    everyone = reckoned.who_could(child_id) if everybody else ()
+    others = [one for one in everyone if one.volunteer not in named]
     away = one_rule_away(reckoned.instance, child_id, told=TOLD)
     return render(
         request, "shortlist.html", person,
@@ -137,8 +140,8 @@ def shortlist_page(
         cards=shown, rings=100, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
         nearly=[one for one in away if not one.core or not one.recorded][:RULES_TOLD],
-        could=len(shown) + len(others), everybody=everybody, to_fill=_to_fill(reckoned, child_id, away),
-        others_who_could=_as_cards(reckoned, others) if everybody else [],
+        could=could, everybody=everybody, to_fill=_to_fill(reckoned, child_id, away),
+        others_who_could=_as_cards(reckoned, others),
         farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=_SHORT,
         references=reckoned.references,
         told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=reckoned.instance.as_of,

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from matcher import alone, records, shortlist_for_volunteer
 from matcher.records import Status
+from matcher.shortlist import how_many_could_be_visited
 from service import people
 from service.api.deps import Asking, Kith, Reading, note_reading, refuse_without
 from service.api.shapes import VolunteerId
@@ -150,14 +151,14 @@ def whom(
     A proposal is made from the child's own shortlist.
     """
     rows.volunteer(volunteer_id)
-    most = max(len(reckoned.instance.waiting), 1)
-    could = shortlist_for_volunteer(reckoned.instance, volunteer_id, top=most, rank_by="fit")
-    found = could if everybody else could[:WHOM]
-    note_reading(kith, person, "list", "", children=[one.child for one in found], volunteer=volunteer_id)
     instance = reckoned.instance
+    could = how_many_could_be_visited(instance, volunteer_id)
+    top = max(could, 1) if everybody else WHOM
+    found = shortlist_for_volunteer(instance, volunteer_id, top=top, rank_by="fit")
+    note_reading(kith, person, "list", "", children=[one.child for one in found], volunteer=volunteer_id)
     against = [one for one in alone.about_volunteer(instance, volunteer_id) if one.verdict != "passes"]
     return render(
-        request, "whom.html", person, could=len(could), against=against,
+        request, "whom.html", person, could=could, against=against,
         line=line_of(reckoned, instance.volunteer(volunteer_id)),
         found=[(one, children_line(reckoned, instance.child(one.child))) for one in found], told=reckoned.told,
     )  # fmt: skip
