@@ -11,7 +11,7 @@ from conftest import Service
 from sqlalchemy import select
 
 from matcher.errors import KithError
-from service import auth
+from service import audit_log, auth
 from service.database.tables import AuditEvent, User
 from service.pages.accounts import SAID
 from service.permissions import Permission, Role
@@ -188,3 +188,14 @@ def test_every_permission_is_told_to_who_gives_a_role(service: Service) -> None:
     page = service.as_(Role.ADMINISTRATOR).get("/users", headers=HTML).text
     assert "Tell people" not in page.partition("<dt>Coordinator</dt>")[2].partition("</div>")[0]
     assert "put a policy in force" in page
+
+
+def test_the_log_tells_a_number_as_it_is_and_of_records_how_many(service: Service) -> None:
+    """An import counts its rows, a suspension names the visits that it paused."""
+    with service.database.write(service.north) as session:
+        for details in ({"children": 3, "matches": 0}, {"paused": ["M3HG8K5QWN2P"], "withdrawn": []}):
+            audit_log.record(session, service.keys, audit_log.Entry("a command", "import", "", details=details))
+    page = service.as_(Role.AUDITOR).get("/log", headers=HTML)
+    assert page.status_code == 200
+    assert "children: 3; matches: 0" in page.text
+    assert "paused: one record; withdrawn: 0 records" in page.text
