@@ -82,7 +82,10 @@ def farther(instance: Instance, child: str) -> str:
     own = len(rows) - beyond
     limits = []
     if own:
-        limits.append(f"{'one of them travels' if own == 1 else f'{own} of them travel'} less far by their own choice")
+        whose = "one of them travels" if own == 1 else f"{own} of them travel"
+        if not beyond:
+            whose = "they travel" if own == 1 else "all of them travel"
+        limits.append(f"{whose} less far by their own choice")
     if beyond:
         limit = instance.policy.number("rules.travel.miles")
         limits.append(f"{'one is' if beyond == 1 else f'{beyond} are'} beyond the policy's limit of {limit} miles")

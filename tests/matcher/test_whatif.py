@@ -49,6 +49,9 @@ def test_a_longer_journey_is_told_for_the_nearest_three_by_whose_limit_it_is():
         "3 more volunteers could visit if the journey could be up to 31 miles: 2 of them travel less far by their own "
         "choice and one is beyond the policy's limit of 25 miles."
     )
+    for some, said in ((people[:2], "all of them travel"), (people[:1], "they travel")):
+        told = farther(an_instance([a_child("C1")], some), "C1")
+        assert told.endswith(f"{said} less far by their own choice.")
 
 
 def test_who_would_not_be_eligible_anyhow_is_not_promised():
