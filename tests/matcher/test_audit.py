@@ -566,3 +566,34 @@ def test_a_pin_that_cannot_stay_hides_no_other_that_can():
 
 if __name__ == "__main__":
     VIOLATIONS.write_text(told(), encoding="utf-8")
+
+
+def test_what_a_coordinator_supports_is_counted_child_by_child_by_the_match_or_by_the_child():
+    """Ann supports C8, by the child's record, and C9, by the match's own: with C1 that makes three."""
+    children = [a_child("C1", coordinator="Ann"), a_child("C8", family="F8", coordinator="Ann"),
+                a_child("C9", family="F9", coordinator="Bea")]  # fmt: skip
+    matches = [
+        Match("C8", "V8", MatchStatus.CURRENT, "F8"),
+        Match("C9", "V9", MatchStatus.CURRENT, "F9", coordinator="Ann"),
+    ]
+    people = [a_volunteer(id) for id in ("V1", "V8", "V9")]
+    for most, told in ((3, ()), (2, ("Ann would support 3 matches, over 2",))):
+        policy = {"constraints.coordinator_caseload.on": True, "constraints.coordinator_caseload.matches": most}
+        instance = an_instance(children, people, matches=matches, policy=a_policy(policy))
+        found = audit(instance, [("C1", "V1")])
+        assert tuple(one.sentence for one in found if one.rule == "coordinator_caseload") == told
+
+
+def test_partners_who_visit_siblings_already_are_no_fault_of_a_plan():
+    children = [a_child("C1", family="F1"), a_child("C2", family="F1"), a_child("C3", family="F3")]
+    people = [a_volunteer("V1", household="H"), a_volunteer("V2", household="H"), a_volunteer("V3")]
+    matches = [Match("C1", "V1", MatchStatus.CURRENT, "F1"), Match("C2", "V2", MatchStatus.CURRENT, "F1")]
+    policy = a_policy({"constraints.partners_apart.on": True})
+    assert audit(an_instance(children, people, matches=matches, policy=policy), [("C3", "V3")]) == ()
+
+
+def test_a_journey_that_cannot_be_reckoned_is_told_by_whose():
+    child = a_child("C1", responsible_authority=WEST, placement_council=NORTH)
+    instance = an_instance([child], [a_volunteer("V1", home=None)], authorities=[Authority(WEST, 10**6)])
+    found = audit(instance, [("C1", "V1")])
+    assert "it is not recorded how far V1 travels to C1" in [one.sentence for one in found]
