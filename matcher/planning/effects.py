@@ -186,7 +186,6 @@ class Effects:
     def row_effects(self, rows: Sequence[int]) -> list[PlanEffect]:
         """`exact` of several rows, searched at once where there are processors; the answers do not depend on it."""
         new = [row for row in rows if row not in self.choices]
-        assert self._near in (True, False)  # found once, before several ask
         self.choices |= dict(zip(new, in_order(self._effect, new), strict=True))
         return [self.choices[row] for row in rows]
 

@@ -10,6 +10,7 @@ from conftest import Service
 from fastapi.testclient import TestClient
 from service_rows import a_match, files_of
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from matcher.errors import InputError
 from matcher.instance import today
@@ -54,6 +55,15 @@ def allows(manager: TestClient, volunteer: str, **also: Any) -> str:
 def withdraws(manager: TestClient, exception: str) -> Any:
     path = f"/exceptions/{exception}"
     return manager.post(f"{API}{path}/withdraw", json=WHY, headers=tag(manager, path))
+
+
+def somebody_who_waits(session: Session) -> tables.Child:
+    """A child with a referral who wants a visitor, and of whom nothing is live."""
+    live = select(tables.Match.child_id).where(tables.Match.state.in_(LIVE))
+    objecting = tables.Child.objects | ~tables.Child.referral
+    child = session.scalars(select(tables.Child).where(tables.Child.id.not_in(live), ~objecting)).first()
+    assert child is not None
+    return child
 
 
 def sentence(browser: TestClient, child: str, volunteer: str, rule: str) -> tuple[str, str]:
@@ -184,10 +194,7 @@ def test_what_is_live_keeps_its_place_and_is_named(
     exception = allows(manager, volunteer)
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
-        live = select(tables.Match.child_id).where(tables.Match.state.in_(LIVE))
-        objecting = tables.Child.objects | ~tables.Child.referral
-        child = session.scalars(select(tables.Child).where(tables.Child.id.not_in(live), ~objecting)).first()
-        assert child is not None
+        child = somebody_who_waits(session)
         second = a_match(session, child, rows.volunteer(volunteer), state, place=1)
         session.flush()
     told = withdraws(manager, exception).json()
@@ -219,10 +226,7 @@ def test_a_place_that_was_kept_for_a_match_goes_with_it(
     exception = allows(manager, volunteer)
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
-        live = select(tables.Match.child_id).where(tables.Match.state.in_(LIVE))
-        objecting = tables.Child.objects | ~tables.Child.referral
-        child = session.scalars(select(tables.Child).where(tables.Child.id.not_in(live), ~objecting)).first()
-        assert child is not None
+        child = somebody_who_waits(session)
         second = a_match(session, child, rows.volunteer(volunteer), State.ACTIVE, place=1).id
         if how == "policy":  # two places for each, as the policy said until now
             session.delete(rows.exception(exception))
