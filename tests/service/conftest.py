@@ -26,7 +26,7 @@ from sqlalchemy import delete, make_url, select
 from matcher.instance import today
 from matcher.readers import Reading, read_folder
 from matcher.sample import write_sample
-from matcher.shortlist import shortlist
+from matcher.shortlist import how_many_could_be_visited, shortlist
 from service import auth, matching
 from service.api.deps import Installation
 from service.app import create_app
@@ -254,14 +254,21 @@ class Service:
             return session.scalars(select(Match.id).where(Match.state == "active").order_by(Match.id)).first() or ""
 
     def eligible_pair(self) -> tuple[str, str]:
-        """A child of North who has a choice, and the first volunteer on their shortlist by fit."""
+        """A child of North who has a choice, and the first volunteer on their shortlist by fit, who has one too.
+
+        Ids are drawn at random, and waiting children come in their order: what a test needs of the pair is asked for.
+        """
         if self.north not in _PAIRS:  # the same in every copy of the template
             with self.database.read(self.north) as session:
                 instance = Repository(session, self.keys).instance(today())
             pinned = {match.child for match in instance.pins}
             lists = (shortlist(instance, one.id, rank_by="fit") for one in instance.waiting if one.id not in pinned)
-            found = next(candidates for candidates in lists if len(candidates) >= 3)
-            _PAIRS[self.north] = found[0].child, found[0].volunteer
+            first = next(
+                candidates[0]
+                for candidates in lists
+                if len(candidates) >= 3 and how_many_could_be_visited(instance, candidates[0].volunteer) >= 2
+            )
+            _PAIRS[self.north] = first.child, first.volunteer
         return _PAIRS[self.north]
 
 
