@@ -8,9 +8,9 @@ record it.
 """
 
 from service.importing.here import children_of
-from service.importing.looking import Change, Changed, Echo, Weaker, look, named_in, stamp
+from service.importing.looking import Change, Changed, Echo, New, Weaker, look, named_in, stamp
 from service.importing.taking_in import REASONS, take_in
 
 __all__ = [
-    "REASONS", "Change", "Changed", "Echo", "Weaker", "children_of", "look", "named_in", "stamp", "take_in",
+    "REASONS", "Change", "Changed", "Echo", "New", "Weaker", "children_of", "look", "named_in", "stamp", "take_in",
 ]  # fmt: skip

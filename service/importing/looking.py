@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
@@ -17,7 +17,7 @@ from matcher.instance import Instance
 from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
-from matcher.records import Agreement, Authority, ExceptionKind, MatchStatus, RecordedException
+from matcher.records import Agreement, Authority, Declined, ExceptionKind, Match, MatchStatus, RecordedException
 from matcher.references import bare
 from matcher.words import counted, day, first_upper, pounds
 from service import exceptions
@@ -54,6 +54,18 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class New:
+    """One record that is not here yet."""
+
+    sheet: str
+    reference: str
+    facts: Mapping[str, Any]
+    """What the file says of it, by field; what it leaves blank is not there."""
+    children: tuple[str, ...]
+    """References of the children of whom it tells."""
+
+
+@dataclass(frozen=True)
 class Weaker:
     """A safeguard that the file would take away, and the key by which somebody says that it may."""
 
@@ -79,12 +91,16 @@ class Weaker:
 class Echo:
     """What an import would do, in references and fields. Every mapping is by the name of the sheet."""
 
-    new: Mapping[str, int]
+    added: tuple[New, ...]
     changed: tuple[Changed, ...]
     weaker: tuple[Weaker, ...]
     same: Mapping[str, int]
     untouched: Mapping[str, int]
     """Children and volunteers who are here and of whom the files say nothing: they stay as they are."""
+
+    @property
+    def new(self) -> Mapping[str, int]:
+        return Counter(one.sheet for one in self.added)
 
 
 def named_in(one: Changed, fields: Collection[str] | None = None) -> tuple[str, ...]:
@@ -110,7 +126,7 @@ def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
     told.people()
     told.between()
     told.budgets()
-    return Echo(dict(told.new), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched())
+    return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched())
 
 
 def stamp(rows: Repository, files: Mapping[str, bytes], as_of: date, *also: str) -> str:
@@ -133,8 +149,8 @@ class _Told:
 
     def __init__(self, here: Here, reading: Reading, given: Instance) -> None:
         self.here, self.reading, self.given = here, reading, given
-        self.new: dict[str, int] = defaultdict(int)
         self.same: dict[str, int] = defaultdict(int)
+        self.added: list[New] = []
         self.changed: list[Changed] = []
         self.weaker: list[Weaker] = []
 
@@ -143,7 +159,8 @@ class _Told:
         for sheet, said in records_of(self.given):
             before = self.here.record(sheet, said.id)
             if before is None:
-                self.new[sheet] += 1
+                named = (said.id,) if sheet == CHILDREN.name else said.known_children or ()
+                self.added.append(New(sheet, said.id, _facts(said), named))
                 continue
             after = self.here.kept(self.reading, sheet, before, said)
             changes = [Change(name, getattr(before, name), getattr(after, name)) for name in differing(before, after)]
@@ -176,29 +193,34 @@ class _Told:
         for match in self.given.matches:
             row = self.here.match(match)
             if row is None:
-                self.new["matches"] += 1
+                self.added.append(_between("matches", match))
             elif ends(row, match):
                 ending = Change("status", State(row.state), MatchStatus.ENDED)
                 self.changed.append(Changed("matches", f"{match.child} and {match.volunteer}", (ending,)))
             else:
                 self.same["matches"] += 1
         for no in self.given.declined:
-            (self.same if self.here.declined(no) else self.new)["declined"] += 1
+            if self.here.declined(no):
+                self.same["declined"] += 1
+            else:
+                self.added.append(_between("declined", no))
         for one in self.given.exceptions:
-            there = self.here.exception(one)
-            (self.same if there else self.new)["exceptions"] += 1
-            if not there:
-                who = " and ".join(filter(None, (one.volunteer, one.child)))
-                withdrawn = self.here.withdrawn(one)
-                sentence = _allowed(one) + (" A manager has withdrawn that in Kith." if withdrawn else "")
-                children = (one.child,) if one.child else ()
-                self.weaker.append(Weaker("exceptions", who, one.kind, sentence, adds=not withdrawn, children=children))
+            if self.here.exception(one):
+                self.same["exceptions"] += 1
+                continue
+            new = _between("exceptions", one)
+            self.added.append(new)
+            withdrawn = self.here.withdrawn(one)
+            sentence = _allowed(one) + (" A manager has withdrawn that in Kith." if withdrawn else "")
+            self.weaker.append(
+                Weaker("exceptions", new.reference, one.kind, sentence, adds=not withdrawn, children=new.children)
+            )
 
     def budgets(self) -> None:
         for code, budget in self.given.authorities.items():
             known = self.here.budgets.get(code)
             if known is None:
-                self.new["authorities"] += 1
+                self.added.append(New("authorities", code, _facts(budget), ()))
                 sentence = f"would have {_budget(budget)}, and a manager approves budgets."
                 self.weaker.append(Weaker("authorities", code, "budget_pence", sentence, adds=True))
                 continue
@@ -219,6 +241,31 @@ class _Told:
             CHILDREN.name: len(children - named[0]),
             VOLUNTEERS.name: len(set(self.here.volunteers) - named[1]),
         }
+
+
+_TOLD_BY_REFERENCE = ("id", "child", "volunteer", "code")
+
+
+def _facts(record: Any) -> dict[str, Any]:
+    """What a record says besides whose it is. A family that is called as the child is means: no siblings known of."""
+    said = {one.name: (getattr(record, one.name), one.default) for one in fields(record)}
+    own = getattr(record, "id", None)
+    return {
+        name: fact
+        for name, (fact, blank) in said.items()
+        if name not in _TOLD_BY_REFERENCE and fact is not None and fact != blank and (name, fact) != ("family", own)
+    }
+
+
+def _between(sheet: str, record: Match | Declined | RecordedException) -> New:
+    """Of a child and a volunteer; of a volunteer alone, where an exception names no child."""
+    whom: tuple[str | None, ...] = (record.child, record.volunteer)
+    facts = _facts(record)
+    if isinstance(record, RecordedException):
+        whom = (record.volunteer, record.child)
+        if measure := exceptions.measure(record.kind, record.value):
+            facts["value"] = measure
+    return New(sheet, " and ".join(filter(None, whom)), facts, (record.child,) if record.child else ())
 
 
 def _allowed(one: RecordedException) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from matcher import vocabulary
 from matcher.geography import METRES_PER_MILE
-from matcher.reading.sheets import CHILDREN, VOLUNTEERS
+from matcher.reading.sheets import CHILDREN, DECLINED, VOLUNTEERS
 from matcher.records import Child, Place, Volunteer
 from matcher.words import council, day, listed, pounds, spoken
 from matcher.words import languages as language_names
@@ -183,7 +183,7 @@ _WORDS: dict[str, Callable[[Any], Any]] = {
 
 def label_of(field: str) -> str:
     """How the files call a field of a record: `miles from home` for `metres_from_home`."""
-    names = {column.to: column.name for sheet in (CHILDREN, VOLUNTEERS) for column in sheet.columns}
+    names = {column.to: column.name for sheet in (DECLINED, CHILDREN, VOLUNTEERS) for column in sheet.columns}
     return spoken(names.get(field, field.removesuffix("_pence")))
 
 

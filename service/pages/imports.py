@@ -54,7 +54,7 @@ EARLIER = 10
 MOST_WEAKER = 100
 """Safeguards that one import may weaken: more is the wrong file, and nobody reads so many one by one."""
 
-Show = Literal["changes", "problems", "notes"]
+Show = Literal["changes", "new", "problems", "notes"]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
 
@@ -189,21 +189,23 @@ class RowTold:
 
 @router.get("/files/{upload_id}")
 def look(
-    upload_id: UploadId, request: Request, person: Asking, kith: Kith, rows: Reading, show: Show = "changes",
-    page: Number = 1,
+    upload_id: UploadId, request: Request, person: Asking, kith: Kith, rows: Reading,
+    show: Show | None = None, page: Number = 1,
 ) -> Response:  # fmt: skip
-    """Problems beside the rows while there are any, otherwise what would change."""
+    """Problems beside the rows while there are any, otherwise what would change and who is new."""
     upload = uploads.find(rows, upload_id)
     if upload.unplaced:
         return RedirectResponse(address(upload, upload.unplaced[0]), 303)
     found = looked(rows, upload)
-    shown: Show = show if show == "notes" else "changes" if found.echo else "problems"
+    shown = _shown(found.echo, show)
     query = {"show": shown}
     listed: Page[Any]
-    if shown == "changes":
-        assert found.echo is not None
+    if found.echo and shown == "changes":
         listed = Page.of(found.echo.changed, page, query)
         seen = children_of(rows, {reference for one in listed.lines for reference in named_in(one)})
+    elif found.echo and shown == "new":
+        listed = Page.of(found.echo.added, page, query)
+        seen = children_of(rows, {reference for one in listed.lines for reference in one.children})
     else:
         listed = Page.of(_by_row(upload, found, found.problems if shown == "problems" else found.notes), page, query)
         seen = children_of(rows, {cell for one in listed.lines for _, cell in one.cells})
@@ -213,10 +215,22 @@ def look(
         request, "import-look.html", person, upload=upload, found=found, show=shown, page=listed, sheets=SHEETS,
         sheet_names=NAMES, label=facts.label_of, words=facts.in_words,
         counts={"problems": len({(one.file, one.row) for one in found.problems}), "notes": len(notes),
-                "changes": len(found.echo.changed) if found.echo else 0},
+                "changes": len(found.echo.changed) if found.echo else 0,
+                "new": len(found.echo.added) if found.echo else 0},
         correctable=[sheet for sheet in found.reading.grids if _of_sheet(found, sheet)],
         changed_of=_changed_of(found.echo), address=address, owner=upload.row.user_id == person.user_id,
     )  # fmt: skip
+
+
+def _shown(echo: Echo | None, asked: Show | None) -> Show:
+    """What was asked for, as far as there is such a list; first files change nothing, and all in them is new."""
+    if asked == "notes":
+        return asked
+    if echo is None:
+        return "problems"
+    if asked in ("changes", "new"):
+        return asked
+    return "changes" if echo.changed or not echo.added else "new"
 
 
 def address(upload: Upload, part: Part) -> str:
@@ -355,7 +369,7 @@ def _confirm(
     return render(
         request, "import-confirm.html", person, status=status, upload=upload, echo=found.echo, stamp=found.stamp,
         error=error, reason=reason, note=note, ticked=ticked or set(), reasons=importing.REASONS, sheet_names=NAMES,
-        new=sum(found.echo.new.values()), changed=len(found.echo.changed), given=found.given, children=len(ids),
+        new=len(found.echo.added), changed=len(found.echo.changed), given=found.given, children=len(ids),
         approves=Permission.APPROVE in person.may, too_many=len(found.echo.weaker) > MOST_WEAKER,
         label=facts.label_of, words=facts.in_words,
     )  # fmt: skip

@@ -6,6 +6,7 @@ import csv
 from io import StringIO
 from typing import Any
 
+from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from matcher import records
@@ -76,3 +77,16 @@ def cell(county: Reading, sheet: str, column: str, value: str) -> str:
     grid = county.grids[sheet]
     at = grid.heading.index(column)
     return next(cells[0] for _, cells in grid.rows if len(cells) > at and cells[at] == value)
+
+
+def of(county: Reading, sheet: str, change: dict[tuple[str, str, str], str] | None = None) -> tuple[str, bytes]:
+    """One file of the county, with other cells in it."""
+    return next(file for _, file in files_of(county, change) if file[0] == f"{sheet}.csv")
+
+
+def send(browser: TestClient, *files: tuple[str, bytes]) -> str:
+    """Files sent to be looked at; the address where they are."""
+    sent = [("files", one) for one in files]
+    answer = browser.post("/imports", files=sent, headers={"Accept": "text/html"}, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
