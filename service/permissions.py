@@ -216,9 +216,9 @@ ROUTES: Mapping[str, Permission | None] = {
 """Method and path as the application declares them -> what the route needs."""
 
 TELLS: Mapping[str, str] = {
-    "GET /": "list",
-    "GET /children": "list",
-    "POST /children/find": "list",
+    "GET /": "today",
+    "GET /children": "children",
+    "POST /children/find": "children",
     "GET /children/{child_id}": "record",
     "GET /children/{child_id}/change/{part}": "record",
     "POST /children/{child_id}/change/{part}": "record",
@@ -230,7 +230,7 @@ TELLS: Mapping[str, str] = {
     "GET /children/{child_id}/compare": "shortlist",
     "GET /children/{child_id}/propose/{volunteer_id}": "shortlist",
     "POST /children/{child_id}/propose/{volunteer_id}": "shortlist",
-    "GET /proposals": "list",
+    "GET /proposals": "proposals",
     "GET /proposals/{match_id}": "proposal",
     "GET /proposals/{match_id}/steps/{step_id}": "proposal",
     "POST /proposals/{match_id}/steps/{step_id}": "proposal",
@@ -240,7 +240,7 @@ TELLS: Mapping[str, str] = {
     "GET /volunteers/{volunteer_id}": "volunteer",
     "GET /volunteers/{volunteer_id}/change/{part}": "volunteer",
     "POST /volunteers/{volunteer_id}/change/{part}": "volunteer",
-    "GET /volunteers/{volunteer_id}/shortlist": "list",
+    "GET /volunteers/{volunteer_id}/shortlist": "shortlist of a volunteer",
     "GET /exceptions/{exception_id}/withdraw": "exceptions",
     "POST /exceptions/{exception_id}/withdraw": "exceptions",
     "POST /organisations/{organisation_id}": "organisation",
@@ -254,7 +254,7 @@ TELLS: Mapping[str, str] = {
     "GET /imports/files/{upload_id}/corrections/{sheet}": "import",
     "GET /imports/files/{upload_id}/confirm": "import",
     "POST /imports/files/{upload_id}/confirm": "import",
-    "GET /api/v1/children": "list",
+    "GET /api/v1/children": "children",
     "GET /api/v1/children/{child_id}": "record",
     "GET /api/v1/children/{child_id}/shortlist": "shortlist",
     "GET /api/v1/children/{child_id}/excluded": "excluded",
@@ -262,7 +262,7 @@ TELLS: Mapping[str, str] = {
     "GET /api/v1/children/{child_id}/person": "person",
     "GET /api/v1/children/{child_id}/export": "export",
     "GET /api/v1/volunteers/{volunteer_id}": "volunteer",
-    "GET /api/v1/volunteers/{volunteer_id}/shortlist": "list",
+    "GET /api/v1/volunteers/{volunteer_id}/shortlist": "shortlist of a volunteer",
     "GET /api/v1/volunteers/{volunteer_id}/export": "export",
     "GET /api/v1/families": "families",
     "GET /api/v1/families/{family_id}": "families",
@@ -278,7 +278,8 @@ TELLS: Mapping[str, str] = {
     "GET /api/v1/runs/{run_id}/plan": "plan",
     "GET /api/v1/runs/{run_id}/changes": "changes",
 }
-"""Every route that tells facts of children, so far as it does -> the word under which the audit log has who read them.
+"""Every route that tells facts of children, so far as it does -> the word under which the audit log has who read them;
+`pages/log.READ` says it as a sentence.
 
 What a change answers with is in the entry of the change.
 """

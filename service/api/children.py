@@ -110,7 +110,7 @@ def children(
         query = query.where(live.c.state.is_(None) if waiting else live.c.state.is_not(None))
     order = tables.Child.reference if sort == "reference" and identified else tables.Child.referred_on
     total, found = one_page(rows.session, query.order_by(order.nulls_last(), tables.Child.id), page, size)
-    note_reading(kith, person, "list", "", children=[child.id for child, _ in found])
+    note_reading(kith, person, "children", "", children=[child.id for child, _ in found])
     return ChildPage(
         total=total,
         page=page,

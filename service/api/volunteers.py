@@ -228,7 +228,8 @@ def volunteer_shortlist(
     rows.volunteer(volunteer_id)
     held = kith.matching.of(rows)
     ranked = held.shortlist_for_volunteer(volunteer_id, top=top, rank_by=rank_by)
-    note_reading(kith, person, "list", "", children=[one.child for one in ranked.candidates], volunteer=volunteer_id)
+    children = [one.child for one in ranked.candidates]
+    note_reading(kith, person, "shortlist of a volunteer", "", children=children, volunteer=volunteer_id)
     content = {
         "volunteer": volunteer_id, "rank_by": ranked.rank_by, "effects": ranked.effects,
         "policy": held.instance.policy.stamp, "data_hash": held.instance.data_hash,

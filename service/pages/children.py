@@ -113,7 +113,7 @@ def _list(
     ]
     query = {"show": show, "sort": sort, "coordinator": coordinator}
     page = Page.of(sorted(shown, key=ORDER[sort]), number, query)
-    note_reading(kith, person, "list", "", children=[line.id for line in page.lines])
+    note_reading(kith, person, "children", "", children=[line.id for line in page.lines])
     counts = {name: sum(line.stands == name for line in every) for name in Show.__args__}  # type: ignore[attr-defined]
     return render(
         request, "children.html", person, page=page, show=show, sort=sort, coordinator=coordinator, sought=sought,

@@ -23,19 +23,29 @@ router = APIRouter()
 _Id = Annotated[str, Query(max_length=12, pattern="^([A-Z][2-9B-Z]{11})?$")]
 KINDS = ("read", "decision", "share", "import", "log in", "log out", "user", "policy", "run")
 """How the actions begin by which the log can be filtered."""
-_READ = {
-    "record": "Opened the record", "shortlist": "Opened the shortlist", "list": "Opened a list",
+READ = {
+    "today": "Opened the page Today", "children": "Opened the list of children",
+    "proposals": "Opened the list of proposals and matches",
+    "record": "Opened the record", "person": "Opened who they are", "readers": "Opened who read it",
+    "shortlist": "Opened the shortlist", "shortlist of a volunteer": "Opened whom a volunteer could visit",
+    "excluded": "Opened who could not visit, and why", "explanation": "Opened what the rules say of a pair",
     "proposal": "Opened the proposal", "profile": "Opened what is shown of them", "letter": "Opened a letter",
-    "person": "Opened who they are", "readers": "Opened who read it", "plan": "Opened a plan",
-    "changes": "Opened what a run changed", "draft of a policy": "Opened what a draft of the policy would change",
+    "matches": "Opened the list of matches", "match": "Opened the match", "volunteer": "Opened a volunteer",
+    "exceptions": "Opened exceptions", "organisation": "Opened the matches that an organisation’s name concerns",
+    "families": "Opened families", "plan": "Opened a plan", "changes": "Opened what a run changed",
+    "run": "Opened why a run found no plan", "draft of a policy": "Opened what a draft of the policy would change",
+    "import": "Opened files to be imported", "export": "Took out all that is kept of them",
+    "decisions": "Took out the decisions, without names", "retention": "Opened who is due to be erased",
+    "list": "Opened a list",
 }  # fmt: skip
+"""Each word of `permissions.TELLS` as a sentence; "list" stands in entries of before, which cannot be altered."""
 _STEPS = {step.id: step.title for step in workflow.STEPS}
 
 
 def words(event: AuditEvent) -> str:
     """What an entry says was done, for a person: "Opened the shortlist", "Decision: the volunteer was asked"."""
     if event.action == "read":
-        return _READ.get(event.reason, f"Opened: {event.reason}")
+        return READ.get(event.reason, f"Opened: {event.reason}")
     what, _, step = event.action.partition(": ")
     told = f"{what.capitalize()}: {_STEPS.get(step, step.replace('_', ' '))}" if step else what.capitalize()
     return f"{told} ({event.reason})" if event.reason else told

@@ -116,7 +116,7 @@ def proposal_list(
         oldest_first.sort(key=lambda line: line.match.next_review_on or date.max)
     counts = {name: len(lines) for name, lines in groups.items()}
     found = Page.of(oldest_first, page, {"show": show})
-    note_reading(kith, person, "list", "", children=sorted({line.match.child_id for line in found.lines}))
+    note_reading(kith, person, "proposals", "", children=sorted({line.match.child_id for line in found.lines}))
     return render(request, "proposals.html", person, page=found, show=show, counts=counts)
 
 

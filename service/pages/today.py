@@ -57,7 +57,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     reviews.sort(key=lambda line: (line.match.next_review_on or on, line.child))
     shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews)}
     shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
-    note_reading(kith, person, "list", "", children=sorted(shown))
+    note_reading(kith, person, "today", "", children=sorted(shown))
     visiting = {match.volunteer_id for match in reckoned.matches if match.state in workflow.APPOINTED}
 
     def urgent(lapse: Lapse) -> tuple[object, ...]:

@@ -155,7 +155,8 @@ def whom(
     could = how_many_could_be_visited(instance, volunteer_id)
     top = max(could, 1) if everybody else WHOM
     found = shortlist_for_volunteer(instance, volunteer_id, top=top, rank_by="fit")
-    note_reading(kith, person, "list", "", children=[one.child for one in found], volunteer=volunteer_id)
+    children = [one.child for one in found]
+    note_reading(kith, person, "shortlist of a volunteer", "", children=children, volunteer=volunteer_id)
     against = [one for one in alone.about_volunteer(instance, volunteer_id) if one.verdict != "passes"]
     return render(
         request, "whom.html", person, could=could, against=against,

@@ -14,6 +14,7 @@ from matcher.explain import Points
 from matcher.instance import today
 from matcher.records import ExceptionKind, Party, Volunteer
 from service import exceptions, organisations
+from service.audit_log import Entry, record, verify
 from service.database.base import utc_now
 from service.database.tables import ImportBatch, Match
 from service.importing.uploads import hold, receive
@@ -306,6 +307,21 @@ def test_the_log_tells_who_read_a_child_and_which_lists_had_them(service: Servic
     assert "children: 25 records" in listed
     assert auditor.get("/log?kind=decision").text.count("<tr") == 0
     assert "Opened the record" not in service.as_(Role.AUDITOR, "south").get(f"/log?subject={child}&days=0").text
+
+
+def test_the_log_says_which_list_was_opened_and_of_an_entry_of_before_that_one_was(service: Service) -> None:
+    _, volunteer = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        record(session, service.keys, Entry(service.users["north", Role.COORDINATOR], "read", "", "list"))
+    for path in ("/", "/children", "/proposals", f"/volunteers/{volunteer}/shortlist"):
+        assert service.as_(Role.COORDINATOR).get(path).status_code == 200
+    told = re.findall(r'data-label="What"[^>]*>([^<]*)<', service.as_(Role.AUDITOR).get("/log?kind=read").text)
+    assert told == [
+        "Opened whom a volunteer could visit", "Opened the list of proposals and matches",
+        "Opened the list of children", "Opened the page Today", "Opened a list",
+    ]  # fmt: skip
+    with service.database.read(service.north) as session:
+        assert verify(session, service.keys).problem is None
 
 
 def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(service: Service) -> None:

@@ -21,6 +21,7 @@ from service import exceptions, people
 from service.database import tables
 from service.importing.uploads import hold, receive
 from service.middleware import RateLimit
+from service.pages.log import READ
 from service.permissions import MAY, PUBLIC, ROUTES, TELLS, Role
 from service.proposals import Chosen, propose
 from service.repository import Repository
@@ -134,6 +135,10 @@ def test_every_route_that_tells_of_children_says_who_read_which(
         if status >= 500 or not any(one.reason == word and one.actor for one in named):
             wrong.append((line, status, [(one.reason, one.subject, one.details) for one in new]))
     assert wrong == []
+
+
+def test_what_the_log_has_of_readings_is_said_as_a_sentence() -> None:
+    assert set(TELLS.values()) | {"list"} == set(READ)
 
 
 def test_no_other_page_or_answer_names_a_child(

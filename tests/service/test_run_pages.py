@@ -166,7 +166,7 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
     number = int(re.search(r"(\d+) shortlists are not what they were", told)[1])  # type: ignore[index]
     assert len(lines) == min(number, MOST_TOLD)
     with database.read(north) as session:
-        read = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.reason == "list")).all()[-1]
+        read = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.reason == "today")).all()[-1]
     assert {child for child, _, _ in lines} <= set(read.details["children"])  # it stands in the log who was shown
 
 
