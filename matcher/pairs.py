@@ -320,6 +320,7 @@ def _read(instance: Instance) -> Tables:
             "provider": columns.members([child.provider for child in waiting], organisations),
             "additional_needs": columns.members([child.additional_needs for child in waiting], words["need"]),
             "residential": np.array([is_residential(child.placement_type) for child in waiting], dtype=np.bool_),
+            "waits_since": columns.dates([child.waits_since for child in waiting]),
             "last_ended_by": columns.words(_last_ended_by(instance), Party),
         },
         {

@@ -201,6 +201,15 @@ class Child:
     """The youngest and the oldest visitor that the child would like, in completed years."""
     fears_animals: bool | None = None
 
+    @property
+    def waits_since(self) -> date | None:
+        """The day from which a wait is counted, by the plan in days, on a page in words, in a report in months.
+
+        It is that of the referral. Neither an earlier visitor, nor a proposal that came to nothing, nor a time in which
+        the child was not ready begins the count anew.
+        """
+        return self.referred_on
+
 
 @dataclass(frozen=True)
 class Volunteer:

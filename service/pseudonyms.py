@@ -20,7 +20,7 @@ def pseudonymised(child: Child, as_of: date) -> dict[str, Any]:
     facts = {name: value for name, value in asdict(child).items() if name not in _LEFT_OUT}
     born = child.date_of_birth
     years = born and as_of.year - born.year - ((as_of.month, as_of.day) < (born.month, born.day))
-    waited = (as_of - child.referred_on).days if child.referred_on else None
+    waited = (as_of - child.waits_since).days if child.waits_since else None
     return {**facts, "age": years, "days_waited": waited}
 
 

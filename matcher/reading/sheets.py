@@ -175,7 +175,7 @@ CHILDREN = Sheet(
         Column("parental_contact", cells.one_of(Contact), "Contact with parents: none, infrequent or regular", "none"),
         Column("last_parental_visit", cells.day, "When a parent last visited", "14/02/2025", optional=True),
         Column("unaccompanied", cells.yes_or_no, "An unaccompanied asylum-seeking child? yes or no", "no"),
-        Column("referred_on", cells.day, "Date of the referral", "01/04/2026"),
+        Column("referred_on", cells.day, "Date of the referral, from which the wait is counted", "01/04/2026"),
         Column("religion", cells.religion, "A category of the census", "Muslim", optional=True),
         Column("religion_request", _STRENGTH, "Does the child ask for a visitor of their religion? no, preferred or "
                "essential", "no", optional=True),

@@ -49,16 +49,16 @@ class WaitingTime(Priority):
     reads = ("child.referred_on",)
 
     def points(self, pairs: Pairs, policy: Policy) -> Ints:
-        waited = (pairs.as_of - pairs.child.referred_on).astype(np.int64)
+        waited = (pairs.as_of - pairs.child.waits_since).astype(np.int64)
         counted = np.clip(waited, 0, policy.number("priorities.waiting_time.most_days"))
         points = counted * policy.number("priorities.waiting_time.points_a_day")
         return np.where(pairs.child.known("referred_on"), points, 0)
 
     def words(self, between: Between, policy: Policy) -> str:
-        referred = between.child.referred_on
-        if referred is None:
+        since = between.child.waits_since
+        if since is None:
             return "The day of referral is not recorded."
-        return f"Waits since {day(referred)}, {(between.instance.as_of - referred).days} days."
+        return f"Waits since {day(since)}, {(between.instance.as_of - since).days} days."
 
 
 class EndedByVolunteer(Priority):

@@ -38,6 +38,7 @@ class ChildLine:
     area: str
     coordinator: str | None
     referred_on: date | None
+    waits_since: date | None
     priority: int | None
     stands: str
     """waiting, proposed, not ready or visited."""
@@ -60,13 +61,13 @@ def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
     stands, words = standing(reckoned, child)
     return ChildLine(
         child.id, reckoned.references[child.id], facts.age(child.date_of_birth, reckoned.instance.as_of),
-        facts.place(child.placement), child.coordinator, child.referred_on, reckoned.priority.get(child.id),
-        stands, words,
+        facts.place(child.placement), child.coordinator, child.referred_on, child.waits_since,
+        reckoned.priority.get(child.id), stands, words,
     )  # fmt: skip
 
 
 ORDER: dict[Sort, Callable[[ChildLine], tuple[object, ...]]] = {
-    "wait": lambda line: (line.referred_on or date.max, line.reference),
+    "wait": lambda line: (line.waits_since or date.max, line.reference),
     "priority": lambda line: (-(line.priority or 0), line.reference),
     "reference": lambda line: (line.reference,),
 }

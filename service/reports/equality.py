@@ -77,7 +77,7 @@ def _protected(title: str, people: Sequence[tuple[Any, bool]], group: Group, now
         numbers = (*counts[row], sum(counts[row]))
         cells: list[Cell] = [HIDDEN if (row, at) in hide else count for at, count in enumerate(numbers)]
         if of_children:
-            since = [one.referred_on for one, has in people if one.referred_on and not has and named(one) == name]
+            since = [one.waits_since for one, has in people if one.waits_since and not has and named(one) == name]
             told = len(since) >= SMALL and (row, 0) not in hide
             cells.append(median_months(since, now) if told else HIDDEN if since else None)
         rows.append((name, tuple(cells)))
@@ -93,6 +93,6 @@ _LEAD = (
     "of volunteers, those are counted who are approved or visit a child."
 )
 """The same whatever the figures are: a number here could tell one that is hidden below."""
-_OF_CHILDREN = ("Without a visitor", "With a visitor", "All", "Half wait longer than (months)")
+_OF_CHILDREN = ("Without a visitor", "With a visitor", "All", "Half wait at least (months)")
 _OF_VOLUNTEERS = ("Visit nobody now", "Visit a child", "All")
 _TOO_FEW = "There are too few to tell these numbers without telling of single ones."

@@ -46,20 +46,21 @@ def band(day: date | None, now: date) -> str:
 def waits(service: Service) -> Report:
     waiting = [one for one in service.children if one.stands != "visited"]
     now = service.as_of
-    counts = Counter((band(one.record.referred_on, now), one.stands) for one in waiting)
+    counts = Counter((band(one.record.waits_since, now), one.stands) for one in waiting)
     titles = [*(title for _, title in BANDS), LONGEST, NOT_RECORDED]
     columns = STANDS[:3]
     rows = [(title, tuple(counts[title, stands] for stands in columns)) for title in titles]
     bands = Table(
         "How long children have waited", ("Since the referral", "Ready", "Not ready", "Under proposal", "All"),
         with_totals(rows), bars=3, last_is_total=True,
-        note="Ready: nothing but a volunteer is missing. Not ready: consent, approval or a fact is missing.",
+        note="Ready: nothing but a volunteer is missing. Not ready: consent, approval or a fact is missing. "
+        "Whoever has no visitor waits, from the day of the referral on, whatever came between.",
     )  # fmt: skip
     return Report("Waits", _told_wait(waiting, now), (bands, _by_authority(waiting, now)))
 
 
 def _told_wait(waiting: Sequence[ReportedChild], now: date) -> str:
-    known = [one.record.referred_on for one in waiting if one.record.referred_on]
+    known = [one.record.waits_since for one in waiting if one.record.waits_since]
     if not waiting:
         return "No child waits for a visitor."
     many = counted(len(waiting), "child has", "children have").capitalize()
@@ -84,10 +85,10 @@ def _by_authority(waiting: Sequence[ReportedChild], now: date) -> Table:
         outside = sum(
             one.placement_council is not None and one.placement_council != one.responsible_authority for one in own
         )
-        known = [one.referred_on for one in own if one.referred_on]
+        known = [one.waits_since for one in own if one.waits_since]
         half = median_months(known, now) if len(known) >= SMALL else HIDDEN
         rows.append((name, (len(own), outside if name != NOT_RECORDED else None, half)))
-    headings = ("Responsible authority", "Without a visitor", "Placed outside it", "Half wait longer than (months)")
+    headings = ("Responsible authority", "Without a visitor", "Placed outside it", "Half wait at least (months)")
     return Table("By responsible authority", headings, tuple(rows), bars=0)
 
 

@@ -546,6 +546,11 @@ def test_waiting_time(referred, points):
     assert scored({"referred_on": referred}, policy=threefold).by_priority["waiting_time"].tolist() == [3 * points]
 
 
+def test_a_wait_goes_on_from_the_referral_whatever_came_between():
+    before = Match("C1", "V1", MatchStatus.ENDED, "C1", date(2026, 10, 5), date(2026, 10, 20), Party.PLANNED)
+    assert scored({"referred_on": date(2026, 10, 2)}, matches=[before]).by_priority["waiting_time"].tolist() == [30]
+
+
 def ended(volunteer: str, day: date | None, by: Party | None) -> Match:
     return Match("C1", volunteer, MatchStatus.ENDED, "C1", ended_on=day, ended_by=by)
 

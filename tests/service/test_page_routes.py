@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from matcher.explain import Points
 from matcher.instance import today
-from matcher.records import ExceptionKind, Party, Volunteer
+from matcher.records import Child, ExceptionKind, Party, Volunteer
 from service import exceptions, organisations
 from service.audit_log import Entry, record, verify
 from service.database.base import utc_now
@@ -143,6 +143,25 @@ def test_a_wait_is_told_in_months_that_are_over(
 ) -> None:
     monkeypatch.setattr(html, "today", lambda: now)
     assert waited(since) == told
+
+
+def test_plan_pages_reports_and_analysts_count_a_wait_from_one_day(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the day of the referral: the record alone says from when a child waits."""
+    monkeypatch.setattr(Child, "waits_since", property(lambda _: today() - timedelta(5)))
+    child, volunteer = service.eligible_pair()
+    browser, at = service.as_(Role.COORDINATOR), f"/api/v1/children/{child}"
+    longest = browser.get("/").text.partition("Waiting longest")[2].partition("</section>")[0]
+    assert set(re.findall(r"<b>([^<]*)</b></li>", longest)) == {"5 days"}
+    assert set(re.findall(r'data-label="Waits"[^>]*>([^<]*)<', browser.get("/children").text)) == {"5 days"}
+    explained = browser.get(f"{at}/volunteers/{volunteer}/explanation").json()
+    wait = next(one for one in explained["priorities"] if one["id"] == "waiting_time")
+    assert (wait["points"], wait["sentence"].rpartition(", ")[2]) == (5, "5 days.")  # a point a day
+    analyst = service.as_(Role.ANALYST)
+    assert analyst.get(at).json()["facts"]["days_waited"] == 5
+    counts = re.findall(r">([^<]*)</th>\s*<td[^>]*>(\d+)<", analyst.get("/reports/waits").text)
+    assert [name for name, ready in counts if int(ready)][:2] == ["Under 3 months", "All"]
 
 
 def test_no_score_gives_more_than_the_most_that_it_could() -> None:
