@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from matcher.errors import KithError, NotFoundError
@@ -246,15 +246,15 @@ def make_token(
     return secret
 
 
-def tokens_of(session: Session, user_id: str) -> list[ApiToken]:
-    """The tokens of an account that are still good, the newest first."""
+def tokens_of(user_id: str) -> Select[ApiToken]:
+    """What asks for the tokens of an account that are still good, the newest first."""
     good = (ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None), ApiToken.expires_at > utc_now())
-    return list(session.scalars(select(ApiToken).where(*good).order_by(ApiToken.created_at.desc(), ApiToken.id)))
+    return select(ApiToken).where(*good).order_by(ApiToken.created_at.desc(), ApiToken.id)
 
 
 def revoke_token(session: Session, keys: KeyRing, user_id: str, token_id: str) -> None:
     """Ends a token of an account at once. Raises NotFoundError for one that is another's, or over."""
-    token = next((one for one in tokens_of(session, user_id) if one.id == token_id), None)
+    token = session.scalar(tokens_of(user_id).where(ApiToken.id == token_id))
     if token is None:
         raise NotFoundError("There is no such token.")
     token.revoked_at = utc_now()

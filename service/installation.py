@@ -145,14 +145,20 @@ def rotate_keys(settings: Settings, database: Database, keys: KeyRing, *, drop_o
     """
     newer = keys.rotated()
     newer.write(settings.keys_file)
+    with database.write() as session:
+        audit_log.record(session, newer, audit_log.Entry(COMMAND, "rotate keys", newer.current))
+    database.wait_for_writers()  # who began before sealed by the key of then
     with database.read() as session:
         authorities = list(session.scalars(select(Authority.id)))
     count = more = sum(_reseal(database, newer, authority) for authority in [None, *authorities])
-    while more:  # whoever had begun to write before sealed by the key of then
+    while more:  # one that sealed in the moment in which the key was written
         more = sum(_reseal(database, newer, authority) for authority in [None, *authorities])
         count += more
     if drop_old:
         newer.only_current().write(settings.keys_file)
+        with database.write() as session:
+            details = {"keys": sorted({*newer.keys} - {newer.current})}
+            audit_log.record(session, newer, audit_log.Entry(COMMAND, "drop keys", newer.current, details=details))
     return count
 
 

@@ -249,9 +249,7 @@ def add_volunteer(
     rows.session.flush()
     rows.set_capacities(rows.policy()[1])
     rows.session.flush()
-    audit_log.record(
-        rows.session, rows.keys, Entry(user_id, "add volunteer", row.id, details={"fields": sorted(given)})
-    )
+    _record_volunteer(rows, "add volunteer", row, given, user_id)
     return row
 
 
@@ -259,9 +257,16 @@ def change_volunteer(rows: Repository, row: tables.Volunteer, given: Mapping[str
     """Changes facts of a volunteer, whose status has a door of its own."""
     _write_volunteer(rows, row, given, read_facts(VOLUNTEERS, given, rows.volunteer_record(row)))
     rows.session.flush()
-    audit_log.record(
-        rows.session, rows.keys, Entry(user_id, "change volunteer", row.id, details={"fields": sorted(given)})
-    )
+    _record_volunteer(rows, "change volunteer", row, given, user_id)
+
+
+def _record_volunteer(
+    rows: Repository, action: str, row: tables.Volunteer, given: Mapping[str, str | None], user_id: str
+) -> None:
+    """With the children whom the facts name, who are told to whoever changed them."""
+    known = rows.volunteer_record(row).known_children or ()
+    details = {"fields": sorted(given), "children": sorted(known)}
+    audit_log.record(rows.session, rows.keys, Entry(user_id, action, row.id, details=details))
 
 
 def _write_volunteer(

@@ -7,6 +7,7 @@ database go by, stands in columns of its own.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -268,6 +269,11 @@ _ID = re.compile(rf"\b[CV][2-9B-Z]{{{ID_LENGTH - 1}}}\b")
 def ids_in(text: str, kind: str) -> list[str]:
     """The ids of children (C) or of volunteers (V) that a sentence names."""
     return [id for id in _ID.findall(text) if id.startswith(kind)]
+
+
+def children_in(told: Any) -> list[str]:
+    """The ids of all children whom JSON content names: for the audit log, which says of whom somebody read."""
+    return sorted({*ids_in(json.dumps(told), "C")})
 
 
 def with_references(told: Any, references: Mapping[str, str]) -> Any:

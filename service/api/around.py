@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
@@ -146,10 +146,30 @@ class BudgetLine(Budget):
     code: str = Field(examples=["E06000062"])
 
 
+class BudgetPage(BaseModel):
+    total: int
+    page: int
+    budgets: list[BudgetLine]
+
+
 @router.get("/budgets", tags=["budgets"])
-def budgets(rows: Reading) -> list[BudgetLine]:
-    """Each responsible authority's budget, by ONS code."""
-    return [_budget(row) for row in rows.session.scalars(select(tables.Budget).order_by(tables.Budget.code))]
+def budgets(
+    rows: Reading,
+    page: PageNumber = 1,
+    size: PageSize = 50,
+    sort: Literal["code", "budget", "spent"] = "code",
+    recorded: Annotated[bool | None, Query(description="Whether what may be spent is recorded.")] = None,
+) -> BudgetPage:
+    """Each responsible authority's budget, a page at a time: by ONS code, or the largest sum first."""
+    table = tables.Budget
+    query = select(table)
+    if recorded is not None:
+        query = query.where(table.budget_pence.is_not(None) if recorded else table.budget_pence.is_(None))
+    if sort != "code":
+        sum_of = table.budget_pence if sort == "budget" else table.spent_pence
+        query = query.order_by(sum_of.desc().nulls_last())
+    total, found = one_page(rows.session, query.order_by(table.code), page, size)
+    return BudgetPage(total=total, page=page, budgets=[_budget(row) for (row,) in found])
 
 
 @router.get("/budgets/{code}", tags=["budgets"])

@@ -39,7 +39,7 @@ from service.database import tables
 from service.matching import Held
 from service.permissions import Permission
 from service.pseudonyms import pseudonymised, without_address
-from service.repository import Repository, with_references
+from service.repository import Repository, children_in, with_references
 from service.workflow import LIVE, StepRefusedError
 
 router = APIRouter(prefix="/children", tags=["children"])
@@ -215,7 +215,8 @@ def child_shortlist(
             data_hash=found["data_hash"], ranks={one["volunteer"]: one["rank"] for one in found["shortlist"]},
         )  # fmt: skip
         session.add(served)
-        entry = Entry(person.user_id, "read", child_id, "shortlist", {"served": served.id})
+        named = {"served": served.id, "children": children_in(found)}
+        entry = Entry(person.user_id, "read", child_id, "shortlist", named)
         audit_log.record(session, kith.keys, entry)
     return as_it_is(told(rows, may_identify(person), {"served": served.id, **found}))
 

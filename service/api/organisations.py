@@ -30,7 +30,7 @@ router = APIRouter(prefix="/organisations", tags=["organisations"])
 
 
 class NewOrganisation(Given):
-    name: Annotated[str, PrintableText] = Field(max_length=200, examples=["Example Homes Ltd"])
+    name: Annotated[str, PrintableText] = Field(max_length=64, examples=["Example Homes Ltd"])
 
 
 class Organisation(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
@@ -23,6 +23,7 @@ from service.api.shapes import (
     PageSize,
     PolicyNumber,
     PrintableText,
+    id_of,
     one_page,
     require_version,
     tell_version,
@@ -131,12 +132,21 @@ class WholePolicy(Answer):
 
 @router.get("")
 def policies(
-    rows: Reading, page: PageNumber = 1, size: PageSize = 50, sort: Literal["newest", "oldest"] = "newest"
+    rows: Reading,
+    page: PageNumber = 1,
+    size: PageSize = 50,
+    sort: Literal["newest", "oldest"] = "newest",
+    hash: Annotated[str | None, Query(pattern="^[0-9a-f]{12}$", description="As plans carry it.")] = None,
+    user: Annotated[str | None, id_of("U"), Query(description="Who put it in force.")] = None,
 ) -> PolicyPage:
     """The versions, a page at a time: the one in force first, unless the oldest is asked for first."""
     number = tables.Policy.number
     in_force = rows.session.scalar(select(func.max(number)))
     query = select(tables.Policy).order_by(number.desc() if sort == "newest" else number)
+    if hash is not None:
+        query = query.where(tables.Policy.content_hash == hash)
+    if user is not None:
+        query = query.where(tables.Policy.user_id == user)
     total, found = one_page(rows.session, query, page, size)
     lines = [_line(rows, row, in_force=row.number == in_force) for (row,) in found]
     return PolicyPage(total=total, page=page, policies=lines)

@@ -14,7 +14,7 @@ from service.api.answers import Changes, RunPlan, as_it_is, described
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
 from service.api.shapes import Coordinator, RunId
 from service.database import tables
-from service.repository import ids_in, with_references
+from service.repository import children_in, ids_in, with_references
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -99,7 +99,7 @@ def plan(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> Response:
     """The plan with its proof (`status`, `value`, `bound`), and what it changes of the plan before."""
     row, found = plans.of_run(rows, run_id)
     content = {"run": run_id, "id": row.id, "plan": found.plan, "before": found.before, "diff": found.diff}
-    note_reading(kith, person, "plan", "", plan=row.id)
+    note_reading(kith, person, "plan", "", plan=row.id, children=children_in(content))
     return as_it_is(with_references(content, rows.references()) if may_identify(person) else content)
 
 
@@ -115,7 +115,7 @@ def changes(run_id: RunId, person: Asking, kith: Kith, rows: Reading, coordinato
         named = coordinator if may_identify(person) else ""
         theirs = set(rows.session.scalars(select(tables.Child.id).where(tables.Child.coordinator == named)))
         shortlists = [one for one in shortlists if one["child"] in theirs]
-    note_reading(kith, person, "changes", "", plan=row.id)
+    note_reading(kith, person, "changes", "", plan=row.id, children=sorted(one["child"] for one in shortlists))
     return as_it_is({"run": run_id, "shortlists": shortlists})
 
 

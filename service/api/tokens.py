@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from service import auth
 from service.api.deps import Asking, Kith
-from service.api.shapes import Given, PrintableText, such_as
+from service.api.shapes import Given, PageNumber, PageSize, PrintableText, one_page, such_as
 from service.database.tables import User
 from service.permissions import Permission
 
@@ -35,21 +35,29 @@ class TokenLine(BaseModel):
     expires_at: datetime
 
 
+class TokenPage(BaseModel):
+    total: int
+    page: int
+    tokens: list[TokenLine]
+
+
 class TokenMade(BaseModel):
     token: str = Field(examples=["kith_…"], description="Told this once. Send it as `Authorization: Bearer …`.")
 
 
 @router.get("")
-def tokens(person: Asking, kith: Kith) -> list[TokenLine]:
-    """Your own tokens that are still good, the newest first."""
+def tokens(person: Asking, kith: Kith, page: PageNumber = 1, size: PageSize = 50) -> TokenPage:
+    """Your own tokens that are still good, a page at a time, the newest first."""
     with kith.database.read() as session:
-        return [
+        total, found = one_page(session, auth.tokens_of(person.user_id), page, size)
+        lines = [
             TokenLine(
                 id=one.id, name=one.name, scopes=[Permission(scope) for scope in one.scopes],
                 created_at=one.created_at, expires_at=one.expires_at,
             )
-            for one in auth.tokens_of(session, person.user_id)
+            for (one,) in found
         ]  # fmt: skip
+    return TokenPage(total=total, page=page, tokens=lines)
 
 
 @router.post("", status_code=201)

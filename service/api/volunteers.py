@@ -33,7 +33,7 @@ from service.audit_log import Entry
 from service.database import tables
 from service.permissions import Permission
 from service.pseudonyms import volunteer_pseudonymised, volunteer_without_address
-from service.repository import Repository
+from service.repository import Repository, children_in
 from service.workflow import LIVE
 
 router = APIRouter(prefix="/volunteers", tags=["volunteers"])
@@ -228,13 +228,12 @@ def volunteer_shortlist(
     rows.volunteer(volunteer_id)
     held = kith.matching.of(rows)
     ranked = held.shortlist_for_volunteer(volunteer_id, top=top, rank_by=rank_by)
-    children = [one.child for one in ranked.candidates]
-    note_reading(kith, person, "shortlist of a volunteer", "", children=children, volunteer=volunteer_id)
     content = {
         "volunteer": volunteer_id, "rank_by": ranked.rank_by, "effects": ranked.effects,
         "policy": held.instance.policy.stamp, "data_hash": held.instance.data_hash,
         "as_of": held.instance.as_of.isoformat(), "shortlist": [one.to_dict() for one in ranked.candidates],
     }  # fmt: skip
+    note_reading(kith, person, "shortlist of a volunteer", "", children=children_in(content), volunteer=volunteer_id)
     return as_it_is(told(rows, may_identify(person), content))
 
 

@@ -29,6 +29,9 @@ _OVERFLOW = 80
 """Connections beyond the pool's, for as long as they are needed. A request holds one to read and takes another for the
 audit log: were there fewer than two for each of a process's forty threads, all could wait for a second for ever."""
 
+_WRITES = 1265200233
+"""The lock on PostgreSQL that all who write share, so that one can wait until they are through."""
+
 READ_BY_MATCHING = (
     tables.Child, tables.Family, tables.Volunteer, tables.Match, tables.Declined, tables.RecordedException,
     tables.Budget, tables.Policy, tables.Organisation,
@@ -89,6 +92,15 @@ class Database:
                 "KITH_DATABASE_URL; for `kith migrate` KITH_OWNER_URL as well."
             ) from None
 
+    def wait_for_writers(self) -> None:
+        """Returns once every transaction that writes now is over; those that begin meanwhile wait for it.
+
+        On SQLite there is nobody to wait for: a writer has its turn alone, and whoever comes next is after it.
+        """
+        with self.engine.begin() as connection:
+            if not self.sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITES})
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -112,6 +124,8 @@ def _tell_postgresql(session: Session, _transaction: Any, connection: Connection
         authority = session.info.get("authority") or ""
         if session.info.get("reads"):  # everything as it was at one moment, as on SQLite
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _WRITES})
         connection.execute(text("SELECT set_config('kith.authority', :authority, true)"), {"authority": authority})
 
 

@@ -27,7 +27,7 @@ from service.database.base import utc_now
 from service.pages.html import LONDON, clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning
-from service.pages.shortlists import Card, Rank, cards, standing, waiting
+from service.pages.shortlists import Card, Rank, cards, note_shown, standing, waiting
 from service.permissions import Permission
 from service.proposals import Chosen, TakenError
 from service.repository import Repository
@@ -130,8 +130,7 @@ def propose_page(
 ) -> Response:  # fmt: skip
     waiting(rows, reckoned, child_id)
     rows.volunteer(volunteer_id)
-    note_reading(kith, person, "shortlist", child_id)
-    return _propose_form(request, person, reckoned, child_id, volunteer_id, rank)
+    return _propose_form(request, person, kith, reckoned, child_id, volunteer_id, rank)
 
 
 @router.post("/children/{child_id}/propose/{volunteer_id}")
@@ -158,8 +157,7 @@ def propose(
             id = match.id
     except (StepRefusedError, TakenError) as error:
         given = {"error": str(error), "reason": reason, "note": note}
-        note_reading(kith, person, "shortlist", child_id)
-        return _propose_form(request, person, reckoned, child_id, volunteer_id, rank, **given)
+        return _propose_form(request, person, kith, reckoned, child_id, volunteer_id, rank, **given)
     return RedirectResponse(f"/proposals/{id}", 303)
 
 
@@ -168,11 +166,12 @@ def _card(shown: Sequence[Card], volunteer_id: str) -> Card | None:
 
 
 def _propose_form(
-    request: Request, person: Asking, reckoned: Reckoning, child_id: str, volunteer_id: str, rank: Rank, *,
+    request: Request, person: Asking, kith: Kith, reckoned: Reckoning, child_id: str, volunteer_id: str, rank: Rank, *,
     error: str = "", reason: str = "", note: str = "",
 ) -> Response:  # fmt: skip
     here = child_id not in reckoned.instance.visited
     shown = cards(reckoned, child_id, rank == "plan") if here else []
+    note_shown(kith, person, child_id, shown)
     card = _card(shown, volunteer_id)
     first = card is not None and card.candidate.rank == 1
     not_so = {"in the plan", *([] if first else ["first on the shortlist"])}

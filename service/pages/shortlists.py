@@ -16,13 +16,15 @@ from matcher.shortlist import Candidate
 from matcher.whatif import Nearly, farther, one_rule_away
 from matcher.words import day, first_upper, spoken
 from matcher.writing.xlsx import DATE, WHOLE, Book, Field
-from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
+from service.auth import Person
 from service.pages import facts, journeys
 from service.pages.forms import PARTS
 from service.pages.html import as_workbook, render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
+from service.repository import ids_in
 from service.workflow import StepRefusedError
 
 router = APIRouter(prefix="/children")
@@ -84,6 +86,13 @@ def _as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card
     return found
 
 
+def note_shown(kith: Installation, person: Person, child_id: str, shown: Sequence[Card], **details: object) -> None:
+    """Enters in the audit log that a shortlist is read, and the other children whom its effects name."""
+    effects = (card.candidate.effect for card in shown)
+    others = {child for effect in effects if effect for child in ids_in(effect.sentence, "C")}
+    note_reading(kith, person, "shortlist", child_id, children=sorted(others), **details)
+
+
 def standing(shown: Sequence[Card]) -> Rank:
     """The order in which cards stand: by fit, whatever was asked for, while their effects are being worked out.
 
@@ -125,8 +134,8 @@ def shortlist_page(
     everybody: Literal["yes", ""] = "",
 ) -> Response:
     child = waiting(rows, reckoned, child_id)
-    note_reading(kith, person, "shortlist", child_id)
     shown = cards(reckoned, child_id, rank == "plan")
+    note_shown(kith, person, child_id, shown)
     why = why_nobody(reckoned.instance, child_id)
     could = len(reckoned.instance.volunteers) - sum(why.excluded.values())
     named = {card.volunteer.id for card in shown}
@@ -178,8 +187,8 @@ def workbook(
 ) -> Response:
     """What the page shows, as a workbook. It bears the child's reference in its cells, not in its name."""
     waiting(rows, reckoned, child_id)
-    note_reading(kith, person, "shortlist", child_id, file="xlsx")
     shown = cards(reckoned, child_id, rank == "plan")
+    note_shown(kith, person, child_id, shown, file="xlsx")
     points = [{bar.label: bar.points for bar in card.bars if bar.counts} for card in shown]
     scores = list(dict.fromkeys(bar.label for card in shown for bar in card.bars))
     book = Book(reckoned.instance.as_of)
@@ -217,9 +226,9 @@ def compare(
     rank: Rank = "plan",
 ) -> Response:
     child = waiting(rows, reckoned, child_id)
-    note_reading(kith, person, "shortlist", child_id)
     wanted = volunteers or []
     shown = [card for card in cards(reckoned, child_id, rank == "plan") if card.volunteer.id in wanted][:3]
+    note_shown(kith, person, child_id, shown)
     on = reckoned.instance.as_of
     about = [_by_label(facts.about_volunteer(card.volunteer, on)) for card in shown]
     return render(

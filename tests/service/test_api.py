@@ -219,6 +219,24 @@ def test_a_budget_is_a_managers(desk: TestClient, manager: TestClient) -> None:
     assert manager.put(url, json=body, headers={"If-Match": tag}).status_code == 412
 
 
+def test_budgets_come_in_pages_sorted_and_filtered(desk: TestClient, service: Service) -> None:
+    with service.database.write(service.north) as session:
+        for row in session.scalars(select(tables.Budget)):
+            session.delete(row)
+        given = (("E06000001", 300, 7), ("E06000002", None, 9), ("E06000003", 500, 0))
+        session.add_all(tables.Budget(code=code, budget_pence=may, spent_pence=has) for code, may, has in given)
+
+    def codes(**asked: Any) -> list[str]:
+        page = desk.get(f"{API}/budgets", params=asked).json()
+        return [f"of {page['total']}", *(one["code"][-1] for one in page["budgets"])]
+
+    assert codes() == ["of 3", "1", "2", "3"]
+    assert codes(sort="budget") == ["of 3", "3", "1", "2"]  # what is not recorded is no sum, and comes last
+    assert codes(sort="spent", size=2) == ["of 3", "2", "1"]
+    assert codes(recorded=False) == ["of 1", "2"]
+    assert codes(page=2, size=2) == ["of 3", "3"]
+
+
 OURS = 'name = "ours"\ntitle = "Ours"\nversion = "2"\ninherits = "national"\n'
 
 
@@ -250,6 +268,11 @@ def test_a_policy_is_in_force_from_the_next_request(service: Service, desk: Test
     assert (told["total"], [one["in_force"] for one in told["policies"]]) == (2, [True, False])
     last = desk.get(f"{API}/policies", params={"sort": "oldest", "page": 2, "size": 1}).json()["policies"]
     assert [(one["number"], one["in_force"]) for one in last] == [(2, True)]
+    now = told["policies"][0]["hash"]  # ours says nothing of its own, so that the first has the same content
+    assert desk.get(f"{API}/policies", params={"hash": now}).json()["total"] == 2
+    assert desk.get(f"{API}/policies", params={"hash": "0" * 12}).json()["total"] == 0
+    who = told["policies"][0]["user"]  # the first was put in force by no account
+    assert [one["number"] for one in desk.get(f"{API}/policies", params={"user": who}).json()["policies"]] == [2]
     assert desk.get(f"{API}/policies/1").json()["policy"] == "national"
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from matcher.learning.decisions import read_export
 from service.app import create_app
 from service.audit_log import Entry, record
 from service.cli import app
-from service.crypto import KeyRing, KeysError
+from service.crypto import KeyRing, KeysError, Place
 from service.database.engine import Database
-from service.database.tables import AuditEvent, Authority, Child, Match, Volunteer
+from service.database.tables import AuditEvent, Authority, Child, Match, User, Volunteer
 from service.demo import make
 from service.installation import authority_named, first_start, opened, rotate_keys, set_up
 from service.permissions import Role
@@ -130,6 +131,29 @@ def test_an_interrupted_rotation_is_taken_up(environment: Settings) -> None:
         assert rotate_keys(environment, database, keys, drop_old=True) == 7
         with database.read(_authority(database)) as session:
             assert all(Repository(session, keys).open(row, "facts") for row in session.scalars(select(Child)))
+
+
+def test_a_rotation_waits_for_whoever_had_begun_to_write(environment: Settings) -> None:
+    """Sealed by the key of before, and kept after it would have been forgotten: nobody could read it any more."""
+    kith("migrate")
+    kith("authority", "add", "North")
+    with opened(environment) as (database, keys), opened(environment) as (other, _), ThreadPoolExecutor() as pool:
+        with database.write(_authority(database)) as session:
+            place = Place("users", "U", "name")
+            user = User(id="U", authority_id=_authority(database), email="new@north.invalid", role=Role.MANAGER)
+            user.name = keys.seal("Some One", place)  # by the first key
+            session.add(user)
+            session.flush()
+            rotation = pool.submit(rotate_keys, environment, other, KeyRing.read(environment.keys_file), drop_old=True)
+            with pytest.raises(TimeoutError):
+                rotation.result(0.5)
+        assert rotation.result(20) == 1
+        now = KeyRing.read(environment.keys_file)
+        assert [*now.keys] == ["k2"]
+        with database.read() as session:
+            assert now.open(session.get_one(User, "U").name, place) == "Some One"
+            log = [(one.action, one.subject) for one in session.scalars(select(AuditEvent))]
+            assert log[-2:] == [("rotate keys", "k2"), ("drop keys", "k2")]
 
 
 def _authority(database: Database) -> str:
