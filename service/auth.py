@@ -34,6 +34,9 @@ _NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
 """Verified where there is no such account, so that the answer takes as long."""
 
 
+_USED = "This link was used, is older than three days, or was withdrawn."
+
+
 class LoginError(KithError):
     """A login that is refused. Says the same whether the account, the password or the lock is to blame."""
 
@@ -82,12 +85,21 @@ def invite(
 
 def accept(session: Session, keys: KeyRing, secret: str, password: str) -> User:
     """Sets the password of whom an invitation is for, and uses it up. Raises LoginError for one that is not good."""
-    user = session.scalar(select(User).where(User.invitation == hashed(secret)).with_for_update())
-    if user is None or user.invited_until is None or user.invited_until < utc_now() or user.disabled_at:
-        raise LoginError("This link is not good any more. Ask an administrator for a new one.")
+    user = invited(session, secret)
+    session.refresh(user, with_for_update=True)
+    if user.invitation is None:
+        raise LoginError(_USED)  # somebody was quicker
     set_password(user, password)
     user.invitation = user.invited_until = None
     audit_log.record(session, keys, Entry(user.id, "choose password", user.id))
+    return user
+
+
+def invited(session: Session, secret: str) -> User:
+    """Whom an invitation is for. Raises LoginError for one that is not good, or not any more."""
+    user = session.scalar(select(User).where(User.invitation == hashed(secret)))
+    if user is None or user.invited_until is None or user.invited_until < utc_now() or user.disabled_at:
+        raise LoginError(_USED)
     return user
 
 
@@ -167,12 +179,20 @@ def log_in(session: Session, settings: Settings, email: str, password: str) -> t
         if user.failed_logins >= settings.login_attempts:
             user.failed_logins, user.locked_until = 0, now + timedelta(minutes=settings.lockout_minutes)
         return None
-    if settings.oidc_issuer and user.role != Role.ADMINISTRATOR:
-        return None  # a password is for the day on which the identity provider is away
+    if not by_password(settings, Role(user.role)):
+        return None
     user.failed_logins, user.locked_until = 0, None
     if _HASHER.check_needs_rehash(user.password):
         user.password = _HASHER.hash(password)
     return user, begin(session, settings, user)
+
+
+def by_password(settings: Settings, role: Role) -> bool:
+    """Whether an account of a role logs in by a password of Kith.
+
+    With an identity provider administrators alone do, for the day on which it is away.
+    """
+    return settings.oidc_issuer is None or role == Role.ADMINISTRATOR
 
 
 def begin(session: Session, settings: Settings, user: User) -> str:

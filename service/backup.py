@@ -56,8 +56,12 @@ def backup(settings: Settings, file: Path) -> None:
             os.fsync(written.fileno())
         beside.replace(file)
         sync_folder(file)
+    except FileNotFoundError:
+        raise BackupError(f"There is no folder “{file.parent}”. Make it, or name another file.") from None
     except OSError as error:
-        raise BackupError(f"“{file}” cannot be written: {error.strerror}. Name a file where there is room.") from None
+        raise BackupError(
+            f"“{file}” cannot be written: {error.strerror}. Name a file in a folder of yours where there is room."
+        ) from None
     except sqlite3.Error as error:
         raise BackupError(
             f"The database cannot be copied to “{file}”: {error}. Look for room, and at the disk."
@@ -89,6 +93,8 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
     url = make_url(settings.database_url.get_secret_value())
     if url.get_backend_name() == "sqlite":
         return _restore_sqlite(_file_of(url), file, keys, replace)
+    if replace:
+        raise BackupError("On PostgreSQL nothing is replaced: make a new database, and restore without --replace.")
     if settings.owner_url is None:
         raise BackupError("On PostgreSQL give KITH_OWNER_URL to restore: the tables become that role's.")
     owner = settings.owner_url.get_secret_value()
@@ -154,6 +160,19 @@ def _require_stopped(place: Path, replace: bool) -> None:
             seen = None  # older than workers, or damaged, which is why it is replaced
     if seen is not None and utc_now() - seen < timedelta(seconds=30):
         raise BackupError("The service seems to run: its worker was seen within 30 seconds. Stop it, and try again.")
+    if _in_use(place):
+        raise BackupError(f"Another process has “{place}” open. Stop the service, and try again.")
+
+
+def _in_use(place: Path) -> bool:
+    """Whether anybody else has the database open, also one who does nothing just now."""
+    with closing(sqlite3.connect(place, timeout=0, isolation_level=None)) as alone:
+        try:
+            for words in ("PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "ROLLBACK"):
+                alone.execute(words)
+        except sqlite3.DatabaseError as error:  # damaged, perhaps, which is why it is replaced
+            return error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    return False
 
 
 def _keep_noes(place: Path, restored: Database, keys: KeyRing) -> int | None:

@@ -71,7 +71,7 @@ def serve(
     with _libraries():
         import uvicorn
 
-        from service.installation import ADMINISTRATOR, first_start, require_startable
+        from service.installation import ADMINISTRATOR, first_start, require_port, require_startable
         from service.logs import configure
         from service.settings import load_settings
         from service.worker import beside
@@ -92,6 +92,7 @@ def serve(
             os.environ["KITH_DEMO"] = "true"
             os.environ.setdefault("KITH_LOG_LEVEL", "warning")  # requests would scroll the accounts away
             settings = load_settings()
+            require_port(settings)
             accounts = make(settings, Path(folder))
             typer.echo("\n*** DEMONSTRATION: made-up people, on this machine alone, gone when it stops. ***")
             typer.echo("*** Enter nobody real. ***\n")
@@ -99,6 +100,7 @@ def serve(
                 typer.echo(f"  {email:<28} {password}")
         else:
             settings = load_settings()
+            require_port(settings)
             link = first_start(settings) if settings.sqlite else None
             if link:
                 typer.echo(f"A new installation. Its administrator is {ADMINISTRATOR}.")
@@ -274,6 +276,7 @@ def add_user(
 ) -> None:
     """Add an account, and print the link, good once, by which its owner chooses a password."""
     with _libraries():
+        from service.auth import by_password
         from service.installation import add_user as add
         from service.installation import authority_named, opened, welcome
         from service.permissions import Role
@@ -283,7 +286,10 @@ def add_user(
         with database.read() as session:
             authority_id = authority_named(session, authority).id
         secret = add(database, keys, authority_id, email, name, Role(role))
-    typer.echo(f"Good once, within three days, to choose a password: {welcome(settings, secret)}")
+    if by_password(settings, Role(role)):
+        typer.echo(f"Good once, within three days, to choose a password: {welcome(settings, secret)}")
+    else:
+        typer.echo(f"{email} signs in with the council account, at {settings.public_url}")
 
 
 @users.command("password")

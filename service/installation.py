@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +54,24 @@ def require_startable(settings: Settings) -> None:
         Provider(settings)
     with opened(settings) as (database, _):
         require_upgraded(database)
+
+
+def require_port(settings: Settings) -> None:
+    """Raises KithError unless the service can listen where the settings say."""
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = found[0]
+        with socket.socket(family, kind) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            why = "is in use" if error.errno == errno.EADDRINUSE else "is for administrators of the machine"
+            remedy = "Stop what serves there, or give another by KITH_PORT (`--port`)"
+            raise KithError(f"Port {settings.port} of {settings.host} {why}. {remedy}.") from None
+        raise KithError(
+            f"KITH_HOST “{settings.host}” is no address of this machine. Give 127.0.0.1, or 0.0.0.0 for all it has."
+        ) from None
 
 
 def set_up(settings: Settings) -> str:

@@ -201,9 +201,26 @@ def unlink(rows: Repository, child: tables.Child, *, user_id: str, reason: str) 
     rows.session.flush()
     child.family_id = family.id
     rows.session.flush()
+    rows.session.expire_all()  # the copies in `matches` were changed by the database
+    _regular_again(rows, (before, family.id))
     audit_log.record(
         rows.session, rows.keys, Entry(user_id, "unlink sibling", child.id, reason, {"from": before, "to": family.id})
     )
+
+
+_IS_OR_WAS_LIVE = or_(tables.Match.state.in_(LIVE), tables.Match.state == State.ENDED)
+
+
+def _regular_again(rows: Repository, families: Iterable[str]) -> None:
+    """Puts matches that break no rule any more under the index that keeps siblings apart: it holds for them too."""
+    query = select(tables.Match).where(tables.Match.family_id.in_(families), _IS_OR_WAS_LIVE)
+    kept = set()
+    for match in rows.session.scalars(query.order_by(tables.Match.irregular, tables.Match.id)).all():
+        pair = match.volunteer_id, match.family_id
+        if pair not in kept:
+            match.irregular = False
+            kept.add(pair)
+    rows.session.flush()
 
 
 def move(rows: Repository, child: tables.Child, family: tables.Family) -> list[str]:
@@ -213,14 +230,17 @@ def move(rows: Repository, child: tables.Child, family: tables.Family) -> list[s
     """
     if child.family_id == family.id:
         return []
-    held = or_(tables.Match.state.in_(LIVE), tables.Match.state == State.ENDED)
     theirs = set(
         rows.session.scalars(
-            select(tables.Match.volunteer_id).where(tables.Match.family_id == family.id, held, ~tables.Match.irregular)
+            select(tables.Match.volunteer_id).where(
+                tables.Match.family_id == family.id, _IS_OR_WAS_LIVE, ~tables.Match.irregular
+            )
         )
     )
     live = []
-    for match in rows.session.scalars(select(tables.Match).where(tables.Match.child_id == child.id, held)).all():
+    for match in rows.session.scalars(
+        select(tables.Match).where(tables.Match.child_id == child.id, _IS_OR_WAS_LIVE)
+    ).all():
         if match.volunteer_id in theirs and not match.irregular:
             match.irregular = True
             if State(match.state) in LIVE:

@@ -13,6 +13,7 @@ from matcher.errors import KithError, NotFoundError
 from matcher.words import first_upper, listed
 from service import auth
 from service.api.deps import Asking, Kith
+from service.auth import LoginError
 from service.database.base import utc_now
 from service.database.tables import Authority, User
 from service.pages.html import render
@@ -67,7 +68,9 @@ def invite(
     except KithError as error:
         return _page(request, person, kith, error=str(error), **given)
     base = str(kith.settings.public_url or request.base_url).rstrip("/")
-    return _page(request, person, kith, link=f"{base}/welcome/{secret}", invited=name.strip())
+    by_password = auth.by_password(kith.settings, Role(role))
+    link = f"{base}/welcome/{secret}" if by_password else f"{base}/sign-in"
+    return _page(request, person, kith, link=link, invited=name.strip())
 
 
 @router.post("/users/{user_id}/close")
@@ -156,8 +159,13 @@ def _page(
 
 
 @router.get("/welcome/{secret}")
-def welcome(secret: Secret, request: Request) -> Response:
-    return render(request, "welcome.html", None, secret=secret, error="")
+def welcome(secret: Secret, request: Request, kith: Kith) -> Response:
+    try:
+        with kith.database.read() as session:
+            auth.invited(session, secret)
+    except LoginError as error:
+        return _not_welcome(request, error)
+    return render(request, "welcome.html", None, error="")
 
 
 @router.post("/welcome/{secret}")
@@ -167,6 +175,12 @@ def choose_password(
     try:
         with kith.database.write() as session:
             auth.accept(session, kith.keys, secret, password)
+    except LoginError as error:
+        return _not_welcome(request, error)
     except KithError as error:
-        return render(request, "welcome.html", None, status=422, secret=secret, error=str(error))
+        return render(request, "welcome.html", None, status=422, error=str(error))
     return RedirectResponse("/sign-in?welcome=yes", 303)
+
+
+def _not_welcome(request: Request, error: LoginError) -> Response:
+    return render(request, "welcome.html", None, status=410, over=str(error), error="")

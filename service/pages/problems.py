@@ -8,8 +8,11 @@ from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api import single_sign_on
+from service.pages import sign_in
 from service.pages.html import render
 
 _TITLES = {
@@ -56,20 +59,32 @@ class ProblemPages:
 
     async def _answer(self, request: Request, start: Message, problem: dict[str, Any], send: Send) -> None:
         headers = MutableHeaders(raw=list(start["headers"]))
-        if problem["status"] == 401:
+        status = start["status"]
+        if status == 401 and not _at_the_provider(request.url.path):
             page, status = b"", 303
             headers["location"] = f"/sign-in?next={quote(request.url.path)}" if request.method == "GET" else "/sign-in"
             del headers["www-authenticate"]
         else:
-            status = start["status"]
-            title = _TITLES.get(status, problem["title"])
-            person = getattr(request.state, "person", None)
-            page = bytes(render(request, "problem.html", person, status=status, title=title, problem=problem).body)
+            page = bytes(_page(request, status, problem).body)
             headers["content-type"] = "text/html; charset=utf-8"
         headers["content-length"] = str(len(page))
         await send({**start, "status": status, "headers": headers.raw})
         await send({"type": "http.response.body", "body": page})
 
 
+def _page(request: Request, status: int, problem: dict[str, Any]) -> Response:
+    if status == 401:  # whom the identity provider sent back, and Kith does not let in
+        return sign_in.page(request, status=status, error=problem["detail"], next="/")
+    title, person = _TITLES.get(status, problem["title"]), getattr(request.state, "person", None)
+    return render(request, "problem.html", person, status=status, title=title, problem=problem)
+
+
 def _for_a_person(scope: Scope) -> bool:
-    return "text/html" in Headers(scope=scope).get("accept", "") and not scope["path"].startswith("/api/")
+    path = scope["path"]
+    asked = "text/html" in Headers(scope=scope).get("accept", "")
+    return asked and (not path.startswith("/api/") or _at_the_provider(path))
+
+
+def _at_the_provider(path: str) -> bool:
+    """Where a browser goes on its way to the identity provider and back."""
+    return path.startswith(single_sign_on.PATH)

@@ -19,7 +19,7 @@ router = APIRouter()
 @router.get("/sign-in")
 def sign_in_page(request: Request, next: str = "/") -> Response:
     chosen = "welcome" in request.query_params
-    return _page(request, next=own_path(next), welcome=chosen)
+    return page(request, next=own_path(next), welcome=chosen)
 
 
 @router.post("/sign-in")
@@ -35,12 +35,12 @@ def sign_in(
         session.log_in(session.Credentials(email=email, password=SecretStr(password)), kith, answer)
     except LoginError as error:
         told = {"next": own_path(next), "email": email, "error": str(error)}
-        return _page(request, status=401, **told)
+        return page(request, status=401, **told)
     return answer
 
 
-def _page(request: Request, *, status: int = 200, email: str = "", error: str = "", **told: Any) -> Response:
-    """With the way to the identity provider, where there is one."""
+def page(request: Request, *, status: int = 200, email: str = "", error: str = "", **told: Any) -> Response:
+    """The page to sign in, with the way to the identity provider, where there is one."""
     provider = request.app.state.identity is not None
     return render(request, "sign-in.html", None, status=status, email=email, error=error, provider=provider, **told)
 

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
-from service_rows import a_match, files_of
+from service_rows import a_child, a_match, files_of
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from matcher.errors import InputError
 from matcher.instance import today
 from matcher.readers import Reading, read_files
 from matcher.records import Party
-from service import importing, proposals
+from service import importing, people, proposals
 from service.database import tables
 from service.permissions import Role
 from service.repository import Repository
@@ -140,6 +141,29 @@ def test_matches_are_filtered_by_coordinator_and_by_what_breaks_the_rule(desk: T
     for by in ({"coordinator": "A. Coordinator"}, {"irregular": True}):
         assert [one["id"] for one in desk.get(f"{API}/matches", params=by).json()["matches"]] == [match]
     assert desk.get(f"{API}/matches", params={"coordinator": "Nobody"}).json()["total"] == 0
+
+
+def test_who_are_no_siblings_after_all_are_kept_apart_as_before(service: Service) -> None:
+    """The mark of a match that breaks the rule keeps it outside the index: off again, or nothing would keep siblings
+    who are found later from the same visitor but the rule."""
+    user = service.users["north", Role.MANAGER]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        visited = session.get_one(tables.Match, service.a_match())
+        child, volunteer = rows.child(visited.child_id), rows.volunteer(visited.volunteer_id)
+        before = a_child(rows, "N1")
+        ended = a_match(session, before, volunteer, State.ENDED, place=None)
+        session.flush()
+        people.link(rows, [child.id, before.id], user_id=user)
+        assert sorted((visited.irregular, ended.irregular)) == [False, True]
+        people.unlink(rows, before, user_id=user, reason="not related after all")
+        assert (visited.irregular, ended.irregular) == (False, False)
+        sibling = a_child(rows, "N2")
+        people.link(rows, [before.id, sibling.id], user_id=user)
+        a_match(session, sibling, volunteer, State.ENDED, place=None)
+        with pytest.raises(IntegrityError), session.begin_nested():
+            session.flush()
+        session.rollback()
 
 
 # ---- exceptions that are withdrawn -----------------------------------------------------------------------------------

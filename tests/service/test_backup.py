@@ -114,6 +114,8 @@ def test_a_backup_holds_no_key_and_is_its_owners_alone(service: Service, place: 
     with pytest.raises(BackupError, match="never overwritten"):
         backup(service.settings, file)
     assert sorted(one.name for one in tmp_path.glob("kith.backup*")) == ["kith.backup"]
+    with pytest.raises(BackupError, match=r"There is no folder “.*/nowhere”\. Make it"):
+        backup(service.settings, tmp_path / "nowhere" / "kith.backup")
 
 
 def test_a_backup_is_put_back_with_its_own_keys_alone(service: Service, place: Settings, tmp_path: Path) -> None:
@@ -136,6 +138,8 @@ def test_what_is_there_is_kept_and_a_damaged_backup_refused(service: Service, tm
         (tmp_path / "x").touch()
         with pytest.raises(BackupError, match="is not empty"):
             restore(service.settings, tmp_path / "x")
+        with pytest.raises(BackupError, match="without --replace"):
+            restore(service.settings, tmp_path / "x", replace=True)
         return
     file = tmp_path / "kith.backup"
     backup(service.settings, file)
@@ -147,6 +151,8 @@ def test_what_is_there_is_kept_and_a_damaged_backup_refused(service: Service, tm
         restore(service.settings, file, replace=True)
     with service.database.write() as session:
         session.delete(session.scalars(select(tables.Worker)).one())
+    with pytest.raises(BackupError, match=r"open\. Stop the service"):  # that serves without a worker
+        restore(service.settings, file, replace=True)
     service.database.close()
     restore(service.settings, file, replace=True)
     assert len([*tmp_path.glob("kith.db.before-*[0-9]")]) == 1

@@ -19,16 +19,19 @@ from joserfc.jwk import KeySet, RSAKey
 from pydantic import HttpUrl, SecretStr
 from sqlalchemy import update
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from matcher.errors import KithError
 from service import auth
 from service.app import create_app
+from service.cli import app
 from service.database.tables import User
 from service.identity import Provider
 from service.permissions import Role
 from service.settings import Settings
 
 EMAIL = "coordinator@north.invalid"
+HTML = {"Accept": "text/html"}
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
@@ -129,6 +132,36 @@ def test_there_and_back(service: Service, browser: TestClient, provider: Identit
     assert come_back(browser, provider) == 303
     assert browser.get("/api/v1/session").json()["user"] == service.users["north", Role.COORDINATOR]
     assert "kith_login" not in browser.cookies
+
+
+def test_who_is_not_let_in_is_told_on_the_page_to_sign_in(browser: TestClient, provider: IdentityProvider) -> None:
+    """A person's browser shows what it is sent: an answer for programs would be a screen of braces."""
+    sent = browser.get("/api/v1/session/oidc", headers=HTML)
+    granted = provider.grant(sent.headers["Location"], email="stranger@elsewhere.invalid")
+    back = browser.get("/api/v1/session/oidc/callback", params=granted, headers=HTML)
+    assert (back.status_code, back.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert "There is no open account for you in Kith. Ask an administrator for one." in back.text
+    assert 'href="/api/v1/session/oidc"' in back.text
+    again = browser.get("/api/v1/session/oidc/callback", params=granted, headers=HTML)
+    assert "The identity provider&#39;s answer cannot be used. Begin again." in again.text
+    assert browser.get("/api/v1/session/oidc/callback").json()["status"] == 401
+
+
+def test_a_new_account_is_given_a_password_where_it_could_log_in_by_one(
+    service: Service, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_provider(service.settings, provider)
+    monkeypatch.setattr("service.settings.load_settings", lambda: settings)
+    words = ["user", "add", "--authority", "North", "--name", "New"]
+    coordinator = CliRunner().invoke(app, [*words, "one@north.invalid", "--role", "coordinator"]).output
+    assert coordinator == "one@north.invalid signs in with the council account, at http://testserver/\n"
+    administrator = CliRunner().invoke(app, [*words, "two@north.invalid", "--role", "administrator"]).output
+    assert "http://testserver/welcome/" in administrator
+    object.__setattr__(service.client.app.state.kith, "settings", settings)  # type: ignore[attr-defined]
+    browser, invited = service.as_(Role.ADMINISTRATOR), {"name": "New", "role": "manager"}
+    page = browser.post("/users", data={**invited, "email": "three@north.invalid"}, headers=HTML).text
+    assert "They sign in with their council account. Give them this address:" in page
+    assert "<code>http://testserver/sign-in</code>" in page
 
 
 def test_the_page_to_sign_in_leads_to_the_provider(browser: TestClient, service: Service) -> None:

@@ -95,6 +95,18 @@ def test_no_page_for_other_roles_has_such_a_fault(site: Site) -> None:
     page.goto(f"{site.at}/users")
     page.locator("a[href$='/role']").first.click()
     found += faults(page)
+    page.goto(f"{site.at}/users")
+    page.fill("#name", "Somebody New")
+    page.fill("#email", "new@invited.invalid")
+    page.select_option("#role", "coordinator")
+    page.locator("main").get_by_role("button", name="Invite").click()
+    link = page.locator(".kith-link code").inner_text()
+    found += faults(page)
+    page.goto(link)
+    assert page.locator("input[name=password]").count() == 1
+    found += faults(page)
+    page.goto(f"{site.at}/users")
+    page.locator("a[href$='/role']").first.click()
     page.check("input[name=role] >> nth=0")
     page.click("main form button.govuk-button")  # without a reason
     assert page.locator("input[name=role]").first.is_checked()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -39,6 +41,8 @@ SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("KITH_DATABASE_URL", settings.database_url.get_secret_value())
     monkeypatch.setenv("KITH_KEYS_FILE", str(settings.keys_file))
+    with socket.create_server(("127.0.0.1", 0)) as free:  # 8080 may be taken on a machine where Kith is served
+        monkeypatch.setenv("KITH_PORT", str(free.getsockname()[1]))
     if settings.owner_url:
         monkeypatch.setenv("KITH_OWNER_URL", settings.owner_url.get_secret_value())
     return settings
@@ -178,13 +182,15 @@ def test_it_serves_without_the_owner_of_the_tables(
     kith("migrate")
     monkeypatch.delenv("KITH_OWNER_URL", raising=False)
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
-    assert "http://127.0.0.1:8080" in kith("serve", "--no-worker")
+    assert f"http://127.0.0.1:{os.environ['KITH_PORT']}" in kith("serve", "--no-worker")
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [
         ("KITH_OIDC_ISSUER", "http://idp.example", "must begin with https"),
+        ("KITH_HOST", "192.0.2.7", "KITH_HOST “192.0.2.7” is no address of this machine"),
+        ("KITH_HOST", "nowhere.invalid", "KITH_HOST “nowhere.invalid” is no address of this machine"),
         ("KITH_DATABASE_URL", "postgresql+psycopg://kith_app:x@127.0.0.1:1/kith", "does not answer"),
     ],
 )
@@ -196,6 +202,17 @@ def test_what_keeps_it_from_starting_is_said_before_any_process_is_started(
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("it was started"))
     with pytest.raises(KithError, match=told):
         kith("serve", "--workers", "2", "--no-worker")
+
+
+@pytest.mark.parametrize("words", [(), ("--demo",)])
+def test_a_port_that_is_taken_is_said_before_anything_is_made(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("service.demo.make", lambda *_: pytest.fail("it was made"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(KithError, match=f"Port {port} of 127.0.0.1 is in use. Stop what serves there, or give"):
+            kith("serve", "--no-worker", "--port", str(port), *words)
 
 
 def test_a_database_of_another_version_is_said_before_any_process_is_started(
