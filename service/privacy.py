@@ -17,7 +17,7 @@ from sqlalchemy import delete, select
 
 from matcher import records
 from matcher.instance import today
-from matcher.records import Agreement, Status
+from matcher.records import Agreement, Party, Status
 from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
@@ -66,24 +66,23 @@ _DAYS = {one.record: timedelta(days=one.days) for one in RETENTION}
 # ---- what is kept of a person ----------------------------------------------------------------------------------------
 
 
+# What somebody else said – a reason, a note – is theirs, also where it is about the person who asks: a volunteer is not
+# told what a child said of them, nor a child what a volunteer said, and a coordinator's note may speak of both. Of a
+# decision of somebody else's the person is told that it was taken, when, and what came of it.
+
+
 def child_export(rows: Repository, child: tables.Child) -> dict[str, Any]:
     """Everything that Kith keeps of one child, for the child. Volunteers are named by opaque ids alone."""
+    asks = Party.CHILD
     matches = tables.Match.child_id == child.id
+    nos = rows.session.scalars(select(tables.Declined).where(tables.Declined.child_id == child.id))
     return {
         "child": child.id,
         "reference": child.reference,
         "person": rows.open(child, "person"),
         "facts": rows.child_record(child, family_known=True),
-        "matches": [_match(rows, one) for one in rows.session.scalars(select(tables.Match).where(matches))],
-        "declined": [
-            {
-                "volunteer": one.volunteer_id,
-                "by": one.said_by,
-                "on": one.declined_on,
-                "reason": rows.open(one, "reason"),
-            }
-            for one in rows.session.scalars(select(tables.Declined).where(tables.Declined.child_id == child.id))
-        ],
+        "matches": [_match(rows, one, asks) for one in rows.session.scalars(select(tables.Match).where(matches))],
+        "declined": [{"volunteer": one.volunteer_id, **_no(rows, one, asks)} for one in nos],
         "exceptions": list(_exceptions(rows, tables.RecordedException.child_id == child.id)),
         "read_by": _log(rows, child.id),
     }  # fmt: skip
@@ -91,53 +90,63 @@ def child_export(rows: Repository, child: tables.Child) -> dict[str, Any]:
 
 def volunteer_export(rows: Repository, volunteer: tables.Volunteer) -> dict[str, Any]:
     """Everything that Kith keeps of one volunteer, for the volunteer. Children are named by opaque ids alone."""
+    asks = Party.VOLUNTEER
     matches = tables.Match.volunteer_id == volunteer.id
-    mine = tables.Declined.volunteer_id == volunteer.id
+    nos = rows.session.scalars(select(tables.Declined).where(tables.Declined.volunteer_id == volunteer.id))
     return {
         "volunteer": volunteer.id,
         "reference": volunteer.reference,
         "person": rows.open(volunteer, "person"),
         "facts": rows.volunteer_record(volunteer),
-        "matches": [_match(rows, one) for one in rows.session.scalars(select(tables.Match).where(matches))],
-        "declined": [
-            # What a child or a social worker said of the volunteer is theirs.
-            {"child": one.child_id, "by": one.said_by, "on": one.declined_on,
-             "reason": rows.open(one, "reason") if one.said_by == records.Party.VOLUNTEER else None}
-            for one in rows.session.scalars(select(tables.Declined).where(mine))
-        ],
+        "matches": [_match(rows, one, asks) for one in rows.session.scalars(select(tables.Match).where(matches))],
+        "declined": [{"child": one.child_id, **_no(rows, one, asks)} for one in nos],
         "exceptions": list(_exceptions(rows, tables.RecordedException.volunteer_id == volunteer.id)),
         "read_by": _log(rows, volunteer.id),
     }  # fmt: skip
 
 
-def _match(rows: Repository, match: tables.Match) -> dict[str, Any]:
+def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]:
     decisions = rows.session.scalars(
         select(tables.Decision).where(tables.Decision.match_id == match.id).order_by(tables.Decision.number)
     )
     return {
         "id": match.id, "child": match.child_id, "volunteer": match.volunteer_id, "state": match.state,
-        "started_on": match.started_on, "ended_on": match.ended_on, "reason": match.reason,
-        "decisions": [
-            {"step": one.step, "at": one.at, "by": one.said_by, "reason": one.reason, "note": rows.open(one, "note"),
-             # What the scores said of others who were shown is theirs.
-             "scores": json.loads(rows.open(one, "scores") or "{}").get(match.volunteer_id)}
-            for one in decisions
-        ],
+        "started_on": match.started_on, "ended_on": match.ended_on,
+        "reason": match.reason if match.over_by == asks else None,
+        "decisions": [_decision(rows, one, match, asks) for one in decisions],
     }  # fmt: skip
+
+
+def _decision(rows: Repository, one: tables.Decision, match: tables.Match, asks: Party) -> dict[str, Any]:
+    told = {
+        "step": one.step, "at": one.at, "state": one.state, "by": None, "reason": None, "note": None,
+        # What the scores said of others who were shown is theirs.
+        "scores": json.loads(rows.open(one, "scores") or "{}").get(match.volunteer_id),
+    }  # fmt: skip
+    own = {"by": one.said_by, "reason": one.reason, "note": rows.open(one, "note")} if one.said_by == asks else {}
+    return told | own
+
+
+def _no(rows: Repository, one: tables.Declined, asks: Party) -> dict[str, Any]:
+    own = one.said_by == asks
+    return {"by": one.said_by if own else None, "on": one.declined_on,
+            "reason": rows.open(one, "reason") if own else None}  # fmt: skip
 
 
 def _exceptions(rows: Repository, own: Any) -> Iterator[dict[str, Any]]:
     for one in rows.session.scalars(select(tables.RecordedException).where(own)):
-        yield {"kind": one.kind, "on": one.approved_on, "reason": rows.open(one, "reason"),
-               "withdrawn_on": one.withdrawn_on, "withdrawn_because": rows.open(one, "withdrawn_reason")}  # fmt: skip
+        yield {"kind": one.kind, "value": one.value, "on": one.approved_on, "withdrawn_on": one.withdrawn_on}
 
 
 def _log(rows: Repository, subject: str) -> list[dict[str, Any]]:
-    """Who read or changed the record, and when."""
+    """Who read or changed the record, and when. Why it was changed are the words of whoever changed it."""
     events = rows.session.scalars(
         select(tables.AuditEvent).where(tables.AuditEvent.subject == subject).order_by(tables.AuditEvent.number)
     )
-    return [{"at": one.at, "by": one.actor, "action": one.action, "page": one.reason} for one in events]
+    return [
+        {"at": one.at, "by": one.actor, "action": one.action, "page": one.reason if one.action == "read" else ""}
+        for one in events
+    ]
 
 
 # ---- erasing ---------------------------------------------------------------------------------------------------------

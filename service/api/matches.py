@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from matcher.records import Party
 from service import proposals, workflow
-from service.api.deps import Asking, Kith, Reading, Writing, note_reading
+from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
 from service.api.shapes import (
     CHANGES,
     Coordinator,
@@ -105,6 +105,14 @@ class MatchRecord(MatchLine):
     possible: list[Possible]
 
 
+class Recorded(BaseModel):
+    """That it is recorded, for whoever may decide and not read: a token without the permission to identify."""
+
+    id: str = Field(examples=["M3HG8K5QWN2P"])
+    state: State
+    version: int
+
+
 class MatchPage(BaseModel):
     total: int
     page: int
@@ -156,7 +164,7 @@ def match(match_id: MatchId, person: Asking, kith: Kith, rows: Reading, response
 
 
 @router.post("/proposals", status_code=201)
-def propose(given: NewProposal, person: Asking, rows: Writing, response: Response) -> MatchRecord:
+def propose(given: NewProposal, person: Asking, rows: Writing, response: Response) -> MatchRecord | Recorded:
     """Proposes a volunteer of a shortlist that you were shown.
 
     What else was on it, and whether the choice departs from the first rank, is known from what was shown.
@@ -165,13 +173,13 @@ def propose(given: NewProposal, person: Asking, rows: Writing, response: Respons
     row = proposals.propose(
         rows, child, given.volunteer, user_id=person.user_id, reason=given.reason, chosen=chosen, note=given.note
     )
-    return _record(rows, row, response)
+    return _recorded(person, rows, row, response)
 
 
 @router.post("/matches/{match_id}/steps", responses=CHANGES)
 def step(
     match_id: MatchId, given: NewStep, expected: IfMatch, person: Asking, rows: Writing, response: Response
-) -> MatchRecord:
+) -> MatchRecord | Recorded:
     """Records one step. One that goes forward is refused while a hard rule fails on fresh data; a no never is."""
     row = rows.match(match_id)
     require_version(row.version, expected)
@@ -181,7 +189,13 @@ def step(
         rows, match_id, given.step, by=given.by, user_id=person.user_id, reason=given.reason, note=given.note,
         at=given.at,
     )  # fmt: skip
-    return _record(rows, row, response)
+    return _recorded(person, rows, row, response)
+
+
+def _recorded(person: Asking, rows: Repository, row: tables.Match, response: Response) -> MatchRecord | Recorded:
+    """The answer to a change: no more than the same person or token is told who asks for the match."""
+    told = _record(rows, row, response)
+    return told if may_identify(person) else Recorded(id=told.id, state=told.state, version=told.version)
 
 
 def _line(row: tables.Match) -> dict[str, Any]:

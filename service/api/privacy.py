@@ -43,12 +43,13 @@ _CHILD, _VOLUNTEER = {"child": "C7KQ4M2XPH3R"}, {"volunteer": "V4TX9B2LMD7W"}
 
 def _such_as(person: dict[str, str], other: dict[str, str], reference: str) -> dict[int | str, dict[str, Any]]:
     """An export, for the document of the API."""
-    no = {"by": "child", "reason": "no reason given"}
-    step = {**no, "step": "child_declines", "at": "2026-11-02T10:30:00Z", "note": None, "scores": None}
+    own = "child" in person
+    no = {"by": "child" if own else None, "reason": "no reason given" if own else None}
+    step = {"step": "child_declines", "at": "2026-11-02T10:30:00Z", "state": "declined", **no, "note": None}
     match = {"id": "M3HG8K5QWN2P", **_CHILD, **_VOLUNTEER, "state": "declined", "started_on": None, "ended_on": None}
     example = {
         **person, "reference": reference, "person": '{"name": "A. Example"}', "facts": {"interests": ["chess"]},
-        "matches": [{**match, "reason": no["reason"], "decisions": [step]}],
+        "matches": [{**match, "reason": no["reason"], "decisions": [{**step, "scores": None}]}],
         "declined": [{**other, **no, "on": "2026-11-02"}], "exceptions": [],
         "read_by": [{"at": "2026-11-01T09:00:00Z", "by": "U6WX2K9NBT4D", "action": "read", "page": "shortlist"}],
     }  # fmt: skip
@@ -57,7 +58,10 @@ def _such_as(person: dict[str, str], other: dict[str, str], reference: str) -> d
 
 @router.get("/children/{child_id}/export", responses=_such_as(_CHILD, _VOLUNTEER, "C0060"))
 def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
-    """Everything that Kith keeps of a child, to answer them who ask. It holds names: hand it to nobody else."""
+    """Everything that Kith keeps of a child, to answer them who ask. It holds names: hand it to nobody else.
+
+    Of what others decided it has the step, the day and the outcome; their reasons and notes are theirs.
+    """
     told = privacy.child_export(rows, rows.child(child_id))
     note_reading(kith, person, "export", child_id)
     return told
@@ -65,7 +69,10 @@ def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -
 
 @router.get("/volunteers/{volunteer_id}/export", responses=_such_as(_VOLUNTEER, _CHILD, "V0023"))
 def export_volunteer(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
-    """Everything that Kith keeps of a volunteer, to answer them who ask."""
+    """Everything that Kith keeps of a volunteer, to answer them who ask.
+
+    Of what others decided it has the step, the day and the outcome; what a child said stays the child's.
+    """
     told = privacy.volunteer_export(rows, rows.volunteer(volunteer_id))
     named = {one["child"] for one in (*told["matches"], *told["declined"])} | {*(told["facts"].known_children or ())}
     note_reading(kith, person, "export", volunteer_id, children=sorted(named))

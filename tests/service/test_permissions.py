@@ -15,7 +15,7 @@ from sqlalchemy import select
 from starlette.exceptions import HTTPException
 
 from matcher.records import ExceptionKind
-from service import exceptions, organisations
+from service import auth, exceptions, organisations
 from service.app import create_app
 from service.cli import RoleName
 from service.database import tables
@@ -179,3 +179,30 @@ def test_an_analyst_sees_neither_references_nor_dates_nor_places(service: Servic
     assert line["reference"] is None
     told = browser.get(f"/api/v1/volunteers/{line['id']}").json()
     assert not {"date_of_birth", "dbs_checked_on", "home", "areas", "organisations"} & set(told["facts"])
+
+
+def test_a_change_tells_a_token_no_more_than_a_reading_would(service: Service) -> None:
+    """One that may decide, and not identify: its step is taken, and nothing of the match is in the answer."""
+    desk, (child, volunteer) = service.as_(Role.COORDINATOR), service.eligible_pair()
+    shown = desk.get(f"/api/v1/children/{child}/shortlist").json()
+    body = {"served": shown["served"], "volunteer": volunteer, "reason": "other", "note": "Planted words"}
+    path = f"/api/v1/matches/{desk.post('/api/v1/proposals', json=body).json()['id']}"
+    scopes = Permission.DECIDE, Permission.READ
+    with service.database.write() as session:
+        user = session.get_one(tables.User, service.users["north", Role.COORDINATOR])
+        token = auth.make_token(session, service.keys, user, name="steps", scopes=scopes, days=1)
+    program = TestClient(service.client.app, raise_server_exceptions=False)
+    program.headers["Authorization"] = f"Bearer {token}"
+    tag = {"If-Match": desk.get(path).headers["ETag"]}
+    assert program.get(path).status_code == 403
+    took = program.post(f"{path}/steps", json={"step": "ask_volunteer", "by": "authority"}, headers=tag)
+    assert (took.status_code, took.json()["state"]) == (200, "volunteer considers")
+    no = {"step": "withdraw", "by": "authority", "reason": "entered by mistake"}
+    over = program.post(f"{path}/steps", json=no, headers={"If-Match": took.headers["ETag"]})
+    shown = program.get(f"/api/v1/children/{child}/shortlist").json()
+    body = {"served": shown["served"], "volunteer": shown["shortlist"][0]["volunteer"], "reason": "other"}
+    made = program.post("/api/v1/proposals", json=body)
+    assert (over.status_code, made.status_code) == (200, 201)
+    for answer in (took, over, made):
+        assert {*answer.json()} == {"id", "state", "version"}
+    assert "Planted words" in desk.get(path).text

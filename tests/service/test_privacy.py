@@ -66,9 +66,13 @@ def planted(service: Service) -> tuple[str, str, str]:
     served = desk.get(f"{API}/children/{child}/shortlist", params={"top": 50}).json()
     body = {"served": served["served"], "volunteer": volunteer, "reason": "other", "note": next(words)}
     made = desk.post(f"{API}/proposals", json=body).json()
-    no = {"step": "child_declines", "by": "child", "reason": "does not want this visitor", "note": next(words)}
     path = f"/matches/{made['id']}"
-    assert desk.post(f"{API}{path}/steps", json=no, headers=tag(desk, path)).status_code == 200
+    for step, by, reason in (
+        ("ask_volunteer", "authority", None), ("volunteer_accepts", "volunteer", None),
+        ("child_declines", "child", "does not want this visitor"),
+    ):  # fmt: skip
+        said = {"step": step, "by": by, "reason": reason, "note": next(words)}
+        assert desk.post(f"{API}{path}/steps", json=said, headers=tag(desk, path)).status_code == 200
     path = f"/exceptions/{exception}"
     why = {"reason": next(words)}
     assert manager.post(f"{API}{path}/withdraw", json=why, headers=tag(manager, path)).status_code == 200
@@ -80,12 +84,33 @@ def test_a_person_is_told_all_that_is_kept_of_them(service: Service, planted: tu
     manager = service.as_(Role.MANAGER)
     of_child = manager.get(f"{API}/children/{child}/export")
     of_volunteer = manager.get(f"{API}/volunteers/{volunteer}/export")
-    for plant in PLANTS[:4] + PLANTS[8:14]:  # name, address, contact, notes; facts, exception, two notes, its end
-        assert plant in of_child.text
-    for plant in PLANTS[4:8]:
-        assert plant in of_volunteer.text
-        assert plant not in of_child.text  # what is the other's stays the other's
+    own = {"child": [*PLANTS[:4], *PLANTS[8:10], PLANTS[14]], "volunteer": [*PLANTS[4:8], PLANTS[13]]}
+    told = {"child": of_child.text, "volunteer": of_volunteer.text}
+    planted = PLANTS[:16]  # the last: why the exception was withdrawn
+    # Who they are, facts, and what they said themselves; what the other said stays the other's, and what a coordinator
+    # or a manager wrote of them speaks of both.
+    assert {who: [plant for plant in planted if plant in text] for who, text in told.items()} == own
     assert [one["id"] for one in of_child.json()["matches"]] == [match]
+    steps = ["propose", "ask_volunteer", "volunteer_accepts", "child_declines"]
+    for export, who, reason in ((of_child, "child", "does not want this visitor"), (of_volunteer, "volunteer", None)):
+        story = export.json()["matches"][0]
+        assert (story["state"], story["reason"]) == ("declined", reason)
+        assert [one["step"] for one in story["decisions"]] == steps
+        assert all(one["at"] and one["state"] for one in story["decisions"])
+        assert {one["by"] for one in story["decisions"]} == {None, who}
+        assert [one["reason"] for one in story["decisions"]] == [None, None, None, reason]
+        assert [(one["by"], one["reason"]) for one in export.json()["declined"]] == [(reason and who, reason)]
+        assert [one["kind"] for one in export.json()["exceptions"]] == ["relative as visitor"]
+
+
+def test_nobody_is_told_why_they_were_suspended_by_their_own_log(service: Service) -> None:
+    desk, volunteer = service.as_(Role.COORDINATOR), service.eligible_pair()[1]
+    path = f"/volunteers/{volunteer}"
+    stopped = {"status": "suspended", "reason": "concern raised"}
+    assert desk.post(f"{API}{path}/status", json=stopped, headers=tag(desk, path)).status_code == 200
+    told = service.as_(Role.MANAGER).get(f"{API}{path}/export")
+    assert "concern" not in told.text
+    assert "volunteer status" in {one["action"] for one in told.json()["read_by"]}
 
 
 def test_what_is_erased_is_gone_and_what_keeps_others_safe_stays(
