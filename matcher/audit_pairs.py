@@ -5,6 +5,7 @@ A fact that is not recorded never keeps a rule that needs it.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -23,6 +24,7 @@ from matcher.records import (
     Strength,
     Volunteer,
 )
+from matcher.references import bare
 
 CORE = frozenset(
     {
@@ -228,7 +230,8 @@ class PairAudit:
     def independent_of_provider(self, child: Child, volunteer: Volunteer) -> bool:
         if child.provider is None or volunteer.organisations is None:
             return False
-        return set(child.provider).isdisjoint(volunteer.organisations)
+        ours, theirs = ([_plainly(name) for name in names] for names in (child.provider, volunteer.organisations))
+        return not any(one in other or other in one for one in ours for other in theirs)
 
     def known_to_child(self, child: Child, volunteer: Volunteer) -> bool:
         if volunteer.known_children is None:
@@ -311,6 +314,11 @@ def metres(a: Place, b: Place) -> int:
     half = sin((south - north) / 2) ** 2
     half += cos(north) * cos(south) * sin(radians(b.longitude - a.longitude) / 2) ** 2
     return round(2 * 6_371_008.8 * asin(sqrt(min(half, 1.0))))
+
+
+def _plainly(name: str) -> str:
+    """An organisation's name with a blank on either side of each word: one name within another is then its words."""
+    return "".join(f" {re.sub('(?<=...)s$', '', bare(word))} " for word in name.split())
 
 
 def families(instance: Instance) -> dict[str, int]:

@@ -30,6 +30,7 @@ from matcher.records import (
     Time,
     Volunteer,
 )
+from matcher.references import may_be
 from matcher.words import miles
 
 __all__ = [
@@ -287,10 +288,9 @@ def _read(instance: Instance) -> Tables:
         + [child.placement_council for child in waiting]
         + [council for one in volunteers for council in (*(one.connected_authorities or ()), *one.areas)]
     )
-    organisations = columns.codes(
-        [name for child in waiting for name in child.provider or ()]
-        + [name for volunteer in volunteers for name in volunteer.organisations or ()]
-    )
+    providers = columns.codes(name for child in waiting for name in child.provider or ())
+    meant = may_be((name for volunteer in volunteers for name in volunteer.organisations or ()), providers)
+    part_of = [tuple(one for name in person.organisations or () for one in meant[name]) for person in volunteers]
     words = {
         "ethnicity": columns.codes(person.ethnicity for person in everyone),
         "ethnicity_group": columns.codes(
@@ -317,7 +317,7 @@ def _read(instance: Instance) -> Tables:
             "talks": columns.members(
                 [child.needed_languages or child.languages for child in waiting], words["language"]
             ),
-            "provider": columns.members([child.provider for child in waiting], organisations),
+            "provider": columns.members([child.provider for child in waiting], providers),
             "additional_needs": columns.members([child.additional_needs for child in waiting], words["need"]),
             "residential": np.array([is_residential(child.placement_type) for child in waiting], dtype=np.bool_),
             "waits_since": columns.dates([child.waits_since for child in waiting]),
@@ -346,7 +346,7 @@ def _read(instance: Instance) -> Tables:
                 [volunteer.connected_authorities for volunteer in volunteers], councils
             ),
             "areas": columns.members([volunteer.areas for volunteer in volunteers], councils),
-            "organisations": columns.members([volunteer.organisations for volunteer in volunteers], organisations),
+            "organisations": columns.members(part_of, providers),
             "needs_trained": columns.members([volunteer.needs_trained for volunteer in volunteers], words["need"]),
             "needs_accepted": columns.members([volunteer.needs_accepted for volunteer in volunteers], words["need"]),
             "needs_experience": columns.members(

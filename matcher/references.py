@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
@@ -74,6 +75,36 @@ def bare(id: str) -> str:
     plain = unicodedata.normalize("NFKD", re.sub(r"\.0+$", "", id).casefold()).translate(_LIKE_LATIN)
     kept = "".join(sign for sign in plain if sign.isalnum())
     return re.sub(r"(?<![0-9])0+(?=[0-9])", "", kept) or id
+
+
+def may_be(names: Iterable[str], others: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Of organisations as records have them, which of `others` each of `names` may be: one's words are in the other's.
+
+    “Trustee of Bluebell Homes”, “bluebell home” and “Bluebell Homes, Acme Trust” may all be bluebell homes. Where
+    nobody can tell, they are taken for one: who is independent is a question of safety, and full names answer it.
+    """
+    whole, parts = defaultdict(set), defaultdict(set)
+    for other in {*others}:
+        words = _plain_words(other)
+        whole[words].add(other)
+        for part in _runs(words):
+            parts[part].add(other)
+    found = {}
+    for name in {*names}:
+        words = _plain_words(name)
+        within = (one for run in _runs(words) for one in whole.get(run, ()))
+        found[name] = tuple(sorted({*parts.get(words, ()), *within}))
+    return found
+
+
+def _plain_words(name: str) -> tuple[str, ...]:
+    """Without what hands change: look-alike letters, accents, the s of a plural."""
+    plain = (bare(word) for word in name.split())
+    return tuple(word[:-1] if word.endswith("s") and len(word) > 3 else word for word in plain)
+
+
+def _runs(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (words[i:j] for i in range(len(words)) for j in range(i + 1, len(words) + 1))
 
 
 def _nearly_twice(column: str, written: Iterable[tuple[str, int, str]]) -> Iterator[Problem]:

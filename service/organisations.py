@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from matcher.errors import InputError
 from matcher.reading import cells
+from matcher.references import may_be
 from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
@@ -94,6 +95,7 @@ def _within(rows: Repository) -> set[str]:
     for match, child, volunteer in rows.session.execute(pairs):
         lives_with = rows.child_record(child, family_known=False).provider or ()
         belongs_to = rows.volunteer_record(volunteer).organisations or ()
-        if {now.get(name, name) for name in lives_with} & {now.get(name, name) for name in belongs_to}:
+        theirs = may_be((now.get(name, name) for name in belongs_to), (now.get(name, name) for name in lives_with))
+        if any(theirs.values()):
             found.add(match)
     return found

@@ -7,6 +7,7 @@ import numpy as np
 from matcher.pairs import Between, Bools, Pairs, cell
 from matcher.policy import Policy
 from matcher.records import ExceptionKind
+from matcher.references import may_be
 from matcher.rules.base import PairRule, allowed_by, recorded_exceptions
 from matcher.words import council, listed
 
@@ -50,8 +51,16 @@ class IndependentOfProvider(PairRule):
         return f"{between.volunteer.id} has no part in {listed(between.child.provider)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
-        shared = sorted(set(between.child.provider or ()) & set(between.volunteer.organisations or ()))
-        return f"{between.volunteer.id} has a part in {listed(shared)}, which accommodates {between.child.id}."
+        child, volunteer = between.child, between.volunteer
+        shared = sorted(set(child.provider or ()) & set(volunteer.organisations or ()))
+        if shared:
+            return f"{volunteer.id} has a part in {listed(shared)}, which accommodates {child.id}."
+        meant = may_be(volunteer.organisations or (), child.provider or ())
+        name = next(name for name, others in sorted(meant.items()) if others)
+        return (
+            f"{volunteer.id} has a part in “{name}”. That may be {listed(meant[name])}, which accommodates {child.id}: "
+            "if they are two, write both names in full."
+        )
 
 
 class KnownToChild(PairRule):

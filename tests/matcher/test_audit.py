@@ -232,6 +232,8 @@ BROKEN: dict[str, list[Callable[[], Broken]]] = {
     ],
     "independent_of_provider": [
         lambda: the_two({"provider": ("acorn care", "bluebell homes")}, {"organisations": ("bluebell homes",)}),
+        lambda: the_two({"provider": ("bluebell homes",)}, {"organisations": ("trustees of bluebell home",)}),
+        lambda: the_two({"provider": ("bluebell homes",)}, {"organisations": ("bluebell",)}),
         lambda: the_child(provider=None),
         lambda: the_volunteer(organisations=None),
     ],

@@ -441,6 +441,11 @@ CASES: dict[str, list[Case]] = {
         fails("of the child's", {"provider": ("bluebell homes",)}, {"organisations": ("bluebell homes",)}),
         fails("of one of two", {"provider": ("acorn care", "bluebell homes")},
               {"organisations": ("bluebell homes", "rowan house")}),
+        *(fails(f"of what may be the child's: {name}", {"provider": ("bluebell homes",)}, {"organisations": (name,)})
+          for name in ("bluebell homes acme trust", "trustee of bluebell homes", "bluebell home", "bluebell",
+                       "вluebell hómes co")),  # with a Cyrillic letter, and an accent
+        passes("of one that shares a word", {"provider": ("bluebell homes",)}, {"organisations": ("bluebell church",)}),
+        passes("of one within a word", {"provider": ("bell homes",)}, {"organisations": ("bluebell homes",)}),
         unknown("provider", {"provider": None}),
         unknown("provider, where the volunteer is of one", {"provider": None}, {"organisations": ("acorn care",)}),
         unknown("organisations", {"provider": ("bluebell homes",)}, {"organisations": None}),
