@@ -106,6 +106,11 @@ def find_council(text: str) -> str:
     raise NotFoundError(f"“{text}” is not the name or the ONS code of an upper-tier council. {remedy}")
 
 
+def councils() -> tuple[str, ...]:
+    """The name of every upper-tier council, sorted."""
+    return tuple(sorted(_council_names().values()))
+
+
 def council_name(code: str) -> str:
     """The name of the council with this present ONS code. NotFoundError: no council has it."""
     try:

@@ -161,6 +161,11 @@ def read_languages(text: str) -> tuple[tuple[str, ...], tuple[Unknown, ...]]:
     return _languages().read(text)
 
 
+def languages() -> tuple[str, ...]:
+    """The English name of every language, sorted."""
+    return tuple(sorted(term.label for term in _languages().terms.values()))
+
+
 @cache
 def language_name(tag: str) -> str:
     """The English name of a BCP 47 tag: "Tigrinya" for ti. NotFoundError for a tag that stands for no language."""
@@ -195,6 +200,11 @@ def ethnicity_group(code: str) -> str | None:
     Chinese counts as asian, as in the census since 2011. NotFoundError for a code that is not one of the 20.
     """
     return _term(_ethnicities(), code, "an ethnicity").group
+
+
+def religions() -> tuple[str, ...]:
+    """What people read for each category, in the order of the census; who did not answer has none."""
+    return tuple(term.label for tag, term in _religions().terms.items() if tag != "not answered")
 
 
 def find_religion(text: str) -> str:

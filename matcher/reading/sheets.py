@@ -72,6 +72,8 @@ class Column:
             return ("yes", "no")
         if self.read is cells.ethnicity:
             return vocabulary.ethnicities()
+        if self.read is cells.religion:
+            return vocabulary.religions()
         return tuple(str(word) for word in self.read.kind) if isinstance(self.read, cells.OneOf) else ()
 
 

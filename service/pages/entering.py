@@ -108,6 +108,7 @@ def _add(
     add: Callable[[Repository, str, Mapping[str, str]], str],
 ) -> Response:  # fmt: skip
     errors: dict[str, str] = {}
+    given = forms.understood(side.sheet, given)
     try:
         reference = _REFERENCE.validate_python(given.get("reference", ""))
     except ValidationError:
@@ -138,6 +139,7 @@ def _new(
     return render(
         request, "facts-form.html", person, status=200 if given is None else 422, side=side, row=None, parts=parts,
         errors=errors or {}, given=given or {}, title=f"Add a {side.word}", back=f"/{side.sheet.name}", moved=False,
+        words_of=forms.words_of,
     )  # fmt: skip
 
 
@@ -238,6 +240,7 @@ def _change(
     """The form of a part; with what was typed where it cannot be saved, and otherwise the page of whom it is about."""
     errors: Mapping[str, str] = {}
     if given is not None:
+        given = forms.understood(side.sheet, given)
         try:
             with kith.database.write(person.authority_id) as session:
                 rows = Repository(session, kith.keys)
@@ -266,6 +269,7 @@ def _change(
     return render(
         request, "facts-form.html", person, status=200 if given is None else 409 if moved else 422, side=side, row=row,
         parts={"": made}, errors=errors, given=given or {}, title=title, back=side.page(id), moved=moved,
+        words_of=forms.words_of,
     )  # fmt: skip
 
 

@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
-from matcher import vocabulary
+from matcher import geography, vocabulary
 from matcher.geography import METRES_PER_MILE
 from matcher.reading import cells
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Child, Place, Volunteer
-from matcher.words import council, first_upper, spoken
+from matcher.words import council, first_upper, listed, spoken
 from service.people import A_MANAGERS
 
 PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -69,6 +70,25 @@ LABELS = {
 """Where a column's name is not what a person would say."""
 _HINTS = {"agrees": "A no ends every proposal and every visit at once."}
 
+_VOCABULARIES: tuple[tuple[Callable[[str], Any], str], ...] = (
+    (cells.interests, "interests"), (cells.languages, "languages"),
+    (cells.council, "councils"), (cells.councils, "councils"),
+)  # fmt: skip
+"""Of which vocabulary the words are that a reader takes, where they are too many to choose from."""
+_SEVERAL = (cells.interests, cells.languages, cells.councils, cells.organisations, cells.references)
+LEFT_OUT = "left out"
+"""What a person says of an interest that is not in the vocabulary, and that is not to be recorded."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An interest that is not in the vocabulary, and what it may stand for: a person says which, or leaves it out."""
+
+    name: str
+    """Under which the form sends what it means: the words stand in it, so that it is said of these and no others."""
+    text: str
+    options: tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True)
 class Field:
@@ -84,6 +104,9 @@ class Field:
     options: tuple[tuple[str, str], ...]
     """What may be chosen, as it is sent and as it is said; none where anything may be typed."""
     error: str
+    known: str
+    """The vocabulary of its words, if there is one to be looked up."""
+    unread: tuple[Unread, ...]
 
 
 def fields(
@@ -114,19 +137,62 @@ def fields(
         options = tuple((one, first_upper(said(one))) for one in column.options)
         error = (errors or {}).get(name) or wrong(sheet, name, value)
         label = LABELS.get(name) or first_upper(spoken(name))
-        made.append(Field(name, label, hint, value, recorded, options, error))
+        known = next((words for read, words in _VOCABULARIES if column.read is read), "")
+        made.append(Field(name, label, hint, value, recorded, options, error, known, _unread(column, value)))
     return made
+
+
+@cache
+def words_of(known: str) -> Mapping[str, Sequence[str]]:
+    """The words of a vocabulary as a person writes them, by group where it has any."""
+    if known != "interests":
+        return {"": vocabulary.languages() if known == "languages" else geography.councils()}
+    tags = vocabulary.interests()
+    groups = sorted({vocabulary.interest_group(tag) for tag in tags})
+    return {
+        group: [vocabulary.interest_label(tag) for tag in tags if vocabulary.interest_group(tag) == group]
+        for group in groups
+    }
+
+
+def _unread(column: Column, text: str) -> tuple[Unread, ...]:
+    """The interests that are not in the vocabulary: whoever typed them says what they mean."""
+    if column.read is not cells.interests or len(text) > MOST:
+        return ()
+    found = []
+    for word in vocabulary.read_interests(as_typed(text))[1]:
+        near = [vocabulary.interest_label(tag) for tag in word.suggestions]
+        options = (*((label, label) for label in near), (LEFT_OUT, "Left out: it does not count"))
+        found.append(Unread(f"{column.name}: {word.text}", word.text, options))
+    return tuple(found)
+
+
+def understood(sheet: Sheet, given: Mapping[str, str]) -> Mapping[str, str]:
+    """What a form says, each interest of which a person has said what it means in the words of the vocabulary."""
+    read = dict(given)
+    for column in sheet.columns:
+        unread = _unread(column, given.get(column.name, ""))
+        if any(given.get(one.name) for one in unread):
+            tags = vocabulary.read_interests(as_typed(given[column.name]))[0]
+            meant = [given.get(one.name) or one.text for one in unread]
+            words = [*map(vocabulary.interest_label, tags), *(one for one in meant if one != LEFT_OUT)]
+            read[column.name] = "; ".join(dict.fromkeys(words))
+    return read
 
 
 def wrong(sheet: Sheet, name: str, text: str) -> str:
     """Why a column cannot be read, in a sentence; "" where it can."""
     if len(text) > MOST:
         return f"This is too long. Write up to {MOST} letters."
+    column = sheet.column(name)
+    if unread := _unread(column, text):
+        verb = "is" if len(unread) == 1 else "are"
+        return f"{listed(f'“{one.text}”' for one in unread)} {verb} not known here. Say what is meant, or correct it."
     try:
         if as_typed(text):
-            sheet.column(name).read(as_typed(text))
+            column.read(as_typed(text))
     except (RefusedError, Remark) as error:
-        return f"“{text}” {error.wrong}. {error.remedy}."
+        return f"“{text}” {error.wrong}. {error.remedy.removesuffix('?')}{'?' if error.remedy.endswith('?') else '.'}"
     return ""
 
 
@@ -142,6 +208,8 @@ def _hint(column: Column) -> str:
     told = f"{first_upper(said)}."
     if column.is_date:
         told += f" For example {column.example}."
+    elif column.read in _SEVERAL and "semicolons" not in told:
+        told += " With semicolons between several."
     return told
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from browser import HOSTILE, Site, faults
 from conftest import Service
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
@@ -100,6 +101,75 @@ def test_a_new_volunteer_is_entered_corrected_and_approved(service: Service) -> 
     approved = browser.post(address, data={**sent, "reason": "panel approved"}, headers=HTML)
     assert "not approved: the status" not in approved.text
     assert "Suspend or change status" in approved.text
+
+
+def test_an_interest_that_is_not_known_is_what_a_person_says_and_never_guessed(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    form = {"reference": "V9002", "interests": "swiming; football; quidditch"}
+    page = browser.post("/volunteers/new", data=form, headers=HTML)
+    assert page.status_code == 422
+    assert "“swiming” and “quidditch” are not known here" in page.text
+    offered = {
+        unescape(name): re.findall(r'<option value="([^"]*)"', options)
+        for name, options in re.findall(r'<select[^>]* name="(interests: [^"]*)"[^>]*>(.*?)</select>', page.text, re.S)
+    }
+    assert offered == {
+        "interests: swiming": ["", "Swimming", "left out"], "interests: quidditch": ["", "left out"],
+    }  # fmt: skip
+    said = {**form, "interests: swiming": "Swimming"}
+    half = browser.post("/volunteers/new", data=said, headers=HTML)
+    assert half.status_code == 422
+    assert fields_of(half.text)["interests"] == "Football; Swimming; quidditch"
+    other = {**said, "interests": "swiming; skying", "interests: quidditch": "left out"}
+    assert "“skying” is not known here" in browser.post("/volunteers/new", data=other, headers=HTML).text
+    forged = {**said, "interests: quidditch": "no interest at all"}
+    assert "“no interest at all” is not known here" in browser.post("/volunteers/new", data=forged, headers=HTML).text
+    saved = browser.post("/volunteers/new", data={**said, "interests: quidditch": "left out"}, headers=HTML)
+    assert saved.url.query == b"saved=yes", saved.text
+    address = f"{saved.url.path}/change/about"
+    again = fields_of(browser.get(address, headers=HTML).text)
+    assert again["interests"] == "Football; Swimming"
+    browser.post(address, data={**again, "interests": "chesss", "interests: chesss": "Chess"}, headers=HTML)
+    assert fields_of(browser.get(address, headers=HTML).text)["interests"] == "Chess"
+
+
+@pytest.mark.parametrize("sheet", [CHILDREN, VOLUNTEERS])
+def test_known_words_are_listed_once_on_a_page_and_read_as_they_stand_there(service: Service, sheet: Sheet) -> None:
+    page = service.as_(Role.COORDINATOR).get(f"/{sheet.name}/new").text
+    fields = dict(re.findall(r'name="(\w+)"[^>]* data-known="(\w+)"', page))
+    assert set(fields.values()) == {"interests", "languages", "councils"}
+    for name, known in fields.items():
+        lists = re.findall(rf'<details[^>]* id="known-{known}".*?</details>', page, re.S)
+        words = [word for part in re.findall(r"data-words>([^<]*)<", lists[0]) for word in unescape(part).split("; ")]
+        assert len(lists) == 1
+        assert [word for word in words if forms.wrong(sheet, name, word)] == []
+        for word in ("Chess", "Tigrinya", "West Northamptonshire"):
+            assert (word in words) is (not forms.wrong(sheet, name, word)), (name, word)
+    religion = re.search(r'<select[^>]* name="religion".*?</select>', page, re.S)
+    assert religion is not None
+    assert re.findall(r'value="([^"]*)"', religion[0])[1:] == list(sheet.column("religion").options)
+
+
+def test_words_are_suggested_after_each_semicolon_and_the_form_has_no_fault(site: Site) -> None:
+    page = site.page()
+    page.goto(f"{site.at}/volunteers/new")
+
+    def suggested(field: str, typed: str) -> list[str]:
+        page.fill(f"#{field}", typed)
+        return page.evaluate(f"[...document.querySelector('#{field}').list.options].map(one => one.value)")
+
+    assert "Swimming" in suggested("interests", "Swi")
+    assert "Football; Swimming" in suggested("interests", "Football; swi")
+    assert "Football;Chess;Swimming" in suggested("interests", "Football;Chess;")
+    assert "English; Tigrinya" in suggested("languages", "English; T")
+    assert "West Northamptonshire" in suggested("areas", "")
+    page.fill("#reference", "V9003")
+    page.fill("#interests", f"swiming; {HOSTILE}")
+    page.get_by_role("button", name="Add the volunteer").click()
+    page.get_by_label("“swiming” means").select_option("Swimming")
+    assert page.evaluate("window.ran") is None
+    page.locator("#known-languages summary").click()
+    assert faults(page) == []
 
 
 def test_a_new_child_with_a_sister_who_is_here(service: Service) -> None:
