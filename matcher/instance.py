@@ -119,7 +119,7 @@ class Instance:
         """
         links = [(child.id, child.family) for child in self.children]
         links += [(match.child, match.family) for match in self.matches]
-        return _families(links)
+        return families(links)
 
     @cached_property
     def siblings_at_one_place(self) -> Mapping[str, tuple[str, ...]]:
@@ -317,7 +317,7 @@ def _in_the_future(sheet: str, column: str, dates: Sequence[date | None], as_of:
     ]  # fmt: skip
 
 
-def _families(links: Sequence[tuple[str, str | None]]) -> dict[str, str]:
+def families(links: Sequence[tuple[str, str | None]]) -> dict[str, str]:
     """Union-find over children and family references, in any capitals; a family is named by the least of them."""
     above: dict[str, str] = {}
 

@@ -27,7 +27,7 @@ from service.permissions import Permission, Role
 from service.repository import Repository
 from service.settings import Settings
 
-COMMAND = "kith"
+COMMAND = audit_log.COMMAND
 """The actor of what is done at the command line."""
 ADMINISTRATOR = "administrator@kith.invalid"
 """The account that a first start makes."""

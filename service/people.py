@@ -35,6 +35,9 @@ A_MANAGERS = ("manager_approved", "funding_agreed")
 STOPPED = frozenset({Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED})
 """Who was stopped, or has gone. To leave these is a manager's word."""
 
+CODES = {CHILDREN.name: "agrees", VOLUNTEERS.name: "status"}
+"""The field of each sheet of which the audit log has the words before and after: a child's word, and a standing."""
+
 BROUGHT_UP = "brought_up"
 """The step in the story of a past match of whoever was suspended."""
 
@@ -157,7 +160,15 @@ def change_child(rows: Repository, row: tables.Child, given: Mapping[str, str | 
     checked(rows, CHILDREN, record)
     _write_child(rows, row, record, user_id)
     rows.session.flush()
-    audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details={"fields": sorted(given)}))
+    details: dict[str, Any] = {"fields": sorted(given)}
+    if before.agrees is not record.agrees:
+        details |= told_codes("agrees", before.agrees, record.agrees)
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details=details))
+
+
+def told_codes(field: str, before: str | None, after: str | None) -> dict[str, str]:
+    """What was and what is, for the audit log, of a field whose words are codes."""
+    return {f"{field} before": before or "not recorded", field: after or "not recorded"}
 
 
 def _write_child(rows: Repository, row: tables.Child, record: records.Child, user_id: str) -> None:
@@ -356,10 +367,12 @@ def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_
     """
     if reason not in STATUS_REASONS:
         raise InputError(f"A change of status needs a reason: {', '.join(STATUS_REASONS)}.")
-    rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
+    before = rows.volunteer_record(row)
+    rows.write_volunteer(row, replace(before, status=status))
     rows.session.flush()
     brought = BroughtUp() if status is Status.APPROVED else bring_up(rows, row.id, status, user_id=user_id)
-    entry = Entry(user_id, "volunteer status", row.id, reason, {"status": status, **brought.to_dict()})
+    details = {**told_codes("status", before.status, status), **brought.to_dict()}
+    entry = Entry(user_id, "volunteer status", row.id, reason, details)
     audit_log.record(rows.session, rows.keys, entry)
     approved = status is Status.APPROVED
     runs.ask_for(rows.session, row.authority_id, "volunteer approved" if approved else "volunteer suspended")

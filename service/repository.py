@@ -178,9 +178,9 @@ class Repository:
         declined = self.session.scalars(select(tables.Declined))
         now = self.names_now()
         return Instance.of(
-            [_renamed(self._child(id, facts, family if family in known else None), "provider", now)
+            [renamed(self._child(id, facts, family if family in known else None), "provider", now)
              for id, facts, family in children],
-            [_renamed(self._volunteer(id, facts), "organisations", now) for id, facts in volunteers],
+            [renamed(self._volunteer(id, facts), "organisations", now) for id, facts in volunteers],
             policy=policy or self.policy()[1],
             as_of=as_of,
             matches=[
@@ -289,7 +289,7 @@ def with_references(told: Any, references: Mapping[str, str]) -> Any:
     return told
 
 
-def _renamed(record: Person, field: str, now: Mapping[str, str]) -> Person:
+def renamed(record: Person, field: str, now: Mapping[str, str]) -> Person:
     """The record with organisations under their names of now: who knew one by another name knew the same one."""
     names: tuple[str, ...] = getattr(record, field) or ()
     if now.keys().isdisjoint(names):

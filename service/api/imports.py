@@ -57,8 +57,10 @@ class Weaker(BaseModel):
     sentence: str
     children: list[str] = Field(
         description="References of the children of whom it speaks. Of new children one key confirms for all what is a "
-        "manager's word: their approval, or their funding."
+        "manager's word: their approval, or their funding; of new matches between people who are new, all that one "
+        "core rule says against."
     )
+    each: list[str] = Field(description="Where one key confirms for several matches: a sentence of each.")
 
 
 class Echo(BaseModel):
@@ -118,7 +120,7 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
         weaker=[
             Weaker(
                 key=one.key, sheet=one.sheet, reference=one.reference, field=one.field, sentence=one.sentence,
-                children=list(one.children),
+                children=list(one.children), each=list(one.each),
             )
             for one in echo.weaker
         ],

@@ -13,7 +13,7 @@ from matcher import records
 from matcher.instance import Instance
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
-from matcher.records import MatchStatus
+from matcher.records import MatchStatus, Party
 from service.database import tables
 from service.repository import Repository
 from service.workflow import APPOINTED, LIVE, State
@@ -42,7 +42,9 @@ class Here:
         ordered = session.scalars(select(tables.Match).order_by(tables.Match.created_at, tables.Match.id)).all()
         live_last = sorted(ordered, key=lambda row: State(row.state) in LIVE)
         self.matches = {(self.named[row.child_id], self.named[row.volunteer_id]): row for row in live_last}
-        self._nos = {(row.child_id, row.volunteer_id) for row in session.scalars(select(tables.Declined))}
+        nos = session.scalars(select(tables.Declined)).all()
+        self._nos = {(row.child_id, row.volunteer_id) for row in nos}
+        self._childrens = {(row.child_id, row.volunteer_id) for row in nos if row.said_by == Party.CHILD}
         allowed = session.scalars(select(tables.RecordedException)).all()
         whom = {one.id: (one.kind, one.volunteer_id, one.child_id) for one in allowed}
         self._allowed = {(*whom[one.id], one.value) for one in allowed if one.withdrawn_on is None}
@@ -76,7 +78,7 @@ class Here:
         absent = {column.to for column in description.columns if there is not None and column.name not in there}
         if sheet == CHILDREN.name:
             absent |= {"family"}
-            if after.placement != before.placement:
+            if "placement" not in absent and after.placement != before.placement:
                 absent -= {"placement_council"}
             if "requested_gender" not in absent and after.requested_gender != before.requested_gender:
                 absent -= {"requested_gender_strength"}
@@ -98,6 +100,9 @@ class Here:
 
     def declined(self, no: records.Declined) -> bool:
         return self._pair(no.child, no.volunteer) in self._nos
+
+    def declined_by_child(self, child: str, volunteer: str) -> bool:
+        return self._pair(child, volunteer) in self._childrens
 
     def exception(self, one: records.RecordedException) -> bool:
         """Whether it is here and in force."""

@@ -22,6 +22,7 @@ from matcher.references import bare
 from matcher.words import counted, day, first_upper, pounds
 from service import exceptions
 from service.database import tables
+from service.importing import live
 from service.importing.here import Here, differing, ends, records_of
 from service.importing.safeguards import A_MANAGERS_SAY, weakened
 from service.people import A_MANAGERS
@@ -79,11 +80,13 @@ class Weaker:
     """Whether it takes nothing away that is here, and is told since a manager's word is in it."""
     children: tuple[str, ...] = ()
     """References of the children of whom it speaks. Where it speaks of several, who are new, `reference` is ""."""
+    each: tuple[str, ...] = ()
+    """Of each of these a sentence, where there is more to say than who they are."""
 
     @property
     def key(self) -> str:
         """Of all that it says and of whom: two exceptions of one volunteer are confirmed one by one."""
-        said = "|".join((self.sheet, self.reference, self.field, self.sentence, *self.children))
+        said = "|".join((self.sheet, self.reference, self.field, self.sentence, *self.children, *self.each))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -119,12 +122,14 @@ def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
     policy = rows.policy()[1]
     given = reading.instance(policy, as_of)
     here = Here(rows)
-    problems = tuple(_wrong(here, reading, policy))
+    problems = (*_wrong(here, reading, policy), *live.refused(here, reading))
     if problems:
         raise InputError(f"{len(problems)} problems have to be mended first: {problems[0]}", problems)
     told = _Told(here, reading, given)
     told.people()
     told.between()
+    if live.any_new(here, given):
+        told.newly_live(rows.instance(as_of))
     told.budgets()
     return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched())
 
@@ -215,6 +220,28 @@ class _Told:
             self.weaker.append(
                 Weaker("exceptions", new.reference, one.kind, sentence, adds=not withdrawn, children=new.children)
             )
+
+    def newly_live(self, before: Instance) -> None:
+        """What the core rules say against new live matches, one by one.
+
+        Of those between a child and a volunteer who are both new to Kith, once a rule: so it is with the first files of
+        a service, where somebody looks through all that has been before.
+        """
+        both_new: dict[str, list[live.Broken]] = defaultdict(list)
+        for one in live.broken(self.here, self.reading, self.given, before):
+            match = one.match
+            if match.child in self.here.children or match.volunteer in self.here.volunteers:
+                sentence = f"would be {match.status}, against a rule. {one.sentence}"
+                whom = f"{match.child} and {match.volunteer}"
+                self.weaker.append(Weaker("matches", whom, one.rule, sentence, adds=True, children=(match.child,)))
+            else:
+                both_new[one.rule].append(one)
+        for rule, found in both_new.items():
+            which = counted(len(found), "new match", "new matches")
+            sentence = f"{first_upper(which)} would be against a rule: “{found[0].title}”."
+            children = tuple(one.match.child for one in found)
+            each = tuple(one.sentence for one in found)
+            self.weaker.append(Weaker("matches", "", rule, sentence, adds=True, children=children, each=each))
 
     def budgets(self) -> None:
         for code, budget in self.given.authorities.items():

@@ -21,11 +21,16 @@ def _lost(before: Any, after: Any) -> bool:
 
 
 def _overturned(before: Any, after: Any) -> bool:
-    return before is False and after is True
+    """By a blank too: what is not recorded could be filled in unasked next time."""
+    return before is False and after is not False
 
 
 def _not_known(before: Any, after: Any) -> bool:
     return before is not True and after is True
+
+
+def _another(before: Any, after: Any) -> bool:
+    return before is not None and after != before
 
 
 def _widened(before: Any, after: Any) -> bool:
@@ -41,6 +46,8 @@ WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
         "funding_agreed": (_not_known, "had no funding agreed."),
         "looked_after": (_overturned, "was no longer looked after."),
         "continuing_agreed": (_overturned, "had no agreement to go on after care."),
+        "responsible_authority": (_another, "would be another authority’s, of whom a visitor has to be independent."),
+        "unaccompanied": (_overturned, "was not an unaccompanied child, for whom nothing has to be concluded first."),
         "additional_needs": (_lost, "would lose an additional need."),
         "provider": (_lost, "would lose the organisation that accommodates them."),
         "needed_languages": (_widened, "would be content with other languages."),
@@ -55,7 +62,9 @@ WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
         "connected_authorities": (_lost, "would no longer be connected with a council."),
         "medical_condition": (_no_longer(True), "had declared a medical condition."),
         "right_to_work": (_overturned, "had no right to work."),
-        "household": (lambda before, after: before is not None and after != before, "would leave a shared household."),
+        "drives": (_no_longer(True), "was a driver, of whom a licence, an insurance and an MOT are asked."),
+        "insured_for_volunteering": (_overturned, "had no insurance for volunteering."),
+        "household": (_another, "would leave a shared household."),
     },
 }  # fmt: skip
 """By sheet and field: when a change takes a safeguard away, and what is told of the person."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import date
 
@@ -18,8 +18,9 @@ from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import MatchStatus, Party, Status
 from service import audit_log, people, proposals, runs
 from service.database import tables
+from service.database.base import utc_now
 from service.importing.here import Here, differing, ends
-from service.importing.looking import look
+from service.importing.looking import Changed, Weaker, look
 from service.repository import Repository
 from service.workflow import LIVE, State, review_due
 
@@ -27,6 +28,9 @@ REASONS = (
     "first files", "new referrals", "new or changed volunteers", "regular update", "corrections", "other",
 )  # fmt: skip
 """Why somebody takes files in, as the page asks it."""
+
+TAKEN_IN = "taken_in"
+"""The first step in the story of a match that a file brought while it was live."""
 
 FIRST_STATE = {
     MatchStatus.PROPOSED: State.PROPOSED,
@@ -73,14 +77,40 @@ def take_in(
     batch = tables.ImportBatch(user_id=user_id, rows=counts, given=dict(reading.given), reason=reason)
     rows.seal(batch, "note", note)
     rows.session.add(batch)
-    _Import(rows, reading, reading.instance(policy, as_of), policy, user_id).run()
+    doing = _Import(rows, reading, reading.instance(policy, as_of), policy, user_id)
+    doing.run()
+    rows.session.flush()
+    weaker = [one for one in echo.weaker if one.key in (confirmed or ())]
+    entries = [*doing.decided, *_of_each(echo.changed, weaker, batch.id, user_id or audit_log.COMMAND)]
     if user_id is not None:
-        rows.session.flush()
-        weakened = sum(one.key in (confirmed or ()) for one in echo.weaker)
-        entry = audit_log.Entry(user_id, "import", batch.id, reason, {**counts, "weakened": weakened})
-        audit_log.record(rows.session, rows.keys, entry)
+        concerned = doing.ids_of(weaker)
+        said = {"weakened": len(weaker), "confirmed": [f"{one.sheet} {one.field}: {one.key}" for one in weaker]}
+        entries.append(audit_log.Entry(user_id, "import", batch.id, reason, {**counts, **said, "concerned": concerned}))
+    if entries:
+        audit_log.record_all(rows.session, rows.keys, entries)
+    if user_id is not None:
         runs.ask_for(rows.session, batch.authority_id, "files taken in", user_id=user_id)
     return batch
+
+
+def _of_each(
+    changed: Collection[Changed], weaker: Collection[Weaker], batch: str, actor: str
+) -> Iterator[audit_log.Entry]:  # fmt: skip
+    """An entry for each child and volunteer of whom something changed: which fields, and what was confirmed of them."""
+    confirmed: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for safeguard in weaker:
+        confirmed[safeguard.sheet, safeguard.reference].append(f"{safeguard.field}: {safeguard.key}")
+    for one in changed:
+        if one.sheet not in people.CODES:
+            continue
+        details: dict[str, object] = {"import": batch, "fields": sorted(one.fields)}
+        for change in one.changes:
+            if change.field == people.CODES[one.sheet]:
+                details |= people.told_codes(change.field, change.before, change.after)
+        if keys := confirmed[one.sheet, one.reference]:
+            details["weakened"] = keys
+        word = "child" if one.sheet == CHILDREN.name else "volunteer"
+        yield audit_log.Entry(actor, f"import: change {word}", one.id, details=details)
 
 
 class _Import:
@@ -92,11 +122,20 @@ class _Import:
         self.rows, self.session, self.reading = rows, rows.session, reading
         self.given, self.policy, self.user_id = given, policy, user_id
         self.here = Here(rows)
+        self.decided: list[audit_log.Entry] = []
+        """What is to be entered of the matches that were taken in live."""
+        self._ids: dict[str, str] = {}
+
+    def ids_of(self, weaker: Iterable[Weaker]) -> list[str]:
+        """Ids of the children and volunteers of whom safeguards speak, so far as they are people."""
+        named = [name for one in weaker for name in (*one.children, *one.reference.split(" and "))]
+        return list(dict.fromkeys(self._ids[name] for name in named if name in self._ids))
 
     def run(self) -> None:
         self._end_matches()
         children, family_of = self._children()
         volunteers, fallen = self._volunteers(children)
+        self._ids = {reference: row.id for people in (volunteers, children) for reference, row in people.items()}
         for no in self.given.declined:
             if not self.here.declined(no):
                 declined = tables.Declined(
@@ -127,7 +166,7 @@ class _Import:
         self._matches(children, volunteers, family_of)
         self.session.flush()
         if fallen and self.user_id is None:
-            raise InputError(f"{len(fallen)} volunteers would not be approved any more. A person records that in Kith.")
+            raise InputError(f"{len(fallen)} volunteers would be stopped, or approved no more. A person records that.")
         for volunteer, status in fallen:
             people.bring_up(self.rows, volunteer.id, status, user_id=self.user_id or "")
 
@@ -210,7 +249,7 @@ class _Import:
     def _volunteers(
         self, children: Mapping[str, tables.Child]
     ) -> tuple[dict[str, tables.Volunteer], list[tuple[tables.Volunteer, Status]]]:
-        """The rows by reference, and those who were approved and are not any more."""
+        """The rows by reference, and those who were approved and are not any more, or who are stopped now."""
         rows = dict(self.here.volunteers)
         fallen = []
         for record in self.given.volunteers:
@@ -221,6 +260,8 @@ class _Import:
                 row = tables.Volunteer(reference=record.id)
             elif not any(differing(before, after)):
                 continue
+            elif before.status is not after.status and after.status in people.STOPPED:
+                fallen.append((row, after.status))
             elif before.status is Status.APPROVED and after.status is not Status.APPROVED:
                 fallen.append((row, after.status or Status.WITHDRAWN))
             knows = after.known_children
@@ -239,6 +280,7 @@ class _Import:
     ) -> None:
         taken: dict[str, set[int | None]] = defaultdict(set)
         seen: set[tuple[str, str]] = set()
+        live: list[tables.Match] = []
         for row in self.session.scalars(select(tables.Match)):
             if State(row.state) in LIVE:
                 taken[row.volunteer_id].add(row.place)
@@ -258,6 +300,23 @@ class _Import:
                 ended_on=match.ended_on, over_by=match.ended_by, coordinator=match.coordinator,
                 irregular=shared in seen, place=place,
                 next_review_on=review_due(match.started_on, self.given.as_of) if state is State.ACTIVE else None,
+                since=utc_now(),
             )  # fmt: skip
             seen.add(shared)
             self.session.add(row)
+            if state in LIVE:
+                live.append(row)
+        self.session.flush()
+        self._decided(live)
+
+    def _decided(self, live: Iterable[tables.Match]) -> None:
+        """Enters into the story of each match that is taken in live who did that; the command line is nobody."""
+        for row in live if self.user_id is not None else ():
+            self.session.add(
+                tables.Decision(
+                    match_id=row.id, number=1, step=TAKEN_IN, state=row.state, said_by=Party.AUTHORITY,
+                    user_id=self.user_id, at=row.since,
+                )
+            )  # fmt: skip
+            details = {"state": row.state, "by": Party.AUTHORITY}
+            self.decided.append(audit_log.Entry(self.user_id or "", f"decision: {TAKEN_IN}", row.id, details=details))

@@ -61,6 +61,7 @@ WAS = {
     "appoint": "Appointed", "review_falls_due": "A review fell due", "review_held": "The review was held",
     "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
     "end": "The match ended", "brought_up": "Brought up: the volunteer was suspended",
+    "taken_in": "Taken in from a file",
 }  # fmt: skip
 """A step as something that happened, where its own title says what to do."""
 WAY = (*workflow.BEFORE_APPOINTMENT, State.APPOINTED, State.ACTIVE)
