@@ -13,9 +13,10 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from matcher.errors import InputError, KithError, NotFoundError, PolicyError
+from matcher.errors import AuditError, InputError, KithError, NoPlanError, NotFoundError, PolicyError, ProblemError
 from matcher.errors import Problem as InputProblem
 from service.auth import LoginError
+from service.permissions import Permission
 from service.proposals import TakenError
 from service.runs import RunError
 from service.workflow import StepRefusedError
@@ -85,6 +86,9 @@ def schemas() -> dict[str, Any]:
     return {**whole.pop("$defs"), "Problem": whole}
 
 
+_NAME_FACTS = (InputError, ProblemError, NoPlanError, AuditError)
+"""What the matcher says of records names people and what is known of them."""
+
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotFoundError, 404),
     (TakenError, 409),
@@ -105,7 +109,10 @@ def answer_errors(app: FastAPI) -> None:
         # The matcher's words for what is not there repeat what was asked for.
         detail = "There is nothing here by that id." if status == 404 else str(error)
         problems = []
-        if isinstance(error, InputError) and error.problems:  # in which the values are what somebody sent
+        person = getattr(request.state, "person", None)
+        if isinstance(error, _NAME_FACTS) and person is not None and Permission.IDENTIFY not in person.may:
+            detail = "The records as they stand cannot be used. Those who may see references are told why."
+        elif isinstance(error, InputError) and error.problems:  # in which the values are what somebody sent
             detail = f"{len(error.problems)} things have to be mended first."
             problems = [_input_problem(one) for one in error.problems[:_MOST_TOLD]]
         if isinstance(error, PolicyError):

@@ -43,6 +43,14 @@ _REASON = "asked for a run"
 
 LOST = "The worker that made this run stopped answering. Nothing of it was kept; the next run is not affected."
 STOPPED = "The worker was stopped. A new run was asked for in place of this one."
+FAULT = "A fault in Kith itself ended the run. The log has its kind and place."
+NO_PLAN = "No plan was found. Those who may see references are told why."
+
+
+def problem_of(run: Run, *, identified: bool) -> str | None:
+    """Why a run failed. Where no plan can be found, that names pairs and what is known of them."""
+    of_no_record = run.problem in (None, LOST, STOPPED, FAULT)
+    return run.problem if identified or of_no_record else NO_PLAN
 
 
 class RunError(KithError):

@@ -171,7 +171,7 @@ class Work:
         if process.exitcode == 0:
             return "done", None
         if process.exitcode == 1:
-            return "failed", "A fault in Kith itself ended the run. The log has its kind and place."
+            return "failed", runs.FAULT
         return "failed", (
             f"The run was ended from outside (exit {process.exitcode}), perhaps because the machine had no memory left."
         )

@@ -4,6 +4,9 @@ The matcher hands them over as dictionaries, and tests hold these shapes to be e
 shortlist, a plan and what changed – the shape stands in the document alone (`described`, `as_it_is`): an answer that an
 earlier version kept is told as it was found, and one of fifty volunteers, which takes ten milliseconds to go through,
 is not gone through once more at each request. What is always made afresh, and is small, FastAPI holds to its shape.
+
+Who may not identify children is told ids, titles, verdicts and points: sentences and reasons are blank, distances and
+costs not there, since they are facts about people (`pseudonyms.without_facts`).
 """
 
 from __future__ import annotations
@@ -138,7 +141,7 @@ class Candidate(Answer):
     unknown: int
     """How much of the scores' weight is not recorded, in thousandths."""
     distance: str
-    cost_pence: int
+    cost_pence: int | None
     """What the match would cost outside the county in a year; 0 inside."""
     scores: list[Points]
     priorities: list[Points]
@@ -242,7 +245,7 @@ class PlannedMatch(Answer):
     unknown: int
     """How much of the scores' weight is not recorded, in thousandths."""
     miles: float | None
-    cost_pence: int
+    cost_pence: int | None
     pinned: str
     """"agreed" or "proposed" where it was so before this run; else empty."""
     notes: dict[str, str]

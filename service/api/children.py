@@ -38,7 +38,7 @@ from service.audit_log import Entry
 from service.database import tables
 from service.matching import Held
 from service.permissions import Permission
-from service.pseudonyms import pseudonymised, without_address
+from service.pseudonyms import pseudonymised, without_address, without_facts
 from service.repository import Repository, children_in, with_references
 from service.workflow import LIVE, StepRefusedError
 
@@ -270,6 +270,6 @@ def _waiting(kith: Kith, rows: Repository, child_id: str) -> Held:
 
 
 def told(rows: Repository, identified: bool, content: dict[str, Any]) -> dict[str, Any]:
-    """With the council's references in the sentences, for those who may know them."""
-    named: dict[str, Any] = with_references(content, rows.references()) if identified else content
+    """With the council's references in the sentences, for those who may know them; to others without the sentences."""
+    named: dict[str, Any] = with_references(content, rows.references()) if identified else without_facts(content)
     return named

@@ -55,7 +55,7 @@ class Withdrawal(Given):
 
 
 class ExceptionLine(BaseModel):
-    """One exception. Words and names are told to those alone who may identify children."""
+    """One exception. Words, names and days are told to those alone who may identify children."""
 
     id: str = Field(examples=["E8MW2XK5TB3N"])
     kind: ExceptionKind
@@ -64,8 +64,9 @@ class ExceptionLine(BaseModel):
     value: int | None
     reason: str | None
     approved_by: str | None
-    approved_on: date
-    withdrawn_on: date | None = Field(description="Since when it holds no longer; null while it does.")
+    approved_on: date | None
+    holds: bool = Field(description="Whether it allows anything: false once it is withdrawn.")
+    withdrawn_on: date | None = Field(description="Since when it holds no longer.")
     withdrawn_by: str | None
     withdrawn_reason: str | None
     version: int
@@ -154,12 +155,15 @@ def withdraw(
 
 
 def _told(rows: Repository, person: Person, row: tables.RecordedException) -> ExceptionLine:
+    identified = may_identify(person)
+
     def said(column: str) -> str | None:
-        return rows.open(row, column) if may_identify(person) else None
+        return rows.open(row, column) if identified else None
 
     return ExceptionLine(
         id=row.id, kind=ExceptionKind(row.kind), volunteer=row.volunteer_id, child=row.child_id, value=row.value,
-        reason=said("reason"), approved_by=said("approved_by"), approved_on=row.approved_on,
-        withdrawn_on=row.withdrawn_on, withdrawn_by=said("withdrawn_by"), withdrawn_reason=said("withdrawn_reason"),
-        version=row.version,
+        reason=said("reason"), approved_by=said("approved_by"),
+        approved_on=row.approved_on if identified else None, holds=row.withdrawn_on is None,
+        withdrawn_on=row.withdrawn_on if identified else None, withdrawn_by=said("withdrawn_by"),
+        withdrawn_reason=said("withdrawn_reason"), version=row.version,
     )  # fmt: skip

@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from service import plans, runs
 from service.api.answers import Changes, RunPlan, as_it_is, described
+from service.api.children import told
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
 from service.api.shapes import Coordinator, RunId
 from service.database import tables
-from service.repository import children_in, ids_in, with_references
+from service.repository import children_in, ids_in
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -26,7 +27,7 @@ class RunLine(BaseModel):
     state: str = Field(examples=["running"], description="queued, running, done, failed or cancelled.")
     reasons: list[str] = Field(examples=[["volunteer approved", "manual"]], description="Why it was asked for.")
     progress: str = Field(examples=["Scoring the pairs"])
-    problem: str | None = Field(description="Why it failed.")
+    problem: str | None = Field(description="Why it failed; that it did, where that may speak of somebody.")
     requested_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -35,11 +36,12 @@ class RunLine(BaseModel):
     is_current: bool = Field(description="Whether its plan is the one that is published now.")
 
     @classmethod
-    def of(cls, run: tables.Run, plan: tables.Plan | None) -> Self:
+    def of(cls, person: Asking, run: tables.Run, plan: tables.Plan | None) -> Self:
         return cls(
-            id=run.id, state=run.state, reasons=run.reasons, progress=run.progress, problem=run.problem,
-            requested_at=run.requested_at, started_at=run.started_at, finished_at=run.finished_at,
-            data_hash=run.data_hash, published_at=plan.published_at if plan else None,
+            id=run.id, state=run.state, reasons=run.reasons, progress=run.progress,
+            problem=runs.problem_of(run, identified=may_identify(person)), requested_at=run.requested_at,
+            started_at=run.started_at, finished_at=run.finished_at, data_hash=run.data_hash,
+            published_at=plan.published_at if plan else None,
             is_current=bool(plan and plan.is_current),
         )  # fmt: skip
 
@@ -64,7 +66,7 @@ class Published(BaseModel):
 def ask(given: Asked, person: Asking, rows: Writing) -> RunLine:
     """Asks for a run. One that waits already, or that read the same data within a minute, is answered in its place."""
     run = runs.ask_by_hand(rows.session, rows.keys, person.authority_id, given.reason, user_id=person.user_id)
-    return RunLine.of(run, None)
+    return RunLine.of(person, run, None)
 
 
 @router.get("")
@@ -78,20 +80,20 @@ def every_run(
     """The runs, the newest first."""
     total, found = plans.newest_runs(rows.session, page, size)
     _note_problems(kith, person, [run for run, _ in found])
-    return RunPage(total=total, page=page, runs=[RunLine.of(run, plan) for run, plan in found])
+    return RunPage(total=total, page=page, runs=[RunLine.of(person, run, plan) for run, plan in found])
 
 
 @router.get("/{run_id}")
 def one_run(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> RunLine:
     """State and progress of a run."""
     _note_problems(kith, person, [runs.find(rows.session, run_id)])
-    return _line(rows, run_id)
+    return _line(person, rows, run_id)
 
 
 @router.post("/{run_id}/cancel", status_code=202)
 def cancel(run_id: RunId, person: Asking, rows: Writing) -> RunLine:
     """A run that waits never begins; one that goes on ends in a moment."""
-    return RunLine.of(runs.cancel(rows.session, rows.keys, run_id, user_id=person.user_id), None)
+    return RunLine.of(person, runs.cancel(rows.session, rows.keys, run_id, user_id=person.user_id), None)
 
 
 @router.get("/{run_id}/plan", response_model=None, responses=described(RunPlan))
@@ -100,7 +102,7 @@ def plan(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> Response:
     row, found = plans.of_run(rows, run_id)
     content = {"run": run_id, "id": row.id, "plan": found.plan, "before": found.before, "diff": found.diff}
     note_reading(kith, person, "plan", "", plan=row.id, children=children_in(content))
-    return as_it_is(with_references(content, rows.references()) if may_identify(person) else content)
+    return as_it_is(told(rows, may_identify(person), content))
 
 
 @router.get("/{run_id}/changes", response_model=None, responses=described(Changes))
@@ -125,14 +127,15 @@ def publish(run_id: RunId, given: Published, person: Asking, kith: Kith, rows: R
     plans.publish(
         kith.database, kith.keys, person.authority_id, run_id, user_id=person.user_id, reason=given.reason
     )  # fmt: skip
-    return _line(rows, run_id)
+    return _line(person, rows, run_id)
 
 
 def _note_problems(kith: Kith, person: Asking, shown: list[tables.Run]) -> None:
     """Why there is no plan may name pairs."""
-    if children := sorted({id for run in shown for id in ids_in(run.problem or "", "C")}):
+    named = shown if may_identify(person) else []
+    if children := sorted({id for run in named for id in ids_in(run.problem or "", "C")}):
         note_reading(kith, person, "run", "", children=children)
 
 
-def _line(rows: Reading, run_id: str) -> RunLine:
-    return RunLine.of(runs.find(rows.session, run_id), plans.row_of(rows.session, run_id))
+def _line(person: Asking, rows: Reading, run_id: str) -> RunLine:
+    return RunLine.of(person, runs.find(rows.session, run_id), plans.row_of(rows.session, run_id))

@@ -226,14 +226,13 @@ def _page(
         "starts": Permission.RUN in person.may, "decides": Permission.DECIDE in person.may, "steps": len(STEPS),
     }  # fmt: skip
     if run.state != "done":
-        told = (
-            rows.references() if may_identify(person) else {}
-        )  # of a plan that cannot be found the problem names pairs
-        if named := ids_in(f"{run.problem} {error}", "C"):
+        problem = runs.problem_of(run, identified=may_identify(person)) or ""  # it names pairs
+        told = rows.references() if may_identify(person) else {}
+        if named := ids_in(f"{problem} {error}", "C"):
             note_reading(kith, person, "run", "", children=sorted({*named}))
         return render(
             request, "run.html", person, **frame, worker=_worker(kith) if line.goes_on else True,
-            problem=with_references(run.problem or "", told), error=with_references(error, told),
+            problem=with_references(problem, told), error=with_references(error, told),
         )  # fmt: skip
     reckoned = reckoning(kith, person, rows)
     row, found = plans.of_run(rows, run.id)
