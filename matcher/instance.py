@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from difflib import get_close_matches
 from functools import cached_property
@@ -25,7 +25,7 @@ from matcher.records import (
     RecordedException,
     Volunteer,
 )
-from matcher.references import impossible_dates, near_misses
+from matcher.references import impossible_dates, near_misses, too_old
 from matcher.typed import ill_typed
 
 Record = TypeVar("Record", Child, Volunteer)
@@ -79,8 +79,32 @@ class Instance:
         ]
         if problems:
             raise InputError(f"{len(problems)} records cannot be used. The first: {problems[0]}", problems)
+        return cls.kept(
+            children, volunteers, policy=policy, as_of=as_of, matches=matches, declined=declined,
+            authorities=authorities, exceptions=exceptions,
+        )  # fmt: skip
+
+    @classmethod
+    def kept(
+        cls,
+        children: Sequence[Child],
+        volunteers: Sequence[Volunteer],
+        *,
+        policy: Policy,
+        as_of: date,
+        matches: Sequence[Match] = (),
+        declined: Sequence[Declined] = (),
+        authorities: Sequence[Authority] = (),
+        exceptions: Sequence[RecordedException] = (),
+    ) -> Instance:
+        """The same of records that were checked when they were written down, and have been kept since. Raises nothing.
+
+        What the calendar made of one of them is `impossible`, keeps nobody from the others, and makes nobody eligible:
+        who has grown too old for a child is looked after by nobody, whatever was recorded, and a match is what its
+        status says, whatever its dates.
+        """
         return cls(
-            tuple(sorted(children, key=lambda child: child.id)),
+            tuple(sorted((_of_age(child, as_of) for child in children), key=lambda child: child.id)),
             tuple(sorted(volunteers, key=lambda volunteer: volunteer.id)),
             tuple(sorted(matches, key=repr)),
             tuple(sorted(declined, key=repr)),
@@ -89,6 +113,21 @@ class Instance:
             as_of,
             tuple(sorted(exceptions, key=repr)),
         )
+
+    @cached_property
+    def impossible(self) -> tuple[tuple[frozenset[str], Problem], ...]:
+        """What cannot be of records that were `kept`: whom it is about, child, volunteer or both, and what is wrong."""
+        problems = [
+            *_yet_to_come(self.children, self.volunteers, self.as_of),
+            *impossible_dates(self.children, self.matches, self.as_of),
+            *_match_problems(self.children, self.matches, self.as_of),
+        ]
+        about = {
+            "children": [{child.id} for child in self.children],
+            "volunteers": [{volunteer.id} for volunteer in self.volunteers],
+            "matches": [{match.child, match.volunteer} for match in self.matches],
+        }
+        return tuple((frozenset(about[one.file][one.row - 1]), one) for one in problems if one.rejected)
 
     @cached_property
     def visited(self) -> frozenset[str]:
@@ -177,9 +216,7 @@ def find_problems(
         *_repeated("children", "child_id", [child.id for child in children]),
         *_repeated("volunteers", "volunteer_id", [volunteer.id for volunteer in volunteers]),
         *_repeated("authorities", "authority", [authority.code for authority in authorities]),
-        *_in_the_future("children", "date_of_birth", [child.date_of_birth for child in children], as_of),
-        *_in_the_future("children", "referred_on", [child.referred_on for child in children], as_of),
-        *_in_the_future("volunteers", "date_of_birth", [person.date_of_birth for person in volunteers], as_of),
+        *_yet_to_come(children, volunteers, as_of),
         *_in_the_future("exceptions", "approved_on", [one.approved_on for one in exceptions], as_of),
     ]
     known_volunteers = {volunteer.id for volunteer in volunteers}
@@ -306,6 +343,21 @@ def _repeated(sheet: str, column: str, ids: Sequence[str]) -> list[Problem]:
             )  # fmt: skip
         first.setdefault(id, row)
     return problems
+
+
+def _of_age(child: Child, on: date) -> Child:
+    """The record; of who is too old to be a child by now, as one whose care has ended and is not continued."""
+    if child.date_of_birth is None or not too_old(child.date_of_birth, on):
+        return child
+    return replace(child, looked_after=False, continuing_agreed=False)
+
+
+def _yet_to_come(children: Sequence[Child], volunteers: Sequence[Volunteer], as_of: date) -> list[Problem]:
+    return [
+        *_in_the_future("children", "date_of_birth", [child.date_of_birth for child in children], as_of),
+        *_in_the_future("children", "referred_on", [child.referred_on for child in children], as_of),
+        *_in_the_future("volunteers", "date_of_birth", [person.date_of_birth for person in volunteers], as_of),
+    ]
 
 
 def _in_the_future(sheet: str, column: str, dates: Sequence[date | None], as_of: date) -> list[Problem]:

@@ -46,15 +46,17 @@ def near_misses(
     return problems
 
 
+def too_old(born: date, on: date) -> bool:
+    """Whether nobody born that day is a child on this one."""
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day)) >= OLDEST_CHILD
+
+
 def impossible_dates(children: Sequence[Child], matches: Sequence[Match], as_of: date) -> list[Problem]:
     """Dates that no child and no match can have."""
     problems = []
     for row, child in enumerate(children, start=1):
         born = child.date_of_birth
-        if (
-            born is not None
-            and as_of.year - born.year - ((as_of.month, as_of.day) < (born.month, born.day)) >= OLDEST_CHILD
-        ):
+        if born is not None and too_old(born, as_of):
             shown = f"{born:%d/%m/%Y}"
             problems.append(Problem("children", row, "date_of_birth", shown, "is not a child's", "Correct the year"))
     for row, match in enumerate(matches, start=1):

@@ -98,16 +98,24 @@ def _unquoted(wrong: str, remedy: str, text: str) -> tuple[str, str]:
     return wrong, remedy
 
 
-def checked(rows: Repository, sheet: Sheet, record: Any) -> None:
-    """Raises InputError for a record that could not be read back: a date yet to come, say."""
+def checked(rows: Repository, sheet: Sheet, record: Any, before: Any) -> None:
+    """Raises InputError for facts that cannot be, a date yet to come, say: for those that were not so already.
+
+    What stood there before, and has become impossible, keeps nothing else from being recorded, least of all a no.
+    """
+    known = _cannot_be(rows, sheet, before)
+    if problems := [one for one in _cannot_be(rows, sheet, record) if one not in known]:
+        raise InputError("Some facts cannot be.", [replace(one, value="", row=0) for one in problems])
+
+
+def _cannot_be(rows: Repository, sheet: Sheet, record: Any) -> list[Problem]:
     own = {"children": [replace(record, id="it")] if sheet is CHILDREN else [],
            "volunteers": [replace(record, id="it")] if sheet is VOLUNTEERS else []}  # fmt: skip
     try:
         Instance.of(**own, policy=rows.policy()[1], as_of=today())
     except InputError as error:
-        raise InputError(
-            "Some facts cannot be.", [replace(one, value="", row=0) for one in error.problems if one.rejected]
-        ) from None
+        return [one for one in error.problems if one.rejected]
+    return []
 
 
 # ---- children --------------------------------------------------------------------------------------------------------
@@ -134,7 +142,7 @@ def add_child(
     record = read_facts(CHILDREN, given, before)
     if row is not None and row.objects and record.agrees is not Agreement.NO:
         raise InputError("This child has said no to any visitor.", [_SAID_NO])
-    checked(rows, CHILDREN, record)
+    checked(rows, CHILDREN, record, before)
     if row is None:
         family = tables.Family(known=siblings is not None, references=[reference.casefold()])
         rows.session.add(family)
@@ -157,7 +165,7 @@ def change_child(rows: Repository, row: tables.Child, given: Mapping[str, str | 
     """Changes facts of a child. A no to any visitor ends what is live, in the same transaction."""
     before = rows.child_record(row, family_known=True)
     record = read_facts(CHILDREN, given, before)
-    checked(rows, CHILDREN, record)
+    checked(rows, CHILDREN, record, before)
     _write_child(rows, row, record, user_id)
     rows.session.flush()
     details: dict[str, Any] = {"fields": sorted(given)}
@@ -273,9 +281,10 @@ def add_volunteer(
     if rows.session.scalar(select(tables.Volunteer.id).where(tables.Volunteer.reference == reference)):
         raise proposals.TakenError("A volunteer of that reference is here already. Change that one.")
     _refuse_nearly(rows, tables.Volunteer, reference)
-    record = replace(read_facts(VOLUNTEERS, given, records.Volunteer("")), status=Status.APPLICANT)
+    before = records.Volunteer("")
+    record = replace(read_facts(VOLUNTEERS, given, before), status=Status.APPLICANT)
     row = tables.Volunteer(reference=reference)
-    _write_volunteer(rows, row, given, record)
+    _write_volunteer(rows, row, given, record, before)
     rows.session.add(row)
     rows.session.flush()
     rows.set_capacities(rows.policy()[1])
@@ -286,7 +295,8 @@ def add_volunteer(
 
 def change_volunteer(rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], *, user_id: str) -> None:
     """Changes facts of a volunteer, whose status has a door of its own."""
-    _write_volunteer(rows, row, given, read_facts(VOLUNTEERS, given, rows.volunteer_record(row)))
+    before = rows.volunteer_record(row)
+    _write_volunteer(rows, row, given, read_facts(VOLUNTEERS, given, before), before)
     rows.session.flush()
     _record_volunteer(rows, "change volunteer", row, given, user_id)
 
@@ -301,9 +311,10 @@ def _record_volunteer(
 
 
 def _write_volunteer(
-    rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], record: records.Volunteer
-) -> None:
-    checked(rows, VOLUNTEERS, record)
+    rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], record: records.Volunteer,
+    before: records.Volunteer,
+) -> None:  # fmt: skip
+    checked(rows, VOLUNTEERS, record, before)
     if "known_children" in given and record.known_children is not None:
         record = replace(record, known_children=tuple(_named(rows, one) for one in record.known_children))
     rows.write_volunteer(row, record)

@@ -143,11 +143,11 @@ def take_step(
         match.place, match.over_by, match.reason = None, by, reason
         _free(rows, match)
     if after.state is State.ACTIVE:
-        match.started_on = match.started_on or today()
+        match.started_on = min(match.started_on or today(), today())
         first = before is State.APPOINTED
         match.next_review_on = today() + workflow.REVIEWS[0 if first else 1]
     if after.state is State.ENDED:
-        match.ended_on, match.next_review_on = today(), None
+        _ended(match, today())
     if after.state is State.DECLINED:
         _remember_no(rows, match, by, reason)
     _decide(rows, match, step, by, user_id, moment, reason, note)
@@ -200,10 +200,18 @@ def end_by_file(
 ) -> None:
     """An appointment of which a file says that it is over."""
     match.state, match.since, match.place = State.ENDED, utc_now(), None
-    match.over_by, match.reason, match.ended_on, match.next_review_on = by, "other", ended_on or today(), None
+    match.over_by, match.reason = by, "other"
+    _ended(match, ended_on or today())
     _free(rows, match)
     if user_id is not None:
         _decide(rows, match, "end", by, user_id, match.since, "other", None)
+
+
+def _ended(match: tables.Match, on: date) -> None:
+    """Over on a day. What was to begin after it never began."""
+    match.ended_on, match.next_review_on = on, None
+    if match.started_on is not None and match.started_on > on:
+        match.started_on = None
 
 
 def _free(rows: Repository, match: tables.Match) -> None:

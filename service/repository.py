@@ -163,7 +163,7 @@ class Repository:
         return row
 
     def instance(self, as_of: date, *, without_match: str | None = None, policy: Policy | None = None) -> Instance:
-        """Everything that matching needs, from fresh data.
+        """Everything that matching needs, from fresh data. No record keeps the others from being read.
 
         Args:
             without_match: the id of a match to leave out, so that its own pair can be judged as if it were new.
@@ -177,7 +177,7 @@ class Repository:
         matches = self.session.scalars(select(tables.Match))
         declined = self.session.scalars(select(tables.Declined))
         now = self.names_now()
-        return Instance.of(
+        return Instance.kept(
             [renamed(self._child(id, facts, family if family in known else None), "provider", now)
              for id, facts, family in children],
             [renamed(self._volunteer(id, facts), "organisations", now) for id, facts in volunteers],

@@ -23,6 +23,7 @@ from matcher.words import counted, day, first_upper, pounds
 from service import exceptions
 from service.database import tables
 from service.importing import live
+from service.importing.dates import impossible_dates
 from service.importing.here import Here, differing, ends, records_of
 from service.importing.safeguards import A_MANAGERS_SAY, weakened
 from service.people import A_MANAGERS
@@ -122,7 +123,9 @@ def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
     policy = rows.policy()[1]
     given = reading.instance(policy, as_of)
     here = Here(rows)
-    problems = (*_wrong(here, reading, policy), *live.refused(here, reading))
+    problems = (
+        *_wrong(here, reading, policy), *live.refused(here, reading), *impossible_dates(here, reading, as_of)
+    )  # fmt: skip
     if problems:
         raise InputError(f"{len(problems)} problems have to be mended first: {problems[0]}", problems)
     told = _Told(here, reading, given)

@@ -140,6 +140,7 @@ def child(
         line=line_of(reckoned, record),
         groups=facts.about_child(record, instance.as_of),
         gaps=reckoned.missing([child_id])[child_id],
+        impossible=reckoned.impossible(child_id),
         rules=RULE_TITLES,
         against=[one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else [],
         live=reckoned.live.get(child_id),

@@ -26,7 +26,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.pages.html import LONDON, clock, render
 from service.pages.lists import Page
-from service.pages.reckoning import Reckoned, Reckoning
+from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.pages.shortlists import Card, Rank, cards, note_shown, standing, waiting
 from service.permissions import Permission
 from service.proposals import Chosen, TakenError
@@ -214,6 +214,7 @@ def _page(
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
         step=step, others=[one for one in steps if one.final], ready_at=ready_at(match, step), overdue=overdue,
         what_now=OVERDUE if overdue else WHAT_NOW.get(state, ""),
+        impossible=reckoned.impossible(match.child_id, match.volunteer_id),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
         timeline=[_told(rows, one) for one in decisions], origin=origin, party=PARTY, told=reckoned.told,
         referred=_referred(reckoned, match),
@@ -269,30 +270,37 @@ def _on_whose_word(decision: tables.Decision) -> str:
     return listed(PARTY.get(Party(one), f"the {one}") for one in parties if one != Party.AUTHORITY)
 
 
+# What is recorded here rests on the rows alone: no fault in what the matcher makes of an authority stands between a
+# child and their no. Only a page of the whole match, which comes back where a step is refused, asks the matcher.
+
+
 @router.get("/proposals/{match_id}/steps/{step_id}")
-def step_page(
-    match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
-) -> Response:
+def step_page(match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading) -> Response:
     match = rows.match(match_id)
     note_reading(kith, person, "proposal", match.child_id)
     step = _step(match, step_id)
     if step is None:
-        return _page(request, person, rows, reckoned, match, status=409, error=_moved_on(match))
-    return _step_form(request, person, reckoned, match, step)
+        return _page(request, person, rows, reckoning(kith, person, rows), match, status=409, error=_moved_on(match))
+    return _step_form(request, person, rows, match, step)
 
 
 @router.post("/proposals/{match_id}/steps/{step_id}")
 def take(
-    match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned,
+    match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading,
     version: Annotated[int, Form()] = 0, said_by: Annotated[str, Form(max_length=20)] = "",
     reason: Annotated[str, Form(max_length=60)] = "", note: Note = "", day: Annotated[str, Form(max_length=40)] = "",
     clock: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:  # fmt: skip
     match = rows.match(match_id)
     step, given = _step(match, step_id), {"note": note, "day": day, "clock": clock}
-    if step is None or (version != match.version and not step.final):
+
+    def refused(now: Repository, error: str) -> Response:
         note_reading(kith, person, "proposal", match.child_id)
-        return _page(request, person, rows, reckoned, match, status=409, error=_moved_on(match), **given)
+        reckoned = reckoning(kith, person, now)
+        return _page(request, person, now, reckoned, now.match(match_id), status=409, error=error, **given)
+
+    if step is None or (version != match.version and not step.final):
+        return refused(rows, _moved_on(match))
     party = said_by or (step.by[0] if len(step.by) == 1 else "")
     try:
         if party not in step.by:
@@ -305,16 +313,14 @@ def take(
                 reason=reason or None, note=note.strip() or None, at=_happened(day, clock),
             )  # fmt: skip
     except StaleDataError:
-        note_reading(kith, person, "proposal", match.child_id)
         with kith.database.read(person.authority_id) as session:
             fresh = Repository(session, kith.keys)
-            now = fresh.match(match_id)
-            return _page(request, person, fresh, reckoned, now, status=409, error=_moved_on(now), **given)
+            return refused(fresh, _moved_on(fresh.match(match_id)))
     except StepRefusedError as error:
-        note_reading(kith, person, "proposal", match.child_id)
         if step.final:
-            return _step_form(request, person, reckoned, match, step, str(error), said_by, reason, **given)
-        return _page(request, person, rows, reckoned, match, status=409, error=str(error), **given)
+            note_reading(kith, person, "proposal", match.child_id)
+            return _step_form(request, person, rows, match, step, str(error), said_by, reason, **given)
+        return refused(rows, str(error))
     return RedirectResponse(f"/proposals/{match_id}", 303)
 
 
@@ -342,12 +348,12 @@ def _moved_on(match: tables.Match) -> str:
 
 
 def _step_form(
-    request: Request, person: Asking, reckoned: Reckoning, match: tables.Match, step: Step, error: str = "",
+    request: Request, person: Asking, rows: Repository, match: tables.Match, step: Step, error: str = "",
     said_by: str = "", reason: str = "", note: str = "", day: str = "", clock: str = "",
 ) -> Response:  # fmt: skip
+    child, volunteer = rows.child(match.child_id).reference, rows.volunteer(match.volunteer_id).reference
     return render(
-        request, "step.html", person, status=422 if error else 200, match=match, step=step, error=reckoned.told(error),
-        said_by=said_by, reason=reason, note=note, day=day, clock=clock, child=reckoned.references[match.child_id],
-        volunteer=reckoned.references[match.volunteer_id], party=PARTY,
+        request, "step.html", person, status=422 if error else 200, match=match, step=step, error=error,
+        said_by=said_by, reason=reason, note=note, day=day, clock=clock, child=child, volunteer=volunteer, party=PARTY,
         leaves=[one for one in step.reasons if one == proposals.OBJECTS],
     )  # fmt: skip

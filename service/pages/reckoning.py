@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from fastapi import Depends
 from sqlalchemy import select
 
 from matcher import alone, pipeline
+from matcher.errors import Problem
 from matcher.gaps import Gap, gaps
 from matcher.instance import Instance
 from matcher.pairs import tables as columns
@@ -25,6 +26,7 @@ from matcher.plan import Plan
 from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate
+from matcher.words import spoken
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
 from service.matching import Held
@@ -59,6 +61,14 @@ class Reckoning:
         """A sentence, or many, with the council's references in place of ids and without the names of columns."""
         found = with_references(content, self.references)
         return _COLUMN.sub("", found) if isinstance(found, str) else found
+
+    def impossible(self, *ids: str) -> Sequence[str]:
+        """What cannot be of the facts and matches of somebody, or of the match of two: to be corrected by a person."""
+        return [self._wrong(about, one) for about, one in self.instance.impossible if about.issuperset(ids)]
+
+    def _wrong(self, about: Collection[str], one: Problem) -> str:
+        who = " and ".join(self.references[id] for id in sorted(about))
+        return f"{who}, {spoken(one.column)}: {one.value} {one.wrong}. {one.remedy}."
 
     @cached_property
     def live(self) -> Mapping[str, tables.Match]:

@@ -56,6 +56,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     ]
     reviews.sort(key=lambda line: (line.match.next_review_on or on, line.child))
     shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews)}
+    shown |= {id for about, _ in reckoned.instance.impossible for id in about if id.startswith("C")}
     shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
     note_reading(kith, person, "today", "", children=sorted(shown))
     visiting = {match.volunteer_id for match in reckoned.matches if match.state in workflow.APPOINTED}
@@ -64,7 +65,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         return lapse.on or on, lapse.volunteer not in visiting, reckoned.references[lapse.volunteer]
 
     return render(
-        request, "today.html", person, run=run, most_told=MOST_TOLD,
+        request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
         visiting=visiting,
