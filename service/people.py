@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from matcher import records
 from matcher.errors import InputError, Problem
@@ -20,6 +20,7 @@ from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Agreement, Party, Status
 from matcher.references import bare
+from matcher.standing import broken
 from service import audit_log, proposals, runs
 from service.audit_log import Entry
 from service.database import tables
@@ -161,22 +162,38 @@ def add_child(
     return row
 
 
-def change_child(rows: Repository, row: tables.Child, given: Mapping[str, str | None], *, user_id: str) -> None:
-    """Changes facts of a child. A no to any visitor ends what is live, in the same transaction."""
+def change_child(
+    rows: Repository, row: tables.Child, given: Mapping[str, str | None], *, user_id: str
+) -> tuple[str, ...]:
+    """Changes facts of a child. A no to any visitor ends what is live, in the same transaction.
+
+    The ids of live matches of theirs that break a core rule now: somebody has to look at them.
+    """
     before = rows.child_record(row, family_known=True)
     record = read_facts(CHILDREN, given, before)
     checked(rows, CHILDREN, record, before)
     _write_child(rows, row, record, user_id)
     rows.session.flush()
-    details: dict[str, Any] = {"fields": sorted(given)}
+    breaking = _breaking(rows, tables.Match.child_id == row.id)
+    details: dict[str, Any] = {"fields": sorted(given), "break a rule": list(breaking)}
     if before.agrees is not record.agrees:
         details |= told_codes("agrees", before.agrees, record.agrees)
     audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details=details))
+    return breaking
 
 
 def told_codes(field: str, before: str | None, after: str | None) -> dict[str, str]:
     """What was and what is, for the audit log, of a field whose words are codes."""
     return {f"{field} before": before or "not recorded", field: after or "not recorded"}
+
+
+def _breaking(rows: Repository, whose: ColumnElement[bool]) -> tuple[str, ...]:
+    """Ids of the matches that go on and break a core rule by now. A paused one was stopped already."""
+    going_on = set(LIVE) - {State.PAUSED}
+    query = select(tables.Match).where(whose, tables.Match.state.in_(going_on)).order_by(tables.Match.id)
+    matches = rows.session.scalars(query).all()
+    found = broken(rows.instance(today())) if matches else {}
+    return tuple(one.id for one in matches if (one.child_id, one.volunteer_id) in found)
 
 
 def _write_child(rows: Repository, row: tables.Child, record: records.Child, user_id: str) -> None:
@@ -293,20 +310,28 @@ def add_volunteer(
     return row
 
 
-def change_volunteer(rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], *, user_id: str) -> None:
-    """Changes facts of a volunteer, whose status has a door of its own."""
+def change_volunteer(
+    rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], *, user_id: str
+) -> tuple[str, ...]:
+    """Changes facts of a volunteer, whose status has a door of its own.
+
+    The ids of live matches of theirs that break a core rule now: somebody has to look at them.
+    """
     before = rows.volunteer_record(row)
     _write_volunteer(rows, row, given, read_facts(VOLUNTEERS, given, before), before)
     rows.session.flush()
-    _record_volunteer(rows, "change volunteer", row, given, user_id)
+    breaking = _breaking(rows, tables.Match.volunteer_id == row.id)
+    _record_volunteer(rows, "change volunteer", row, given, user_id, breaking)
+    return breaking
 
 
 def _record_volunteer(
-    rows: Repository, action: str, row: tables.Volunteer, given: Mapping[str, str | None], user_id: str
-) -> None:
+    rows: Repository, action: str, row: tables.Volunteer, given: Mapping[str, str | None], user_id: str,
+    breaking: tuple[str, ...] = (),
+) -> None:  # fmt: skip
     """With the children whom the facts name, who are told to whoever changed them."""
     known = rows.volunteer_record(row).known_children or ()
-    details = {"fields": sorted(given), "children": sorted(known)}
+    details = {"fields": sorted(given), "children": sorted(known), "break a rule": list(breaking)}
     audit_log.record(rows.session, rows.keys, Entry(user_id, action, row.id, details=details))
 
 

@@ -18,6 +18,7 @@ from service.api.answers import as_it_is, described
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
+    Breaking,
     ChildFacts,
     ChildId,
     Coordinator,
@@ -70,6 +71,10 @@ class ChildRecord(BaseModel):
         examples=[{"date_of_birth": "2014-05-03", "languages": ["en", "ti"], "placement": "NN1", "agrees": "yes"}],
         description="null is not recorded. An analyst is told `age` and `days_waited` in place of days.",
     )
+
+
+class ChildNow(ChildRecord):
+    breaking: Breaking
 
 
 class NewChild(Given):
@@ -145,14 +150,14 @@ def child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading, response
 @router.patch("/{child_id}", responses=CHANGES)
 def change(
     child_id: ChildId, given: ChangedChild, expected: IfMatch, person: Asking, rows: Writing, response: Response
-) -> ChildRecord:
+) -> ChildNow:
     """Changes the facts that are given, and no other. A no to any visitor ends what is live."""
     row = rows.child(child_id)
     require_version(row.version, expected)
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
     _managers_word(person, facts)
-    people.change_child(rows, row, facts, user_id=person.user_id)
-    return _record(rows, person, row, response)
+    breaking = people.change_child(rows, row, facts, user_id=person.user_id)
+    return ChildNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
 
 
 @router.get("/{child_id}/person")

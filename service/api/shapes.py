@@ -85,6 +85,16 @@ class Person(Given):
     notes: str | None = Field(None, max_length=5000)
 
 
+Breaking = Annotated[
+    list[str],
+    Field(
+        examples=[["M3HG8K5QWN2P"]],
+        description="Ids of live matches of theirs that break a core rule now. Somebody has to look at them.",
+    ),
+]
+"""What a change answers besides."""
+
+
 # ---- versions --------------------------------------------------------------------------------------------------------
 
 

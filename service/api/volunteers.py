@@ -16,6 +16,7 @@ from service.api.children import told
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
+    Breaking,
     Given,
     IfMatch,
     PageNumber,
@@ -66,6 +67,10 @@ class VolunteerRecord(BaseModel):
         examples=[{"date_of_birth": "1988-02-11", "languages": ["en"], "home": "NN4", "dbs_checked_on": "2025-12-02"}],
         description="null is not recorded. An analyst is told no dates and places.",
     )
+
+
+class VolunteerNow(VolunteerRecord):
+    breaking: Breaking
 
 
 class NewVolunteer(Given):
@@ -163,13 +168,13 @@ def change(
     person: Asking,
     rows: Writing,
     response: Response,
-) -> VolunteerRecord:
+) -> VolunteerNow:
     """Changes the facts that are given, and no other."""
     row = rows.volunteer(volunteer_id)
     require_version(row.version, expected)
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
-    people.change_volunteer(rows, row, facts, user_id=person.user_id)
-    return _record(rows, person, row, response)
+    breaking = people.change_volunteer(rows, row, facts, user_id=person.user_id)
+    return VolunteerNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
 
 
 @router.post("/{volunteer_id}/status", responses=CHANGES)

@@ -144,7 +144,7 @@ def child(
         rules=RULE_TITLES,
         against=[one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else [],
         live=reckoned.live.get(child_id),
-        matches=past,
+        matches=past, broken=reckoned.broken,
         references=reckoned.references,
         told=reckoned.told,
         siblings=_siblings(reckoned, child_id), family_known=record.family is not None,

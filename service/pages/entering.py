@@ -53,7 +53,7 @@ class Side:
     blank: Any
     row: Callable[[Repository, str], Any]
     record: Callable[[Repository, Any], Any]
-    change: Callable[..., None]
+    change: Callable[..., object]
 
     def page(self, id: str) -> str:
         return f"/{self.sheet.name}/{id}"

@@ -35,7 +35,7 @@ from service.workflow import LIVE, MATCH_STATUS, Rules, State, Step, StepRefused
 
 router = APIRouter()
 
-Show = Literal["proposals", "matches", "over"]
+Show = Literal["proposals", "matches", "wrong", "over"]
 Note = Annotated[str, Form(max_length=2000)]
 
 WHAT_NOW = {
@@ -108,17 +108,19 @@ def proposal_list(
     show: Show = "proposals",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
-    groups: dict[str, list[Line]] = {"proposals": [], "matches": [], "over": []}
+    groups: dict[str, list[Line]] = {"proposals": [], "matches": [], "wrong": [], "over": []}
     for match in reckoned.matches:
         group = "over" if match.state not in LIVE else "matches" if match.state in workflow.APPOINTED else "proposals"
         groups[group].append(line_of(reckoned, match))
+        if match.id in reckoned.broken:
+            groups["wrong"].append(groups[group][-1])
     oldest_first = sorted(groups[show], key=lambda line: line.match.since, reverse=show == "over")
     if show == "matches":
         oldest_first.sort(key=lambda line: line.match.next_review_on or date.max)
     counts = {name: len(lines) for name, lines in groups.items()}
     found = Page.of(oldest_first, page, {"show": show})
     note_reading(kith, person, "proposals", "", children=sorted({line.match.child_id for line in found.lines}))
-    return render(request, "proposals.html", person, page=found, show=show, counts=counts)
+    return render(request, "proposals.html", person, page=found, show=show, counts=counts, broken=reckoned.broken)
 
 
 # ---- a new one -------------------------------------------------------------------------------------------------------

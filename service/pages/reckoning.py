@@ -17,7 +17,8 @@ import numpy as np
 from fastapi import Depends
 from sqlalchemy import select
 
-from matcher import alone, pipeline
+from matcher import alone, pipeline, standing
+from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.errors import Problem
 from matcher.gaps import Gap, gaps
 from matcher.instance import Instance
@@ -26,16 +27,18 @@ from matcher.plan import Plan
 from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate
-from matcher.words import spoken
+from matcher.words import listed, spoken
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
 from service.matching import Held
 from service.repository import with_references
-from service.workflow import LIVE
+from service.workflow import LIVE, State
 
 DAYS_AHEAD = 60
 _COLUMN = re.compile(r" \((?:children|volunteers), column \w+\)")
 """Where a spreadsheet has a fact that is missing: the pages have a form for it."""
+SHORT = {limit.id: limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
+"""Each rule in a few words: what somebody is whom it excludes."""
 MOST = 6
 """Volunteers side by side on a shortlist."""
 
@@ -81,6 +84,17 @@ class Reckoning:
         for match in self.matches:
             found[match.volunteer_id].append(match)
         return found
+
+    @cached_property
+    def broken(self) -> Mapping[str, str]:
+        """What each match that goes on breaks of the core rules by now, in a few words, by its id: to be looked at.
+
+        One that is paused has been stopped already, and is asked again before it goes on.
+        """
+        found = standing.broken(self.instance)
+        going_on = (one for one in self.matches if one.state in LIVE and one.state != State.PAUSED)
+        named = ((one.id, found.get((one.child_id, one.volunteer_id), ())) for one in going_on)
+        return {id: listed(SHORT[rule] for rule in rules) for id, rules in named if rules}
 
     @cached_property
     def ready_children(self) -> Mapping[str, bool]:

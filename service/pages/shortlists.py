@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from matcher import records
-from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.explain import Points, in_short, why_nobody
 from matcher.shortlist import Candidate
 from matcher.whatif import Nearly, farther, one_rule_away
@@ -22,7 +21,7 @@ from service.auth import Person
 from service.pages import facts, journeys
 from service.pages.forms import PARTS
 from service.pages.html import as_workbook, render
-from service.pages.reckoning import Reckoned, Reckoning
+from service.pages.reckoning import SHORT, Reckoned, Reckoning
 from service.permissions import Permission
 from service.repository import ids_in
 from service.workflow import StepRefusedError
@@ -34,7 +33,6 @@ TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator
 """Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
 RULES_TOLD, TOLD = 4, 8
 """Rules that alone keep somebody away, and volunteers of each, that the page names."""
-_SHORT = {limit.id: limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def shortlist_page(
         nearly=[one for one in away if not one.core or not one.recorded][:RULES_TOLD],
         could=could, everybody=everybody, to_fill=_to_fill(reckoned, child_id, away),
         others_who_could=_as_cards(reckoned, others),
-        farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=_SHORT,
+        farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=SHORT,
         references=reckoned.references,
         told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=reckoned.instance.as_of,
         policy=reckoned.instance.policy, decides=Permission.DECIDE in person.may, size=journeys.SIZE,

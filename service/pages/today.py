@@ -55,7 +55,9 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         if match.state == State.REVIEW_DUE or _due(match.next_review_on, on)
     ]
     reviews.sort(key=lambda line: (line.match.next_review_on or on, line.child))
-    shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews)}
+    wrong = [proposal_line(reckoned, match) for match in reckoned.matches if match.id in reckoned.broken]
+    wrong.sort(key=lambda line: (line.match.state not in workflow.APPOINTED, line.child))
+    shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews, *wrong)}
     shown |= {id for about, _ in reckoned.instance.impossible for id in about if id.startswith("C")}
     shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
     note_reading(kith, person, "today", "", children=sorted(shown))
@@ -68,7 +70,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
-        visiting=visiting,
+        visiting=visiting, wrong=wrong, broken=reckoned.broken,
         counts=Counter(line.stands for line in every),
         visited=sum(match.state in workflow.APPOINTED for match in reckoned.matches),
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,

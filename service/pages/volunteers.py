@@ -134,7 +134,7 @@ def volunteer(
         rules=RULE_TITLES,
         checks=sorted(rules, key=lambda one: one.verdict == "passes"),
         lapses=[one for one in reckoned.lapses if one.volunteer == volunteer_id and one.on],
-        matches=matches,
+        matches=matches, broken=reckoned.broken,
         exceptions=allowed,
         references=reckoned.references,
         told=reckoned.told,

@@ -24,6 +24,7 @@ from service.repository import Repository
 from service.workflow import LIVE, State
 
 API = "/api/v1"
+HTML = {"Accept": "text/html"}
 WHY = {"reason": "less time by now"}
 
 
@@ -164,6 +165,39 @@ def test_who_are_no_siblings_after_all_are_kept_apart_as_before(service: Service
         with pytest.raises(IntegrityError), session.begin_nested():
             session.flush()
         session.rollback()
+
+
+# ---- live matches that break a core rule by now ----------------------------------------------------------------------
+
+
+def test_a_match_that_comes_to_break_a_core_rule_is_told_wherever_somebody_looks(
+    service: Service, desk: TestClient
+) -> None:
+    """By a change of the child's facts or of the volunteer's, on the first page, in the list, on both records."""
+    held = service.a_match()
+    match = desk.get(f"{API}/matches/{held}").json()
+    volunteer = f"/volunteers/{match['volunteer']}"
+    facts = {"dbs_checked_on": today().strftime("%d/%m/%Y"), "references_accepted": "3", "professional_references": "1"}
+    mended = desk.patch(f"{API}{volunteer}", json={"facts": facts}, headers=tag(desk, volunteer)).json()
+    assert mended["breaking"] == []
+    pages = ("/", "/proposals?show=matches", "/proposals?show=wrong", volunteer)
+    assert "without a DBS check in date" not in desk.get(volunteer, headers=HTML).text
+    old = {"facts": {"dbs_checked_on": "01/02/2015"}}
+    answer = desk.patch(f"{API}{volunteer}", json=old, headers=tag(desk, volunteer)).json()
+    assert answer["breaking"] == [held]
+    for path in pages:
+        page = desk.get(path, headers=HTML).text
+        assert f"/proposals/{held}" in page
+        assert "ithout a DBS check in date" in page, path
+    with service.database.read(service.north) as session:
+        query = select(tables.AuditEvent).where(tables.AuditEvent.action == "change volunteer")
+        entry = session.scalars(query.order_by(tables.AuditEvent.number.desc())).first()
+        assert entry is not None
+        assert entry.details["break a rule"] == [held]
+    with service.database.write(service.north) as session:  # stopped already: it is asked again before it goes on
+        session.get_one(tables.Match, held).state = State.PAUSED
+    assert held not in desk.get("/proposals?show=wrong", headers=HTML).text
+    assert desk.patch(f"{API}{volunteer}", json=old, headers=tag(desk, volunteer)).json()["breaking"] == []
 
 
 # ---- exceptions that are withdrawn -----------------------------------------------------------------------------------

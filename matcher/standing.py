@@ -1,0 +1,75 @@
+"""Matches that are live, and the core rules asked of them again: what was right on its day may be wrong by now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from matcher.constraints import in_force
+from matcher.instance import Instance
+from matcher.pairs import Bools, Pairs, tables
+from matcher.records import MatchStatus
+from matcher.rules.base import Limit, Verdict
+from matcher.rules.independence import SiblingHistory
+
+Pair = tuple[str, str]
+
+
+def broken(instance: Instance) -> Mapping[Pair, tuple[str, ...]]:
+    """The core rules that a live match breaks today, or for which a fact is not recorded: ids by (child, volunteer).
+
+    All live matches are judged at once. Of a child whose referral is not among the records, the volunteer is judged,
+    and whether they visit or visited a sibling.
+    """
+    live = sorted({(one.child, one.volunteer) for one in instance.matches if one.status is not MatchStatus.ENDED})
+    # As if none of them had begun, so that nothing is held against a match but what else there is.
+    asked = replace(
+        instance,
+        children=tuple(one for one in instance.children if one.id in {child for child, _ in live}),
+        volunteers=tuple(one for one in instance.volunteers if one.id in {volunteer for _, volunteer in live}),
+        matches=(),
+        declined=(),
+    )
+    every = tables(asked)
+    referred = [pair for pair in live if pair[0] in every.child_at]
+    both = every.pairs(*_rows([(every.child_at[child], every.volunteer_at[one]) for child, one in referred]))
+    alone = every.volunteers_alone(np.array([every.volunteer_at[one] for _, one in live], dtype=np.int64))
+    found: dict[Pair, list[str]] = defaultdict(list)
+    for limit in (one for one in in_force(instance.policy) if one.core):
+        if limit.id == SiblingHistory.id:
+            wrong = [pair for pair in live if _may_share(instance, *pair, referred=pair[0] in every.child_at)]
+        elif limit.about == "volunteer":
+            wrong = _those(live, _not_passing(limit, alone))
+        else:
+            wrong = _those(referred, _not_passing(limit, both))
+        for pair in wrong:
+            found[pair].append(limit.id)
+    return {pair: tuple(rules) for pair, rules in sorted(found.items())}
+
+
+def _may_share(instance: Instance, child: str, volunteer: str, *, referred: bool) -> bool:
+    """Whether the volunteer visits or visited another child of the family, or nobody can tell.
+
+    Of a child without a referral, whose family nobody was asked for, what is known counts alone.
+    """
+    others = {one.child for one in instance.begun if one.volunteer == volunteer} - {child}
+    family, theirs = instance.family_of.get(child), [instance.family_of.get(other) for other in others]
+    if family is None or None in theirs:
+        return referred or (family is not None and family in theirs)
+    return family in theirs
+
+
+def _not_passing(limit: Limit, pairs: Pairs) -> Bools:
+    return np.asarray(limit.verdicts(pairs, pairs.tables.instance.policy) != Verdict.PASSES)
+
+
+def _those(pairs: list[Pair], which: Bools) -> list[Pair]:
+    return [pair for pair, is_one in zip(pairs, which.tolist(), strict=True) if is_one]
+
+
+def _rows(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
