@@ -9,6 +9,8 @@ of its key, so that keys can be changed while the service runs. The key ring is 
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -106,6 +108,11 @@ class KeyRing:
         beside.replace(file)
         sync_folder(file)  # before anything is sealed by a key that could be lost
         self.file, self._seen = file, _stamp(file)
+
+    def digest(self, purpose: str, text: str) -> str:
+        """By which a text is known again and cannot be read. It stays the same when keys are rotated."""
+        key = hmac.new(self.audit, purpose.encode(), hashlib.sha256).digest()
+        return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
     def rotated(self) -> KeyRing:
         """The ring with a new current key; the old ones still open what they sealed."""

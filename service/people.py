@@ -139,6 +139,8 @@ def add_child(
     if row is not None and row.referral:
         raise proposals.TakenError("A child of that reference is here already. Change that one.")
     _refuse_nearly(rows, tables.Child, reference)
+    back = rows.come_back(tables.Child, reference) if row is None else None
+    row = row or back
     before = records.Child("") if row is None else rows.child_record(row, family_known=False)
     record = read_facts(CHILDREN, given, before)
     if row is not None and row.objects and record.agrees is not Agreement.NO:
@@ -151,13 +153,14 @@ def add_child(
         row = tables.Child(reference=reference, family_id=family.id)
         rows.write_child(row, record)
         rows.session.add(row)
-    else:  # named so far by a match, a refusal or a volunteer alone; what was recorded of them stays, such as their no
+    else:  # named by a match, a refusal or a volunteer alone so far, or erased; what is recorded stays, such as a no
         row.referral = True
         _write_child(rows, row, record, user_id)
     rows.session.flush()
     if siblings is not None:
         link(rows, [row.id, *siblings], user_id=user_id)
-    audit_log.record(rows.session, rows.keys, Entry(user_id, "add child", row.id, details={"fields": sorted(given)}))
+    details = {"fields": sorted(given), **({"was erased": True} if back else {})}
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "add child", row.id, details=details))
     runs.ask_for(rows.session, row.authority_id, "child referred")
     return row
 
@@ -294,13 +297,16 @@ def move(rows: Repository, child: tables.Child, family: tables.Family) -> list[s
 def add_volunteer(
     rows: Repository, reference: str, given: Mapping[str, str | None], *, user_id: str
 ) -> tables.Volunteer:
-    """A new volunteer, an applicant until their status is changed. Raises TakenError, InputError."""
+    """A new volunteer, an applicant until their status is changed. Raises TakenError, InputError.
+
+    Who comes back after they were erased stands where they stood: a suspension is not forgotten with what it was about.
+    """
     if rows.session.scalar(select(tables.Volunteer.id).where(tables.Volunteer.reference == reference)):
         raise proposals.TakenError("A volunteer of that reference is here already. Change that one.")
     _refuse_nearly(rows, tables.Volunteer, reference)
-    before = records.Volunteer("")
-    record = replace(read_facts(VOLUNTEERS, given, before), status=Status.APPLICANT)
-    row = tables.Volunteer(reference=reference)
+    row = rows.come_back(tables.Volunteer, reference) or tables.Volunteer(reference=reference)
+    before = records.Volunteer("", status=Status(row.status or Status.APPLICANT))
+    record = read_facts(VOLUNTEERS, given, before)
     _write_volunteer(rows, row, given, record, before)
     rows.session.add(row)
     rows.session.flush()

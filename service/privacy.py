@@ -1,7 +1,8 @@
 """What is kept of a person, for whom, for how long; what they are told of it; and how it is erased.
 
 Erasing takes away every fact, name and word about a person, and keeps what keeps others safe: that two children are
-siblings, that a volunteer was with a child, that somebody said no – by opaque ids, of which nothing leads back. The
+siblings, that a volunteer was with a child, that somebody said no – by opaque ids, of which nothing leads back. Who
+comes back under the same reference is known again by a keyed hash of it, so that none of that is lost with them. The
 audit log holds ids alone and stays whole.
 """
 
@@ -22,6 +23,7 @@ from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
 from service.database.base import utc_now
+from service.people import STOPPED
 from service.repository import Repository
 from service.workflow import LIVE, StepRefusedError
 
@@ -159,6 +161,7 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
     family.references = [name for name in family.references if name != child.reference.casefold()]
     said_no = Agreement.NO if child.objects else None
     rows.write_child(child, records.Child("", agrees=said_no))  # a no outlives what it was about
+    child.once = rows.once(child.reference)
     child.person, child.referral, child.reference = None, False, f"{ERASED} {child.id}"
     _erase_words(rows, tables.Match.child_id == child.id, tables.Declined.child_id == child.id)
     for one in rows.session.scalars(
@@ -175,7 +178,10 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
 def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: str, reason: str) -> None:
     """Raises StepRefusedError while a proposal or match of theirs is live."""
     _refuse_live(rows, tables.Match.volunteer_id == volunteer.id)
-    rows.write_volunteer(volunteer, records.Volunteer("", status=Status.WITHDRAWN))
+    before = rows.volunteer_record(volunteer).status
+    status = before if before in STOPPED else Status.WITHDRAWN  # a suspension outlives what it was about
+    rows.write_volunteer(volunteer, records.Volunteer("", status=status))
+    volunteer.once = rows.once(volunteer.reference)
     volunteer.person, volunteer.reference = None, f"{ERASED} {volunteer.id}"
     _erase_words(rows, tables.Match.volunteer_id == volunteer.id, tables.Declined.volunteer_id == volunteer.id)
     for one in rows.session.scalars(

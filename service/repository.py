@@ -26,6 +26,7 @@ from matcher.instance import Instance
 from matcher.policy import Policy
 from matcher.reading.cells import as_typed, organisations
 from matcher.records import Agreement, ExceptionKind
+from matcher.references import bare
 from service.crypto import KeyRing, Place
 from service.database import tables
 from service.database.base import ID_LENGTH, Base
@@ -39,6 +40,7 @@ _Sealed = tuple[str, bytes, str | None]
 """Of which row, its sealed bytes, and the family where it is known."""
 
 Row = TypeVar("Row", tables.Child, tables.Volunteer, tables.Match, tables.Organisation, tables.RecordedException)
+Side = TypeVar("Side", tables.Child, tables.Volunteer)
 Person = TypeVar("Person", records.Child, records.Volunteer)
 
 _IN_FORCE = select(tables.RecordedException).where(tables.RecordedException.withdrawn_on.is_(None))
@@ -224,6 +226,30 @@ class Repository:
         for kind in (tables.Child, tables.Volunteer):
             named |= {row.id: row.reference for row in self.session.execute(select(kind.id, kind.reference))}
         return named
+
+    def once(self, reference: str) -> str:
+        """By which somebody who was erased is known again, in whichever spelling: a hash from which nothing leads back.
+
+        Without the keys, that is, which are outside the database.
+        """
+        return self.keys.digest("erased reference", f"{self.session.info['authority']} {bare(reference)}")
+
+    def come_back(self, kind: type[Side], reference: str) -> Side | None:
+        """The row of somebody who was erased under this reference, under which they are known again from now on.
+
+        So whatever was said no to, a suspension and a family hold as if nobody had forgotten them.
+        """
+        row = self.session.scalars(select(kind).where(kind.once == self.once(reference)).order_by(kind.id)).first()
+        if row is not None:
+            self.known_again(row, reference)
+        return row
+
+    def known_again(self, row: tables.Child | tables.Volunteer, reference: str) -> None:
+        row.reference, row.once = reference, None
+        if isinstance(row, tables.Child):
+            family = self.session.get_one(tables.Family, row.family_id)
+            family.references = sorted({*family.references, reference.casefold()})
+        self.session.flush()
 
     def account_names(self) -> dict[str, str]:
         """The name of each account of the authority, by id."""

@@ -197,6 +197,8 @@ class Child(Apart, Versioned, Base):
     """What matching reads: the matcher's record as JSON."""
     person: Mapped[bytes | None] = mapped_column(Sealed)
     """Name, address, contacts and notes, which matching never opens."""
+    once: Mapped[str | None] = mapped_column(String(64), index=True)
+    """Of somebody who was erased: a keyed hash of the reference, by which they are the same if they come back."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     __table_args__ = (
         UniqueConstraint("authority_id", "reference"),
@@ -214,6 +216,8 @@ class Volunteer(Apart, Versioned, Base):
     """How many children at once: as the policy says, or more by a recorded exception."""
     facts: Mapped[bytes] = mapped_column(Sealed)
     person: Mapped[bytes | None] = mapped_column(Sealed)
+    once: Mapped[str | None] = mapped_column(String(64), index=True)
+    """Of somebody who was erased: a keyed hash of the reference, by which they are the same if they come back."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     __table_args__ = (
         UniqueConstraint("authority_id", "reference"),

@@ -24,6 +24,8 @@ class Here:
     """What Kith holds, by the council's references."""
 
     rows: Repository
+    reading: Reading
+    """The files that are looked at beside it."""
     children: dict[str, tables.Child] = field(init=False)
     volunteers: dict[str, tables.Volunteer] = field(init=False)
     budgets: dict[str, tables.Budget] = field(init=False)
@@ -37,6 +39,7 @@ class Here:
         self.volunteers = {row.reference: row for row in session.scalars(select(tables.Volunteer))}
         self.budgets = {row.code: row for row in session.scalars(select(tables.Budget))}
         self.families = {name: row for row in session.scalars(select(tables.Family)) for name in row.references}
+        self._known_again()
         self.named = {row.id: name for name, row in self.children.items()}
         self.named |= {row.id: name for name, row in self.volunteers.items()}
         ordered = session.scalars(select(tables.Match).order_by(tables.Match.created_at, tables.Match.id)).all()
@@ -49,6 +52,35 @@ class Here:
         whom = {one.id: (one.kind, one.volunteer_id, one.child_id) for one in allowed}
         self._allowed = {(*whom[one.id], one.value) for one in allowed if one.withdrawn_on is None}
         self._withdrawn = {whom[one.id] for one in allowed if one.withdrawn_on is not None}
+
+    def _known_again(self) -> None:
+        """Who was erased and is named by the files, by the reference that the files have for them; and their families.
+
+        A family is often called as one of its children.
+        """
+        of = self.reading.records
+        between = [one for sheet in ("matches", "declined", "exceptions") for one in of[sheet]]
+        named = {one.id for one in of["children"]} | {one.child for one in between if one.child}
+        named |= {child for one in of["volunteers"] for child in one.known_children or ()}
+        words = {one.family for sheet in ("children", "matches") for one in of[sheet] if one.family}
+        once = {row.once: name for name, row in self.children.items() if row.once}
+        if once:
+            family_of = {key: self.children[name].family_id for key, name in once.items()}
+            for word in words - self.families.keys():
+                if (id := family_of.get(self.rows.once(word))) and word.casefold() not in self.families:
+                    self.families[word.casefold()] = self.rows.session.get_one(tables.Family, id)
+            for reference in named - self.children.keys():
+                if name := once.pop(self.rows.once(reference), None):
+                    self.children[reference] = self.children.pop(name)
+        once = {row.once: name for name, row in self.volunteers.items() if row.once}
+        if once:
+            for reference in {one.id for one in of["volunteers"]} - self.volunteers.keys():
+                if name := once.pop(self.rows.once(reference), None):
+                    self.volunteers[reference] = self.volunteers.pop(name)
+
+    def noes_of(self, id: str) -> int:
+        """Of how many pairs of a child or a volunteer somebody said no."""
+        return sum(id in pair for pair in self._nos)
 
     def record(self, sheet: str, reference: str) -> Any:
         """The record as it is here, under the council's reference; None if it is not."""

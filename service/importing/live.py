@@ -83,13 +83,17 @@ def broken(here: Here, reading: Reading, given: Instance, before: Instance) -> I
     """
     after = _afterwards(here, reading, given, before)
     new = [one for one in after.matches if one.status is not MatchStatus.ENDED and here.match(one) is None]
-    known = {child.id for child in after.children}
-    bare = [records.Child(id, family=after.family_of.get(id)) for id in {one.child for one in new} - known]
+    there = {child.id for child in after.children}
+    bare = [records.Child(id, family=after.family_of.get(id)) for id in {one.child for one in new} - there]
     people = tuple(sorted((*after.children, *bare), key=lambda child: child.id))
+    # Of whose record in Kith cannot be, nothing is known that a rule could rest on.
+    nothing = [records.Volunteer(id) for id in {one.volunteer for one in new} - {one.id for one in after.volunteers}]
+    volunteers = tuple(sorted((*after.volunteers, *nothing), key=lambda one: one.id))
+    known = there | {reference for reference, row in here.children.items() if row.referral}
     for some in _one_of_each(new):
         judged = set(some)
         others = tuple(one for one in after.matches if one not in judged)
-        beside = replace(after, children=people, matches=others)
+        beside = replace(after, children=people, volunteers=volunteers, matches=others)
         yield from _broken(some, beside, known)
 
 

@@ -17,9 +17,9 @@ from matcher.instance import Instance
 from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
-from matcher.records import Agreement, Authority, Declined, ExceptionKind, Match, MatchStatus, RecordedException
+from matcher.records import Agreement, Authority, Declined, ExceptionKind, Match, MatchStatus, RecordedException, Status
 from matcher.references import bare
-from matcher.words import counted, day, first_upper, pounds
+from matcher.words import counted, day, first_upper, listed, pounds
 from service import exceptions
 from service.database import tables
 from service.importing import live
@@ -122,7 +122,7 @@ def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
     """Raises InputError with every problem of the files, and of what they say beside what is here."""
     policy = rows.policy()[1]
     given = reading.instance(policy, as_of)
-    here = Here(rows)
+    here = Here(rows, reading)
     problems = (
         *_wrong(here, reading, policy), *live.refused(here, reading), *impossible_dates(here, reading, as_of)
     )  # fmt: skip
@@ -166,6 +166,7 @@ class _Told:
         joined = self.here.joined(self.given)
         for sheet, said in records_of(self.given):
             before = self.here.record(sheet, said.id)
+            self.come_back(sheet, said.id)
             if before is None:
                 named = (said.id,) if sheet == CHILDREN.name else said.known_children or ()
                 self.added.append(New(sheet, said.id, _facts(said), named))
@@ -186,6 +187,23 @@ class _Told:
                 for name, sentence in weakened(sheet, before, after)
             )  # fmt: skip
         self.managers_word()
+
+    def come_back(self, sheet: str, reference: str) -> None:
+        """Who was erased and is in the files again: what was said no to then holds, and somebody has to know."""
+        row = (self.here.children if sheet == CHILDREN.name else self.here.volunteers).get(reference)
+        if row is None or row.once is None:
+            return
+        held = []
+        if isinstance(row, tables.Child) and row.objects:
+            held.append("they had said no to any visitor")
+        if isinstance(row, tables.Volunteer) and row.status == Status.SUSPENDED:
+            held.append("they were suspended")
+        if count := self.here.noes_of(row.id):
+            held.append(f"{counted(count, 'pair of theirs was', 'pairs of theirs were')} declined")
+        if held:
+            sentence = f"was erased, and would be here again: {listed(held)}. That holds still."
+            children = (reference,) if sheet == CHILDREN.name else ()
+            self.weaker.append(Weaker(sheet, reference, "erased", sentence, adds=True, children=children))
 
     def managers_word(self) -> None:
         """Of new children, once a fact: a first file would otherwise ask for hundreds of ticks."""

@@ -121,7 +121,7 @@ class _Import:
     ) -> None:
         self.rows, self.session, self.reading = rows, rows.session, reading
         self.given, self.policy, self.user_id = given, policy, user_id
-        self.here = Here(rows)
+        self.here = Here(rows, reading)
         self.decided: list[audit_log.Entry] = []
         """What is to be entered of the matches that were taken in live."""
         self._ids: dict[str, str] = {}
@@ -195,6 +195,8 @@ class _Import:
                 there[reference] = row
             elif given.family_of.get(reference) is not None:
                 people.move(self.rows, row, families[reference])
+            if row.once:
+                self.rows.known_again(row, reference)
             if reference in facts:
                 before = self.here.record(CHILDREN.name, reference)
                 after = facts[reference]
@@ -254,6 +256,8 @@ class _Import:
         fallen = []
         for record in self.given.volunteers:
             row = rows.get(record.id)
+            if row is not None and row.once:
+                self.rows.known_again(row, record.id)
             before = self.here.record(VOLUNTEERS.name, record.id)
             after = record if before is None else self.here.kept(self.reading, VOLUNTEERS.name, before, record)
             if row is None:
