@@ -151,7 +151,7 @@ def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tup
         if file.suffix.casefold() not in (*KINDS, *OTHER_KINDS) or file.stem == "unmatched":
             continue  # unmatched.csv is Kith's own
         if file.name in used:
-            yield from _misnamed_worksheets(file, read)
+            yield from _misnamed_worksheets(file, read, sent=isinstance(folder, HeldFolder))
             continue
         name = _like(file.stem, read)
         if name:
@@ -164,12 +164,24 @@ def _misnamed(folder: Folder, read: Mapping[str, _SheetReading]) -> Iterator[tup
             yield SHEETS[0].name, Problem(file.name, 0, "", "", wrong, "Name it after what it holds", rejected=False)
 
 
-def _misnamed_worksheets(file: File, read: Mapping[str, _SheetReading]) -> Iterator[tuple[str, Problem]]:
-    """Of a file that is read. Elsewhere a worksheet may be called anything, such as a summary of another program."""
+def _misnamed_worksheets(
+    file: File, read: Mapping[str, _SheetReading], sent: bool
+) -> Iterator[tuple[str, Problem]]:  # fmt: skip
+    """Of a file that is read. Elsewhere a worksheet may be called anything, such as a summary of another program.
+
+    What was sent was meant: there every worksheet is told of which nothing is taken.
+    """
+    of_file = {name: one for name, one in read.items() if (one.grid.file if one.grid else one.file) == file.name}
+    taken = {one.grid.worksheet for one in of_file.values() if one.grid}
     for worksheet, hidden in passed_over(file):
         name = _like(worksheet, read)
         there = read[name].file if name else ""
         if not name or there.startswith(file.name):  # of its own sheet a workbook may hold several, and one is read
+            if sent and worksheet not in taken:
+                wrong = f"is {'hidden and ' if hidden else ''}not read: another worksheet of the file is"
+                remedy = "Nothing to do if no rows are in it; otherwise send it as a file of its own"
+                where = f"{file.name} ({worksheet})"
+                yield next(iter(of_file)), Problem(where, 0, "", "", wrong, remedy, rejected=False)
             continue
         if there:
             wrong, remedy = f"is not read: {name} are read from {there}", "Remove the worksheet if it is an old one"

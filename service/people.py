@@ -362,20 +362,26 @@ def _refuse_nearly(rows: Repository, kind: type[tables.Child] | type[tables.Volu
 
 
 def _named(rows: Repository, reference: str) -> str:
-    """The id of a child by reference or id. One who is not here yet is kept by name, so that they are known later."""
+    """The id of a child by reference or id, who may have been erased.
+
+    Raises InputError for one who is not here: a slip of the hand would lose who it is, and a name stand unsealed. Of a
+    child who is yet to come the reference is kept by a file, which tells that nobody has it.
+    """
     row = rows.session.scalar(
         select(tables.Child).where(or_(tables.Child.reference == reference, tables.Child.id == reference))
     )
+    row = row or rows.erased(tables.Child, reference)
     if row is None:
         _refuse_nearly(rows, tables.Child, reference)
-        family = tables.Family(known=False, references=[])
-        rows.session.add(family)
-        rows.session.flush()
-        row = tables.Child(reference=reference, family_id=family.id, referral=False)
-        rows.write_child(row, records.Child(""))
-        rows.session.add(row)
-        rows.session.flush()
+        raise InputError("A child is not in Kith.", [_NOBODY])
     return row.id
+
+
+_NOBODY = Problem(
+    VOLUNTEERS.name, 0, "known_children", "", "names a child who is not in Kith",
+    "Check each reference, and write no names. A child who is yet to be referred is named in the spreadsheet of "
+    "volunteers: Import keeps the reference, and says that nobody has it yet",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

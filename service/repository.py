@@ -239,10 +239,14 @@ class Repository:
 
         So whatever was said no to, a suspension and a family hold as if nobody had forgotten them.
         """
-        row = self.session.scalars(select(kind).where(kind.once == self.once(reference)).order_by(kind.id)).first()
+        row = self.erased(kind, reference)
         if row is not None:
             self.known_again(row, reference)
         return row
+
+    def erased(self, kind: type[Side], reference: str) -> Side | None:
+        """The row of somebody who was erased under this reference, who stays erased."""
+        return self.session.scalars(select(kind).where(kind.once == self.once(reference)).order_by(kind.id)).first()
 
     def known_again(self, row: tables.Child | tables.Volunteer, reference: str) -> None:
         row.reference, row.once = reference, None

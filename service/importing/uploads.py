@@ -80,6 +80,11 @@ class Upload:
             waiting += asked or (rest[:1] if len(rest) == len(worksheets) else [])
         return tuple(waiting)
 
+    @property
+    def unread(self) -> tuple[Part, ...]:
+        """Of which nothing is taken in, whoever said so."""
+        return tuple(part for part in self.parts if self.sheet_of(part) is None)
+
     def reading(self, as_of: date) -> Reading:
         return read_files(self.files, as_of, self.layouts, partly=True)
 
@@ -154,8 +159,15 @@ def waiting(rows: Repository) -> list[tables.Upload]:
 
 
 def discard(rows: Repository, upload_id: str) -> None:
-    """Deletes an upload: it was taken in, or is not wanted."""
+    """Deletes an upload that was taken in."""
     _forget(rows, tables.Upload.id == upload_id)
+
+
+def throw_away(rows: Repository, upload: Upload, *, user_id: str) -> None:
+    """Deletes an upload that is not wanted."""
+    _forget(rows, tables.Upload.id == upload.row.id)
+    entry = audit_log.Entry(user_id, "import: files thrown away", upload.row.id, details={"sender": upload.row.user_id})
+    audit_log.record(rows.session, rows.keys, entry)
 
 
 def _forget(rows: Repository, which: object) -> None:

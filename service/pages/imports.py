@@ -289,8 +289,12 @@ def corrections(upload_id: UploadId, sheet: str, person: Asking, kith: Kith, row
 
 
 @router.post("/files/{upload_id}/discard")
-def discard(upload_id: UploadId, rows: Writing) -> Response:
-    uploads.discard(rows, uploads.find(rows, upload_id).row.id)
+def discard(upload_id: UploadId, person: Asking, rows: Writing) -> Response:
+    """By whoever sent the files, or a manager."""
+    upload = uploads.find(rows, upload_id)
+    if upload.row.user_id != person.user_id:
+        refuse_without(person, Permission.APPROVE)
+    uploads.throw_away(rows, upload, user_id=person.user_id)
     return RedirectResponse("/imports", 303)
 
 
@@ -371,7 +375,7 @@ def _confirm(
         error=error, reason=reason, note=note, ticked=ticked or set(), reasons=importing.REASONS, sheet_names=NAMES,
         new=len(found.echo.added), changed=len(found.echo.changed), given=found.given, children=len(ids),
         approves=Permission.APPROVE in person.may, too_many=len(found.echo.weaker) > MOST_WEAKER,
-        label=facts.label_of, words=facts.in_words,
+        label=facts.label_of, words=facts.in_words, unread=upload.unread,
     )  # fmt: skip
 
 

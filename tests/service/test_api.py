@@ -11,7 +11,7 @@ import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
 from service_rows import cell, files_of
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from matcher.readers import Reading
 from service.database import tables
@@ -163,8 +163,11 @@ def test_a_childs_no_ends_what_is_live(service: Service, desk: TestClient) -> No
 
 
 def test_a_referral_takes_away_no_no(service: Service, desk: TestClient) -> None:
-    known = {"reference": "V9001", "facts": {"known_children": "C9001"}}
-    assert desk.post(f"{API}/volunteers", json=known).status_code == 201
+    files = [("files", ("volunteers.csv", b"volunteer_id,known_children\nV9001,C9001\n")),
+             ("files", ("children.csv", b"child_id\n"))]  # fmt: skip
+    told = desk.post(f"{API}/imports/check", files=files).json()
+    assert "is among neither the children nor the matches" in [one["wrong"] for one in told["problems"]]
+    assert desk.post(f"{API}/imports", files=files, data={"stamp": told["stamp"]}).status_code == 201
     with service.database.read(service.north) as session:
         child = session.scalars(select(tables.Child.id).where(tables.Child.reference == "C9001")).one()
     assert changed(desk, f"/children/{child}", {"facts": {"agrees": "no"}}).status_code == 200
@@ -175,6 +178,38 @@ def test_a_referral_takes_away_no_no(service: Service, desk: TestClient) -> None
     assert desk.post(f"{API}/children", json={"reference": "C9001", "facts": {}}).status_code == 201
     with service.database.read(service.north) as session:
         assert session.get_one(tables.Child, child).objects
+
+
+@pytest.mark.parametrize("typed", ["J Smith", "C9999", "{child}; C9999", "{child}A"])
+def test_who_is_known_to_a_volunteer_is_a_child_in_kith(
+    service: Service, desk: TestClient, small_county: Reading, typed: str
+) -> None:
+    """A slip of the hand lost who it was, and a name stood in the rows as a reference, unsealed."""
+    child = small_county.grids["children"].rows[0][1][0]
+    path = f"/volunteers/{service.eligible_pair()[1]}"
+    with service.database.read(service.north) as session:
+        before = session.scalar(select(func.count()).select_from(tables.Child))
+    told = changed(desk, path, {"facts": {"known_children": typed.format(child=child)}})
+    assert told.status_code == 422
+    (problem,) = told.json()["problems"]
+    assert problem["where"] == "volunteers, known_children"
+    assert problem["wrong"].startswith("names a child who is not in Kith. Check each reference")
+    assert "Smith" not in told.text
+    with service.database.read(service.north) as session:
+        assert session.scalar(select(func.count()).select_from(tables.Child)) == before
+    page = desk.get(f"{path}/change/independence").text
+    version = re.search(r'name="version" value="(\d+)"', page)
+    assert version
+    form = {"version": version[1], "known_children": typed.format(child=child)}
+    answer = desk.post(f"{path}/change/independence", data=form, headers={"Accept": "text/html"})
+    assert answer.status_code == 422
+    assert "Names a child who is not in Kith. Check each reference" in answer.text
+    file = ("volunteers.csv", b"volunteer_id,known_children\nN-900,J Smith\n")
+    told = desk.post(f"{API}/imports/check", files=[("files", file), ("files", ("children.csv", b"child_id\n"))])
+    assert [one["wrong"] for one in told.json()["problems"] if one["rejected"]] == [
+        "is no child in Kith, and no reference either, as it has no number"
+    ]
+    assert changed(desk, path, {"facts": {"known_children": child}}).status_code == 200
 
 
 def test_a_sibling_found_later_is_told_of_at_once(service: Service, desk: TestClient, manager: TestClient) -> None:

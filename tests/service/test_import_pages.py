@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from html import unescape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 from browser import HOSTILE, Site, faults
 from conftest import Service
 from playwright.sync_api import Page
@@ -399,3 +401,40 @@ def test_a_file_that_is_too_large_is_told_in_a_page(site: Site, tmp_path: Path) 
     page.set_input_files("#files", tmp_path / "children.csv")
     page.get_by_role("button", name="Look at these files").click()
     assert "The most is 20 MB" in page.inner_text("main")
+
+
+def test_files_are_thrown_away_by_their_sender_or_a_manager(service: Service, small_county: Reading) -> None:
+    sender, other = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    address = send(other, of(small_county, "children"))
+    assert "Throw these files away" not in sender.get(address).text
+    assert sender.post(f"{address}/discard", headers=HTML).status_code == 403
+    assert other.get(address).status_code == 200
+    address = send(sender, of(small_county, "children"))
+    assert "Throw these files away" in sender.get(address).text
+    assert other.post(f"{address}/discard", follow_redirects=False).status_code == 303
+    with service.database.read(service.north) as session:
+        said = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.action.contains("thrown"))).one()
+    assert (said.actor, said.subject) == (service.users["north", Role.MANAGER], address.rsplit("/", 1)[1])
+    assert said.details == {"sender": service.users["north", Role.COORDINATOR]}
+
+
+def test_a_worksheet_that_is_not_read_is_told_before_it_is_confirmed_and_over_the_api(service: Service) -> None:
+    content = BytesIO()
+    book = xlsxwriter.Workbook(content, {"in_memory": True})
+    for name, reference in (("children", "N-1"), ("Young people", "N-2")):
+        page = book.add_worksheet(name)
+        page.write_row(0, 0, ["child_id", "agrees"])
+        page.write_row(1, 0, [reference, "yes"])
+    book.close()
+    files = [("children.xlsx", content.getvalue()), ("volunteers.csv", b"volunteer_id\n")]
+    browser = service.as_(Role.COORDINATOR)
+    page = browser.get(f"{send(browser, *files)}/confirm").text
+    assert "Not read: children.xlsx, worksheet Young people." in page
+    told = browser.post("/api/v1/imports/check", files=[("files", one) for one in files]).json()
+    assert [(one["file"], one["wrong"]) for one in told["problems"] if "not read" in one["wrong"]] == [
+        ("children.xlsx (Young people)", "is not read: another worksheet of the file is")
+    ]
+    assert told["usable"]
+    whole = [("files", ("all.xlsx", browser.get("/imports/templates/all").content))]
+    told = browser.post("/api/v1/imports/check", files=whole).json()
+    assert [one for one in told["problems"] if "not read" in one["wrong"]] == []  # what explains is no sheet
