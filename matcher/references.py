@@ -46,9 +46,14 @@ def near_misses(
     return problems
 
 
+def years_old(born: date, on: date) -> int:
+    """Completed years; a 29 February birthday falls on 1 March in other years."""
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
 def too_old(born: date, on: date) -> bool:
     """Whether nobody born that day is a child on this one."""
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day)) >= OLDEST_CHILD
+    return years_old(born, on) >= OLDEST_CHILD
 
 
 def impossible_dates(children: Sequence[Child], matches: Sequence[Match], as_of: date) -> list[Problem]:

@@ -70,7 +70,7 @@ def invite(
     Raises KithError for an address that is taken or is none.
     """
     address = email.strip().lower()
-    if address.count("@") != 1 or not all(address.split("@")) or len(address) > 254:
+    if address.count("@") != 1 or not all(address.split("@")) or len(address) > 254 or not address.isprintable():
         raise KithError("That is not an email address. Write it as name@council.gov.uk.")
     if session.scalar(select(User.id).where(User.email == address)):
         raise KithError("There is an account with that address already.")
@@ -167,7 +167,9 @@ def log_in(session: Session, settings: Settings, email: str, password: str) -> t
 
     A locked account is refused the right password too, and a wrong one given meanwhile does not lengthen the lock.
     """
-    user = session.scalar(select(User).where(User.email == email.strip().lower()).with_for_update())
+    address = email.strip().lower()
+    known = select(User).where(User.email == address).with_for_update()
+    user = session.scalar(known) if address.isprintable() else None  # others are nobody's, and PostgreSQL takes no NUL
     right = _verify(user.password if user and user.password else _NOBODY, password)
     if user is None or user.password is None or user.disabled_at:
         return None

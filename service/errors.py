@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -124,6 +125,21 @@ def answer_errors(app: FastAPI) -> None:
         detail = "Somebody changed this meanwhile. Look at it again; nothing of yours was saved."
         return problem(412, detail, request.state.request_id)
 
+    @app.exception_handler(IntegrityError)
+    def too_late(request: Request, _error: IntegrityError) -> Response:
+        return problem(409, TOO_LATE, request.state.request_id)
+
+    @app.exception_handler(OperationalError)
+    def crossed(request: Request, error: OperationalError) -> Response:
+        if getattr(error.orig, "sqlstate", None) not in _CROSSED:
+            raise error
+        return problem(409, TOO_LATE, request.state.request_id)
+
+    @app.exception_handler(DataError)
+    def unfit(request: Request, _error: DataError) -> Response:
+        detail = "A sign in what was sent cannot be kept, such as one that cannot be printed. Nothing was saved."
+        return problem(422, detail, request.state.request_id)
+
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
         problems = [_field_problem(one) for one in error.errors()]
@@ -136,6 +152,14 @@ def answer_errors(app: FastAPI) -> None:
             response.headers[name] = value
         return response
 
+
+TOO_LATE = (
+    "Somebody recorded something at the same moment that stands in the way of this. Nothing of yours was saved: look "
+    "again, and record it once more if it still holds."
+)
+"""Where the database itself says who was first, and no room had a better word for it."""
+_CROSSED = ("40001", "40P01")
+"""PostgreSQL's codes for two who waited for each other, of whom one was let go on."""
 
 _SENTENCES = {
     401: "Log in first.",

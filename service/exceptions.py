@@ -68,7 +68,7 @@ def withdraw(rows: Repository, row: tables.RecordedException, *, user_id: str, r
     breaking = tuple(
         match
         for match, rules in _failing(rows, row.volunteer_id).items()
-        if rules - before[match] or _cannot_tell(rows, row, match)
+        if rules - before.get(match, set()) or _cannot_tell(rows, row, match)
     )
     details = {"volunteer": row.volunteer_id, "break a rule": list(breaking)}
     audit_log.record(rows.session, rows.keys, Entry(user_id, "withdraw exception", row.id, row.kind, details))

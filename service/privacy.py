@@ -19,13 +19,14 @@ from sqlalchemy import delete, select
 from matcher import records
 from matcher.instance import today
 from matcher.records import Agreement, Party, Status
+from matcher.references import years_old
 from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
 from service.database.base import utc_now
 from service.people import STOPPED
 from service.repository import Repository
-from service.workflow import LIVE, StepRefusedError
+from service.workflow import LIVE, State, StepRefusedError
 
 ERASED = "erased"
 ERASE_REASONS = ("retention period over", "asked to be erased", "entered by mistake")
@@ -276,12 +277,24 @@ def _quiet(rows: Repository, kind: Any, side: Any, day: date) -> Iterator[tuple[
     ):
         if state in LIVE:
             live.add(person)
-        over = ended or since.date()
-        last[person] = max(last.get(person, over), over)
+        if state == State.ENDED:  # a proposal that came to nothing was no match
+            over = ended or since.date()
+            last[person] = max(last.get(person, over), over)
+    support = rows.policy()[1].number("rules.referral_age.support_years")
     for row in rows.session.scalars(select(kind).where(~kind.reference.startswith(ERASED))):
         since = last.get(row.id, row.changed_at.date())
-        if row.id not in live and day - since > _DAYS[kind.__name__.lower()]:
+        long_ago = day - since > _DAYS[kind.__name__.lower()]
+        if row.id not in live and long_ago and not (kind is tables.Child and _waits(rows, row, support, day)):
             yield row, since
+
+
+def _waits(rows: Repository, child: tables.Child, support_years: int, day: date) -> bool:
+    """Whether a visitor may still come to a child: by their age, their word, and as care goes on."""
+    record = rows.child_record(child, family_known=True)
+    if not child.referral or child.objects or record.date_of_birth is None:
+        return False
+    cared_for = record.looked_after is not False or record.continuing_agreed is True
+    return cared_for and years_old(record.date_of_birth, day) < support_years
 
 
 def sweep(rows: Repository, plan_months: int) -> int:

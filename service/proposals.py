@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 from sqlalchemy import func, select
@@ -32,6 +32,8 @@ from service.workflow import LIVE, Rules, State, StepRefusedError
 
 _CORE = frozenset(entry.id for entry in CATALOGUE if entry.core)
 OBJECTS = "objects to any visitor"
+BEFORE_KITH = timedelta(days=366)
+"""How long before it came with a file something may have been said of a match of which no beginning is on record."""
 CHOOSE_WITHIN = timedelta(days=7)
 """For how long a person may choose from a shortlist that they were shown. The rules are asked anew in any case."""
 
@@ -129,6 +131,8 @@ def take_step(
 ) -> tables.Match:
     """A person records one step of a match. Raises StepRefusedError with the reasons, NotFoundError."""
     match, moment = rows.match(match_id), at or utc_now()
+    if at is not None:
+        _refuse_before(rows, match, at)
     before = State(match.state)
 
     def hard_rules(rules: Rules) -> Sequence[str]:
@@ -154,6 +158,16 @@ def take_step(
     if after.state is State.ENDED:
         runs.ask_for(rows.session, match.authority_id, "match ended")
     return match
+
+
+def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:
+    """Raises StepRefusedError for a time before the day on which the match's story begins."""
+    first = select(func.min(tables.Decision.at)).where(tables.Decision.match_id == match.id)
+    begun = rows.session.scalar(first)
+    # Of a match that came with a file nothing was decided here.
+    day = begun.date() if begun else match.started_on or match.created_at.date() - BEFORE_KITH
+    if at < datetime.combine(day, time(), UTC) - timedelta(hours=1):  # in summer London's day begins an hour earlier
+        raise StepRefusedError("That was before this proposal or match began. Check the day and the time.")
 
 
 def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:

@@ -11,6 +11,7 @@ from matcher import vocabulary
 from matcher.geography import METRES_PER_MILE
 from matcher.reading.sheets import CHILDREN, DECLINED, VOLUNTEERS
 from matcher.records import Child, Place, Volunteer
+from matcher.references import years_old
 from matcher.words import council, day, listed, pounds, spoken
 from matcher.words import languages as language_names
 
@@ -33,10 +34,8 @@ Group = tuple[str, tuple[Fact, ...]]
 
 
 def age(born: date | None, on: date) -> int | None:
-    """Completed years; a 29 February birthday falls on 1 March in other years."""
-    if born is None:
-        return None
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+    """Completed years, where the birth is recorded."""
+    return None if born is None else years_old(born, on)
 
 
 def place(where: Place | None) -> str:

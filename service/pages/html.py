@@ -39,11 +39,19 @@ NAVIGATION = (
 """Address, name, and who is shown it. What is not built yet is not here."""
 
 
+def in_london(at: datetime) -> datetime:
+    """The moment by London's clocks; one at the edge of the calendar, which has no neighbours, as it is."""
+    try:
+        return at.astimezone(LONDON)
+    except OverflowError:
+        return at
+
+
 def moment(at: datetime | None) -> str:
     """22 November 2026 at 9:05am, in London."""
     if at is None:
         return "not recorded"
-    then = at.astimezone(LONDON)
+    then = in_london(at)
     clock = then.strftime("%I:%M%p").lstrip("0").lower()
     return f"{day(then.date())} at {clock}"
 
@@ -52,7 +60,7 @@ def short_day(when: date | datetime | None) -> str:
     """22 Nov 2026."""
     if when is None:
         return "not recorded"
-    then = when.astimezone(LONDON).date() if isinstance(when, datetime) else when
+    then = in_london(when).date() if isinstance(when, datetime) else when
     return f"{then.day} {then:%b %Y}"
 
 
@@ -60,7 +68,7 @@ def clock(at: datetime | None) -> str:
     """22 Nov 2026, 9:05am, in London: for tables."""
     if at is None:
         return "not recorded"
-    then = at.astimezone(LONDON)
+    then = in_london(at)
     return f"{short_day(at)}, {then.strftime('%I:%M%p').lstrip('0').lower()}"
 
 

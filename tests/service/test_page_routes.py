@@ -16,7 +16,7 @@ from matcher.records import Child, ExceptionKind, Party, Volunteer
 from service import exceptions, organisations
 from service.audit_log import Entry, record, verify
 from service.database.base import utc_now
-from service.database.tables import ImportBatch, Match
+from service.database.tables import Decision, ImportBatch, Match
 from service.importing.uploads import hold, receive
 from service.middleware import RateLimit
 from service.pages import html, profiles
@@ -350,7 +350,8 @@ def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(servic
     browser = service.as_(Role.COORDINATOR)
     with service.database.write(service.north) as session:
         row = Repository(session, service.keys).match(match)
-        row.since = utc_now() - timedelta(days=20)
+        proposed = session.scalars(select(Decision).where(Decision.match_id == match)).one()
+        row.since = proposed.at = utc_now() - timedelta(days=20)
         version = str(row.version + 1)
     when = today() - timedelta(days=10)
     address = f"/proposals/{match}/steps/ask_volunteer"

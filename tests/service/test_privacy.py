@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,10 @@ def test_who_was_kept_long_enough_is_listed_and_what_was_shown_goes_by_itself(se
     live = manager.get(f"{API}/matches/{service.a_match()}").json()["child"]
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
-        for days, expected in ((limit, False), (limit + 1, True)):
+        last = rows.child(child)
+        for days, waits, expected in ((limit, False, False), (limit + 1, True, False), (limit + 1, False, True)):
+            record = rows.child_record(last, family_known=True)
+            rows.write_child(last, replace(record, looked_after=waits))  # care goes on, and a visitor may still come
             for id in (child, live):
                 session.get_one(tables.Child, id).changed_at = utc_now() - timedelta(days=days)
             session.flush()
