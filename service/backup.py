@@ -76,9 +76,11 @@ class Restored:
 
     entries: int
     """How many its audit logs hold."""
+    redo: tuple[str, ...] = ()
+    """What else was done since that backup, and is not in it, a line each."""
     noes: int | None = None
-    """How many noes, endings, suspensions and withdrawals it had not known and took over; None where the database
-    that it replaces could not be asked."""
+    """How many noes, endings, pauses, suspensions, withdrawals, siblings, holds and erasures it had not known and took
+    over; None where the database that it replaces could not be asked."""
 
 
 def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restored:
@@ -123,14 +125,14 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> Restored:
     beside = place.with_name(f"{place.name}.restored")
-    kept: int | None
+    kept: noes.Kept | None
     try:
         for left in (beside, *_beside(beside)):  # of a restore that was killed
             left.unlink(missing_ok=True)
         _make_private(beside)
         _copy_sqlite(file, beside)
         with _opened(f"sqlite:///{beside}") as database:
-            entries, kept = _check(database, keys), 0
+            entries, kept = _check(database, keys), noes.Kept(0, ())
             if place.exists():
                 _require_stopped(place, replace)
                 kept = _keep_noes(place, database, keys)
@@ -142,7 +144,7 @@ def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> Re
             os.fsync(written.fileno())
         beside.replace(place)
         sync_folder(place)
-        return Restored(entries, kept)
+        return Restored(entries, kept.redo, kept.noes) if kept else Restored(entries)
     except (sqlite3.DatabaseError, SQLAlchemyError):
         raise BackupError(f"“{file}” is no backup of Kith, or is damaged. Take an earlier one.") from None
     finally:
@@ -175,8 +177,8 @@ def _in_use(place: Path) -> bool:
     return False
 
 
-def _keep_noes(place: Path, restored: Database, keys: KeyRing) -> int | None:
-    """How many noes of the database that is replaced the restored one had not known; None if it cannot be read."""
+def _keep_noes(place: Path, restored: Database, keys: KeyRing) -> noes.Kept | None:
+    """What the restored database took over of the one that it replaces; None if that cannot be read."""
     try:
         with _opened(f"sqlite:///{place}") as before:
             require_upgraded(before)

@@ -1,36 +1,43 @@
 """What was said no to, stopped or over stays so when a backup from before is put in the place of a database.
 
 A backup knows nothing of the days after it. Decisions of those days are lost with the database that it replaces, but
-never a no: neither a child's objection, nor a pair that was declined, nor the end of a proposal or match, nor that a
-volunteer was suspended or has gone, visits nobody, and had past matches brought up, nor that an exception was
-withdrawn. Nor who may log in: accounts and tokens stay as they were in the database that is replaced.
+never a no: neither a child's objection, nor a pair that was declined, nor the end of a proposal or match, nor a pause
+of visits, nor that a volunteer was suspended or has gone and had past matches brought up, nor that an exception was
+withdrawn. Nor what was found out and parts a pair: that children are siblings, that a safeguarding issue of a child is
+unresolved, that a volunteer is connected with a council. Who was erased is erased again. Who may log in, accounts and
+tokens, stay as they were in the database that is replaced. What else was done since, a person does again: the audit log
+of those days tells what it was (`redo.py`).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from matcher.records import Agreement, Status
-from service import audit_log, people, proposals
-from service.crypto import KeyRing
+from service import audit_log, people, privacy, proposals, redo
+from service.crypto import KeyRing, KeysError
 from service.database import tables
 from service.database.base import Base
 from service.database.engine import Database
 from service.people import STOPPED
+from service.redo import RESTORE
 from service.repository import Repository
 from service.workflow import LIVE, State
-
-RESTORE = "restore"
-"""Who acts in the audit log where a backup is put back."""
 
 _OVER = ("state", "since", "ended_on", "over_by", "reason")
 _PAUSED = ("state", "since", "started_on", "next_review_on", "reason")
 _WITHDRAWN = ("withdrawn_on", "withdrawn_by", "withdrawn_reason")
-_BROUGHT_UP = ("id", "match_id", "step", "state", "said_by", "user_id", "at", "reason")
+_SAID = ("id", "match_id", "step", "state", "said_by", "user_id", "at", "reason", "note")
 _NO = ("id", "child_id", "volunteer_id", "said_by", "declined_on", "reason")
+
+
+Decisions = dict[str, dict[str, object]]
+"""What was decided, by its id."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +49,29 @@ class Noes:
     over: dict[str, dict[str, object]]
     stopped: dict[str, Status]
     paused: dict[str, dict[str, object]]
-    """Matches of those who were stopped."""
+    """Matches of which the visits are paused, whatever for."""
     withdrawn: dict[str, dict[str, object]]
     """Exceptions that hold no longer."""
-    brought_up: dict[str, dict[str, object]]
+    brought_up: Decisions
     """Of past matches: that their volunteer was suspended, and somebody has to ask those children too."""
+    why_paused: Decisions
+    siblings: tuple[tuple[str, ...], ...]
+    """The children of each family that has several."""
+    held: frozenset[str]
+    """Children of whom a serious safeguarding issue is unresolved."""
+    connected: dict[str, frozenset[str]]
+    """The councils with which volunteers are connected."""
+    erased: dict[str, str]
+    """Who was erased, and the reason that was given."""
 
 
-def noes_of(database: Database, authority: str) -> Noes:
+def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
     with database.read(authority) as session:
+        rows = Repository(session, keys)
+        families: dict[str, list[str]] = defaultdict(list)
+        for family, child in session.execute(select(tables.Child.family_id, tables.Child.id).order_by(tables.Child.id)):
+            families[family].append(child)
+        children, volunteers = session.scalars(select(tables.Child)), session.scalars(select(tables.Volunteer))
         ended = session.scalars(select(tables.Match).where(tables.Match.state.not_in(LIVE)))
         stopped = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status.in_(STOPPED)))
         standing = {row.id: Status(row.status) for row in stopped if row.status}
@@ -58,26 +79,73 @@ def noes_of(database: Database, authority: str) -> Noes:
         withdrawn = session.scalars(
             select(tables.RecordedException).where(tables.RecordedException.withdrawn_on.is_not(None))
         )
-        brought_up = session.scalars(
-            select(tables.Decision).where(tables.Decision.step == people.BROUGHT_UP).order_by(tables.Decision.at)
-        )
         return Noes(
             frozenset(session.scalars(select(tables.Child.id).where(tables.Child.objects))),
             {row.id: {name: getattr(row, name) for name in _NO} for row in session.scalars(select(tables.Declined))},
             {row.id: {name: getattr(row, name) for name in _OVER} for row in ended},
             standing,
-            {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused if row.volunteer_id in standing},
+            {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused},
             {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
-            {row.id: {name: getattr(row, name) for name in _BROUGHT_UP} for row in brought_up},
+            _decisions(session, people.BROUGHT_UP),
+            _decisions(session, "pause"),
+            tuple(tuple(several) for several in families.values() if len(several) > 1),
+            frozenset(row.id for row in children if _is_held(rows, row)),
+            {row.id: councils for row in volunteers if (councils := _councils(rows, row))},
+            _erased(session),
         )
 
 
-def keep(before: Database, restored: Database, keys: KeyRing) -> int:
-    """Records in a restored database every no of the one that it replaces; how many it had not known."""
+def _decisions(session: Session, step: str) -> Decisions:
+    some = select(tables.Decision).where(tables.Decision.step == step).order_by(tables.Decision.at)
+    return {row.id: {name: getattr(row, name) for name in _SAID} for row in session.scalars(some)}
+
+
+# One value that cannot be read, of a database that may be replaced because it is damaged, costs none of the others.
+
+
+def _is_held(rows: Repository, row: tables.Child) -> bool:
+    try:
+        return bool(rows.child_record(row, family_known=False).safeguarding_issue)
+    except KeysError:
+        return False
+
+
+def _councils(rows: Repository, row: tables.Volunteer) -> frozenset[str]:
+    try:
+        return frozenset(rows.volunteer_record(row).connected_authorities or ())
+    except KeysError:
+        return frozenset()
+
+
+def _erased(session: Session) -> dict[str, str]:
+    why = select(tables.AuditEvent.subject, tables.AuditEvent.reason)
+    given = session.execute(why.where(tables.AuditEvent.action.in_(privacy.ERASING)))
+    reasons = {event.subject: event.reason for event in given}
+    kinds: tuple[type[tables.Child] | type[tables.Volunteer], ...] = tables.Child, tables.Volunteer
+    return {
+        id: reasons.get(id, "")
+        for kind in kinds
+        for id in session.scalars(select(kind.id).where(kind.reference.startswith(privacy.ERASED)))
+    }
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a restored database has of the one that it replaces, and what it has not."""
+
+    noes: int
+    """How many it had not known."""
+    redo: tuple[str, ...]
+    """What else was done since, a line each."""
+
+
+def keep(before: Database, restored: Database, keys: KeyRing) -> Kept:
+    """Records in a restored database every no of the one that it replaces."""
     _keep_accounts(before, restored)
     with restored.read() as session:
         authorities = list(session.scalars(select(tables.Authority.id)))
-    return sum(_keep(noes_of(before, authority), restored, keys, authority) for authority in authorities)
+    left = tuple(line for authority in authorities for line in redo.since(before, restored, authority))
+    return Kept(sum(_keep(noes_of(before, keys, one), restored, keys, one) for one in authorities), left)
 
 
 def _keep_accounts(before: Database, restored: Database) -> None:
@@ -101,7 +169,7 @@ def _keep_accounts(before: Database, restored: Database) -> None:
 
 
 def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
-    known = noes_of(restored, authority)
+    known = noes_of(restored, keys, authority)
     with restored.write(authority) as session:
         rows = Repository(session, keys)
         live = session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.over.keys() - known.over.keys())))
@@ -110,7 +178,8 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             _copy(match, noes.over[match.id])
             match.place = match.next_review_on = None
         session.flush()
-        there = {*session.scalars(select(tables.Child.id)), *session.scalars(select(tables.Volunteer.id))}
+        named_children = {*session.scalars(select(tables.Child.id))}
+        there = {*named_children, *session.scalars(select(tables.Volunteer.id))}
         declined = [no for id, no in noes.declined.items()
                     if id not in known.declined and {no["child_id"], no["volunteer_id"]} <= there]  # fmt: skip
         session.add_all(tables.Declined(**no) for no in declined)
@@ -130,32 +199,72 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         for exception in withdrawn:
             _copy(exception, noes.withdrawn[exception.id])
         session.flush()
-        brought_up = _bring_up(session, noes, known)
+        ended = {*session.scalars(select(tables.Match.id).where(tables.Match.state == State.ENDED))}
+        brought_up = _enter(session, noes.brought_up, known.brought_up, ended)
+        _enter(session, noes.why_paused, known.why_paused, noes.paused)
+        linked = _link(rows, noes, there)
+        held = sorted((noes.held - known.held) & there)
+        for id in held:
+            child_row = rows.child(id)
+            record = replace(rows.child_record(child_row, family_known=False), safeguarding_issue=True)
+            rows.write_child(child_row, record)
+        connected = _connect(rows, noes, known, there)
+        erased = sorted((noes.erased.keys() - known.erased.keys()) & there)
+        for id in erased:  # last: whose match is live is not erased, and those that are over are over by now
+            if id in named_children:
+                privacy.erase_child(rows, rows.child(id), user_id=RESTORE, reason=noes.erased[id])
+            else:
+                privacy.erase_volunteer(rows, rows.volunteer(id), user_id=RESTORE, reason=noes.erased[id])
         if withdrawn or over:
             rows.set_capacities(rows.policy()[1])
             session.flush()
-        kept = len(over) + len(declined) + len(objecting) + len(stopped) + len(paused) + len(withdrawn) + brought_up
+        every: tuple[Collection[object], ...] = (
+            over, declined, objecting, stopped, paused, withdrawn, brought_up, linked, held, connected, erased
+        )  # fmt: skip
+        kept = sum(map(len, every))
         if kept:
             details = {
                 "object": objecting, "over": [match.id for match in over], "declined": len(declined),
                 "stopped": stopped, "paused": [match.id for match in paused],
-                "withdrawn": [one.id for one in withdrawn], "brought up": brought_up,
+                "withdrawn": [one.id for one in withdrawn], "brought up": len(brought_up),
+                "siblings": linked, "held": held, "connected": connected, "erased": erased,
             }  # fmt: skip
             audit_log.record(session, keys, audit_log.Entry(RESTORE, "keep what was said no to", details=details))
     return kept
 
 
-def _bring_up(session: Session, noes: Noes, known: Noes) -> int:
-    """Enters into the story of each past match what the database before had in it, by the same person; how many."""
-    ended = {*session.scalars(select(tables.Match.id).where(tables.Match.state == State.ENDED))}
+def _link(rows: Repository, noes: Noes, there: set[str]) -> list[str]:
+    """Makes siblings of those who are; ids of the families that they are in now."""
+    linked = []
+    for several in noes.siblings:
+        children = [id for id in several if id in there]
+        if len({rows.child(id).family_id for id in children}) > 1:
+            linked.append(people.link(rows, children, user_id=RESTORE).family.id)
+    return linked
+
+
+def _connect(rows: Repository, noes: Noes, known: Noes, there: set[str]) -> list[str]:
+    """Adds the councils with which volunteers turned out to be connected; ids of those volunteers."""
+    new = {id: councils - known.connected.get(id, frozenset()) for id, councils in noes.connected.items()}
+    connected = sorted(id for id, councils in new.items() if councils and id in there)
+    for id in connected:
+        row = rows.volunteer(id)
+        record = rows.volunteer_record(row)
+        every = tuple(sorted({*(record.connected_authorities or ()), *new[id]}))
+        rows.write_volunteer(row, replace(record, connected_authorities=every))
+    return connected
+
+
+def _enter(session: Session, told: Decisions, known: Decisions, matches: Collection[str]) -> list[str]:
+    """Enters into the story of these matches what the database before had in it, by the same person; ids of it."""
     users = {*session.scalars(select(tables.User.id))}
-    missing = [facts for id, facts in noes.brought_up.items() if id not in known.brought_up
-               and facts["match_id"] in ended and facts["user_id"] in users]  # fmt: skip
+    missing = [facts for id, facts in told.items() if id not in known
+               and facts["match_id"] in matches and facts["user_id"] in users]  # fmt: skip
     for facts in missing:
         number = select(func.max(tables.Decision.number)).where(tables.Decision.match_id == facts["match_id"])
         session.add(tables.Decision(**facts, number=(session.scalar(number) or 0) + 1))
         session.flush()
-    return len(missing)
+    return [str(facts["id"]) for facts in missing]
 
 
 def _copy(row: Base, facts: dict[str, object]) -> None:

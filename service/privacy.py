@@ -29,6 +29,8 @@ from service.repository import Repository
 from service.workflow import LIVE, State, StepRefusedError
 
 ERASED = "erased"
+ERASING = ("erase child", "erase volunteer")
+"""How the audit log has it."""
 ERASE_REASONS = ("retention period over", "asked to be erased", "entered by mistake")
 
 

@@ -1,0 +1,166 @@
+"""What was found out or erased since a backup is kept when it is put back in the place of a database; the rest is told.
+
+That no no is undone by a restore is in test_backup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Service
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from matcher.records import Party
+from service import audit_log, people, privacy
+from service.backup import Restored, backup, restore
+from service.cli import app
+from service.database import tables
+from service.permissions import Role
+from service.proposals import take_step
+from service.repository import Repository
+from service.workflow import State
+
+Since = Callable[[Repository], object]
+
+
+@pytest.fixture(autouse=True)
+def in_place(service: Service) -> None:
+    if not service.database.sqlite:
+        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+
+
+def put_back(service: Service, file: Path, since: Since) -> Restored:
+    """Takes a backup, does something, and puts the backup back; again, from what was restored, nothing is lost."""
+    backup(service.settings, file)
+    with service.database.write(service.north) as session:
+        since(Repository(session, service.keys))
+    service.database.close()
+    return restore(service.settings, file, replace=True)
+
+
+def rules(service: Service, child: str, volunteer: str) -> dict[str, str]:
+    path = f"/api/v1/children/{child}/volunteers/{volunteer}/explanation"
+    return {one["rule"]: one["verdict"] for one in service.as_(Role.COORDINATOR).get(path).json()["reasons"]}
+
+
+def test_a_pause_for_whatever_reason_is_kept(service: Service, tmp_path: Path) -> None:
+    active, user = service.a_match(), service.users["north", Role.COORDINATOR]
+
+    def pause(rows: Repository) -> None:
+        take_step(rows, active, "pause", by=Party.AUTHORITY, user_id=user, reason="a concern", note="She was afraid")
+
+    done = put_back(service, tmp_path / "x", pause)
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        why = session.scalars(select(tables.Decision).where(tables.Decision.match_id == active)).one()
+        told = rows.match(active).state, why.step, why.reason, why.user_id
+        assert told == (State.PAUSED, "pause", "a concern", user)
+        assert rows.open(why, "note") == "She was afraid"
+        assert audit_log.verify(session, service.keys).problem is None
+    assert (done.noes, done.redo) == (1, ())
+
+
+def test_siblings_holds_and_councils_that_were_found_out_still_part_a_pair(service: Service, tmp_path: Path) -> None:
+    child, volunteer = service.eligible_pair()
+    user = service.users["north", Role.COORDINATOR]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        known = rows.child(child).family_id
+        other = next(id for id in service.children() if rows.child(id).family_id != known)
+        ended = tables.Match(
+            child_id=other, family_id=rows.child(other).family_id, volunteer_id=volunteer,
+            capacity=rows.volunteer(volunteer).capacity, state=State.ENDED,
+        )  # fmt: skip
+        session.add(ended)
+        council = rows.child_record(rows.child(child), family_known=True).responsible_authority
+    parting = ("sibling_history", "safeguarding_hold", "independent_of_authority")
+    before = rules(service, child, volunteer)
+    assert {before[one] for one in parting} <= {"passes", "not in force"}
+
+    def found_out(rows: Repository) -> None:
+        people.link(rows, [child, other], user_id=user)
+        people.change_child(rows, rows.child(child), {"safeguarding_issue": "yes"}, user_id=user)
+        facts: dict[str, str | None] = {"connected_authorities": council}
+        people.change_volunteer(rows, rows.volunteer(volunteer), facts, user_id=user)
+
+    done = put_back(service, tmp_path / "x", found_out)
+    assert done.noes == 3
+    after = rules(service, child, volunteer)
+    assert {one: after[one] for one in parting} == dict.fromkeys(parting, "fails")
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        assert rows.child(child).family_id == rows.child(other).family_id
+        assert audit_log.verify(session, service.keys).problem is None
+    service.database.close()
+    assert restore(service.settings, tmp_path / "x", replace=True).noes == 3  # from the restored one itself
+    assert rules(service, child, volunteer) == after
+
+
+def test_who_was_erased_does_not_come_back(service: Service, tmp_path: Path) -> None:
+    child, volunteer = service.eligible_pair()
+    manager = service.users["north", Role.MANAGER]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        rows.seal(rows.child(child), "person", '{"name": "Planted"}')
+        references = [rows.child(child).reference, rows.volunteer(volunteer).reference]
+
+    def erase(rows: Repository) -> None:
+        privacy.erase_child(rows, rows.child(child), user_id=manager, reason="asked to be erased")
+        privacy.erase_volunteer(rows, rows.volunteer(volunteer), user_id=manager, reason="retention period over")
+
+    for n in (1, 2):  # the second time from the restored one itself
+        if n == 1:
+            done = put_back(service, tmp_path / "x", erase)
+        else:
+            service.database.close()
+            done = restore(service.settings, tmp_path / "x", replace=True)
+        with service.database.read(service.north) as session:
+            rows = Repository(session, service.keys)
+            row, other = rows.child(child), rows.volunteer(volunteer)
+            assert not {row.reference, other.reference} & {*references}
+            assert (row.person, rows.child_record(row, family_known=False).date_of_birth) == (None, None)
+            assert rows.volunteer_record(other).date_of_birth is None
+            reasons = select(tables.AuditEvent.subject, tables.AuditEvent.reason)
+            told = session.execute(reasons.where(tables.AuditEvent.action.in_(privacy.ERASING)))
+            assert {one.subject: one.reason for one in told} == {
+                child: "asked to be erased",
+                volunteer: "retention period over",
+            }
+            assert audit_log.verify(session, service.keys).problem is None
+        assert done.redo == ()
+
+
+def test_what_else_was_done_since_is_told_and_what_is_kept_is_not(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, volunteer = service.eligible_pair()
+    user, active = service.users["north", Role.COORDINATOR], service.a_match()
+    file = tmp_path / "x"
+    backup(service.settings, file)
+    desk = service.as_(Role.COORDINATOR)
+    desk.get(f"/api/v1/children/{child}")  # nobody does a reading again
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        named, visitor = rows.child(child).reference, rows.volunteer(volunteer).reference
+        people.change_child(rows, rows.child(child), {"interests": "chess"}, user_id=user)
+        people.change_volunteer(rows, rows.volunteer(volunteer), {"has_dog": "no"}, user_id=user)
+        people.add_child(rows, "NEW-1", {}, None, user_id=user)
+        take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child no longer wishes")
+    service.database.close()
+    monkeypatch.setenv("KITH_DATABASE_URL", service.settings.database_url.get_secret_value())
+    monkeypatch.setenv("KITH_KEYS_FILE", str(service.settings.keys_file))
+    done = CliRunner().invoke(app, ["restore", str(file), "--replace"])
+    assert done.exit_code == 0, done.output
+    _, _, list_of = done.output.partition("Do it again, in this order:\n")
+    told = [line.partition(" UTC: ")[2] for line in list_of.splitlines()]
+    by = ", by coordinator@north.invalid"
+    assert told == [
+        f"change child {named} (interests){by}",
+        f"change volunteer {visitor} (has_dog){by}",
+        f"add child NEW-1{by}",
+    ]
+    with service.database.read(service.north) as session:
+        assert session.get_one(tables.Match, active).state == State.ENDED
