@@ -358,7 +358,7 @@ def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(servic
     for day, clock, told in (
         (f"{today() + timedelta(days=2):%d/%m/%Y}", "", "That is yet to come"),
         ("last week", "", "Write when it was as a day"),
-        (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before the step that came before it"),
+        (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before this proposal or match began"),
     ):
         answer = browser.post(
             address, data={"version": version, "day": day, "clock": clock, "note": "Rang."}, headers=HTML
