@@ -40,7 +40,9 @@ def broken(instance: Instance) -> Mapping[Pair, tuple[str, ...]]:
     found: dict[Pair, list[str]] = defaultdict(list)
     for limit in (one for one in in_force(instance.policy) if one.core):
         if limit.id == SiblingHistory.id:
-            wrong = [pair for pair in live if _may_share(instance, *pair, referred=pair[0] in every.child_at)]
+            # Nobody was asked for the family of a child without a referral: there what is known counts.
+            asks = {pair: _may_share if pair[0] in every.child_at else _shares for pair in live}
+            wrong = [pair for pair in live if asks[pair](instance, *pair)]
         elif limit.about == "volunteer":
             wrong = _those(live, _not_passing(limit, alone))
         else:
@@ -50,16 +52,21 @@ def broken(instance: Instance) -> Mapping[Pair, tuple[str, ...]]:
     return {pair: tuple(rules) for pair, rules in sorted(found.items())}
 
 
-def _may_share(instance: Instance, child: str, volunteer: str, *, referred: bool) -> bool:
-    """Whether the volunteer visits or visited another child of the family, or nobody can tell.
+def _shares(instance: Instance, child: str, volunteer: str) -> bool:
+    """Whether the volunteer visits, or visited, another child of the family, as far as families are recorded."""
+    family = instance.family_of.get(child)
+    return family is not None and family in _families_besides(instance, child, volunteer)
 
-    Of a child without a referral, whose family nobody was asked for, what is known counts alone.
-    """
+
+def _may_share(instance: Instance, child: str, volunteer: str) -> bool:
+    """Whether the volunteer visits or visited a sibling, or nobody can tell since a family is not recorded."""
+    family, others = instance.family_of.get(child), _families_besides(instance, child, volunteer)
+    return family is None or None in others or family in others
+
+
+def _families_besides(instance: Instance, child: str, volunteer: str) -> set[str | None]:
     others = {one.child for one in instance.begun if one.volunteer == volunteer} - {child}
-    family, theirs = instance.family_of.get(child), [instance.family_of.get(other) for other in others]
-    if family is None or None in theirs:
-        return referred or (family is not None and family in theirs)
-    return family in theirs
+    return {instance.family_of.get(other) for other in others}
 
 
 def _not_passing(limit: Limit, pairs: Pairs) -> Bools:

@@ -7,7 +7,7 @@ their own, since what hangs on them changes in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from matcher.standing import broken
 from service import audit_log, proposals, runs
 from service.audit_log import Entry
 from service.database import tables
+from service.families import family_called, link_siblings
 from service.repository import Repository
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, LIVE, State
 
@@ -147,10 +148,7 @@ def add_child(
         raise InputError("This child has said no to any visitor.", [_SAID_NO])
     checked(rows, CHILDREN, record, before)
     if row is None:
-        family = tables.Family(known=siblings is not None, references=[reference.casefold()])
-        rows.session.add(family)
-        rows.session.flush()
-        row = tables.Child(reference=reference, family_id=family.id)
+        row = tables.Child(reference=reference, family_id=family_called(rows, reference).id)
         rows.write_child(row, record)
         rows.session.add(row)
     else:  # named by a match, a refusal or a volunteer alone so far, or erased; what is recorded stays, such as a no
@@ -158,7 +156,7 @@ def add_child(
         _write_child(rows, row, record, user_id)
     rows.session.flush()
     if siblings is not None:
-        link(rows, [row.id, *siblings], user_id=user_id)
+        link_siblings(rows, [row.id, *siblings], user_id=user_id)
     details = {"fields": sorted(given), **({"was erased": True} if back else {})}
     audit_log.record(rows.session, rows.keys, Entry(user_id, "add child", row.id, details=details))
     runs.ask_for(rows.session, row.authority_id, "child referred")
@@ -203,92 +201,6 @@ def _write_child(rows: Repository, row: tables.Child, record: records.Child, use
     if record.agrees is Agreement.NO and not row.objects:
         proposals.object_to_any(rows, row.id, user_id=user_id)
     rows.write_child(row, record)
-
-
-@dataclass(frozen=True)
-class Linked:
-    """A family, and the live matches that break the rule for siblings now that it is known."""
-
-    family: tables.Family
-    irregular: tuple[str, ...]
-
-
-def link(rows: Repository, child_ids: Iterable[str], *, user_id: str) -> Linked:
-    """Makes children siblings, with all who are siblings of any of them already."""
-    children = [rows.child(id) for id in dict.fromkeys(child_ids)]
-    families = {child.family_id: rows.session.get_one(tables.Family, child.family_id) for child in children}
-    kept, *others = families.values()
-    irregular: list[str] = []
-    for family in others:
-        for child in rows.session.scalars(select(tables.Child).where(tables.Child.family_id == family.id)).all():
-            irregular += move(rows, child, kept)
-        kept.references = sorted({*kept.references, *family.references})
-        rows.session.delete(family)
-    kept.known, kept.references = True, sorted({*kept.references, *(child.reference.casefold() for child in children)})
-    rows.session.flush()
-    details = {"children": [child.id for child in children], "break the rule": irregular}
-    audit_log.record(rows.session, rows.keys, Entry(user_id, "link siblings", kept.id, details=details))
-    return Linked(kept, tuple(irregular))
-
-
-def unlink(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
-    """Takes a child out of a family to which they do not belong. It weakens a safeguard: a manager's decision."""
-    before, family = child.family_id, tables.Family(known=True, references=[child.reference.casefold()])
-    rows.session.add(family)
-    old = rows.session.get_one(tables.Family, before)
-    old.references = [name for name in old.references if name != child.reference.casefold()]
-    rows.session.flush()
-    child.family_id = family.id
-    rows.session.flush()
-    rows.session.expire_all()  # the copies in `matches` were changed by the database
-    _regular_again(rows, (before, family.id))
-    audit_log.record(
-        rows.session, rows.keys, Entry(user_id, "unlink sibling", child.id, reason, {"from": before, "to": family.id})
-    )
-
-
-_IS_OR_WAS_LIVE = or_(tables.Match.state.in_(LIVE), tables.Match.state == State.ENDED)
-
-
-def _regular_again(rows: Repository, families: Iterable[str]) -> None:
-    """Puts matches that break no rule any more under the index that keeps siblings apart: it holds for them too."""
-    query = select(tables.Match).where(tables.Match.family_id.in_(families), _IS_OR_WAS_LIVE)
-    kept = set()
-    for match in rows.session.scalars(query.order_by(tables.Match.irregular, tables.Match.id)).all():
-        pair = match.volunteer_id, match.family_id
-        if pair not in kept:
-            match.irregular = False
-            kept.add(pair)
-    rows.session.flush()
-
-
-def move(rows: Repository, child: tables.Child, family: tables.Family) -> list[str]:
-    """Puts a child into a family; ids of their live matches with a visitor of a sibling.
-
-    Such matches stand outside the index that keeps siblings apart, or the link could not be recorded at all.
-    """
-    if child.family_id == family.id:
-        return []
-    theirs = set(
-        rows.session.scalars(
-            select(tables.Match.volunteer_id).where(
-                tables.Match.family_id == family.id, _IS_OR_WAS_LIVE, ~tables.Match.irregular
-            )
-        )
-    )
-    live = []
-    for match in rows.session.scalars(
-        select(tables.Match).where(tables.Match.child_id == child.id, _IS_OR_WAS_LIVE)
-    ).all():
-        if match.volunteer_id in theirs and not match.irregular:
-            match.irregular = True
-            if State(match.state) in LIVE:
-                live.append(match.id)
-    rows.session.flush()
-    child.family_id = family.id
-    rows.session.flush()
-    rows.session.expire_all()  # the copies in `matches` were changed by the database
-    return live
 
 
 # ---- volunteers ------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from matcher.scoring import Fits
 from service import audit_log, runs, workflow
 from service.database import tables
 from service.database.base import utc_now
+from service.families import held_matches, with_siblings
 from service.repository import Repository
 from service.workflow import LIVE, Rules, State, StepRefusedError
 
@@ -137,7 +138,8 @@ def take_step(
 
     def hard_rules(rules: Rules) -> Sequence[str]:
         instance = rows.instance(today(), without_match=match.id)
-        return failing_rules(instance, match.child_id, match.volunteer_id, rules)
+        found = failing_rules(instance, match.child_id, match.volunteer_id, rules)
+        return found or with_siblings(match, held_matches(rows, match.family_id))
 
     after = workflow.take(
         step, workflow.Progress(before, match.since), by=by, at=moment, reason=reason, hard_rules=hard_rules

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from matcher.errors import NotFoundError
-from service import audit_log, people
+from service import audit_log
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
     CHANGES,
@@ -28,6 +28,7 @@ from service.api.shapes import (
 )
 from service.audit_log import Entry
 from service.database import tables
+from service.families import link_siblings, unlink_sibling
 from service.repository import Repository
 
 router = APIRouter()
@@ -103,7 +104,7 @@ def link(given: Siblings, person: Asking, rows: Writing) -> Linked:
 
     Live matches that break the rule for siblings by it are named: somebody has to look at them now.
     """
-    linked = people.link(rows, given.children, user_id=person.user_id)
+    linked = link_siblings(rows, given.children, user_id=person.user_id)
     id = linked.family.id
     return Linked(id=id, children=_members(rows, [id])[id], irregular=list(linked.irregular))
 
@@ -118,7 +119,7 @@ def unlink(
     """
     row = rows.child(child_id)
     require_version(row.version, expected)
-    people.unlink(rows, row, user_id=person.user_id, reason=given.reason)
+    unlink_sibling(rows, row, user_id=person.user_id, reason=given.reason)
     tell_version(response, row.version)
 
 

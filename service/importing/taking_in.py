@@ -19,6 +19,7 @@ from matcher.records import MatchStatus, Party, Status
 from service import audit_log, people, proposals, runs
 from service.database import tables
 from service.database.base import utc_now
+from service.families import move, settle
 from service.importing.here import Here, differing, ends
 from service.importing.looking import Changed, Weaker, look
 from service.repository import Repository
@@ -85,7 +86,8 @@ def take_in(
     if user_id is not None:
         concerned = doing.ids_of(weaker)
         said = {"weakened": len(weaker), "confirmed": [f"{one.sheet} {one.field}: {one.key}" for one in weaker]}
-        entries.append(audit_log.Entry(user_id, "import", batch.id, reason, {**counts, **said, "concerned": concerned}))
+        said |= {"concerned": concerned, "break the rule": doing.apart_no_more}
+        entries.append(audit_log.Entry(user_id, "import", batch.id, reason, {**counts, **said}))
     if entries:
         audit_log.record_all(rows.session, rows.keys, entries)
     if user_id is not None:
@@ -124,6 +126,8 @@ class _Import:
         self.here = Here(rows, reading)
         self.decided: list[audit_log.Entry] = []
         """What is to be entered of the matches that were taken in live."""
+        self.apart_no_more: list[str] = []
+        """Ids of live matches that break the rule for siblings, as files tell who is one."""
         self._ids: dict[str, str] = {}
 
     def ids_of(self, weaker: Iterable[Weaker]) -> list[str]:
@@ -194,7 +198,7 @@ class _Import:
                 self.session.add(row)
                 there[reference] = row
             elif given.family_of.get(reference) is not None:
-                people.move(self.rows, row, families[reference])
+                move(self.rows, row, families[reference])
             if row.once:
                 self.rows.known_again(row, reference)
             if reference in facts:
@@ -243,7 +247,7 @@ class _Import:
         kept, *others = families
         for family in others:
             for child in self.session.scalars(select(tables.Child).where(tables.Child.family_id == family.id)).all():
-                people.move(self.rows, child, kept)
+                move(self.rows, child, kept)
             kept.references = sorted({*kept.references, *family.references})
             family.known, family.references = False, []
         return kept
@@ -311,6 +315,7 @@ class _Import:
             if state in LIVE:
                 live.append(row)
         self.session.flush()
+        self.apart_no_more = settle(self.rows, {family.id for family in family_of.values()})
         self._decided(live)
 
     def _decided(self, live: Iterable[tables.Match]) -> None:

@@ -19,6 +19,7 @@ from service.api.deps import Asking, Installation, Kith, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
 from service.database import tables
+from service.families import link_siblings
 from service.pages import forms
 from service.pages.html import render
 from service.pages.lists import named
@@ -162,7 +163,7 @@ def siblings_form(child_id: ChildId, request: Request, person: Asking, kith: Kit
 
 
 @router.post("/children/{child_id}/siblings")
-def link_siblings(child_id: ChildId, request: Request, person: Asking, kith: Kith, given: Given) -> Response:
+def add_siblings(child_id: ChildId, request: Request, person: Asking, kith: Kith, given: Given) -> Response:
     """Adds brothers and sisters, or that there are none; who is one stays one, unless a manager takes them apart."""
     typed = given.get("siblings", "")
     try:
@@ -173,7 +174,7 @@ def link_siblings(child_id: ChildId, request: Request, person: Asking, kith: Kit
                 raise NotFoundError("Write who they are, or none if there are none.")
             if not found and _family(rows, child_id):
                 raise NotFoundError("Brothers and sisters are recorded. That they are none is for a manager to say.")
-            people.link(rows, [child_id, *found], user_id=person.user_id)
+            link_siblings(rows, [child_id, *found], user_id=person.user_id)
         return RedirectResponse(f"/children/{child_id}?saved=yes", 303)
     except NotFoundError as error:
         return _siblings_form(request, person, kith, child_id, typed, str(error))

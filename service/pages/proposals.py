@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
-from matcher.alone import about_volunteer
 from matcher.instance import today
 from matcher.reading import cells
 from matcher.reading.cells import RefusedError
@@ -24,6 +23,7 @@ from service.api.shapes import ChildId, MatchId, VolunteerId
 from service.crypto import Place
 from service.database import tables
 from service.database.base import utc_now
+from service.families import with_siblings
 from service.pages.html import LONDON, clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
@@ -239,15 +239,14 @@ def _failing(reckoned: Reckoning, match: tables.Match) -> Sequence[str]:
 
 
 def _failing_now(reckoned: Reckoning, match: tables.Match) -> Sequence[str]:
-    if not _referred(reckoned, match):
-        alone = about_volunteer(reckoned.instance, match.volunteer_id)
-        return [one.sentence for one in alone if one.core and one.verdict != "passes"]
     own = match.child_id, match.volunteer_id
     left = [
         one for one in reckoned.instance.matches if (one.child, one.volunteer) != own or one.status is MatchStatus.ENDED
     ]
-    rules = Rules.CORE if MATCH_STATUS[State(match.state)] is MatchStatus.CURRENT else Rules.ALL
-    return proposals.failing_rules(replace(reckoned.instance, matches=tuple(left)), *own, rules)
+    begun = MATCH_STATUS[State(match.state)] is MatchStatus.CURRENT or not _referred(reckoned, match)
+    rules = Rules.CORE if begun else Rules.ALL
+    found = proposals.failing_rules(replace(reckoned.instance, matches=tuple(left)), *own, rules)
+    return found or with_siblings(match, reckoned.matches)
 
 
 def _referred(reckoned: Reckoning, match: tables.Match) -> bool:

@@ -17,8 +17,9 @@ from matcher.errors import InputError
 from matcher.instance import today
 from matcher.readers import Reading, read_files
 from matcher.records import Party
-from service import importing, people, proposals
+from service import importing, proposals
 from service.database import tables
+from service.families import link_siblings, unlink_sibling
 from service.permissions import Role
 from service.repository import Repository
 from service.workflow import LIVE, State
@@ -155,16 +156,59 @@ def test_who_are_no_siblings_after_all_are_kept_apart_as_before(service: Service
         before = a_child(rows, "N1")
         ended = a_match(session, before, volunteer, State.ENDED, place=None)
         session.flush()
-        people.link(rows, [child.id, before.id], user_id=user)
+        link_siblings(rows, [child.id, before.id], user_id=user)
         assert sorted((visited.irregular, ended.irregular)) == [False, True]
-        people.unlink(rows, before, user_id=user, reason="not related after all")
+        unlink_sibling(rows, before, user_id=user, reason="not related after all")
         assert (visited.irregular, ended.irregular) == (False, False)
         sibling = a_child(rows, "N2")
-        people.link(rows, [before.id, sibling.id], user_id=user)
+        link_siblings(rows, [before.id, sibling.id], user_id=user)
         a_match(session, sibling, volunteer, State.ENDED, place=None)
         with pytest.raises(IntegrityError), session.begin_nested():
             session.flush()
         session.rollback()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_link_found_late_tells_of_the_live_match_in_whichever_order_siblings_are_named(
+    service: Service, desk: TestClient, first: int
+) -> None:
+    """The volunteer visits one and visited the other: it is the visits that go on that somebody has to look at."""
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        visited = session.get_one(tables.Match, service.a_match())
+        before = a_child(rows, "N1")
+        ended = a_match(session, before, rows.volunteer(visited.volunteer_id), State.ENDED, place=None)
+        session.flush()
+        both = [visited.child_id, before.id]
+    linked = desk.post(f"{API}/families", json={"children": [both[first], both[1 - first]]}).json()
+    assert linked["irregular"] == [visited.id]
+    with service.database.read(service.north) as session:
+        marks = {id: session.get_one(tables.Match, id).irregular for id in (visited.id, ended.id)}
+    assert marks == {visited.id: True, ended.id: False}
+    assert f"/proposals/{visited.id}" in desk.get("/proposals?show=wrong", headers=HTML).text
+    path = f"/matches/{visited.id}"
+    due, held = [
+        desk.post(f"{API}{path}/steps", json={"step": step, "by": "authority"}, headers=tag(desk, path))
+        for step in ("review_falls_due", "review_held")
+    ]
+    assert (due.status_code, held.status_code) == (200, 409)
+    assert "siblings never share a visitor" in held.text
+
+
+@pytest.mark.parametrize("siblings", [[], None])
+def test_a_child_by_whose_reference_a_file_called_a_family_belongs_to_it(
+    service: Service, desk: TestClient, siblings: list[str] | None
+) -> None:
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        family = tables.Family(known=True, references=["k-77"])
+        session.add(family)
+        session.flush()
+        sibling = a_child(rows, "N1", family)
+        id = sibling.id
+    made = desk.post(f"{API}/children", json={"reference": "K-77", "siblings": siblings}).json()["id"]
+    found = desk.get(f"{API}/families", params={"child": made}).json()["families"]
+    assert [set(one["children"]) for one in found] == [{made, id}]
 
 
 # ---- live matches that break a core rule by now ----------------------------------------------------------------------

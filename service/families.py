@@ -1,0 +1,133 @@
+"""Families: children who are siblings, and the visitors whom they must not share.
+
+A family may be called by words as files have them, often the reference of one of its children; a child of that
+reference who comes later belongs to it. A link that is found late reaches the matches that there are: those that break
+the rule for siblings by it stand outside the index of the database that keeps siblings apart, or the truth could not be
+recorded, and are named to whoever made the link.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from service import audit_log
+from service.audit_log import Entry
+from service.database import tables
+from service.repository import Repository
+from service.workflow import LIVE, State
+
+HELD = frozenset({*LIVE, State.ENDED})
+"""The states of matches that go on, or were visits once."""
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A family, and the live matches that break the rule for siblings now that it is known."""
+
+    family: tables.Family
+    irregular: tuple[str, ...]
+
+
+def family_called(rows: Repository, reference: str) -> tables.Family:
+    """The family that a child of a new reference belongs to: one that files called by it, or a new one."""
+    word = reference.casefold()
+    for family in rows.session.scalars(select(tables.Family).order_by(tables.Family.id)):
+        if word in family.references:
+            return family
+    family = tables.Family(known=False, references=[word])
+    rows.session.add(family)
+    rows.session.flush()
+    return family
+
+
+def link_siblings(rows: Repository, child_ids: Iterable[str], *, user_id: str) -> Linked:
+    """Makes children siblings, with all who are siblings of any of them already."""
+    children = [rows.child(id) for id in dict.fromkeys(child_ids)]
+    families = {child.family_id: rows.session.get_one(tables.Family, child.family_id) for child in children}
+    kept, *others = families.values()
+    for family in others:
+        for child in rows.session.scalars(select(tables.Child).where(tables.Child.family_id == family.id)).all():
+            move(rows, child, kept)
+        kept.references = sorted({*kept.references, *family.references})
+        rows.session.delete(family)
+    kept.known, kept.references = True, sorted({*kept.references, *(child.reference.casefold() for child in children)})
+    rows.session.flush()
+    irregular = settle(rows, [kept.id])
+    details = {"children": [child.id for child in children], "break the rule": irregular}
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "link siblings", kept.id, details=details))
+    return Linked(kept, tuple(irregular))
+
+
+def unlink_sibling(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
+    """Takes a child out of a family to which they do not belong. It weakens a safeguard: a manager's decision."""
+    before, family = child.family_id, tables.Family(known=True, references=[child.reference.casefold()])
+    rows.session.add(family)
+    old = rows.session.get_one(tables.Family, before)
+    old.references = [name for name in old.references if name != child.reference.casefold()]
+    rows.session.flush()
+    child.family_id = family.id
+    rows.session.flush()
+    rows.session.expire_all()  # the copies in `matches` were changed by the database
+    settle(rows, [before, family.id])
+    audit_log.record(
+        rows.session, rows.keys, Entry(user_id, "unlink sibling", child.id, reason, {"from": before, "to": family.id})
+    )
+
+
+def move(rows: Repository, child: tables.Child, family: tables.Family) -> None:
+    """Puts a child into a family, and out of the index what it would not let in: `settle` comes after the last move."""
+    if child.family_id == family.id:
+        return
+    held = select(tables.Match).where(tables.Match.state.in_(HELD), ~tables.Match.irregular)
+    theirs = {one.volunteer_id for one in rows.session.scalars(held.where(tables.Match.family_id == family.id))}
+    for match in rows.session.scalars(held.where(tables.Match.child_id == child.id)).all():
+        match.irregular = match.volunteer_id in theirs
+    rows.session.flush()
+    child.family_id = family.id
+    rows.session.flush()
+    rows.session.expire_all()  # the copies in `matches` were changed by the database
+
+
+def settle(rows: Repository, families: Iterable[str]) -> list[str]:
+    """Marks what breaks the rule for siblings in these families, and nothing else; the ids of live matches that do.
+
+    Of the matches of one volunteer in one family, one stays under the index, a past one if there is one: a live match
+    that breaks the rule is marked as such, in whichever order siblings were linked.
+    """
+    held = select(tables.Match).where(tables.Match.family_id.in_(families), tables.Match.state.in_(HELD))
+    groups: dict[tuple[str, str], list[tables.Match]] = defaultdict(list)
+    for match in rows.session.scalars(held).all():
+        groups[match.family_id, match.volunteer_id].append(match)
+    told, regular = [], []
+    for group in groups.values():
+        first, *others = sorted(group, key=lambda one: (State(one.state) in LIVE, one.id))
+        regular.append(first)
+        for match in others:
+            match.irregular = True
+        if len({match.child_id for match in group}) > 1:
+            told += [match.id for match in group if State(match.state) in LIVE]
+    rows.session.flush()  # before others go under the index in their place
+    for match in regular:
+        match.irregular = False
+    rows.session.flush()
+    return sorted(told)
+
+
+def held_matches(rows: Repository, family: str) -> list[tables.Match]:
+    """The matches that go on, or were visits once, of the children of a family."""
+    held = select(tables.Match).where(tables.Match.family_id == family, tables.Match.state.in_(HELD))
+    return list(rows.session.scalars(held.order_by(tables.Match.id)))
+
+
+def with_siblings(match: tables.Match, matches: Iterable[tables.Match]) -> tuple[str, ...]:
+    """The reason against a match whose volunteer visits or visited a sibling, also of a child without a referral."""
+    theirs = match.volunteer_id, match.family_id
+    same = (one for one in matches if (one.volunteer_id, one.family_id) == theirs and one.state in HELD)
+    if any(one.child_id != match.child_id for one in same):
+        who, sibling = match.volunteer_id, match.child_id
+        return (f"{who} visits or has visited a sibling of {sibling}: siblings never share a visitor.",)
+    return ()
