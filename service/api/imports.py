@@ -7,6 +7,7 @@ first answer binds the two: of other files, or of data that changed meanwhile, n
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -72,6 +73,9 @@ class Echo(BaseModel):
     new: dict[str, int]
     same: dict[str, int]
     changed: list[Changed]
+    blanked: list[Changed] = Field(
+        description="Of these, the fields that are recorded and would be recorded no longer, as their cells are blank."
+    )
     weaker: list[Weaker] = Field(description="Safeguards that would go. Each is confirmed by its own key.")
 
 
@@ -106,7 +110,7 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
     except InputError as error:
         problems = [_problem(one) for one in error.problems] or [_problem(Problem("", 0, "", "", str(error), ""))]
         _note(kith, person, rows, {one.value for one in problems})
-        return Echo(usable=False, stamp=None, problems=problems, new={}, same={}, changed=[], weaker=[])
+        return Echo(usable=False, stamp=None, problems=problems, new={}, same={}, changed=[], blanked=[], weaker=[])
     told = {child for one in echo.changed for child in importing.named_in(one)}
     told |= {child for one in echo.weaker for child in one.children}
     _note(kith, person, rows, told)
@@ -116,7 +120,8 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
         problems=[_problem(one) for one in reading.problems],
         new=dict(echo.new),
         same=dict(echo.same),
-        changed=[Changed(sheet=one.sheet, reference=one.reference, fields=list(one.fields)) for one in echo.changed],
+        changed=_changed(echo.changed),
+        blanked=_changed(echo.blanked),
         weaker=[
             Weaker(
                 key=one.key, sheet=one.sheet, reference=one.reference, field=one.field, sentence=one.sentence,
@@ -148,6 +153,10 @@ def take_in(
         raise HTTPException(409)
     batch = importing.take_in(rows, _read(contents), today(), user_id=person.user_id, confirmed=confirmed)
     return _batch(batch)
+
+
+def _changed(records: Iterable[importing.Changed]) -> list[Changed]:
+    return [Changed(sheet=one.sheet, reference=one.reference, fields=list(one.fields)) for one in records]
 
 
 def _note(kith: Kith, person: Asking, rows: Reading, texts: set[str]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
@@ -16,7 +17,16 @@ from matcher.errors import InputError
 from matcher.instance import Instance
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
-from matcher.records import Authority, Declined, Match, MatchStatus, RecordedException, Status
+from matcher.records import (
+    Authority,
+    Child,
+    Declined,
+    Match,
+    MatchStatus,
+    RecordedException,
+    Status,
+    Volunteer,
+)
 from matcher.words import counted, day, first_upper, listed, pounds
 from service import exceptions
 from service.database import tables
@@ -104,6 +114,20 @@ class Echo:
     @property
     def new(self) -> Mapping[str, int]:
         return Counter(one.sheet for one in self.added)
+
+    @cached_property
+    def blanked(self) -> tuple[Changed, ...]:
+        """The records of which a blank cell would take a recorded fact, with those facts alone."""
+        told = (replace(one, changes=tuple(filter(_taken(one.sheet), one.changes))) for one in self.changed)
+        return tuple(one for one in told if one.changes)
+
+
+def _taken(sheet: str) -> Callable[[Change], bool]:
+    record = {CHILDREN.name: Child, VOLUNTEERS.name: Volunteer}.get(sheet)
+    if record is None:
+        return lambda _: False
+    blank = {one.name: one.default for one in fields(record)}
+    return lambda one: one.after == blank[one.field] != one.before
 
 
 def named_in(one: Changed, fields: Collection[str] | None = None) -> tuple[str, ...]:

@@ -51,6 +51,8 @@ NAMES = {
 """How people call the sheets."""
 EARLIER = 10
 """Imports that the first page lists."""
+MOST_LISTED = 50
+"""Records of which it is listed what a blank cell takes; each stands with the changes besides."""
 MOST_WEAKER = 100
 """Safeguards that one import may weaken: more is the wrong file, and nobody reads so many one by one."""
 
@@ -209,6 +211,8 @@ def look(
     else:
         listed = Page.of(_by_row(upload, found, found.problems if shown == "problems" else found.notes), page, query)
         seen = children_of(rows, {cell for one in listed.lines for _, cell in one.cells})
+    emptied = found.echo.blanked[:MOST_LISTED] if found.echo else ()
+    seen = [*seen, *(one.id for one in emptied if one.sheet == "children" and one.id not in seen)]
     note_reading(kith, person, "import", "", children=seen)
     notes = {(one.file, one.row) for one in found.notes}
     return render(
@@ -218,7 +222,8 @@ def look(
                 "changes": len(found.echo.changed) if found.echo else 0,
                 "new": len(found.echo.added) if found.echo else 0},
         correctable=[sheet for sheet in found.reading.grids if _of_sheet(found, sheet)],
-        changed_of=_changed_of(found.echo), address=address, owner=upload.row.user_id == person.user_id,
+        changed_of=_changed_of(found.echo), emptied=emptied, address=address,
+        owner=upload.row.user_id == person.user_id,
     )  # fmt: skip
 
 

@@ -146,6 +146,28 @@ def test_who_is_new_is_listed_with_what_the_file_says_of_each(service: Service, 
     assert "Nobody and nothing in the files is new to Kith" in browser.get(f"{again}?show=new").text
 
 
+def test_what_blank_cells_would_take_is_counted_and_listed(service: Service, small_county: Reading) -> None:
+    """A sheet that was made from the template's headings emptied a child's record: only safeguards were told."""
+    browser = service.as_(Role.COORDINATOR)
+    child, other = (cells[0] for _, cells in small_county.grids["children"].rows[:2])
+    rows = f"child_id,interests,ethnicity,gender,fears_animals\n{child},,,female,\n{other},chess,,female,yes\n"
+    file = ("children.csv", rows.encode())
+    told = browser.post(
+        "/api/v1/imports/check", files=[("files", file), ("files", ("volunteers.csv", b"volunteer_id\n"))]
+    )
+    assert {one["reference"]: set(one["fields"]) for one in told.json()["blanked"]} == {
+        child: {"interests", "ethnicity", "fears_animals"}, other: {"ethnicity"},
+    }  # fmt: skip
+    address = send(browser, file)
+    said = "A blank cell makes a fact not recorded: 4 facts of 2 children would go"
+    page = browser.get(address).text
+    assert said in page
+    assert re.search(rf">{child}</dt><dd>Ethnicity, interests and fears animals<", page)
+    assert said in browser.get(f"{address}/confirm").text
+    same = browser.get(send(browser, of(small_county, "children"))).text
+    assert "would go" not in same
+
+
 def test_a_column_is_called_as_a_coordinator_calls_it(service: Service, small_county: Reading) -> None:
     browser = service.as_(Role.COORDINATOR)
     person = cell(small_county, "volunteers", "status", "approved")
