@@ -38,9 +38,9 @@ ROUNDED_TO = 50
 """Thousandths of a score: near enough to learn from, too coarse to know a distance again."""
 
 YES: Mapping[str, tuple[Party, ...]] = {
-    "volunteer_accepts": (Party.VOLUNTEER,),
-    "child_would_meet": (Party.CHILD, Party.SOCIAL_WORKER),
-    "child_agrees": (Party.CHILD,),
+    step.id: (*step.by, *step.besides)
+    for step in workflow.STEPS
+    if step.id in ("volunteer_accepts", "child_would_meet", "child_agrees")
 }
 """Whose yes a step records."""
 OUTSIDE_THE_PAIR = frozenset({

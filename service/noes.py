@@ -24,6 +24,7 @@ from service.crypto import KeyRing, KeysError
 from service.database import tables
 from service.database.base import Base
 from service.database.engine import Database
+from service.families import link_siblings
 from service.people import STOPPED
 from service.redo import RESTORE
 from service.repository import Repository
@@ -239,7 +240,7 @@ def _link(rows: Repository, noes: Noes, there: set[str]) -> list[str]:
     for several in noes.siblings:
         children = [id for id in several if id in there]
         if len({rows.child(id).family_id for id in children}) > 1:
-            linked.append(people.link(rows, children, user_id=RESTORE).family.id)
+            linked.append(link_siblings(rows, children, user_id=RESTORE).family.id)
     return linked
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -177,9 +176,7 @@ def name(
     """Writes who the child is, in place of what stood there."""
     row = rows.child(child_id)
     require_version(row.version, expected)
-    rows.seal(row, "person", json.dumps(given.model_dump()))
-    rows.session.flush()
-    audit_log.record(rows.session, rows.keys, Entry(person.user_id, "write person", row.id))
+    people.write_person(rows, row, given.model_dump_json(), user_id=person.user_id)
     tell_version(response, row.version)
     return given
 

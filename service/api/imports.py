@@ -24,11 +24,11 @@ from service import importing
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading, refuse_without
 from service.api.shapes import PageNumber, PageSize, one_page
 from service.database import tables
+from service.importing.uploads import refuse_many
 from service.permissions import Permission
 
 router = APIRouter(prefix="/imports", tags=["imports"])
 
-MOST_FILES = 10
 Files = Annotated[list[UploadFile], File(description="children.csv, volunteers.xlsx and so on, and mapping.toml.")]
 
 
@@ -170,8 +170,7 @@ def _read(contents: dict[str, bytes]) -> FilesRead:
 
 
 def _contents(files: list[UploadFile]) -> dict[str, bytes]:
-    if len(files) > MOST_FILES:
-        raise InputError(f"{len(files)} files are more than Kith reads. Send up to {MOST_FILES}.")
+    refuse_many(len(files))
     contents = {file.filename or f"file {number}": file.file.read() for number, file in enumerate(files, start=1)}
     if len(contents) < len(files):
         raise InputError("Two files go by the same name. Send the right one.")

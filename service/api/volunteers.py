@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -10,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from matcher.records import Status
-from service import audit_log, people
+from service import people
 from service.api.answers import VolunteerShortlist, as_it_is, described
 from service.api.children import told
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
@@ -30,7 +29,6 @@ from service.api.shapes import (
     such_as,
     tell_version,
 )
-from service.audit_log import Entry
 from service.database import tables
 from service.permissions import Permission
 from service.pseudonyms import volunteer_pseudonymised, volunteer_without_address
@@ -213,9 +211,7 @@ def name(
     """Writes who the volunteer is, in place of what stood there."""
     row = rows.volunteer(volunteer_id)
     require_version(row.version, expected)
-    rows.seal(row, "person", json.dumps(given.model_dump()))
-    rows.session.flush()
-    audit_log.record(rows.session, rows.keys, Entry(person.user_id, "write person", row.id))
+    people.write_person(rows, row, given.model_dump_json(), user_id=person.user_id)
     tell_version(response, row.version)
     return given
 

@@ -104,6 +104,12 @@ class Sent:
     files: int
 
 
+def refuse_many(files: int) -> None:
+    """Raises InputError for more files than are read at once."""
+    if files > MOST_FILES:
+        raise InputError(f"{files} files are more than Kith reads at once. Send up to {MOST_FILES}.")
+
+
 def receive(rows: Repository, files: Mapping[str, bytes]) -> Sent:
     """Finds which sheets files are. Raises InputError for other kinds.
 
@@ -111,8 +117,7 @@ def receive(rows: Repository, files: Mapping[str, bytes]) -> Sent:
     """
     if not files:
         raise InputError("No file was sent. Choose one or several CSV or XLSX files.")
-    if len(files) > MOST_FILES:
-        raise InputError(f"{len(files)} files are more than Kith reads at once. Send up to {MOST_FILES}.")
+    refuse_many(len(files))
     for name, content in files.items():
         shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
         if PurePath(name).suffix.casefold() not in KINDS:

@@ -18,6 +18,7 @@ from service import audit_log, people, privacy
 from service.backup import Restored, backup, restore
 from service.cli import app
 from service.database import tables
+from service.families import link_siblings
 from service.permissions import Role
 from service.proposals import take_step
 from service.repository import Repository
@@ -81,7 +82,7 @@ def test_siblings_holds_and_councils_that_were_found_out_still_part_a_pair(servi
     assert {before[one] for one in parting} <= {"passes", "not in force"}
 
     def found_out(rows: Repository) -> None:
-        people.link(rows, [child, other], user_id=user)
+        link_siblings(rows, [child, other], user_id=user)
         people.change_child(rows, rows.child(child), {"safeguarding_issue": "yes"}, user_id=user)
         facts: dict[str, str | None] = {"connected_authorities": council}
         people.change_volunteer(rows, rows.volunteer(volunteer), facts, user_id=user)
