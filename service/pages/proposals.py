@@ -114,7 +114,9 @@ def proposal_list(
         groups[group].append(line_of(reckoned, match))
         if match.id in reckoned.broken:
             groups["wrong"].append(groups[group][-1])
-    oldest_first = sorted(groups[show], key=lambda line: line.match.since, reverse=show == "over")
+    oldest_first = sorted(groups[show], key=lambda line: line.match.since)
+    if show == "over":
+        oldest_first.sort(key=lambda line: line.match.ended_on or line.match.since.date(), reverse=True)
     if show == "matches":
         oldest_first.sort(key=lambda line: line.match.next_review_on or date.max)
     counts = {name: len(lines) for name, lines in groups.items()}

@@ -355,3 +355,47 @@ def browser_count(browser: TestClient, address: str) -> int:
     found = re.search(r"Changes <span>(\d+)<", browser.get(address).text)
     assert found
     return int(found[1])
+
+
+def test_a_match_that_ended_before_kith_is_told_by_its_own_date_and_by_whom(
+    service: Service, small_county: Reading
+) -> None:
+    """The pages had it end on the day of the import, and by nobody."""
+    browser = service.as_(Role.COORDINATOR)
+    knows, *others = [cells[0] for _, cells in small_county.grids["volunteers"].rows]
+    rows = (
+        "child_id,volunteer_id,status,family,started_on,ended_on,ended_by\n"
+        f"N-1,{knows},ended,N-1,01/02/2024,12/03/2025,child\nN-2,{knows},ended,N-2,,,\n"
+        f"N-3,{others[0]},ended,N-3,,01/02/2025,planned\n"
+    )
+    files = [
+        ("files", one)
+        for one in (
+            ("matches.csv", rows.encode()), ("children.csv", b"child_id\n"), of(small_county, "volunteers"),
+        )
+    ]  # fmt: skip
+    told = browser.post("/api/v1/imports/check", files=files).json()
+    assert browser.post("/api/v1/imports", files=files, data={"stamp": told["stamp"]}).status_code == 201
+    with service.database.read(service.north) as session:
+        ended = {
+            reference: id
+            for id, reference in session.execute(
+                select(tables.Match.id, tables.Child.reference)
+                .join(tables.Child, tables.Child.id == tables.Match.child_id)
+                .where(tables.Match.state == "ended", tables.Child.reference.startswith("N-"))
+            )
+        }
+        volunteer = session.scalars(select(tables.Volunteer.id).where(tables.Volunteer.reference == knows)).one()
+    page = browser.get("/proposals?show=over").text
+    first = page.partition(">N-1 and")[2].partition("</tr>")[0]
+    assert "12 Mar 2025" in first
+    assert "By the child" in first
+    assert page.index(">N-1 and") < page.index(">N-3 and")  # the last to end comes first
+    second = page.partition(">N-2 and")[2].partition("</tr>")[0]
+    assert "not recorded" in second
+    assert "By whom is not recorded" in second
+    assert "on 12 Mar 2025, by the child" in browser.get(f"/volunteers/{volunteer}").text
+    page = browser.get(f"/proposals/{ended['N-1']}").text
+    assert "It ended on 12 March 2025, by the child." in page
+    assert "it began on 1 February 2024 and ended on 12 March 2025" in page
+    assert "It ended on 1 February 2025, as planned." in browser.get(f"/proposals/{ended['N-3']}").text
