@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from matcher.errors import KithError, NotFoundError
@@ -67,20 +67,37 @@ def invite(
 ) -> tuple[User, str]:
     """A new account without a password, and the secret of the link, good once, by which its owner chooses one.
 
-    Raises KithError for an address that is taken or is none.
+    A closed account of that address and authority is opened again, under the name and the role that are given now: what
+    was done by it stays one person's. Raises KithError for an address that is taken or is none.
     """
     address = email.strip().lower()
     if address.count("@") != 1 or not all(address.split("@")) or len(address) > 254 or not address.isprintable():
         raise KithError("That is not an email address. Write it as name@council.gov.uk.")
-    if session.scalar(select(User.id).where(User.email == address)):
+    user = session.scalar(select(User).where(User.email == address).with_for_update())
+    if user is not None and (user.authority_id != authority.id or user.disabled_at is None):
         raise KithError("There is an account with that address already.")
-    user = User(authority_id=authority.id, email=address, role=role)
+    entry = Entry(by, "invite user", "", details={"role": role})
+    if user is None:
+        user = User(authority_id=authority.id, email=address, role=role)
+        session.add(user)
+    else:
+        entry = Entry(by, "open user again", "", details={"from": user.role, "to": role})
+        _forget_login(session, user)
+        user.role, user.disabled_at = role, None
     user.name = keys.seal(name, Place("users", user.id, "name"))
-    session.add(user)
     secret = _renew_invitation(user)
     session.flush()
-    audit_log.record(session, keys, Entry(by, "invite user", user.id, details={"role": role}))
+    audit_log.record(session, keys, replace(entry, subject=user.id))
     return user, secret
+
+
+def _forget_login(session: Session, user: User) -> None:
+    """So that nobody gets into an account by what let them in before it was closed: no password and no token."""
+    user.password = user.subject = user.locked_until = None
+    user.failed_logins = 0
+    log_out_everywhere(session, user)
+    tokens = update(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None))
+    session.execute(tokens.values(revoked_at=utc_now()))
 
 
 def accept(session: Session, keys: KeyRing, secret: str, password: str) -> User:

@@ -139,6 +139,7 @@ ROUTES: Mapping[str, Permission | None] = {
     "POST /reports/year/words": Permission.APPROVE,
     "GET /users": Permission.USERS,
     "POST /users": Permission.USERS,
+    "GET /users/{user_id}/close": Permission.USERS,
     "POST /users/{user_id}/close": Permission.USERS,
     "GET /users/{user_id}/role": Permission.USERS,
     "POST /users/{user_id}/role": Permission.USERS,

@@ -26,10 +26,10 @@ UserId = Annotated[str, Path(pattern="^U[2-9B-Z]{11}$")]
 Secret = Annotated[str, Path(max_length=64, pattern=r"^[\w-]+$")]
 
 SAID = {
-    Permission.READ: "see records by opaque ids", Permission.IDENTIFY: "see references",
+    Permission.READ: "see records in which nobody is named", Permission.IDENTIFY: "see everybody’s records",
     Permission.WRITE: "change records and import", Permission.DECIDE: "propose and record decisions",
     Permission.APPROVE: "approve exceptions and spending, write the report of the year", Permission.RUN: "start runs",
-    Permission.LEARN: "take decisions away without names", Permission.POLICY: "put a policy in force",
+    Permission.LEARN: "download past decisions in which nobody is named", Permission.POLICY: "put a policy in force",
     Permission.PRIVACY: "tell people what is kept of them, and erase it", Permission.LOG: "read the audit log",
     Permission.USERS: "give accounts and roles",
 }  # fmt: skip
@@ -37,8 +37,9 @@ SAID = {
 
 
 def duties(role: Role) -> str:
-    """See references, change records and import, and so on."""
-    return first_upper(listed(said for permission, said in SAID.items() if permission in MAY[role]))
+    """See everybody’s records, change records and import, and so on."""
+    may = MAY[role] - ({Permission.READ} if Permission.IDENTIFY in MAY[role] else frozenset())  # which has it in it
+    return first_upper(listed(said for permission, said in SAID.items() if permission in may))
 
 
 @router.get("/users")
@@ -73,6 +74,15 @@ def invite(
     return _page(request, person, kith, link=link, invited=name.strip())
 
 
+@router.get("/users/{user_id}/close")
+def close_page(user_id: UserId, request: Request, person: Asking, kith: Kith) -> Response:
+    """What it means, before it is done."""
+    with kith.database.read(person.authority_id) as session:
+        user = _account(session, person, user_id)
+        name = Repository(session, kith.keys).account_names()[user.id]
+    return render(request, "close.html", person, user=user, name=name)
+
+
 @router.post("/users/{user_id}/close")
 def close(user_id: UserId, request: Request, person: Asking, kith: Kith) -> Response:
     """Logins and tokens are over at once. Nobody closes their own: there might be no other administrator."""
@@ -88,7 +98,7 @@ def close(user_id: UserId, request: Request, person: Asking, kith: Kith) -> Resp
         raise
     except KithError as error:
         return _page(request, person, kith, error=str(error))
-    return RedirectResponse("/users", 303)
+    return RedirectResponse(f"/users?changed={user_id}", 303)
 
 
 @router.get("/users/{user_id}/role")

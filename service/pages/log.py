@@ -13,9 +13,10 @@ from service import workflow
 from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database.base import utc_now
-from service.database.tables import AuditEvent
+from service.database.tables import AuditEvent, Match
 from service.pages.html import render
 from service.pages.lists import SIZE, Page, named
+from service.pages.proposals import WAS
 from service.repository import Repository
 
 router = APIRouter()
@@ -39,7 +40,14 @@ READ = {
     "list": "Opened a list",
 }  # fmt: skip
 """Each word of `permissions.TELLS` as a sentence; "list" stands in entries of before, which cannot be altered."""
-_STEPS = {step.id: step.title for step in workflow.STEPS}
+_STEPS = {step.id: step.title for step in workflow.STEPS} | WAS
+DETAILS = {
+    "weakened": "safeguards that weakened", "confirmed": "confirmed one by one", "concerned": "whom they concern",
+    "served": "list shown", "break a rule": "live matches that break a rule by it",
+    "break the rule": "live matches that break the rule for siblings by it", "past": "past matches brought up",
+    "paused": "matches paused", "state": "stands as", "by": "on the word of the", "hash": "seal of the policy",
+}  # fmt: skip
+"""What a detail of an entry is called, where its name does not say so by itself."""
 
 
 def words(event: AuditEvent) -> str:
@@ -47,7 +55,8 @@ def words(event: AuditEvent) -> str:
     if event.action == "read":
         return READ.get(event.reason, f"Opened: {event.reason}")
     what, _, step = event.action.partition(": ")
-    told = f"{what.capitalize()}: {_STEPS.get(step, step.replace('_', ' '))}" if step else what.capitalize()
+    said = _STEPS.get(step, step.replace("_", " "))
+    told = f"{what.capitalize()}: {said[:1].lower()}{said[1:]}" if step else what.capitalize()
     return f"{told} ({event.reason})" if event.reason else told
 
 
@@ -90,14 +99,25 @@ def _log(
         if days:
             query = query.where(AuditEvent.at >= utc_now() - timedelta(days=days))
         if subject:
-            query = query.where(_about(subject))
+            table = Match  # decisions stand under the match alone, of which the two are the child and the volunteer
+            theirs = select(table.id).where((table.child_id == subject) | (table.volunteer_id == subject))
+            query = query.where(_about(subject) | AuditEvent.subject.in_(theirs))
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
         names = Repository(session, kith.keys).account_names()
     filters = {"kind": kind, "actor": actor, "subject": subject, "days": str(days)}
     found = Page(events, total, page, filters)
     return render(
-        request, "log.html", person, page=found, names=names, kinds=KINDS, chosen=filters, words=words, sought=sought
+        request,
+        "log.html",
+        person,
+        page=found,
+        names=names,
+        kinds=KINDS,
+        chosen=filters,
+        words=words,
+        sought=sought,
+        details=DETAILS,
     )
 
 

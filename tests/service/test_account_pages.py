@@ -71,6 +71,57 @@ def test_a_closed_account_is_signed_out_and_nobody_closes_their_own_or_anothers(
     assert administrator.get("/users", headers=HTML).status_code == 200
 
 
+def test_closing_asks_first_and_says_what_it_means(service: Service) -> None:
+    administrator, user = service.as_(Role.ADMINISTRATOR), service.users["north", Role.COORDINATOR]
+    own, other = (service.users[where, Role.ADMINISTRATOR] for where in ("north", "south"))
+    listed = administrator.get("/users", headers=HTML).text
+    assert f'href="/users/{user}/close"' in listed
+    assert f'action="/users/{user}/close"' not in listed  # no account is closed from the list by one click
+    page = administrator.get(f"/users/{user}/close", headers=HTML).text
+    assert "Close this account?" in page
+    assert "coordinator of north" in page
+    assert "They are signed out at once" in page
+    assert "Close the account</button>" not in administrator.get(f"/users/{own}/close", headers=HTML).text
+    assert administrator.get(f"/users/{other}/close", headers=HTML).status_code == 404
+    with service.database.read() as session:
+        assert session.get_one(User, user).disabled_at is None  # asking closes nothing
+    done = administrator.post(f"/users/{user}/close", headers=HTML).text
+    assert "The account of coordinator of north is closed." in done
+    closed = administrator.get(f"/users/{user}/close", headers=HTML).text
+    assert "invite the person anew" in closed
+    assert "<button" not in closed.partition("<main")[2].partition("</main>")[0]
+
+
+def test_a_closed_account_is_opened_again_by_a_new_invitation_and_by_nothing_of_before(service: Service) -> None:
+    user = service.users["north", Role.COORDINATOR]
+    with service.database.write(service.north) as session:
+        account = session.get_one(User, user)
+        auth.set_password(account, PASSWORD)
+        scopes = [Permission.READ]
+        token = auth.make_token(session, service.keys, account, name="x", scopes=scopes, days=9)
+    service.as_(Role.ADMINISTRATOR).post(f"/users/{user}/close", headers=HTML)
+    again = {"name": "Back Again", "email": "Coordinator@north.invalid", "role": "auditor"}
+    assert "already" in service.as_(Role.ADMINISTRATOR, "south").post("/users", data=again, headers=HTML).text
+    page = invited(service, **again)
+    found = re.search(r"<code>https?://[^/]+(/welcome/[\w-]+)</code>", page)
+    assert found is not None
+    with service.database.read(service.north) as session:
+        account = session.get_one(User, user)  # the same row: what was done by it stays one person's
+        assert (account.role, account.disabled_at, account.password) == ("auditor", None, None)
+        assert auth.by_token(session, token) is None
+        entry = session.scalars(select(AuditEvent).where(AuditEvent.subject == user)).all()[-1]
+    assert (entry.action, entry.details) == ("open user again", {"from": "coordinator", "to": "auditor"})
+    sign_in = {"email": "coordinator@north.invalid", "password": PASSWORD}
+    assert service.client.post("/sign-in", data=sign_in, headers=HTML, follow_redirects=False).status_code == 401
+    chosen = service.client.post(found[1], data={"password": "another three words"}, headers=HTML)
+    assert "Your password is saved" in chosen.text
+    sign_in["password"] = "another three words"
+    assert service.client.post("/sign-in", data=sign_in, headers=HTML, follow_redirects=False).status_code == 303
+    service.client.cookies.clear()
+    assert "already" in invited(service, **again)  # it is open now
+    assert "Open user again" in service.as_(Role.AUDITOR).get("/log?kind=user", headers=HTML).text
+
+
 # ---- another role ----------------------------------------------------------------------------------------------------
 
 
@@ -202,3 +253,26 @@ def test_the_log_tells_a_number_as_it_is_and_of_records_how_many(service: Servic
     assert page.status_code == 200
     assert "children: 3; matches: 0" in page.text
     assert "paused: one record; withdrawn: 0 records" in page.text
+
+
+def test_the_log_says_steps_and_details_as_a_person_would(service: Service) -> None:
+    user = service.users["north", Role.MANAGER]
+    entries = (
+        ("decision: propose", {"state": "proposed", "by": "authority"}),
+        ("decision: ask_volunteer", {"state": "volunteer considers", "by": "authority"}),
+        ("import", {"weakened": 2}),
+    )
+    with service.database.write(service.north) as session:
+        for action, details in entries:
+            audit_log.record(session, service.keys, audit_log.Entry(user, action, "", details=details))
+    page = " ".join(service.as_(Role.AUDITOR).get("/log", headers=HTML).text.split())
+    for told in (
+        "Decision: proposed", "Decision: the volunteer was asked", "stands as: proposed; on the word of the: authority",
+        "safeguards that weakened: 2",
+    ):  # fmt: skip
+        assert told in page
+    roles = service.as_(Role.ADMINISTRATOR).get("/users", headers=HTML).text.partition("What each role may do")[2]
+    assert "opaque" not in roles
+    assert "See everybody’s records, change records and import" in roles
+    assert "See records in which nobody is named, start runs" in roles
+    assert "download past decisions in which nobody is named" in roles

@@ -330,6 +330,22 @@ def test_the_log_tells_who_read_a_child_and_which_lists_had_them(service: Servic
     assert "Opened the record" not in service.as_(Role.AUDITOR, "south").get(f"/log?subject={child}&days=0").text
 
 
+def test_an_auditor_finds_what_was_decided_of_a_child_and_of_a_volunteer_by_their_reference(service: Service) -> None:
+    """Decisions stand under the match, which nobody knows by its id."""
+    user, active = service.users["north", Role.COORDINATOR], service.a_match()
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        match, known = rows.match(active), rows.references()
+        child, volunteer = known[match.child_id], known[match.volunteer_id]
+        other = next(reference for id, reference in known.items() if id[0] == "C" and id != match.child_id)
+        take_step(rows, active, "pause", by=Party.AUTHORITY, user_id=user, reason="circumstances")
+    auditor = service.as_(Role.AUDITOR)
+    for reference, found in ((child, True), (volunteer, True), (other, False)):
+        page = auditor.post("/log/find", data={"reference": reference}).text
+        assert ("Decision: the visits were paused" in page) is found
+        assert (active in page) is found
+
+
 def test_the_log_says_which_list_was_opened_and_of_an_entry_of_before_that_one_was(service: Service) -> None:
     _, volunteer = service.eligible_pair()
     with service.database.write(service.north) as session:
