@@ -136,6 +136,7 @@ def add_child(
     Raises TakenError for a reference that is taken, InputError for facts that cannot be read, or that would take away
     the no of a child who was named by a match alone so far.
     """
+    rows.take_turn()
     row = rows.session.scalar(select(tables.Child).where(tables.Child.reference == reference))
     if row is not None and row.referral:
         raise proposals.TakenError("A child of that reference is here already. Change that one.")
@@ -220,6 +221,7 @@ def add_volunteer(
 
     Who comes back after they were erased stands where they stood: a suspension is not forgotten with what it was about.
     """
+    rows.take_turn()
     if rows.session.scalar(select(tables.Volunteer.id).where(tables.Volunteer.reference == reference)):
         raise proposals.TakenError("A volunteer of that reference is here already. Change that one.")
     _refuse_nearly(rows, tables.Volunteer, reference)

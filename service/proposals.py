@@ -24,6 +24,7 @@ from matcher.instance import Instance, today
 from matcher.pairs import tables as columns
 from matcher.records import Agreement, Party
 from matcher.scoring import Fits
+from matcher.words import council
 from service import audit_log, runs, workflow
 from service.database import tables
 from service.database.base import utc_now
@@ -60,7 +61,26 @@ def failing_rules(instance: Instance, child: str, volunteer: str, rules: Rules =
     found = [one.sentence for one in asked if one.verdict in ("fails", "not recorded")]
     violations = audit(instance, [(child, volunteer)], whole=False)
     found += [str(one) for one in violations if not found and (rules is Rules.ALL or one.rule in _CORE)]
+    if not found and rules is Rules.ALL and _beyond_the_budget(instance, child, volunteer):
+        authority = council(instance.child(child).responsible_authority)
+        found.append(
+            f"With what is proposed and agreed already it is too expensive: {authority} has less left this year for "
+            "matches outside the county."
+        )
     return tuple(dict.fromkeys(found))
+
+
+def _beyond_the_budget(instance: Instance, child: str, volunteer: str) -> bool:
+    """Whether a pair outside the county costs more than is left once all that is proposed and agreed is paid.
+
+    A plan counts it, since it keeps them; the rule about one pair knows of no other.
+    """
+    one = instance.child(child)
+    if one.placement_council == one.responsible_authority or not instance.pins:
+        return False
+    others = [(match.child, match.volunteer) for match in instance.pins if match.child != child]
+    violations = audit(instance, [*others, (child, volunteer)], whole=False)
+    return any(one.rule == "out_of_county_budget" and child in one.children for one in violations)
 
 
 @dataclass(frozen=True)
@@ -92,6 +112,9 @@ def propose(
     if reason not in workflow.PROPOSE_REASONS:
         raise StepRefusedError(f"A proposal needs a reason: {', '.join(workflow.PROPOSE_REASONS)}.")
     child, volunteer = rows.child(child_id), rows.volunteer(volunteer_id)
+    # Two proposals that one budget pays for take turns: the second counts the first.
+    payer = rows.child_record(child, family_known=True).responsible_authority
+    rows.session.execute(select(tables.Budget.id).where(tables.Budget.code == payer).with_for_update())
     instance = rows.instance(today())
     if reasons := failing_rules(instance, child.id, volunteer.id):
         raise StepRefusedError(f"This proposal is not possible now. {' '.join(reasons)}", reasons)

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from matcher import records
@@ -107,6 +107,15 @@ class Repository:
         if row is None:
             raise NotFoundError(f"There is no such {kind.__name__.removeprefix('Recorded').lower()}.")
         return row
+
+    def take_turn(self) -> None:
+        """Waits until nobody else adds people, before what is here is looked through: SQLite has one writer anyway.
+
+        Two spellings of one reference, added at one moment, would be two people, of whom one has no history.
+        """
+        if self.session.get_bind().dialect.name == "postgresql":
+            whose = f"references {self.session.info['authority']}"
+            self.session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:whose))"), {"whose": whose})
 
     # ---- records -----------------------------------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ def take_in(
             child, more children than a volunteer may have, a live match of a child who said no; for a safeguard that
             would weaken and is not confirmed.
     """
+    rows.take_turn()
     policy = rows.policy()[1]
     echo = look(rows, reading, as_of)
     loosened = [one for one in echo.weaker if one.key not in (confirmed or ())]

@@ -1,0 +1,96 @@
+"""What one council pays for: two who set its budget, and proposals outside the county that it does not pay together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import Service
+from fastapi.testclient import TestClient
+from test_at_once import at_once
+
+from matcher.instance import today
+from matcher.shortlist import Candidate, shortlist
+from service.database import tables
+from service.permissions import Role
+from service.repository import Repository
+
+API = "/api/v1"
+OVER = "With what is proposed and agreed already it is too expensive"
+
+
+def paid_by_one(service: Service) -> tuple[str, list[Candidate]]:
+    """A council, and two children with a volunteer each for whom it would pay; it can pay for one of them."""
+    with service.database.read(service.north) as session:
+        instance = Repository(session, service.keys).instance(today())
+    pinned = {match.child for match in instance.pins}
+    outside = [one for one in instance.waiting if one.placement_council != one.responsible_authority]
+    lists = {one: shortlist(instance, one.id, rank_by="fit") for one in outside if one.id not in pinned}
+    first, council = next((found[0], child.responsible_authority) for child, found in lists.items() if found)
+    second = next(
+        one
+        for child, found in lists.items()
+        for one in found
+        if child.responsible_authority == council and (one.child, one.volunteer) != (first.child, first.volunteer)
+        if one.child != first.child and one.volunteer != first.volunteer and one.cost_pence
+    )
+    with service.database.write(service.north) as session:
+        taken = sum(
+            one.cost_pence
+            for match in instance.pins
+            if instance.child(match.child).responsible_authority == council
+            for one in shortlist(instance, match.child, top=100, rank_by="fit")
+            if one.volunteer == match.volunteer
+        )
+        row = session.query(tables.Budget).filter(tables.Budget.code == council).one()
+        row.spent_pence, row.budget_pence = 0, taken + max(first.cost_pence, second.cost_pence)
+    return council or "", [first, second]
+
+
+def proposing(service: Service, one: Candidate) -> Callable[[], tuple[int, str]]:
+    browser = service.as_(Role.COORDINATOR)
+    shown = browser.get(f"{API}/children/{one.child}/shortlist", params={"top": 50, "rank_by": "fit"}).json()
+    body = {"served": shown["served"], "volunteer": one.volunteer, "reason": "other"}
+
+    def propose() -> tuple[int, str]:
+        answer = browser.post(f"{API}/proposals", json=body)
+        return answer.status_code, answer.text
+
+    return propose
+
+
+def test_a_proposal_counts_what_is_on_the_way(service: Service) -> None:
+    _, pairs = paid_by_one(service)
+    first, second = [proposing(service, one) for one in pairs]
+    assert first()[0] == 201
+    status, told = second()
+    assert status == 409
+    assert OVER in told
+
+
+def test_of_two_proposals_at_once_one_budget_pays_for_one(service: Service) -> None:
+    _, pairs = paid_by_one(service)
+    calls = [proposing(service, one) for one in pairs]
+    assert at_once([lambda call=call: call()[0] for call in calls]) == [201, 409]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("again", range(4))
+def test_of_two_who_set_a_budget_at_once_one_is_told(service: Service, again: int) -> None:
+    path = f"{API}/budgets/E06000061"
+    managers = [service.as_(Role.MANAGER) for _ in range(2)]
+    tag = {"If-Match": managers[0].get(path).headers["ETag"]}
+
+    def setting(browser: TestClient, pence: int) -> Callable[[], int]:
+        body = {"budget_pence": pence, "spent_pence": again}
+        return lambda: browser.put(path, json=body, headers=tag).status_code
+
+    assert at_once([setting(browser, 1000 + n) for n, browser in enumerate(managers)]) == [200, 412]
+
+
+@pytest.mark.parametrize("n", range(4))
+def test_one_reference_in_two_spellings_is_one_child_however_close_they_come(service: Service, n: int) -> None:
+    def adding(reference: str) -> Callable[[], int]:
+        browser = service.as_(Role.COORDINATOR)
+        return lambda: browser.post(f"{API}/children", json={"reference": reference, "siblings": []}).status_code
+
+    assert at_once([adding(f"QQ-00{n}1"), adding(f"qq {n}1")]) == [201, 409]
