@@ -45,6 +45,11 @@ class Entry:
     details: Mapping[str, Any] | None = None
 
 
+def told_codes(field: str, before: str | None, after: str | None) -> dict[str, str]:
+    """What was and what is, for the audit log, of a field whose words are codes."""
+    return {f"{field} before": before or "not recorded", field: after or "not recorded"}
+
+
 def record(session: Session, keys: KeyRing, entry: Entry) -> AuditEvent:
     """Adds an entry to the chain of the session's authority, in the session's own transaction.
 

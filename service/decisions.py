@@ -44,11 +44,12 @@ YES: Mapping[str, tuple[Party, ...]] = {
 }
 """Whose yes a step records."""
 OUTSIDE_THE_PAIR = frozenset({
-    "does not want a visitor now", "objects to any visitor",
+    "does not want a visitor now", "objects to any visitor", "does not feel safe with this visitor",
     "too little time", "knows the child",
-    "placement about to change", "safeguarding", "known to the family",
+    "placement about to change", "safeguarding concern about the child", "safeguarding concern about the volunteer",
+    "known to the family",
 })  # fmt: skip
-"""Reasons of a no that would have been said to anybody, or that a rule decides."""
+"""Reasons of a no that would have been said to anybody, or that a rule or a suspension decides."""
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from matcher.records import Agreement, Status
-from service import audit_log, people, privacy, proposals, redo
+from service import audit_log, privacy, proposals, redo, standing, workflow
 from service.crypto import KeyRing, KeysError
 from service.database import tables
 from service.database.base import Base
 from service.database.engine import Database
 from service.families import link_siblings
-from service.people import STOPPED
 from service.redo import RESTORE
 from service.repository import Repository
-from service.workflow import LIVE, State
+from service.standing import STOPPED
+from service.workflow import LIVE, Follows, State
 
 _OVER = ("state", "since", "ended_on", "over_by", "reason")
 _PAUSED = ("state", "since", "started_on", "next_review_on", "reason")
@@ -75,7 +75,7 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
         children, volunteers = session.scalars(select(tables.Child)), session.scalars(select(tables.Volunteer))
         ended = session.scalars(select(tables.Match).where(tables.Match.state.not_in(LIVE)))
         stopped = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status.in_(STOPPED)))
-        standing = {row.id: Status(row.status) for row in stopped if row.status}
+        stands = {row.id: Status(row.status) for row in stopped if row.status}
         paused = session.scalars(select(tables.Match).where(tables.Match.state == State.PAUSED))
         withdrawn = session.scalars(
             select(tables.RecordedException).where(tables.RecordedException.withdrawn_on.is_not(None))
@@ -84,10 +84,10 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             frozenset(session.scalars(select(tables.Child.id).where(tables.Child.objects))),
             {row.id: {name: getattr(row, name) for name in _NO} for row in session.scalars(select(tables.Declined))},
             {row.id: {name: getattr(row, name) for name in _OVER} for row in ended},
-            standing,
+            stands,
             {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused},
             {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
-            _decisions(session, people.BROUGHT_UP),
+            _decisions(session, standing.BROUGHT_UP),
             _decisions(session, "pause"),
             tuple(tuple(several) for several in families.values() if len(several) > 1),
             frozenset(row.id for row in children if _is_held(rows, row)),
@@ -179,6 +179,11 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             _copy(match, noes.over[match.id])
             match.place = match.next_review_on = None
         session.flush()
+        for match in over:
+            if workflow.FOLLOWS.get(match.reason or "") is Follows.ASKED_AGAIN:
+                of = rows.child(match.child_id)
+                if not of.objects:
+                    proposals.set_agreement(rows, of, Agreement.NOT_ASKED)
         named_children = {*session.scalars(select(tables.Child.id))}
         there = {*named_children, *session.scalars(select(tables.Volunteer.id))}
         declined = [no for id, no in noes.declined.items()

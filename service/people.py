@@ -8,7 +8,7 @@ their own, since what hangs on them changes in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
@@ -18,7 +18,7 @@ from matcher.errors import InputError, Problem
 from matcher.instance import Instance, today
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
-from matcher.records import Agreement, Party, Status
+from matcher.records import Agreement, Status
 from matcher.references import bare
 from matcher.standing import broken
 from service import audit_log, proposals, runs
@@ -26,7 +26,7 @@ from service.audit_log import Entry
 from service.database import tables
 from service.families import family_called, link_siblings
 from service.repository import Repository
-from service.workflow import APPOINTED, BEFORE_APPOINTMENT, LIVE, State
+from service.workflow import LIVE, State
 
 OWN_DOOR = {CHILDREN.name: ("child_id", "family"), VOLUNTEERS.name: ("volunteer_id", "status")}
 """Columns of files that are not facts here: who it is, and what has a door of its own."""
@@ -34,29 +34,8 @@ OWN_DOOR = {CHILDREN.name: ("child_id", "family"), VOLUNTEERS.name: ("volunteer_
 A_MANAGERS = ("manager_approved", "funding_agreed")
 """Facts of a child that are a manager's word: approval, and money."""
 
-STOPPED = frozenset({Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED})
-"""Who was stopped, or has gone. To leave these is a manager's word."""
-
 CODES = {CHILDREN.name: "agrees", VOLUNTEERS.name: "status"}
 """The field of each sheet of which the audit log has the words before and after: a child's word, and a standing."""
-
-BROUGHT_UP = "brought_up"
-"""The step in the story of a past match of whoever was suspended."""
-
-STATUS_REASONS = (
-    "panel approved", "checks complete", "concern raised", "complaint", "check lapsed", "investigation closed",
-    "own wish", "moved away", "no longer suitable", "other",
-)  # fmt: skip
-REASONS_OF: Mapping[Status, tuple[str, ...]] = {
-    Status.APPLICANT: ("investigation closed", "own wish", "other"),
-    Status.APPROVED: ("panel approved", "checks complete", "investigation closed", "other"),
-    Status.SUSPENDED: ("concern raised", "complaint", "check lapsed", "other"),
-    Status.WITHDRAWN: (
-        "no longer suitable", "concern raised", "complaint", "check lapsed", "own wish", "moved away", "other",
-    ),
-    Status.RESIGNED: ("own wish", "moved away", "other"),
-}  # fmt: skip
-"""Which of them a person may give for each standing, as the page offers them."""
 
 
 def columns_of(sheet: Sheet) -> tuple[Column, ...]:
@@ -153,8 +132,8 @@ def add_child(
         rows.write_child(row, record)
         rows.session.add(row)
     else:  # named by a match, a refusal or a volunteer alone so far, or erased; what is recorded stays, such as a no
-        row.referral = True
         _write_child(rows, row, record, user_id)
+        row.referral = True
     rows.session.flush()
     if siblings is not None:
         link_siblings(rows, [row.id, *siblings], user_id=user_id)
@@ -179,14 +158,9 @@ def change_child(
     breaking = _breaking(rows, tables.Match.child_id == row.id)
     details: dict[str, Any] = {"fields": sorted(given), "break a rule": list(breaking)}
     if before.agrees is not record.agrees:
-        details |= told_codes("agrees", before.agrees, record.agrees)
+        details |= audit_log.told_codes("agrees", before.agrees, record.agrees)
     audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details=details))
     return breaking
-
-
-def told_codes(field: str, before: str | None, after: str | None) -> dict[str, str]:
-    """What was and what is, for the audit log, of a field whose words are codes."""
-    return {f"{field} before": before or "not recorded", field: after or "not recorded"}
 
 
 def _breaking(rows: Repository, whose: ColumnElement[bool]) -> tuple[str, ...]:
@@ -303,70 +277,3 @@ _NOBODY = Problem(
     "Check each reference, and write no names. A child who is yet to be referred is named in the spreadsheet of "
     "volunteers: Import keeps the reference, and says that nobody has it yet",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class BroughtUp:
-    """What a change of a volunteer's standing means for the children whom they visit or visited."""
-
-    withdrawn: tuple[str, ...] = ()
-    """Ids of proposals that are off."""
-    paused: tuple[str, ...] = ()
-    """Ids of matches whose visits are paused."""
-    past: tuple[str, ...] = ()
-    """Ids of matches that ended: somebody has to ask those children too."""
-
-    def to_dict(self) -> dict[str, list[str]]:
-        return {name: list(ids) for name, ids in asdict(self).items()}
-
-
-def needs_a_manager(before: Status | str | None, after: Status | str | None) -> bool:
-    """Whether a change of status is a manager's: whoever was stopped is let back in, to whichever status.
-
-    By way of an applicant or of a blank they could otherwise be approved in two steps, neither of which shows what was.
-    """
-    return before in STOPPED and after not in STOPPED
-
-
-def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:
-    """Changes a volunteer's standing. Who is no longer approved visits nobody from that moment.
-
-    In the same transaction every proposal of theirs is withdrawn, every appointment paused; and of a suspended one the
-    past appointments are brought up too, in each match's own story. Raises InputError for a reason that is not known.
-    """
-    if reason not in STATUS_REASONS:
-        raise InputError(f"A change of status needs a reason: {', '.join(STATUS_REASONS)}.")
-    before = rows.volunteer_record(row)
-    rows.write_volunteer(row, replace(before, status=status))
-    rows.session.flush()
-    brought = BroughtUp() if status is Status.APPROVED else bring_up(rows, row.id, status, user_id=user_id)
-    details = {**told_codes("status", before.status, status), **brought.to_dict()}
-    entry = Entry(user_id, "volunteer status", row.id, reason, details)
-    audit_log.record(rows.session, rows.keys, entry)
-    approved = status is Status.APPROVED
-    runs.ask_for(rows.session, row.authority_id, "volunteer approved" if approved else "volunteer suspended")
-    return brought
-
-
-def bring_up(rows: Repository, volunteer_id: str, status: Status, *, user_id: str) -> BroughtUp:
-    """Withdraws, pauses and brings up every match of a volunteer who is not approved any more."""
-    matches = rows.session.scalars(
-        select(tables.Match).where(tables.Match.volunteer_id == volunteer_id).order_by(tables.Match.id)
-    ).all()
-    withdrawn, paused, past = [], [], []
-    for match in matches:
-        state = State(match.state)
-        if state in BEFORE_APPOINTMENT:
-            withdrawn.append(match.id)
-            proposals.take_step(
-                rows, match.id, "withdraw", by=Party.AUTHORITY, user_id=user_id, reason="volunteer unavailable"
-            )
-        elif state in APPOINTED:
-            paused.append(match.id)
-            if state is not State.PAUSED:
-                why = "a concern" if status is Status.SUSPENDED else "circumstances"
-                proposals.take_step(rows, match.id, "pause", by=Party.AUTHORITY, user_id=user_id, reason=why)
-        elif state is State.ENDED and status is Status.SUSPENDED:
-            past.append(match.id)
-            proposals.note(rows, match, BROUGHT_UP, user_id=user_id, reason="volunteer suspended")
-    return BroughtUp(tuple(withdrawn), tuple(paused), tuple(past))

@@ -24,8 +24,8 @@ from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
 from service.database.base import utc_now
-from service.people import STOPPED
 from service.repository import Repository
+from service.standing import STOPPED
 from service.workflow import LIVE, State, StepRefusedError
 
 ERASED = "erased"

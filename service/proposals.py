@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.alone import about_volunteer
 from matcher.audit import audit
@@ -25,15 +26,14 @@ from matcher.pairs import tables as columns
 from matcher.records import Agreement, Party
 from matcher.scoring import Fits
 from matcher.words import council
-from service import audit_log, runs, workflow
+from service import audit_log, standing, steps, workflow
 from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
 from service.repository import Repository
-from service.workflow import LIVE, Rules, State, StepRefusedError
+from service.workflow import LIVE, Follows, Rules, State, StepRefusedError
 
 _CORE = frozenset(entry.id for entry in CATALOGUE if entry.core)
-OBJECTS = "objects to any visitor"
 BEFORE_KITH = timedelta(days=366)
 """How long before it came with a file something may have been said of a match of which no beginning is on record."""
 CHOOSE_WITHIN = timedelta(days=7)
@@ -111,6 +111,9 @@ def propose(
     """
     if reason not in workflow.PROPOSE_REASONS:
         raise StepRefusedError(f"A proposal needs a reason: {', '.join(workflow.PROPOSE_REASONS)}.")
+    if reason == workflow.FIRST and chosen.rank != 1:
+        raise StepRefusedError("This volunteer is not the first on the shortlist. Give the reason for which you chose.")
+    rows.lock(child_id, volunteer_id)
     child, volunteer = rows.child(child_id), rows.volunteer(volunteer_id)
     # Two proposals that one budget pays for take turns: the second counts the first.
     payer = rows.child_record(child, family_known=True).responsible_authority
@@ -137,7 +140,9 @@ def propose(
             rank_by=chosen.rank_by, rank=chosen.rank, alternatives=list(chosen.alternatives),
         )
     )  # fmt: skip
-    decision = _decide(rows, match, "propose", Party.AUTHORITY, user_id, now, reason, note, departs=chosen.rank != 1)
+    decision = steps.decide(
+        rows, match, "propose", Party.AUTHORITY, user_id, now, reason, note, departs=chosen.rank != 1
+    )
     rows.seal(decision, "scores", json.dumps(_scores(instance, child.id, {*chosen.alternatives, volunteer.id})))
     return match
 
@@ -153,35 +158,33 @@ def take_step(
     note: str | None = None,
     at: datetime | None = None,
 ) -> tables.Match:
-    """A person records one step of a match. Raises StepRefusedError with the reasons, NotFoundError."""
-    match, moment = rows.match(match_id), at or utc_now()
+    """A person records one step of a match, and what its reason brings about besides: see `workflow.FOLLOWS`.
+
+    Raises StepRefusedError with the reasons, NotFoundError, StaleDataError where a step goes forward from where the
+    match stands no longer. A no is taken from wherever it stands now.
+    """
+    match = rows.match(match_id)
+    known = match.version
+    rows.lock(match.child_id, match.volunteer_id)
+    rows.session.refresh(match)
+    if match.version != known and not workflow.is_final(step):
+        raise StaleDataError("The match was changed meanwhile.")
     if at is not None:
         _refuse_before(rows, match, at)
-    before = State(match.state)
 
     def hard_rules(rules: Rules) -> Sequence[str]:
         instance = rows.instance(today(), without_match=match.id)
         found = failing_rules(instance, match.child_id, match.volunteer_id, rules)
         return found or with_siblings(match, held_matches(rows, match.family_id))
 
-    after = workflow.take(
-        step, workflow.Progress(before, match.since), by=by, at=moment, reason=reason, hard_rules=hard_rules
-    )
-    match.state, match.since = after.state, after.since
-    if after.state not in LIVE:
-        match.place, match.over_by, match.reason = None, by, reason
-        _free(rows, match)
-    if after.state is State.ACTIVE:
-        match.started_on = min(match.started_on or today(), today())
-        first = before is State.APPOINTED
-        match.next_review_on = today() + workflow.REVIEWS[0 if first else 1]
-    if after.state is State.ENDED:
-        _ended(match, today())
-    if after.state is State.DECLINED:
-        _remember_no(rows, match, by, reason)
-    _decide(rows, match, step, by, user_id, moment, reason, note)
-    if after.state is State.ENDED:
-        runs.ask_for(rows.session, match.authority_id, "match ended")
+    steps.take(rows, match, step, by=by, user_id=user_id, reason=reason, note=note, at=at, hard_rules=hard_rules)
+    follows = workflow.FOLLOWS.get(reason or "")
+    if follows is Follows.SUSPENDED:
+        standing.suspend(rows, match, user_id=user_id)
+    elif follows is Follows.HELD:
+        _hold(rows, match, user_id)
+    elif follows is not None:
+        _says(rows, rows.child(match.child_id), _SAYS[follows], match, user_id)
     return match
 
 
@@ -197,17 +200,16 @@ def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:
 
 def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:
     """The child wants no visitor at all: every live proposal and match of theirs is over, in the same transaction."""
+    rows.lock(child_id)
     child = rows.child(child_id)
-    live = rows.session.scalars(
-        select(tables.Match).where(tables.Match.child_id == child.id, tables.Match.state.in_(LIVE))
-    )
-    for match in list(live):
-        appointed = State(match.state) in workflow.APPOINTED
-        step, reason = ("end", "child no longer wishes") if appointed else ("child_declines", OBJECTS)
-        take_step(rows, match.id, step, by=Party.CHILD, user_id=user_id, reason=reason)
-    rows.session.flush()
-    set_agreement(rows, child, Agreement.NO)
-    audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "child objects", child.id))
+    of_child = tables.Match.child_id == child.id, tables.Match.state.in_(LIVE)
+    live = rows.session.scalar(select(tables.Match).where(*of_child).execution_options(populate_existing=True))
+    if live is None:
+        _says(rows, child, Agreement.NO, None, user_id)
+    else:
+        appointed = State(live.state) in workflow.APPOINTED
+        step, reason = ("end", workflow.CHILD_OBJECTS) if appointed else ("child_declines", workflow.OBJECTS)
+        take_step(rows, live.id, step, by=Party.CHILD, user_id=user_id, reason=reason)
 
 
 def choose(rows: Repository, served_id: str, volunteer_id: str, *, user_id: str) -> tuple[str, Chosen]:
@@ -229,38 +231,6 @@ def choose(rows: Repository, served_id: str, volunteer_id: str, *, user_id: str)
     return served.child_id, Chosen(served.rank_by, served.ranks[volunteer_id], tuple(in_order))
 
 
-def note(rows: Repository, match: tables.Match, step: str, *, user_id: str, reason: str) -> None:
-    """Enters into a match's story what does not change its state."""
-    _decide(rows, match, step, Party.AUTHORITY, user_id, utc_now(), reason, None)
-
-
-def end_by_file(
-    rows: Repository, match: tables.Match, *, by: Party, ended_on: date | None, user_id: str | None
-) -> None:
-    """An appointment of which a file says that it is over."""
-    match.state, match.since, match.place = State.ENDED, utc_now(), None
-    match.over_by, match.reason = by, "other"
-    _ended(match, ended_on or today())
-    _free(rows, match)
-    if user_id is not None:
-        _decide(rows, match, "end", by, user_id, match.since, "other", None)
-
-
-def _ended(match: tables.Match, on: date) -> None:
-    """Over on a day. What was to begin after it never began."""
-    match.ended_on, match.next_review_on = on, None
-    if match.started_on is not None and match.started_on > on:
-        match.started_on = None
-
-
-def _free(rows: Repository, match: tables.Match) -> None:
-    """Whoever had more places than they may, for those who were in them, has one less as it is free."""
-    rows.session.flush()
-    if rows.volunteer(match.volunteer_id).capacity > 1:
-        rows.set_capacities(rows.policy()[1], match.volunteer_id)
-        rows.session.flush()
-
-
 def _scores(instance: Instance, child: str, volunteers: set[str]) -> dict[str, dict[str, int | None]]:
     """What each score says of a child who waits and each of these volunteers, as far as they are still here."""
     every = columns(instance)
@@ -270,14 +240,25 @@ def _scores(instance: Instance, child: str, volunteers: set[str]) -> dict[str, d
     return dict(zip(here, Fits.of(pairs, instance.policy).told(), strict=True))
 
 
-def _remember_no(rows: Repository, match: tables.Match, by: Party, reason: str | None) -> None:
-    """The pair is not proposed again; and a child who objects to any visitor is not proposed at all."""
-    no = tables.Declined(child_id=match.child_id, volunteer_id=match.volunteer_id, said_by=by, declined_on=today())
-    rows.seal(no, "reason", reason)
-    rows.session.add(no)
+_SAYS = {Follows.ASKED_AGAIN: Agreement.NOT_ASKED, Follows.NO_VISITOR: Agreement.NO}
+_ENTRY = {Agreement.NOT_ASKED: "child to be asked again", Agreement.NO: "child objects"}
+
+
+def _says(rows: Repository, child: tables.Child, agrees: Agreement, match: tables.Match | None, user_id: str) -> None:
+    """A child who wants no visitor now, or none at all: the core rule keeps everybody away from here on."""
+    before = rows.child_record(child, family_known=True).agrees
+    set_agreement(rows, child, agrees)
+    details = {**audit_log.told_codes("agrees", before, agrees), **({"match": match.id} if match else {})}
+    audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, _ENTRY[agrees], child.id, details=details))
+
+
+def _hold(rows: Repository, match: tables.Match, user_id: str) -> None:
+    """A safeguarding concern about the child: the core rule keeps everybody away until it is recorded as resolved."""
+    child = rows.child(match.child_id)
+    rows.write_child(child, replace(rows.child_record(child, family_known=True), safeguarding_issue=True))
     rows.session.flush()
-    if by is Party.CHILD and reason == OBJECTS:
-        set_agreement(rows, rows.child(match.child_id), Agreement.NO)
+    entry = audit_log.Entry(user_id, "hold referral", child.id, "safeguarding", {"match": match.id})
+    audit_log.record(rows.session, rows.keys, entry)
 
 
 def set_agreement(rows: Repository, child: tables.Child, agrees: Agreement) -> None:
@@ -291,27 +272,3 @@ def _free_place(rows: Repository, volunteer: tables.Volunteer) -> int:
     live = select(tables.Match.place).where(tables.Match.volunteer_id == volunteer.id, tables.Match.state.in_(LIVE))
     taken = set(rows.session.scalars(live))
     return next(place for place in range(len(taken) + 1) if place not in taken)
-
-
-def _decide(
-    rows: Repository,
-    match: tables.Match,
-    step: str,
-    by: Party,
-    user_id: str,
-    at: datetime,
-    reason: str | None,
-    note: str | None,
-    *,
-    departs: bool = False,
-) -> tables.Decision:
-    last = rows.session.scalar(select(func.max(tables.Decision.number)).where(tables.Decision.match_id == match.id))
-    decision = tables.Decision(
-        match_id=match.id, number=(last or 0) + 1, step=step, state=match.state, said_by=by, user_id=user_id, at=at,
-        reason=reason, departs=departs,
-    )  # fmt: skip
-    rows.seal(decision, "note", note)
-    rows.session.add(decision)
-    entry = audit_log.Entry(user_id, f"decision: {step}", match.id, reason or "", {"state": match.state, "by": by})
-    audit_log.record(rows.session, rows.keys, entry)
-    return decision

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from service import privacy
 from service.database import tables
 from service.database.engine import Database
-from service.people import STOPPED
+from service.standing import STOPPED
 from service.workflow import LIVE, State
 
 RESTORE = "restore"

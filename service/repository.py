@@ -102,6 +102,16 @@ class Repository:
     def exception(self, id: str) -> tables.RecordedException:
         return self._one(tables.RecordedException, id)
 
+    def lock(self, child_id: str | None = None, volunteer_id: str | None = None) -> None:
+        """Holds both until the transaction is over: whoever decides about either of them waits, and then sees it.
+
+        Always the child first, and before anything is written: or two could wait for each other for ever. A row that
+        was read before, and changed meanwhile, cannot be written any more. SQLite has one writer at a time anyway.
+        """
+        for kind, id in ((tables.Child, child_id), (tables.Volunteer, volunteer_id)):
+            if id is not None:
+                self.session.scalar(select(kind.id).where(kind.id == id).with_for_update())
+
     def _one(self, kind: type[Row], id: str) -> Row:
         row = self.session.scalar(select(kind).where(kind.id == id))
         if row is None:

@@ -7,7 +7,7 @@ docs/workflow.md is drawn from this table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -94,22 +94,69 @@ class Step:
     besides: tuple[Party, ...] = ()
     """Whose word it is as well, by what the step says."""
 
+    @property
+    def follows(self) -> dict[str, str]:
+        """What its reasons bring about besides, by the reason."""
+        return {reason: FOLLOWS[reason].value for reason in self.reasons if reason in FOLLOWS}
+
+
+OBJECTS, CHILD_OBJECTS = "objects to any visitor", "child objects to any visitor"
+FIRST = "first on the shortlist"
+CONCERN_PAUSES, LAPSE_PAUSES = "a concern about the volunteer", "a check has lapsed"
 
 NO_REASONS: dict[Party, tuple[str, ...]] = {
-    _CHILD: ("no reason given", "does not want this visitor", "does not want a visitor now", "objects to any visitor"),
+    _CHILD: (
+        "no reason given", "does not want this visitor", "does not feel safe with this visitor",
+        "does not want a visitor now", OBJECTS,
+    ),
     # The volunteer may decline without giving a reason (S 8).
     _VOLUNTEER: ("no reason given", "too far", "too little time", "knows the child", "cannot meet the needs"),
-    _WORKER: ("not in the child's interest", "placement about to change", "safeguarding", "known to the family"),
+    _WORKER: (
+        "not in the child's interest", "placement about to change", "safeguarding concern about the child",
+        "safeguarding concern about the volunteer", "known to the family",
+    ),
     _AUTHORITY: ("a rule fails now", "entered by mistake", "another proposal is better", "volunteer unavailable"),
-}
+}  # fmt: skip
 PROPOSE_REASONS = (
-    "in the plan", "first on the shortlist", "the child's wish", "shared interests", "shared culture or language",
+    "in the plan", FIRST, "the child's wish", "shared interests", "shared culture or language",
     "nearer", "known well to the service", "other",
 )  # fmt: skip
+PAUSE_REASONS = (CONCERN_PAUSES, "a concern about the child", LAPSE_PAUSES, "circumstances")
 END_REASONS = (
-    "planned ending", "age", "left care", "moved away", "circumstances of the volunteer", "child no longer wishes",
-    "boundaries not kept", "serious concern", "support not attended", "other",
+    "planned ending", "age", "left care", "moved away", "circumstances of the volunteer",
+    "child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS, "boundaries not kept",
+    "serious concern about the volunteer", "serious concern about the child", "support not attended", "other",
 )  # fmt: skip
+
+
+class Follows(StrEnum):
+    """What a reason brings about besides its step, in the same transaction; in the words of whoever is told before."""
+
+    ASKED_AGAIN = (
+        "The child counts as not asked: nobody is proposed to them until somebody has asked them again and recorded "
+        "a yes."
+    )
+    NO_VISITOR = "Nobody is proposed to the child any more. It is final until the child says otherwise."
+    HELD = "The referral is held: nobody visits the child until the safeguarding issue is recorded as resolved."
+    SUSPENDED = (
+        "The volunteer is suspended at once: proposals are withdrawn, visits are paused, and the children whom they "
+        "visited before are to be asked too. A manager alone can lift it."
+    )
+
+
+FOLLOWS: Mapping[str, Follows] = {
+    "does not want a visitor now": Follows.ASKED_AGAIN,
+    "child does not want a visitor now": Follows.ASKED_AGAIN,
+    OBJECTS: Follows.NO_VISITOR,
+    CHILD_OBJECTS: Follows.NO_VISITOR,
+    "safeguarding concern about the child": Follows.HELD,
+    "serious concern about the child": Follows.HELD,
+    "does not feel safe with this visitor": Follows.SUSPENDED,
+    "safeguarding concern about the volunteer": Follows.SUSPENDED,
+    CONCERN_PAUSES: Follows.SUSPENDED,
+    "serious concern about the volunteer": Follows.SUSPENDED,
+}
+"""By reason, whoever gives it and wherever."""
 
 _FORWARD = (
     Step("ask_volunteer", "Ask the volunteer", (State.PROPOSED,), State.VOLUNTEER_CONSIDERS, (_AUTHORITY,), "S 8"),
@@ -140,7 +187,7 @@ def _noes() -> tuple[Step, ...]:
         Step("withdraw", "Withdraw the proposal", BEFORE_APPOINTMENT, State.WITHDRAWN, (_AUTHORITY,), "R 14",
              Rules.NONE, NO_REASONS[_AUTHORITY], final=True),
         Step("pause", "Pause the visits", (State.APPOINTED, State.ACTIVE, State.REVIEW_DUE), State.PAUSED,
-             (_AUTHORITY,), "S 14.19", Rules.NONE, ("a concern", "a check has lapsed", "circumstances"), final=True),
+             (_AUTHORITY,), "S 14.19", Rules.NONE, PAUSE_REASONS, final=True),
         Step("end", "End the match", APPOINTED, State.ENDED, (*Party,), "R 15; S 14.18", Rules.NONE, END_REASONS,
              final=True),
     ]  # fmt: skip
@@ -172,6 +219,11 @@ class Progress:
 def possible(state: State) -> tuple[Step, ...]:
     """The steps that lead on from a state, forward ones first."""
     return tuple(step for step in STEPS if state in step.starts)
+
+
+def is_final(step_id: str) -> bool:
+    """Whether a step is a no, which nothing may refuse."""
+    return any(step.id == step_id and step.final for step in STEPS)
 
 
 def take(
@@ -248,4 +300,13 @@ def table() -> str:
         cells = (f"`{step.id}`", step.title, ", ".join(step.starts), step.to, parties, step.rules + wait,
                  ", ".join(step.reasons), step.source)  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def consequences() -> str:
+    """What reasons bring about, as a Markdown table."""
+    lines = ["| reason | what follows at once |", "|" + "---|" * 2]
+    for follows in Follows:
+        reasons = ", ".join(reason for reason, what in FOLLOWS.items() if what is follows)
+        lines.append(f"| {reasons} | {follows} |")
     return "\n".join(lines)

@@ -28,7 +28,7 @@ class ChildAgrees(PairRule):
 
     def failing(self, between: Between, policy: Policy) -> str:
         if between.child.agrees is Agreement.NO:
-            return f"{between.child.id} does not want a visitor. The child's no is final."
+            return f"{between.child.id} does not want a visitor. That is final until the child says otherwise."
         return f"{between.child.id} has not been asked yet whether they would like a visitor."
 
 

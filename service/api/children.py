@@ -14,7 +14,7 @@ from matcher.explain import why_nobody
 from service import audit_log, people, plans
 from service.api import answers
 from service.api.answers import as_it_is, described
-from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
+from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
     Breaking,
@@ -148,15 +148,19 @@ def child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading, response
 
 @router.patch("/{child_id}", responses=CHANGES)
 def change(
-    child_id: ChildId, given: ChangedChild, expected: IfMatch, person: Asking, rows: Writing, response: Response
+    child_id: ChildId, given: ChangedChild, expected: IfMatch, person: Asking, kith: Kith, response: Response
 ) -> ChildNow:
     """Changes the facts that are given, and no other. A no to any visitor ends what is live."""
-    row = rows.child(child_id)
-    require_version(row.version, expected)
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
     _managers_word(person, facts)
-    breaking = people.change_child(rows, row, facts, user_id=person.user_id)
-    return ChildNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
+
+    def write(rows: Repository) -> ChildNow:
+        row = rows.child(child_id)
+        require_version(row.version, expected)
+        breaking = people.change_child(rows, row, facts, user_id=person.user_id)
+        return ChildNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
+
+    return attempt(kith, person, write)
 
 
 @router.get("/{child_id}/person")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
@@ -117,6 +117,14 @@ def writing(kith: Kith, person: Asking) -> Iterator[Repository]:
 Reading = Annotated[Repository, Depends(reading)]
 Writing = Annotated[Repository, Depends(writing, scope="function")]
 """Committed before the answer is sent: what is acknowledged is kept."""
+
+
+Done = TypeVar("Done")
+
+
+def attempt(kith: Installation, person: Person, work: Callable[[Repository], Done]) -> Done:
+    """What `work` does with the rows of the person's authority; see `Database.attempt`. Committed when it returns."""
+    return kith.database.attempt(person.authority_id, lambda session: work(Repository(session, kith.keys)))
 
 
 def note_reading(kith: Installation, person: Person, what: str, child_id: str, **details: object) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from matcher.records import Party
 from service import proposals, workflow
-from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
+from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading
 from service.api.shapes import (
     CHANGES,
     Coordinator,
@@ -63,6 +63,9 @@ class Possible(BaseModel):
     title: str = Field(examples=["Ask the volunteer"])
     by: list[Party]
     reasons: list[str]
+    follows: dict[str, str] = Field(
+        examples=[{}], description="What a reason brings about besides, at once, by the reason."
+    )
 
 
 class Told(BaseModel):
@@ -178,18 +181,27 @@ def propose(given: NewProposal, person: Asking, rows: Writing, response: Respons
 
 @router.post("/matches/{match_id}/steps", responses=CHANGES)
 def step(
-    match_id: MatchId, given: NewStep, expected: IfMatch, person: Asking, rows: Writing, response: Response
+    match_id: MatchId, given: NewStep, expected: IfMatch, person: Asking, kith: Kith, response: Response
 ) -> MatchRecord | Recorded:
-    """Records one step. One that goes forward is refused while a hard rule fails on fresh data; a no never is."""
-    row = rows.match(match_id)
-    require_version(row.version, expected)
+    """Records one step, and what its reason brings about besides.
+
+    One that goes forward is refused while a hard rule fails on fresh data. A no never is, nor because somebody else
+    changed the match meanwhile: it is taken from wherever the match stands by now.
+    """
     if given.at is not None and given.at > utc_now():
         raise StepRefusedError("That is yet to come. Record it when it has happened.")
-    row = proposals.take_step(
-        rows, match_id, given.step, by=given.by, user_id=person.user_id, reason=given.reason, note=given.note,
-        at=given.at,
-    )  # fmt: skip
-    return _recorded(person, rows, row, response)
+
+    def take(rows: Repository) -> MatchRecord | Recorded:
+        row = rows.match(match_id)
+        if not workflow.is_final(given.step):
+            require_version(row.version, expected)
+        row = proposals.take_step(
+            rows, match_id, given.step, by=given.by, user_id=person.user_id, reason=given.reason, note=given.note,
+            at=given.at,
+        )  # fmt: skip
+        return _recorded(person, rows, row, response)
+
+    return attempt(kith, person, take)
 
 
 def _recorded(person: Asking, rows: Repository, row: tables.Match, response: Response) -> MatchRecord | Recorded:
@@ -229,7 +241,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
             for one in decisions
         ],
         possible=[
-            Possible(step=one.id, title=one.title, by=list(one.by), reasons=list(one.reasons))
+            Possible(step=one.id, title=one.title, by=list(one.by), reasons=list(one.reasons), follows=one.follows)
             for one in workflow.possible(State(row.state))
         ],
     )  # fmt: skip

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from matcher.records import Status
-from service import people
+from service import people, standing
 from service.api.answers import VolunteerShortlist, as_it_is, described
 from service.api.children import told
-from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading, refuse_without
+from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
     Breaking,
@@ -84,7 +84,7 @@ class ChangedVolunteer(Given):
 class NewStatus(Given):
     model_config = such_as(status="suspended", reason="concern raised")
     status: Status
-    reason: Literal[people.STATUS_REASONS]  # type: ignore[valid-type]
+    reason: Literal[standing.STATUS_REASONS]  # type: ignore[valid-type]
 
 
 class StatusChanged(BaseModel):
@@ -177,21 +177,25 @@ def change(
 
 @router.post("/{volunteer_id}/status", responses=CHANGES)
 def set_status(
-    volunteer_id: VolunteerId, given: NewStatus, expected: IfMatch, person: Asking, rows: Writing, response: Response
+    volunteer_id: VolunteerId, given: NewStatus, expected: IfMatch, person: Asking, kith: Kith, response: Response
 ) -> StatusChanged:
     """Changes where a volunteer stands.
 
     Whoever is approved no longer has every proposal withdrawn and every appointment paused in the same transaction;
-    of a suspended one the past appointments are brought up too. Whoever was suspended, withdrawn or resigned becomes
-    an applicant or approved again by a manager alone.
+    where a concern is the reason, the past appointments are brought up too. Whoever was suspended, withdrawn or
+    resigned becomes an applicant or approved again by a manager alone.
     """
-    row = rows.volunteer(volunteer_id)
-    require_version(row.version, expected)
-    if people.needs_a_manager(row.status, given.status):
-        refuse_without(person, Permission.APPROVE)
-    brought = people.set_status(rows, row, given.status, user_id=person.user_id, reason=given.reason)
-    tell_version(response, row.version)
-    return StatusChanged(id=row.id, version=row.version, status=given.status, **brought.to_dict())
+
+    def write(rows: Repository) -> StatusChanged:
+        row = rows.volunteer(volunteer_id)
+        require_version(row.version, expected)
+        if standing.needs_a_manager(row.status, given.status):
+            refuse_without(person, Permission.APPROVE)
+        brought = standing.set_status(rows, row, given.status, user_id=person.user_id, reason=given.reason)
+        tell_version(response, row.version)
+        return StatusChanged(id=row.id, version=row.version, status=given.status, **brought.to_dict())
+
+    return attempt(kith, person, write)
 
 
 @router.get("/{volunteer_id}/person")

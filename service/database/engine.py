@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 from sqlalchemy.orm.attributes import instance_state
+from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.errors import KithError
 from service.database import tables
@@ -42,6 +43,8 @@ _UNREAD: Mapping[type[Apart], Collection[str]] = {
     tables.Organisation: {"name"},  # but for one that went by another before, which `former` tells
 }
 """Columns of these tables that matching never opens: who somebody is changes nothing that it found."""
+
+Done = TypeVar("Done")
 
 CHANGED = "changed what matching reads"
 """Of a session's `info`: `runs` asks for a run before it is committed."""
@@ -80,6 +83,19 @@ class Database:
         """A session whose work is committed at the end, whole, or not at all."""
         with self._writing(info={"authority": authority}) as session, session.begin():
             yield session
+
+    def attempt(self, authority: str, work: Callable[[Session], Done]) -> Done:
+        """What `work` does in a transaction, and does once more where another transaction was in the way of it.
+
+        So that nobody is refused a no because somebody else wrote at that moment. `work` begins anew: it reads all that
+        it goes by in the session that it is given.
+        """
+        try:
+            with self.write(authority) as session:
+                return work(session)
+        except (IntegrityError, StaleDataError, OperationalError):  # the last: two waited for each other
+            with self.write(authority) as session:
+                return work(session)
 
     def check(self) -> None:
         """Raises DatabaseError unless the database answers."""

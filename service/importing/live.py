@@ -21,8 +21,8 @@ from matcher.records import MatchStatus, Party, Status
 from matcher.rules.base import Verdict
 from service.database import tables
 from service.importing.here import Here, ends
-from service.people import STOPPED
 from service.repository import renamed
+from service.standing import STOPPED
 
 _Of = TypeVar("_Of", records.Match, records.Declined, records.RecordedException)
 

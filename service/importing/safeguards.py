@@ -7,7 +7,7 @@ from typing import Any
 
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Agreement, Strength
-from service.people import needs_a_manager
+from service.standing import needs_a_manager
 
 _Test = Callable[[Any, Any], bool]
 

@@ -16,7 +16,7 @@ from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import MatchStatus, Party, Status
-from service import audit_log, people, proposals, runs
+from service import audit_log, people, runs, standing, steps
 from service.database import tables
 from service.database.base import utc_now
 from service.families import move, settle
@@ -109,7 +109,7 @@ def _of_each(
         details: dict[str, object] = {"import": batch, "fields": sorted(one.fields)}
         for change in one.changes:
             if change.field == people.CODES[one.sheet]:
-                details |= people.told_codes(change.field, change.before, change.after)
+                details |= audit_log.told_codes(change.field, change.before, change.after)
         if keys := confirmed[one.sheet, one.reference]:
             details["weakened"] = keys
         word = "child" if one.sheet == CHILDREN.name else "volunteer"
@@ -173,14 +173,14 @@ class _Import:
         if fallen and self.user_id is None:
             raise InputError(f"{len(fallen)} volunteers would be stopped, or approved no more. A person records that.")
         for volunteer, status in fallen:
-            people.bring_up(self.rows, volunteer.id, status, user_id=self.user_id or "")
+            standing.bring_up(self.rows, volunteer.id, status, "other", user_id=self.user_id or "")
 
     def _end_matches(self) -> None:
         for match in self.given.matches:
             row = self.here.match(match)
             if row is not None and ends(row, match):
                 by = match.ended_by or Party.AUTHORITY
-                proposals.end_by_file(self.rows, row, by=by, ended_on=match.ended_on, user_id=self.user_id)
+                steps.end_by_file(self.rows, row, by=by, ended_on=match.ended_on, user_id=self.user_id)
 
     def _children(self) -> tuple[dict[str, tables.Child], dict[str, tables.Family]]:
         """The rows of all children who are named, by reference: those with a referral and those in histories."""
@@ -269,7 +269,7 @@ class _Import:
                 row = tables.Volunteer(reference=record.id)
             elif not any(differing(before, after)):
                 continue
-            elif before.status is not after.status and after.status in people.STOPPED:
+            elif before.status is not after.status and after.status in standing.STOPPED:
                 fallen.append((row, after.status))
             elif before.status is Status.APPROVED and after.status is not Status.APPROVED:
                 fallen.append((row, after.status or Status.WITHDRAWN))

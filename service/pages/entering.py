@@ -15,7 +15,7 @@ from matcher import records
 from matcher.errors import InputError, NotFoundError
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from service import people
-from service.api.deps import Asking, Installation, Kith, note_reading
+from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
 from service.database import tables
@@ -243,14 +243,8 @@ def _change(
     if given is not None:
         given = forms.understood(side.sheet, given)
         try:
-            with kith.database.write(person.authority_id) as session:
-                rows = Repository(session, kith.keys)
-                row = side.row(rows, id)
-                made = _fields(person, side, part, side.record(rows, row), given)
-                if str(row.version) == given.get("version") and not any(one.error for one in made):
-                    if facts := forms.changed(made, given):
-                        side.change(rows, row, facts, user_id=person.user_id)
-                    return RedirectResponse(f"{side.page(id)}?saved=yes", 303)
+            if attempt(kith, person, lambda rows: _saved(person, rows, side, id, part, given)):
+                return RedirectResponse(f"{side.page(id)}?saved=yes", 303)
         except InputError as error:
             errors = _by_field(error)
     # A form that comes back shows what is recorded now, as the first one did.
@@ -272,6 +266,17 @@ def _change(
         parts={"": made}, errors=errors, given=given or {}, title=title, back=side.page(id), moved=moved,
         words_of=forms.words_of,
     )  # fmt: skip
+
+
+def _saved(person: Person, rows: Repository, side: Side, id: str, part: str, given: Mapping[str, str]) -> bool:
+    """Whether what was typed could be saved: of the version that was looked at, and no field is wrong."""
+    row = side.row(rows, id)
+    made = _fields(person, side, part, side.record(rows, row), given)
+    if str(row.version) != given.get("version") or any(one.error for one in made):
+        return False
+    if facts := forms.changed(made, given):
+        side.change(rows, row, facts, user_id=person.user_id)
+    return True
 
 
 def _fields(

@@ -68,7 +68,7 @@ LABELS = {
     "provider": "Provider of the home", "family": "Brothers and sisters",
 }  # fmt: skip
 """Where a column's name is not what a person would say."""
-_HINTS = {"agrees": "A no ends every proposal and every visit at once."}
+_HINTS = {"agrees": "A no ends every proposal and every visit at once. It is final until the child says otherwise."}
 
 _VOCABULARIES: tuple[tuple[Callable[[str], Any], str], ...] = (
     (cells.interests, "interests"), (cells.languages, "languages"),

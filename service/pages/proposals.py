@@ -18,7 +18,7 @@ from matcher.reading.cells import RefusedError
 from matcher.records import MatchStatus, Party
 from matcher.words import listed
 from service import proposals, workflow
-from service.api.deps import Asking, Kith, Reading, note_reading
+from service.api.deps import Asking, Kith, Reading, attempt, note_reading
 from service.api.shapes import ChildId, MatchId, VolunteerId
 from service.crypto import Place
 from service.database import tables
@@ -60,7 +60,7 @@ WAS = {
     "propose": "Proposed", "ask_volunteer": "The volunteer was asked", "volunteer_accepts": "The volunteer is willing",
     "appoint": "Appointed", "review_falls_due": "A review fell due", "review_held": "The review was held",
     "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
-    "end": "The match ended", "brought_up": "Brought up: the volunteer was suspended",
+    "end": "The match ended", "brought_up": "Brought up: this child is to be asked too",
     "taken_in": "Taken in from a file",
 }  # fmt: skip
 """A step as something that happened, where its own title says what to do."""
@@ -148,10 +148,10 @@ def propose(
     rows.volunteer(volunteer_id)
     try:
         waiting(rows, reckoned, child_id)
-        if not reason:
-            raise StepRefusedError("Choose why you propose this volunteer.")
         shown = cards(reckoned, child_id, rank == "plan")
         card = _card(shown, volunteer_id)
+        if reason not in _reasons(card):
+            raise StepRefusedError("Choose why you propose this volunteer.")
         alternatives = tuple(one.volunteer.id for one in shown)
         chosen = Chosen(rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives)
         with kith.database.write(person.authority_id) as session:
@@ -170,6 +170,13 @@ def _card(shown: Sequence[Card], volunteer_id: str) -> Card | None:
     return next((card for card in shown if card.volunteer.id == volunteer_id), None)
 
 
+def _reasons(card: Card | None) -> list[str]:
+    """Those that can be true of somebody on this place of the list, or on none of those that were shown."""
+    first = card is not None and card.candidate.rank == 1
+    not_so = {"in the plan", *([] if first else [workflow.FIRST])}
+    return [one for one in workflow.PROPOSE_REASONS if one not in not_so]
+
+
 def _propose_form(
     request: Request, person: Asking, kith: Kith, reckoned: Reckoning, child_id: str, volunteer_id: str, rank: Rank, *,
     error: str = "", reason: str = "", note: str = "",
@@ -178,13 +185,10 @@ def _propose_form(
     shown = cards(reckoned, child_id, rank == "plan") if here else []
     note_shown(kith, person, child_id, shown)
     card = _card(shown, volunteer_id)
-    first = card is not None and card.candidate.rank == 1
-    not_so = {"in the plan", *([] if first else ["first on the shortlist"])}
-    reasons = [one for one in workflow.PROPOSE_REASONS if one not in not_so]
     return render(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id], volunteer_id=volunteer_id,
-        volunteer=reckoned.references[volunteer_id], card=card, rank=standing(shown), reasons=reasons,
+        volunteer=reckoned.references[volunteer_id], card=card, rank=standing(shown), reasons=_reasons(card),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
     )  # fmt: skip
 
@@ -310,11 +314,17 @@ def take(
             raise StepRefusedError("Choose whose word it is.")
         if step.reasons and reason not in step.reasons:
             raise StepRefusedError("Choose a reason.")
-        with kith.database.write(person.authority_id) as session:
+        at = _happened(day, clock)
+
+        def record(now: Repository) -> None:
+            if not step.final and now.match(match_id).version != version:
+                raise StaleDataError("The match was changed meanwhile.")
             proposals.take_step(
-                Repository(session, kith.keys), match_id, step_id, by=Party(party), user_id=person.user_id,
-                reason=reason or None, note=note.strip() or None, at=_happened(day, clock),
+                now, match_id, step_id, by=Party(party), user_id=person.user_id, reason=reason or None,
+                note=note.strip() or None, at=at,
             )  # fmt: skip
+
+        attempt(kith, person, record)
     except StaleDataError:
         with kith.database.read(person.authority_id) as session:
             fresh = Repository(session, kith.keys)
@@ -358,5 +368,4 @@ def _step_form(
     return render(
         request, "step.html", person, status=422 if error else 200, match=match, step=step, error=error,
         said_by=said_by, reason=reason, note=note, day=day, clock=clock, child=child, volunteer=volunteer, party=PARTY,
-        leaves=[one for one in step.reasons if one == proposals.OBJECTS],
     )  # fmt: skip

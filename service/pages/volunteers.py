@@ -14,8 +14,8 @@ from sqlalchemy import select
 from matcher import alone, records, shortlist_for_volunteer
 from matcher.records import Status
 from matcher.shortlist import how_many_could_be_visited
-from service import people
-from service.api.deps import Asking, Kith, Reading, note_reading, refuse_without
+from service import standing
+from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import VolunteerId
 from service.database import tables
 from service.pages import exceptions, facts, forms
@@ -185,20 +185,22 @@ def set_status(
     version: Annotated[int, Form()] = 0, status: Annotated[str, Form(max_length=20)] = "",
     reason: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:  # fmt: skip
-    error = ""
-    with kith.database.write(person.authority_id) as session:
-        rows = Repository(session, kith.keys)
+
+    def write(rows: Repository) -> str:
+        """What is wrong with what was sent; nothing where it was saved."""
         row = rows.volunteer(volunteer_id)
         if row.version != version and status:
-            error = f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
-        elif status not in tuple(Status):
-            error = "Choose where the volunteer stands from now on."
-        elif reason not in people.REASONS_OF[Status(status)]:
-            error = f"Choose why from now on they are {status}."
-        else:
-            if people.needs_a_manager(row.status, status):
-                refuse_without(person, Permission.APPROVE)
-            people.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason)
+            return f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
+        if status not in tuple(Status):
+            return "Choose where the volunteer stands from now on."
+        if reason not in standing.REASONS_OF[Status(status)]:
+            return f"Choose why from now on they are {status}."
+        if standing.needs_a_manager(row.status, status):
+            refuse_without(person, Permission.APPROVE)
+        standing.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason)
+        return ""
+
+    error = attempt(kith, person, write)
     if not error:
         return RedirectResponse(f"/volunteers/{volunteer_id}?saved=yes", 303)
     with kith.database.read(person.authority_id) as session:
@@ -215,9 +217,9 @@ def _status_form(
     states = [State(state) for state in rows.session.scalars(theirs)]
     may = [
         one for one in Status
-        if one != row.status and (Permission.APPROVE in person.may or not people.needs_a_manager(row.status, one))
+        if one != row.status and (Permission.APPROVE in person.may or not standing.needs_a_manager(row.status, one))
     ]  # fmt: skip
-    fits = {why: [one.value for one in may if why in people.REASONS_OF[one]] for why in people.STATUS_REASONS}
+    fits = {why: [one.value for one in may if why in standing.REASONS_OF[one]] for why in standing.STATUS_REASONS}
     reasons = {why: of for why, of in fits.items() if of}
     return render(
         request, "status.html", person, status=422 if error else 200, row=row, choices=may, chosen=status,

@@ -23,6 +23,7 @@ from service.reports.figures import (
 )
 from service.reports.suppression import SMALL
 from service.reports.work import reasons
+from service.workflow import OBJECTS, PAUSE_REASONS
 
 SECTIONS: Mapping[str, Section] = {
     "children": Section("What children and young people say", "What those with a visitor said when they were asked."),
@@ -52,11 +53,11 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
     ), note="Counted from the first visit.")  # fmt: skip
     disputes = Table("Disputes and refusals", ("What was recorded", "Times"), (
         ("A child said no to a visitor who was proposed", (times("child_declines"),)),
-        ("Of these, a no to any visitor at all", (times("child_declines", "objects to any visitor"),)),
+        ("Of these, a no to any visitor at all", (times("child_declines", OBJECTS),)),
         ("A volunteer said no", (times("volunteer_declines"),)),
         ("A social worker said no", (times("social_worker_declines"),)),
-        ("Visits were paused for a concern", (times("pause", "a concern"),)),
-        ("Past visits were looked into after a suspension", (times("brought_up"),)),
+        ("Visits were paused for a concern", (times("pause", *_CONCERNS),)),
+        ("Past visits were looked into after a concern", (times("brought_up"),)),
         ("Reviews were held with the child and the volunteer", (times("review_held"),)),
     ), note="What people recorded in Kith.")  # fmt: skip
     return Report(
@@ -68,6 +69,7 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
     )
 
 
+_CONCERNS = tuple(one for one in PAUSE_REASONS if "concern" in one)
 _LITTLE = (Contact.NONE, Contact.INFREQUENT)
 
 

@@ -147,7 +147,7 @@ def test_what_decides_is_told_beside_each_match_and_once_for_the_plan() -> None:
 def test_what_is_told_of_many_children_is_told_once() -> None:
     _, best = everything_to_tell()
     assert export.alike(best) == {
-        "This child does not want a visitor. The child's no is final.": ("C3", "C31"),
+        "This child does not want a visitor. That is final until the child says otherwise.": ("C3", "C31"),
         "Not recorded: whether this child agrees (children, column agrees).": ("C4",),
     }
 

@@ -143,7 +143,7 @@ def test_the_reason_of_each_unmatched_child():
     assert found.pairs == (("C1", "V1"),)
     assert {child.child: (child.kind, child.reason) for child in found.unmatched} == {
         "C2": ("others", "1 volunteer could visit. In the plan: 1 proposed to other children."),
-        "C3": ("child", "C3 does not want a visitor. The child's no is final."),
+        "C3": ("child", "C3 does not want a visitor. That is final until the child says otherwise."),
         "C4": (
             "nobody",
             "No volunteer is eligible: of 2, 1 can visit no child for now and 1 without a shared language.",
@@ -274,8 +274,8 @@ def test_what_a_rule_forbids_by_now_is_told_by_name():
             "agreed",
             "V2's DBS check has lapsed: that of 1 November 2023 is due again on 1 November 2026.",
         ),
-        ("C3", "V3", "agreed", "C3 does not want a visitor. The child's no is final. V3 visits C4 now, and may have "
-         "one child at a time."),
+        ("C3", "V3", "agreed", "C3 does not want a visitor. That is final until the child says otherwise. "
+         "V3 visits C4 now, and may have one child at a time."),
         ("C2", "V1", "proposed", "V1 would visit 2 children; the most is 1."),
         ("C4", "V3", "proposed", "C4 has a visitor now."),
     ]  # fmt: skip

@@ -977,7 +977,8 @@ def test_reason_of_a_refusal_names_who_refused_and_when():
 
 def test_the_childs_no_is_told_as_final():
     case = fails("", {"agrees": Agreement.NO})
-    assert judged(case.instance, "child_agrees")[1] == "C1 does not want a visitor. The child's no is final."
+    told = "C1 does not want a visitor. That is final until the child says otherwise."
+    assert judged(case.instance, "child_agrees")[1] == told
 
 
 def test_a_reason_without_a_volunteer_speaks_of_the_child():

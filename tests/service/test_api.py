@@ -132,7 +132,7 @@ def test_a_suspension_stops_every_visit_in_the_same_transaction(
     assert (told["paused"], sorted(told["past"])) == ([active.id], sorted(past))
     match = desk.get(f"{API}/matches/{active.id}").json()
     assert (match["state"], match["timeline"][-1]["step"], match["timeline"][-1]["reason"]) == (
-        "paused", "pause", "a concern"
+        "paused", "pause", "a concern about the volunteer"
     )  # fmt: skip
     again = {"status": "approved", "reason": "investigation closed"}
     assert changed(desk, path, again, "POST").status_code == 403
@@ -153,7 +153,7 @@ def test_a_past_appointment_of_a_suspended_volunteer_is_brought_up(service: Serv
     ).json()
     assert active in told["past"]
     last = desk.get(f"{API}/matches/{active}").json()["timeline"][-1]
-    assert (last["step"], last["reason"]) == ("brought_up", "volunteer suspended")
+    assert (last["step"], last["reason"]) == ("brought_up", "complaint")
 
 
 def test_a_childs_no_ends_what_is_live(service: Service, desk: TestClient) -> None:

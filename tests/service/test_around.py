@@ -17,7 +17,7 @@ from matcher.errors import InputError
 from matcher.instance import today
 from matcher.readers import Reading, read_files
 from matcher.records import Party
-from service import importing, proposals
+from service import importing, steps
 from service.database import tables
 from service.families import link_siblings, unlink_sibling
 from service.permissions import Role
@@ -341,9 +341,9 @@ def test_a_place_that_was_kept_for_a_match_goes_with_it(
     if how == "file":
         with service.database.write(service.north) as session:
             rows = Repository(session, service.keys)
-            proposals.end_by_file(rows, rows.match(over), by=Party.CHILD, ended_on=None, user_id=None)
+            steps.end_by_file(rows, rows.match(over), by=Party.CHILD, ended_on=None, user_id=None)
     else:
-        ending = {"step": "end", "by": "child", "reason": "child no longer wishes"}
+        ending = {"step": "end", "by": "child", "reason": "child does not want this visitor"}
         answer = desk.post(f"{API}/matches/{over}/steps", json=ending, headers=tag(desk, f"/matches/{over}"))
         assert answer.status_code == 200
     told = desk.get(f"{API}/volunteers", params={"size": 200, "free": True}).json()["volunteers"]

@@ -97,7 +97,8 @@ def test_a_step_is_of_a_time_in_which_the_match_was_there(service: Service, at: 
     no = {"step": "withdraw", "by": "authority", "reason": "entered by mistake"}
     assert take(browser, match, {**no, "at": at}) == 409
     assert (
-        take(browser, service.a_match(), {"step": "pause", "by": "authority", "reason": "a concern", "at": at}) == 409
+        take(browser, service.a_match(), {"step": "pause", "by": "authority", "reason": "circumstances", "at": at})
+        == 409
     )
     assert take(browser, match, {**no, "at": utc_now().isoformat()}) == 200
 
@@ -106,7 +107,7 @@ def test_a_step_of_a_match_from_a_file_may_be_of_before_it_came(service: Service
     match, browser = service.a_match(), service.as_(Role.COORDINATOR)
     with service.database.write(service.north) as session:
         Repository(session, service.keys).match(match).started_on = (utc_now() - timedelta(days=900)).date()
-    pause = {"step": "pause", "by": "authority", "reason": "a concern"}
+    pause = {"step": "pause", "by": "authority", "reason": "circumstances"}
     assert take(browser, match, {**pause, "at": (utc_now() - timedelta(days=902)).isoformat()}) == 409
     assert take(browser, match, {**pause, "at": (utc_now() - timedelta(days=30)).isoformat()}) == 200
 

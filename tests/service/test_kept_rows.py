@@ -252,7 +252,7 @@ def test_what_ends_before_it_was_to_begin_never_began(service: Service) -> None:
             "end",
             by="child",
             user_id=user,
-            reason="child no longer wishes",  # type: ignore[arg-type]
+            reason="child does not want this visitor",  # type: ignore[arg-type]
         ),
     )
     with service.database.read(service.north) as session:

@@ -38,9 +38,9 @@ from service.backup import backup, restore
 from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Role
-from service.proposals import OBJECTS, Chosen, propose
+from service.proposals import Chosen, propose
 from service.repository import Repository
-from service.workflow import BEFORE_APPOINTMENT, LIVE, State, StepRefusedError
+from service.workflow import BEFORE_APPOINTMENT, LIVE, OBJECTS, State, StepRefusedError
 
 API = "/api/v1"
 SEQUENCES, STEPS = int(os.environ.get("KITH_OBJECTIONS", "20")), 14

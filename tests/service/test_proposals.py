@@ -17,9 +17,9 @@ from service.audit_log import verify
 from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Role
-from service.proposals import OBJECTS, Chosen, TakenError, object_to_any, propose, take_step
+from service.proposals import Chosen, TakenError, object_to_any, propose, take_step
 from service.repository import Repository
-from service.workflow import State, StepRefusedError
+from service.workflow import OBJECTS, State, StepRefusedError
 
 FIRST = Chosen("fit", 1, ())
 WAY = (

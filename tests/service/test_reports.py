@@ -92,7 +92,7 @@ MATCHES = [
     ReportedMatch("a", "v", date(2026, 3, 31), None, over=False),  # the year before
     ReportedMatch("b", "w", date(2026, 4, 1), None, over=False),
     ReportedMatch("c", "x", date(2026, 4, 30), date(2026, 10, 30), True, Party.VOLUNTEER, "moved away"),  # 6 months
-    ReportedMatch("d", "x", date(2025, 12, 1), date(2026, 4, 1), True, Party.CHILD, "child no longer wishes"),  # 4
+    ReportedMatch("d", "x", date(2025, 12, 1), date(2026, 4, 1), True, Party.CHILD, "boundaries not kept"),  # 4
     ReportedMatch("e", "y", None, date(2026, 5, 1), True, Party.AUTHORITY, "a word of old"),
     ReportedMatch("f", "z", None, None, over=False),
 ]
@@ -117,7 +117,7 @@ def test_endings_by_reason_and_by_whom() -> None:
     why, how_long = reports.endings(Figures(NOW, matches=MATCHES), Year(2026)).tables
     # by the child, by the volunteer, as planned, by others, all
     assert cells(why) == {
-        "Moved away": (0, 1, 0, 0, 1), "Child no longer wishes": (1, 0, 0, 0, 1), "Not recorded": (0, 0, 0, 1, 1),
+        "Moved away": (0, 1, 0, 0, 1), "Boundaries not kept": (1, 0, 0, 0, 1), "Not recorded": (0, 0, 0, 1, 1),
         "All": (1, 1, 0, 1, 3),
     }  # fmt: skip
     assert cells(how_long) == {"Under 6 months": (1,), "6 to 12 months": (1,), "1 to 2 years": (0,),
@@ -274,7 +274,8 @@ def test_the_report_of_the_year() -> None:
     steps = [
         ReportedStep(date(2026, 5, 1), "child_declines", "objects to any visitor"),
         ReportedStep(date(2026, 5, 2), "child_declines", "no reason given"),
-        ReportedStep(date(2026, 5, 3), "pause", "a concern"), ReportedStep(date(2026, 5, 3), "pause", "circumstances"),
+        ReportedStep(date(2026, 5, 3), "pause", "a concern about the volunteer"),
+        ReportedStep(date(2026, 5, 3), "pause", "circumstances"),
         ReportedStep(date(2026, 3, 31), "volunteer_declines", "too far"),  # the year before
     ]  # fmt: skip
     report = reports.yearly(Figures(NOW, children, matches=matches, steps=steps), Year(2026))

@@ -51,14 +51,22 @@ def test_a_pause_for_whatever_reason_is_kept(service: Service, tmp_path: Path) -
     active, user = service.a_match(), service.users["north", Role.COORDINATOR]
 
     def pause(rows: Repository) -> None:
-        take_step(rows, active, "pause", by=Party.AUTHORITY, user_id=user, reason="a concern", note="She was afraid")
+        take_step(
+            rows,
+            active,
+            "pause",
+            by=Party.AUTHORITY,
+            user_id=user,
+            reason="circumstances",
+            note="She was afraid",
+        )
 
     done = put_back(service, tmp_path / "x", pause)
     with service.database.read(service.north) as session:
         rows = Repository(session, service.keys)
         why = session.scalars(select(tables.Decision).where(tables.Decision.match_id == active)).one()
         told = rows.match(active).state, why.step, why.reason, why.user_id
-        assert told == (State.PAUSED, "pause", "a concern", user)
+        assert told == (State.PAUSED, "pause", "circumstances", user)
         assert rows.open(why, "note") == "She was afraid"
         assert audit_log.verify(session, service.keys).problem is None
     assert (done.noes, done.redo) == (1, ())
@@ -149,7 +157,7 @@ def test_what_else_was_done_since_is_told_and_what_is_kept_is_not(
         people.change_child(rows, rows.child(child), {"interests": "chess"}, user_id=user)
         people.change_volunteer(rows, rows.volunteer(volunteer), {"has_dog": "no"}, user_id=user)
         people.add_child(rows, "NEW-1", {}, None, user_id=user)
-        take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child no longer wishes")
+        take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child does not want this visitor")
     service.database.close()
     monkeypatch.setenv("KITH_DATABASE_URL", service.settings.database_url.get_secret_value())
     monkeypatch.setenv("KITH_KEYS_FILE", str(service.settings.keys_file))

@@ -1,0 +1,139 @@
+"""Where a volunteer stands, and what a change of it means for the children whom they visit, or visited.
+
+Who is no longer approved visits nobody from that moment: in the same transaction every proposal of theirs is withdrawn
+and every appointment paused. Where a concern is the reason, past appointments are brought up too, whatever the new
+standing is (R 16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy import select
+
+from matcher.errors import InputError
+from matcher.records import Party, Status
+from service import audit_log, runs, steps, workflow
+from service.audit_log import Entry
+from service.database import tables
+from service.repository import Repository
+from service.workflow import APPOINTED, BEFORE_APPOINTMENT, State
+
+STOPPED = frozenset({Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED})
+"""Who was stopped, or has gone. To leave these is a manager's word."""
+
+BROUGHT_UP = "brought_up"
+"""The step in the story of a past match of whoever a concern was raised about: that child is to be asked too."""
+
+CONCERN = "concern raised"
+STATUS_REASONS = (
+    "panel approved", "checks complete", CONCERN, "complaint", "check lapsed", "investigation closed",
+    "own wish", "moved away", "no longer suitable", "other",
+)  # fmt: skip
+REASONS_OF: Mapping[Status, tuple[str, ...]] = {
+    Status.APPLICANT: ("investigation closed", "own wish", "other"),
+    Status.APPROVED: ("panel approved", "checks complete", "investigation closed", "other"),
+    Status.SUSPENDED: (CONCERN, "complaint", "check lapsed", "other"),
+    Status.WITHDRAWN: (
+        "no longer suitable", CONCERN, "complaint", "check lapsed", "own wish", "moved away", "other",
+    ),
+    Status.RESIGNED: ("own wish", "moved away", "other"),
+}  # fmt: skip
+"""Which of them a person may give for each standing, as the page offers them."""
+
+_CONCERNS = frozenset({CONCERN, "complaint", "no longer suitable"})
+"""Reasons for which the children whom somebody visited before are to be asked too."""
+
+_PAUSED_FOR = {**dict.fromkeys(_CONCERNS, workflow.CONCERN_PAUSES), "check lapsed": workflow.LAPSE_PAUSES}
+"""For which reason visits are paused, by the reason of the standing; for any other they are “circumstances”."""
+
+
+@dataclass(frozen=True)
+class BroughtUp:
+    """What a change of a volunteer's standing means for the children whom they visit or visited."""
+
+    withdrawn: tuple[str, ...] = ()
+    """Ids of proposals that are off."""
+    paused: tuple[str, ...] = ()
+    """Ids of matches whose visits are paused."""
+    past: tuple[str, ...] = ()
+    """Ids of matches that ended: somebody has to ask those children too."""
+
+    def to_dict(self) -> dict[str, list[str]]:
+        return {name: list(ids) for name, ids in asdict(self).items()}
+
+
+def needs_a_manager(before: Status | str | None, after: Status | str | None) -> bool:
+    """Whether a change of status is a manager's: whoever was stopped is let back in, to whichever status.
+
+    By way of an applicant or of a blank they could otherwise be approved in two steps, neither of which shows what was.
+    """
+    return before in STOPPED and after not in STOPPED
+
+
+def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:
+    """Changes a volunteer's standing, with all that hangs on it. Raises InputError for a reason that is not known."""
+    if reason not in STATUS_REASONS:
+        raise InputError(f"A change of status needs a reason: {', '.join(STATUS_REASONS)}.")
+    rows.lock(volunteer_id=row.id)
+    return _set(rows, row, status, user_id=user_id, reason=reason)
+
+
+def suspend(rows: Repository, match: tables.Match, *, user_id: str) -> BroughtUp:
+    """What was recorded of a match is a concern about its volunteer: they visit nobody until a manager says otherwise.
+
+    Who was stopped before stays as they are, and is brought up once more: it is another concern.
+    """
+    row = rows.volunteer(match.volunteer_id)
+    status = Status(row.status) if row.status in STOPPED else Status.SUSPENDED
+    return _set(rows, row, status, user_id=user_id, reason=CONCERN, raised_by=match.id)
+
+
+def _set(
+    rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, raised_by: str = ""
+) -> BroughtUp:
+    before = rows.volunteer_record(row)
+    rows.write_volunteer(row, replace(before, status=status))
+    rows.session.flush()
+    approved = status is Status.APPROVED
+    brought = BroughtUp() if approved else bring_up(rows, row.id, status, reason, user_id=user_id, but=raised_by)
+    raised = {"raised by": raised_by} if raised_by else {}
+    details = {**audit_log.told_codes("status", before.status, status), **raised, **brought.to_dict()}
+    audit_log.record(rows.session, rows.keys, Entry(user_id, "volunteer status", row.id, reason, details))
+    runs.ask_for(rows.session, row.authority_id, "volunteer approved" if approved else "volunteer suspended")
+    return brought
+
+
+def bring_up(
+    rows: Repository, volunteer_id: str, status: Status, reason: str, *, user_id: str, but: str = ""
+) -> BroughtUp:
+    """Withdraws, pauses and, by the reason, brings up every match of a volunteer who is not approved any more.
+
+    A suspension for another reason than those that are listed is taken for a concern: nobody said that it is none.
+
+    Args:
+        but: the id of the match of which the concern was recorded: it says so itself.
+    """
+    concern = reason in _CONCERNS or (status is Status.SUSPENDED and reason == "other")
+    matches = rows.session.scalars(
+        select(tables.Match)
+        .where(tables.Match.volunteer_id == volunteer_id)
+        .order_by(tables.Match.id)
+        .execution_options(populate_existing=True)
+    ).all()
+    withdrawn, paused, past = [], [], []
+    for match in matches:
+        state = State(match.state)
+        if state in BEFORE_APPOINTMENT:
+            withdrawn.append(match.id)
+            steps.take(rows, match, "withdraw", by=Party.AUTHORITY, user_id=user_id, reason="volunteer unavailable")
+        elif state in APPOINTED:
+            paused.append(match.id)
+            if state is not State.PAUSED:
+                why = _PAUSED_FOR.get(reason, "circumstances")
+                steps.take(rows, match, "pause", by=Party.AUTHORITY, user_id=user_id, reason=why)
+        elif state is State.ENDED and concern and match.id != but:
+            past.append(match.id)
+            steps.note(rows, match, BROUGHT_UP, user_id=user_id, reason=reason)
+    return BroughtUp(tuple(withdrawn), tuple(paused), tuple(past))
