@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from conftest import Service
+from service_rows import send
 from sqlalchemy import select
 
 from matcher.instance import today
@@ -319,3 +322,20 @@ def test_many_entries_are_one_chain(service: Service) -> None:
         subjects = session.scalars(select(tables.AuditEvent.subject).order_by(tables.AuditEvent.number)).all()
     assert verdict.problem is None
     assert list(subjects[-51:]) == [*(f"C{number}" for number in range(50)), "last"]
+
+
+def test_the_page_names_each_match_under_the_rule_that_it_breaks(service: Service) -> None:
+    """One tick a rule for people who are all new, each match named; a coordinator is shown them, without ticks."""
+    people = b"volunteer_id,status\nN-900,applicant\nN-901,applicant\n"
+    matches = f"{HEADINGS['matches']}\nN-1,N-900,current,N-1,,\nN-2,N-901,current,N-2,,\n".encode()
+    manager = service.as_(Role.MANAGER)
+    address = send(manager, ("volunteers.csv", people), ("matches.csv", matches))
+    page = unescape(manager.get(f"{address}/confirm").text)
+    asked = page.partition("The volunteer is approved and has signed the agreement")[2].partition("</details>")[0]
+    assert "Which: 2 new matches" in asked
+    assert re.findall(r"<li>([^<]*N-90\d[^<]*)</li>", asked)[1].startswith(("N-901", "Not recorded: when N-901"))
+    assert page.count('name="weaken"') == len(re.findall("would be against a rule", page))
+    page = service.as_(Role.COORDINATOR).get(f"{address}/confirm").text
+    assert "and a manager confirms that" in page
+    assert 'name="weaken"' not in page
+    assert "Which: 2 new matches" in page
