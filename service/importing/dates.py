@@ -9,6 +9,7 @@ from matcher.errors import Problem
 from matcher.readers import Reading
 from matcher.records import Match, MatchStatus
 from service.importing.here import Here, ends
+from service.workflow import State
 
 
 def impossible_dates(here: Here, reading: Reading, as_of: date) -> Iterator[Problem]:
@@ -25,14 +26,16 @@ def impossible_dates(here: Here, reading: Reading, as_of: date) -> Iterator[Prob
 def _of_match(here: Here, match: Match, as_of: date) -> Iterator[tuple[str, date, str, str]]:
     known = here.match(match)
     if match.status is MatchStatus.ENDED:
-        over = known is not None and ends(known, match)
-        if known is not None and over and known.started_on and match.ended_on and known.started_on > match.ended_on:
-            wrong = f"is before {known.started_on:%d/%m/%Y}, when the visits began as Kith has it"
-            yield "ended_on", match.ended_on, wrong, "Correct the date here, or the day of the beginning in Kith"
+        begun, over = match.started_on, match.ended_on
+        if known is not None and (ends(known, match) or known.state == State.ENDED):
+            begun, over = begun or known.started_on, over or known.ended_on
+        if begun is not None and over is not None and begun > over and (match.started_on or match.ended_on):
+            wrong = f"is before {begun:%d/%m/%Y}, when the visits began as Kith has it"
+            yield "ended_on", over, wrong, "Correct the date, or give the right day of the beginning beside it"
         return
     if match.ended_on is not None:
         wrong = f"stands beside a match that is {match.status}"
         yield "ended_on", match.ended_on, wrong, "Remove the date, or write ended once the match has ended"
-    if match.status is MatchStatus.CURRENT and known is None and match.started_on and match.started_on > as_of:
+    if match.status is MatchStatus.CURRENT and match.started_on is not None and match.started_on > as_of:
         wrong = "is yet to come, and the match is current"
         yield "started_on", match.started_on, wrong, "Write agreed until it has begun, or correct the date"

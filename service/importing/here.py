@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -16,7 +17,7 @@ from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import MatchStatus, Party
 from service.database import tables
 from service.repository import Repository
-from service.workflow import APPOINTED, LIVE, State
+from service.workflow import APPOINTED, LIVE, MATCH_STATUS, State
 
 
 @dataclass
@@ -164,6 +165,23 @@ def differing(before: Any, after: Any) -> Iterator[str]:
 
 def ends(row: tables.Match, match: records.Match) -> bool:
     return match.status is MatchStatus.ENDED and State(row.state) in APPOINTED
+
+
+def redated(row: tables.Match, match: records.Match) -> dict[str, date | None]:
+    """The dates by which a file corrects a match that is here, where both say that it goes on, or that it is over.
+
+    A blank says nothing; but a match that goes on has no date of ending, and one that it has goes.
+    """
+    ending = ends(row, match)
+    if match.pinned or not (ending or MATCH_STATUS[State(row.state)] is match.status):
+        return {}
+    found: dict[str, date | None] = {}
+    if match.started_on is not None and match.started_on != row.started_on:
+        found["started_on"] = match.started_on
+    over = match.status is MatchStatus.ENDED
+    if (not over and row.ended_on is not None) or (over and not ending and match.ended_on not in (None, row.ended_on)):
+        found["ended_on"] = match.ended_on
+    return found
 
 
 def children_of(rows: Repository, texts: Collection[str]) -> list[str]:

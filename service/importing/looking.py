@@ -33,7 +33,7 @@ from service.database import tables
 from service.importing import live
 from service.importing.against import wrong
 from service.importing.dates import impossible_dates
-from service.importing.here import Here, differing, ends, records_of
+from service.importing.here import Here, differing, ends, records_of, redated
 from service.importing.safeguards import A_MANAGERS_SAY, weakened
 from service.people import A_MANAGERS
 from service.repository import Repository
@@ -243,9 +243,11 @@ class _Told:
             row = self.here.match(match)
             if row is None:
                 self.added.append(_between("matches", match))
-            elif ends(row, match):
-                ending = Change("status", State(row.state), MatchStatus.ENDED)
-                self.changed.append(Changed("matches", f"{match.child} and {match.volunteer}", (ending,)))
+                continue
+            changes = [Change("status", State(row.state), MatchStatus.ENDED)] if ends(row, match) else []
+            changes += (Change(name, getattr(row, name), said) for name, said in redated(row, match).items())
+            if changes:
+                self.changed.append(Changed("matches", f"{match.child} and {match.volunteer}", tuple(changes)))
             else:
                 self.same["matches"] += 1
         for no in self.given.declined:

@@ -20,7 +20,7 @@ from service import audit_log, people, runs, standing, steps
 from service.database import tables
 from service.database.base import utc_now
 from service.families import move, settle
-from service.importing.here import Here, differing, ends
+from service.importing.here import Here, differing, ends, redated
 from service.importing.looking import Changed, Weaker, look
 from service.repository import Repository
 from service.workflow import LIVE, State, review_due
@@ -178,7 +178,17 @@ class _Import:
     def _end_matches(self) -> None:
         for match in self.given.matches:
             row = self.here.match(match)
-            if row is not None and ends(row, match):
+            if row is None:
+                continue
+            if dates := redated(row, match):
+                for name, said in dates.items():
+                    setattr(row, name, said)
+                self.decided.append(
+                    audit_log.Entry(
+                        self.user_id or audit_log.COMMAND, "import: change match", row.id, details={"fields": [*dates]}
+                    )
+                )
+            if ends(row, match):
                 by = match.ended_by or Party.AUTHORITY
                 steps.end_by_file(self.rows, row, by=by, ended_on=match.ended_on, user_id=self.user_id)
 

@@ -71,7 +71,8 @@ class Reckoning:
 
     def _wrong(self, about: Collection[str], one: Problem) -> str:
         who = " and ".join(self.references[id] for id in sorted(about))
-        return f"{who}, {spoken(one.column)}: {one.value} {one.wrong}. {one.remedy}."
+        where = ", by a file of matches under Import" if one.file == "matches" else ""
+        return f"{who}, {spoken(one.column)}: {one.value} {one.wrong}. {one.remedy}{where}."
 
     @cached_property
     def live(self) -> Mapping[str, tables.Match]:

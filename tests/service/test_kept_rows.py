@@ -128,7 +128,8 @@ def test_a_row_that_cannot_be_keeps_nobody_from_the_others(service: Service) -> 
     told = f"{reference}, date of birth: 03/05/1990 is not a child&#39;s. Correct the year."
     assert told in first
     assert told in own
-    assert "is past, and the match is current" in browser.get(f"/proposals/{match.id}").text
+    told = "is past, and the match is current. Write ended, or remove the date, by a file of matches under Import."
+    assert told in browser.get(f"/proposals/{match.id}").text
     assert "Recorded, and cannot be" not in browser.get(f"/children/{child}").text
     # A match that goes on goes on: its child has a visitor, its volunteer no place, whatever its dates.
     with service.database.read(service.north) as session:
@@ -238,6 +239,41 @@ def test_a_file_brings_no_date_that_cannot_be(service: Service) -> None:
     ]
     assert looked_at(service, **own, status="current", started_on=f"{today():%d/%m/%Y}") == []
     assert looked_at(service, **held, status="ended", ended_on="03/05/2026") == []
+
+
+def test_a_file_corrects_the_dates_of_a_match(service: Service) -> None:
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        match = rows.match(service.a_match())
+        volunteer = rows.volunteer(match.volunteer_id).reference
+        held = {"child_id": rows.child(match.child_id).reference, "volunteer_id": volunteer, "family": "none"}
+    browser = service.as_(Role.COORDINATOR)
+
+    def taken_in(**cells: str) -> list[str]:
+        """The fields that the file is told to change; and it does."""
+        row = {**held, **cells}
+        matches = ",".join(row) + "\n" + ",".join(row.values()) + "\n"
+        sheets = {"children": "child_id\n", "volunteers": f"volunteer_id\n{volunteer}\n", "matches": matches}
+        files = [("files", (f"{name}.csv", text.encode())) for name, text in sheets.items()]
+        told = browser.post(f"{API}/imports/check", files=files).json()
+        assert told["usable"], told["problems"]
+        assert browser.post(f"{API}/imports", files=files, data={"stamp": told["stamp"]}).status_code == 201
+        return [field for one in told["changed"] for field in one["fields"]]
+
+    def dates() -> tuple[date | None, date | None]:
+        with service.database.read(service.north) as session:
+            row = Repository(session, service.keys).match(match.id)
+            return row.started_on, row.ended_on
+
+    dated(service, match.id, started_on=date(2026, 5, 3), ended_on=date(2026, 5, 1))
+    assert taken_in(status="current", started_on="") == ["ended_on"]
+    assert dates() == (date(2026, 5, 3), None)
+    assert taken_in(status="current", started_on="02/05/2026") == ["started_on"]
+    assert taken_in(status="current", started_on="02/05/2026") == []
+    assert taken_in(status="ended", started_on="01/04/2026", ended_on="01/05/2026") == ["status", "started_on"]
+    assert dates() == (date(2026, 4, 1), date(2026, 5, 1))
+    assert taken_in(status="ended", ended_on="02/05/2026") == ["ended_on"]
+    assert dates() == (date(2026, 4, 1), date(2026, 5, 2))
 
 
 def test_what_ends_before_it_was_to_begin_never_began(service: Service) -> None:
