@@ -28,6 +28,15 @@ WHAT = {
     ExceptionKind.SHORTER_COMMITMENT: "A shorter commitment than the policy asks for",
 }
 """How the kinds are called, for somebody who has to choose one."""
+FIELD_OF = {
+    ExceptionKind.SECOND_CHILD: "children", ExceptionKind.RELATIVE: "child", ExceptionKind.SHORTER_COMMITMENT: "months",
+}  # fmt: skip
+"""What the form asks of each kind."""
+_OF_ANOTHER = {
+    "child": "A child is named only for a relative or friend: any other exception says how much is allowed, not whom.",
+    "children": "A number of children is given only where more than one child is allowed.",
+    "months": "A number of months is given only for a shorter commitment.",
+}
 LONGEST = 500
 Text = Annotated[str, Form(max_length=2000)]
 
@@ -76,19 +85,20 @@ def approve_page(volunteer_id: VolunteerId, request: Request, person: Asking, ro
 @router.post("/volunteers/{volunteer_id}/exceptions/new")
 def approve(
     volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, kind: Text = "", child: Text = "",
-    value: Text = "", reason: Text = "",
+    children: Text = "", months: Text = "", reason: Text = "",
 ) -> Response:  # fmt: skip
-    given = {"kind": kind, "child": child.strip(), "value": value.strip(), "reason": reason.strip()}
+    typed = {"kind": kind, "child": child, "children": children, "months": months, "reason": reason}
+    given = {name: text.strip() for name, text in typed.items()}
     with kith.database.write(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         rows.volunteer(volunteer_id)
         child_id = named(rows.references(), "C", child) if kind == ExceptionKind.RELATIVE else None
         errors = _wrong(given, child_id)
         if not errors:
-            number = int(value) if given["value"] and kind != ExceptionKind.RELATIVE else None
+            number = given["children"] or given["months"]
             exceptions.approve(
-                rows, ExceptionKind(kind), volunteer_id, child_id, number, user_id=person.user_id,
-                reason=given["reason"],
+                rows, ExceptionKind(kind), volunteer_id, child_id, int(number) if number else None,
+                user_id=person.user_id, reason=given["reason"],
             )  # fmt: skip
     if not errors:
         return RedirectResponse(f"/volunteers/{volunteer_id}?saved=yes", 303)
@@ -99,22 +109,31 @@ def approve(
 def _wrong(given: Mapping[str, str], child_id: str | None) -> dict[str, str]:
     """What cannot be, by field."""
     errors = {}
-    kind, value = given["kind"], given["value"]
+    kind = given["kind"]
     if kind not in tuple(ExceptionKind):
         errors["kind"] = "Choose what you allow."
+    elif strays := [name for name in _strays(kind) if given[name]]:
+        told = " ".join(_OF_ANOTHER[name] for name in strays)
+        errors["kind"] = f"{told} It is taken out below: save once more if that is what you mean."
     elif kind == ExceptionKind.RELATIVE and child_id is None:
         errors["child"] = "Write the reference of a child who is here: whose visitor they may be."
-    elif kind != ExceptionKind.RELATIVE and (value or kind == ExceptionKind.SHORTER_COMMITMENT):
-        least = 2 if kind == ExceptionKind.SECOND_CHILD else 1
+    elif kind != ExceptionKind.RELATIVE:
+        field = FIELD_OF[ExceptionKind(kind)]
+        least, value = 2 if field == "children" else 1, given[field] or ("2" if field == "children" else "")
         if not (value.isascii() and value.isdigit() and least <= int(value[:4]) <= 60):
-            errors["value"] = f"Write a number from {least} to 60."
+            errors[field] = f"Write a number from {least} to 60."
     errors |= _no_reason(given["reason"])
     return errors
 
 
+def _strays(kind: str) -> Sequence[str]:
+    """The fields of the other kinds: nothing in them is dropped unsaid."""
+    return [field for of, field in FIELD_OF.items() if of != kind] if kind in tuple(ExceptionKind) else []
+
+
 def _no_reason(reason: str) -> dict[str, str]:
     if not reason or len(reason) > LONGEST or not reason.replace("\r\n", "\n").replace("\n", " ").isprintable():
-        return {"reason": f"Say why, in up to {LONGEST} letters."}
+        return {"reason": f"Say why, in up to {LONGEST} characters."}
     return {}
 
 
@@ -122,9 +141,11 @@ def _form(
     request: Request, person: Asking, rows: Repository, volunteer_id: str, given: Mapping[str, str],
     errors: Mapping[str, str],
 ) -> Response:  # fmt: skip
+    strays = _strays(given.get("kind", ""))
+    given = {name: text for name, text in given.items() if name not in strays}
     return render(
         request, "exception.html", person, status=422 if errors else 200, volunteer=rows.volunteer(volunteer_id),
-        what=WHAT, kinds=ExceptionKind, given=given, errors=errors,
+        what=WHAT, field_of=FIELD_OF, given=given, errors=errors,
     )  # fmt: skip
 
 

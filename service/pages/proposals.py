@@ -274,7 +274,8 @@ def _on_whose_word(decision: tables.Decision) -> str:
     """The parties in words; nobody where the service itself did it."""
     step = next((one for one in workflow.STEPS if one.id == decision.step), None)
     parties = (decision.said_by, *(step.besides if step else ()))
-    return listed(PARTY.get(Party(one), f"the {one}") for one in parties if one != Party.AUTHORITY)
+    named = [PARTY.get(Party(one), f"the {one}") for one in parties if one != Party.AUTHORITY]
+    return listed(named) if named else ""
 
 
 # What is recorded here rests on the rows alone: no fault in what the matcher makes of an authority stands between a

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from matcher.instance import today
+from matcher.records import Agreement
 from matcher.words import counted, pounds
 from service import metrics, plans, runs
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
@@ -356,13 +357,23 @@ def changed_shortlists(reckoned: Reckoning, found: Found) -> list[dict[str, Any]
 def _shortlist(change: Mapping[str, Any], reckoned: Reckoning) -> dict[str, Any]:
     before, now = change["before"], change["now"]
     first = reckoned.references.get(now[0], "") if now else ""
+    child = change["child"]
     if not now:
-        order, words = 0, "nobody could visit any more"
+        order, words = _without_shortlist(child, reckoned)
     elif not before:
         order, words = 1, f"{first} could visit now"
     elif now[0] != before[0]:
         order, words = 2, f"{first} is first now"
     else:
-        order, words = 3, "others follow the first"
-    child = change["child"]
+        order, words = 3, "the first is the same; the order after it changed"
     return {"child": child, "reference": reckoned.references[child], "words": words, "order": order}
+
+
+def _without_shortlist(child: str, reckoned: Reckoning) -> tuple[int, str]:
+    """Of a child whose shortlist is empty now: what is to be looked at comes first, what is as it should be last."""
+    live = reckoned.live.get(child)
+    if live is not None:
+        return 4, "has a visitor now" if child in reckoned.instance.visited else "is under proposal now"
+    if any(one.id == child and one.agrees is Agreement.NO for one in reckoned.instance.children):
+        return 4, "said no to a visitor"
+    return 0, "nobody could visit any more"

@@ -31,6 +31,8 @@ router = APIRouter(prefix="/children")
 Rank = Literal["plan", "fit"]
 TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator_caseload")
 """Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
+SETTLED = "not_declined"
+"""What a no or an ending has settled: nobody is one thing away by it."""
 RULES_TOLD, TOLD = 4, 8
 """Rules that alone keep somebody away, and volunteers of each, that the page names."""
 
@@ -146,7 +148,7 @@ def shortlist_page(
         child=child, reference=reckoned.references[child_id], rank=rank, standing=standing(shown),
         cards=shown, rings=100, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
-        nearly=[one for one in away if not one.core or not one.recorded][:RULES_TOLD],
+        nearly=[one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD],
         could=could, everybody=everybody, to_fill=_to_fill(reckoned, child_id, away),
         others_who_could=_as_cards(reckoned, others),
         farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=SHORT,

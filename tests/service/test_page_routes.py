@@ -218,7 +218,9 @@ def test_who_thinks_it_over_is_waited_for_and_both_words_stand(service: Service)
         with service.database.write(service.north) as session:
             take_step(Repository(session, service.keys), match, step, by=party, user_id=coordinator)
     browser = service.as_(Role.COORDINATOR)
-    assert "on the word of the child and the social worker</p>" in browser.get(f"/proposals/{match}", headers=HTML).text
+    page = browser.get(f"/proposals/{match}", headers=HTML).text
+    assert "on the word of the child and the social worker</p>" in page
+    assert page.count("on the word of") == 2  # and of the volunteer: what the service itself did is on nobody's word
     for page in ("/", "/proposals"):
         told = browser.get(page, headers=HTML).text
         assert "The child thinks it over until" in told

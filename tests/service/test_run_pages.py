@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from browser import HOSTILE, Site, faults
 from conftest import Service
+from service_rows import a_match
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,7 @@ from service.pages.runs import STEPS, WHY, proof
 from service.pages.today import MOST_TOLD
 from service.permissions import Role
 from service.repository import Repository
+from service.workflow import State
 
 HTML = {"Accept": "text/html"}
 
@@ -149,9 +151,10 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
             one.id: [candidate.volunteer for candidate in shortlist(instance, one.id, top=99, rank_by="fit")]
             for one in instance.waiting
         }
-        first, *_, last = sorted((child for child, some in lists.items() if len(some) > 1), key=references.get)
+        first, *_, visited, last = sorted((child for child, some in lists.items() if len(some) > 1), key=references.get)
         for volunteer in lists[last]:
             session.add(tables.Declined(child_id=last, volunteer_id=volunteer, said_by="child"))
+        a_match(session, rows.child(visited), rows.volunteer(lists[visited][0]), State.ACTIVE)
         row = rows.volunteer(lists[first][0])  # on the lists of others, too
         rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.SUSPENDED))
         runs.ask_for(session, north, "match ended")
@@ -163,6 +166,10 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
     assert lines[0] == (last, references[last], "nobody could visit any more")
     assert all("nobody could visit" not in words for _, _, words in lines[1:])
     assert first in [child for child, _, _ in lines]
+    every = browser.get(f"/runs/{second}?show=shortlists", headers=HTML).text
+    assert f"{references[visited]}</a></th>" in every
+    told_of = every.partition(f'href="/children/{visited}"')[2].partition("</tr>")[0]
+    assert "Has a visitor now." in told_of  # whose list is empty as it should be
     number = int(re.search(r"(\d+) shortlists are not what they were", told)[1])  # type: ignore[index]
     assert len(lines) == min(number, MOST_TOLD)
     with database.read(north) as session:

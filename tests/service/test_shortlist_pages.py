@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from matcher import shortlist, vocabulary
 from matcher.instance import today
-from service.database.tables import Child, Family, Match
+from service.database.tables import Child, Declined, Family, Match
 from service.matching import Held
 from service.pages import reckoning
 from service.permissions import Role
@@ -33,6 +33,18 @@ def test_everybody_who_could_visit_can_be_shown(service: Service, monkeypatch: p
     whole = browser.get(f"{path}&everybody=yes", headers=HTML).text
     assert all(references[one.volunteer] in whole for one in could)
     assert f"/propose/{last}?rank=fit" in whole
+
+
+def test_whom_a_no_ruled_out_is_not_said_to_be_one_thing_away(service: Service) -> None:
+    """A no does not change by asking: nobody is sent back to a child who said it."""
+    child, volunteer = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        session.add(Declined(child_id=child, volunteer_id=volunteer, said_by="child"))
+        reference = Repository(session, service.keys).references()[volunteer]
+    page = service.as_(Role.COORDINATOR).get(f"/children/{child}/shortlist", headers=HTML).text
+    near = page.partition("One thing away</h3>")[2].partition("</section>")[0]
+    assert near
+    assert reference not in near
 
 
 def test_what_is_still_being_worked_out_is_said_and_looked_for_again(
