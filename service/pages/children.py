@@ -17,11 +17,12 @@ from matcher.records import Agreement
 from matcher.words import spoken
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
+from service.database import tables
 from service.pages import facts, forms
 from service.pages.html import render
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
-from service.workflow import State
+from service.workflow import FOLLOWS, LIVE, Follows, State
 
 router = APIRouter(prefix="/children")
 
@@ -45,15 +46,30 @@ class ChildLine:
     words: str
 
 
+SAID_NO, ASK_AGAIN, PAUSED = "Said no", "Not asked again yet", "Visits paused"
+
+
+def not_now(reckoned: Reckoning, child: records.Child) -> tables.Match | None:
+    """The match, the last of them, of which a child said that they want no visitor now, if nobody asked them since."""
+    if child.agrees is not Agreement.NOT_ASKED:
+        return None
+    theirs = (match for match in reckoned.matches if match.child_id == child.id and match.state not in LIVE)
+    return next((one for one in theirs if FOLLOWS.get(one.reason or "") is Follows.ASKED_AGAIN), None)
+
+
 def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
     """Where a child stands (waiting, proposed, not ready or visited), and how it is told."""
     live = reckoned.live.get(child.id)
     if live is not None:
         stands = "visited" if child.id in reckoned.instance.visited else "proposed"
-        words = "Has a visitor" if stands == "visited" and live.state == State.ACTIVE else str(live.state).capitalize()
-        return stands, words
+        told = {State.ACTIVE: "Has a visitor", State.PAUSED: PAUSED}.get(
+            State(live.state), str(live.state).capitalize()
+        )
+        return stands, told
     if child.agrees is Agreement.NO:
-        return "not ready", "Said no"
+        return "not ready", SAID_NO
+    if not_now(reckoned, child):
+        return "not ready", ASK_AGAIN
     return ("waiting", "Waiting") if reckoned.ready_children.get(child.id) else ("not ready", "Not ready")
 
 
@@ -137,7 +153,7 @@ def child(
     past = [match for match in reckoned.matches if match.child_id == child_id]
     return render(
         request, "child.html", person,
-        line=line_of(reckoned, record),
+        line=line_of(reckoned, record), not_now=not_now(reckoned, record), said_no=record.agrees is Agreement.NO,
         groups=facts.about_child(record, instance.as_of),
         gaps=reckoned.missing([child_id])[child_id],
         impossible=reckoned.impossible(child_id),

@@ -24,6 +24,7 @@ from service.crypto import Place
 from service.database import tables
 from service.database.base import utc_now
 from service.families import with_siblings
+from service.pages.children import standing as child_stands
 from service.pages.html import LONDON, clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
@@ -31,7 +32,7 @@ from service.pages.shortlists import Card, Rank, cards, note_shown, standing, wa
 from service.permissions import Permission
 from service.proposals import Chosen, TakenError
 from service.repository import Repository
-from service.workflow import LIVE, MATCH_STATUS, Rules, State, Step, StepRefusedError
+from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
 
 router = APIRouter()
 
@@ -221,15 +222,28 @@ def _page(
         request, "proposal.html", person, status=status,
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
         step=step, others=[one for one in steps if one.final], ready_at=ready_at(match, step), overdue=overdue,
-        what_now=OVERDUE if overdue else WHAT_NOW.get(state, ""),
+        what_now=_what_now(state, overdue, _failing(reckoned, match)),
         impossible=reckoned.impossible(match.child_id, match.volunteer_id),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
         timeline=[_told(rows, one) for one in decisions], origin=origin, party=PARTY, told=reckoned.told,
         referred=_referred(reckoned, match),
-        appointed=state in workflow.APPOINTED, over=state not in LIVE,
+        appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
         decides=Permission.DECIDE in person.may, error=reckoned.told(error), note=note,
         day=day, clock=clock, way=WAY,
     )  # fmt: skip
+
+
+def _what_now(state: State, overdue: bool, failing: Sequence[str]) -> str:
+    if state is State.PAUSED and failing:
+        return "No visits for now. They can be resumed once what stands above is in order; or end the match."
+    return OVERDUE if overdue else WHAT_NOW.get(state, "")
+
+
+def _still_waits(reckoned: Reckoning, match: tables.Match) -> bool:
+    """Whether there is somebody to look for still: not for a child who said no, nor who is proposed to anew."""
+    if match.child_id in reckoned.live or not _referred(reckoned, match):
+        return False
+    return child_stands(reckoned, reckoned.instance.child(match.child_id))[0] == "waiting"
 
 
 def _failing(reckoned: Reckoning, match: tables.Match) -> Sequence[str]:
@@ -335,6 +349,8 @@ def take(
             note_reading(kith, person, "proposal", match.child_id)
             return _step_form(request, person, rows, match, step, str(error), said_by, reason, **given)
         return refused(rows, str(error))
+    if workflow.FOLLOWS.get(reason) is Follows.SUSPENDED:  # on their page stands what else was stopped, and who to ask
+        return RedirectResponse(f"/volunteers/{match.volunteer_id}?saved=yes", 303)
     return RedirectResponse(f"/proposals/{match_id}", 303)
 
 

@@ -52,16 +52,20 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     reviews = [
         proposal_line(reckoned, match)
         for match in reckoned.matches
-        if match.state == State.REVIEW_DUE or _due(match.next_review_on, on)
+        if match.state == State.REVIEW_DUE or (match.state != State.PAUSED and _due(match.next_review_on, on))
     ]
     reviews.sort(key=lambda line: (line.match.next_review_on or on, line.child))
     wrong = [proposal_line(reckoned, match) for match in reckoned.matches if match.id in reckoned.broken]
     wrong.sort(key=lambda line: (line.match.state not in workflow.APPOINTED, line.child))
-    shown = {line.id for line in (*longest, *first)} | {line.match.child_id for line in (*under, *reviews, *wrong)}
+    stopped = [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.PAUSED]
+    shown = {line.id for line in (*longest, *first)} | {
+        line.match.child_id for line in (*under, *reviews, *wrong, *stopped)
+    }
     shown |= {id for about, _ in reckoned.instance.impossible for id in about if id.startswith("C")}
     shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
     note_reading(kith, person, "today", "", children=sorted(shown))
-    visiting = {match.volunteer_id for match in reckoned.matches if match.state in workflow.APPOINTED}
+    going_on = set(workflow.APPOINTED) - {State.PAUSED}
+    visiting = {match.volunteer_id for match in reckoned.matches if match.state in going_on}
 
     def urgent(lapse: Lapse) -> tuple[object, ...]:
         return lapse.on or on, lapse.volunteer not in visiting, reckoned.references[lapse.volunteer]
@@ -72,7 +76,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
         visiting=visiting, wrong=wrong, broken=reckoned.broken,
         counts=Counter(line.stands for line in every),
-        visited=sum(match.state in workflow.APPOINTED for match in reckoned.matches),
+        visited=sum(match.state in going_on for match in reckoned.matches), stopped=stopped,
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,
     )  # fmt: skip
 

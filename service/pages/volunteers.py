@@ -19,13 +19,14 @@ from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refus
 from service.api.shapes import VolunteerId
 from service.database import tables
 from service.pages import exceptions, facts, forms
-from service.pages.children import RULE_TITLES
+from service.pages.children import PAUSED, RULE_TITLES
 from service.pages.children import line_of as children_line
 from service.pages.html import render
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
 from service.repository import Repository
+from service.standing import BROUGHT_UP, STOPPED
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, LIVE, State
 
 router = APIRouter(prefix="/volunteers")
@@ -52,9 +53,14 @@ class VolunteerLine:
 
 def line_of(reckoned: Reckoning, person: records.Volunteer) -> VolunteerLine:
     live = [match for match in reckoned.of_volunteer.get(person.id, ()) if match.state in LIVE]
-    if live:
-        stands = "taken"
-        words = "Visits a child" if any(match.child_id in reckoned.instance.visited for match in live) else "Proposed"
+    if person.status in STOPPED:  # whatever is live of theirs is paused
+        stands, words = "not ready", str(person.status)
+    elif live:
+        states = {State(match.state) for match in live}
+        visits = states & set(APPOINTED)
+        stands, words = "taken", "Proposed"
+        if visits:
+            words = PAUSED if visits == {State.PAUSED} else "Visits a child"
     elif reckoned.ready_volunteers[person.id]:
         stands, words = "free", "Free"
     else:
@@ -140,8 +146,17 @@ def volunteer(
         told=reckoned.told,
         parts=tuple(forms.PARTS["volunteers"]),
         saved="saved" in request.query_params,
+        paused=[match for match in matches if match.state == State.PAUSED],
+        to_ask=_to_ask(rows, volunteer_id) if record.status in STOPPED else [],
         labels=forms.LABELS,
     )  # fmt: skip
+
+
+def _to_ask(rows: Repository, volunteer_id: str) -> list[tables.Match]:
+    """Past matches that a concern brought up: those children are to be asked too."""
+    brought_up = select(tables.Decision.match_id).where(tables.Decision.step == BROUGHT_UP)
+    theirs = tables.Match.volunteer_id == volunteer_id, tables.Match.id.in_(brought_up)
+    return list(rows.session.scalars(select(tables.Match).where(*theirs).order_by(tables.Match.ended_on.desc())))
 
 
 @router.get("/{volunteer_id}/shortlist")

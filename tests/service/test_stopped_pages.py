@@ -1,0 +1,134 @@
+"""What pages say where somebody is not to visit, or not to be proposed: nothing invites to go on as if nothing was."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import Service
+from test_proposals import WAY, Desk
+
+from matcher.records import Party, Status
+from service import standing
+from service.permissions import Role
+from service.workflow import OBJECTS, StepRefusedError
+
+
+@pytest.fixture
+def desk(service: Service) -> Desk:
+    return Desk(service)
+
+
+def page(desk: Desk, path: str) -> str:
+    """Its words."""
+    answer = desk.service.as_(Role.COORDINATOR).get(path)
+    assert answer.status_code == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
+
+
+def active(desk: Desk) -> str:
+    match = desk.propose()
+    for step, by in WAY:
+        desk.step(match, step, by)
+    return match
+
+
+def suspend(desk: Desk, reason: str) -> None:
+    for rows in desk.rows():
+        volunteer = rows.volunteer(desk.volunteer)
+        standing.set_status(rows, volunteer, Status.SUSPENDED, user_id=desk.user, reason=reason)
+
+
+def references(desk: Desk) -> tuple[str, str]:
+    for rows in desk.rows():
+        found = rows.references()
+    return found[desk.child], found[desk.volunteer]
+
+
+def send(desk: Desk, path: str, **given: str) -> str:
+    """Where a form leads on to."""
+    browser = desk.service.as_(Role.COORDINATOR)
+    sent = {**given, "csrf": browser.headers["X-CSRF-Token"]}
+    answer = browser.post(path, data=sent, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def test_a_child_who_wants_nobody_now_is_left_alone(desk: Desk) -> None:
+    match = desk.propose()
+    desk.step(match, "child_declines", Party.CHILD, "does not want a visitor now")
+    told = page(desk, f"/children/{desk.child}")
+    assert "Not asked again yet" in told
+    assert "See who could visit" not in told
+    assert "To be asked again, when they are ready" in told
+    assert "Go on with the shortlist" not in page(desk, f"/proposals/{match}")
+
+
+def test_a_child_who_said_no_is_not_shown_who_could_visit(desk: Desk) -> None:
+    match = desk.propose()
+    desk.step(match, "child_declines", Party.CHILD, OBJECTS)
+    told = page(desk, f"/children/{desk.child}")
+    assert "Said no" in told
+    assert "See who could visit" not in told
+    assert "Go on with the shortlist" not in page(desk, f"/proposals/{match}")
+
+
+def test_the_shortlist_is_offered_where_the_child_still_waits(desk: Desk) -> None:
+    match = desk.propose()
+    desk.step(match, "child_declines", Party.CHILD, "does not want this visitor")
+    assert "Go on with the shortlist" in page(desk, f"/proposals/{match}")
+    assert "See who could visit" in page(desk, f"/children/{desk.child}")
+    desk.propose(volunteer=desk.candidates()[0])
+    assert "Go on with the shortlist" not in page(desk, f"/proposals/{match}")
+
+
+def visited(told: str) -> int:
+    return int(re.search(r"(\d+) matches with visits", told)[1])  # type: ignore[index]
+
+
+def test_who_is_suspended_is_called_so_and_what_was_paused_is_told(desk: Desk) -> None:
+    active(desk)
+    child, volunteer = references(desk)
+    before = visited(page(desk, "/"))
+    suspend(desk, "check lapsed")
+    told = page(desk, f"/volunteers/{desk.volunteer}?saved=yes")
+    assert re.search(rf"Volunteer {volunteer} Suspended", told)
+    assert f"Visits paused: with {child} ." in told
+    assert "Visits a child" not in told
+    assert "Visits paused" in page(desk, f"/children/{desk.child}")
+    first = page(desk, "/")
+    assert visited(first) == before - 1
+    assert re.search(rf"Visits paused: 1 {child} and {volunteer}", first)
+
+
+def test_a_paused_match_says_what_must_come_first_and_offers_no_button_that_would_be_refused(desk: Desk) -> None:
+    match = active(desk)
+    suspend(desk, "check lapsed")
+    told = page(desk, f"/proposals/{match}")
+    assert "This must be in order before the visits can go on" in told
+    assert "think about pausing" not in told
+    assert "Reason: a check has lapsed" in told
+    assert "Resume the visits" not in told
+    with pytest.raises(StepRefusedError):
+        desk.step(match, "resume", Party.AUTHORITY)
+    desk.change_volunteer(status=Status.APPROVED)
+    assert "Resume the visits" in page(desk, f"/proposals/{match}")
+
+
+def test_a_concern_leads_to_whom_it_stopped(desk: Desk) -> None:
+    match = active(desk)
+    form = page(desk, f"/proposals/{match}/steps/pause")
+    assert "The volunteer is suspended at once" in form  # before it is done
+    led = send(desk, f"/proposals/{match}/steps/pause", reason="a concern about the volunteer", version="1")
+    assert led == f"/volunteers/{desk.volunteer}?saved=yes"
+    assert f"Visits paused: with {references(desk)[0]}" in page(desk, led)
+
+
+def test_the_page_proposes_nobody_for_an_untrue_reason(desk: Desk) -> None:
+    browser = desk.service.as_(Role.COORDINATOR)
+    shown = desk.candidates()
+    for volunteer, reason in ((shown[-1], "first on the shortlist"), (shown[0], "in the plan")):
+        sent = {"reason": reason, "rank": "fit", "csrf": browser.headers["X-CSRF-Token"]}
+        answer = browser.post(f"/children/{desk.child}/propose/{volunteer}", data=sent, follow_redirects=False)
+        assert answer.status_code == 422
+        assert "Choose why you propose this volunteer." in answer.text
