@@ -18,7 +18,7 @@ from matcher.reading.cells import ERRORS, RefusedError, Remark, as_typed
 from matcher.reading.files import KINDS, OTHER_KINDS, File, Folder, Grid, HeldFolder, find_file, read_grid
 from matcher.reading.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
 from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
-from matcher.reading.workbooks import Standing, has_own_file, passed_over, standing_in
+from matcher.reading.workbooks import Standing, by_default, has_own_file, passed_over, standing_in, with_rows
 from matcher.words import listed
 
 _NEARLY = 85
@@ -172,7 +172,8 @@ def _misnamed_worksheets(
     What was sent was meant: there every worksheet is told of which nothing is taken.
     """
     of_file = {name: one for name, one in read.items() if (one.grid.file if one.grid else one.file) == file.name}
-    taken = {one.grid.worksheet for one in of_file.values() if one.grid}
+    read_as = {one.grid.worksheet.casefold() for one in of_file.values() if one.grid}
+    taken = {by_default(with_rows(file), name) for name in read_as}
     for worksheet, hidden in passed_over(file):
         name = _like(worksheet, read)
         there = read[name].file if name else ""

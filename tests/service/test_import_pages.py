@@ -435,6 +435,14 @@ def test_a_worksheet_that_is_not_read_is_told_before_it_is_confirmed_and_over_th
         ("children.xlsx (Young people)", "is not read: another worksheet of the file is")
     ]
     assert told["usable"]
+    content = BytesIO()
+    book = xlsxwriter.Workbook(content, {"in_memory": True})
+    for name in ("Sheet1", "Sheet2"):  # the first is read, as none is called like the sheet
+        book.add_worksheet(name).write_row(0, 0, ["child_id", "agrees"])
+    book.close()
+    files = [("children.xlsx", content.getvalue()), ("volunteers.csv", b"volunteer_id\n")]
+    told = browser.post("/api/v1/imports/check", files=[("files", one) for one in files]).json()
+    assert [one["file"] for one in told["problems"] if "not read" in one["wrong"]] == ["children.xlsx (Sheet2)"]
     whole = [("files", ("all.xlsx", browser.get("/imports/templates/all").content))]
     told = browser.post("/api/v1/imports/check", files=whole).json()
     assert [one for one in told["problems"] if "not read" in one["wrong"]] == []  # what explains is no sheet
