@@ -195,11 +195,13 @@ def spend(service: Service) -> Report:
         share = Percent(round(100 * spent / budget)) if budget else None
         rows.append(("All", (Pence(budget), Pence(spent), Pence(budget - spent), share)))
     over = sum(one.spent_pence > (one.budget_pence or 0) for one in known)
-    lead = "What visits outside the county have cost this year, beside what each authority may spend."
+    lead = "What is spent or committed on visits outside the county this year, beside what each authority may spend."
     if over:
         lead += f" {counted(over, 'authority has', 'authorities have').capitalize()} spent more than the budget."
-    headings = ("Responsible authority", "Budget", "Spent so far", "Left", "Spent, of the budget")
+    headings = ("Responsible authority", "Budget", "Spent or committed", "Left", "Spent, of the budget")
     table = Table(
-        "Out-of-county spending", headings, tuple(rows), bars=3, last_is_total=len(rows) > len(service.budgets)
-    )
+        "Out-of-county spending", headings, tuple(rows), bars=3, last_is_total=len(rows) > len(service.budgets),
+        note="As it was recorded last, by a file of authorities or a manager. Proposals on the way count against what "
+        "is left until visits begin; then whoever keeps the budget adds their cost to what is committed.",
+    )  # fmt: skip
     return Report("Spending", lead, (table,))
