@@ -31,9 +31,13 @@ from matcher.typed import ill_typed
 Record = TypeVar("Record", Child, Volunteer)
 
 
+LONDON = ZoneInfo("Europe/London")
+"""Where the policies' days begin and end."""
+
+
 def today() -> date:
-    """The date in London, where the policies' days begin and end."""
-    return datetime.now(ZoneInfo("Europe/London")).date()
+    """The date in London."""
+    return datetime.now(LONDON).date()
 
 
 @dataclass(frozen=True)

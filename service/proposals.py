@@ -103,6 +103,7 @@ def propose(
     reason: str,
     chosen: Chosen,
     note: str | None = None,
+    at: datetime | None = None,
 ) -> tables.Match:
     """A person proposes a pair, for one of `workflow.PROPOSE_REASONS`; `note` is free text, and is sealed.
 
@@ -121,7 +122,7 @@ def propose(
     instance = rows.instance(today())
     if reasons := failing_rules(instance, child.id, volunteer.id):
         raise StepRefusedError(f"This proposal is not possible now. {' '.join(reasons)}", reasons)
-    now = utc_now()
+    now = at or utc_now()
     match = tables.Match(
         child_id=child.id, family_id=child.family_id, child_objects=child.objects, volunteer_id=volunteer.id,
         capacity=volunteer.capacity, place=_free_place(rows, volunteer), state=State.PROPOSED, since=now,

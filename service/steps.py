@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from sqlalchemy import func, select
 
-from matcher.instance import today
+from matcher.instance import LONDON, today
 from matcher.records import Party
 from service import audit_log, runs, workflow
 from service.database import tables
@@ -47,14 +47,15 @@ def take(
     if after.state not in LIVE:
         match.place, match.over_by, match.reason = None, by, reason
         _free(rows, match)
+    on = min(moment.astimezone(LONDON).date(), today())
     if after.state is State.ACTIVE:
-        match.started_on = min(match.started_on or today(), today())
+        match.started_on = min(match.started_on or on, today())
         first = before is State.APPOINTED
-        match.next_review_on = today() + workflow.REVIEWS[0 if first else 1]
+        match.next_review_on = on + workflow.REVIEWS[0 if first else 1]
     if after.state is State.ENDED:
-        _ended(match, today())
+        _ended(match, max(on, min(match.started_on or on, today())))  # nothing ends before it began
     if after.state is State.DECLINED:
-        _remember_no(rows, match, by, reason)
+        _remember_no(rows, match, by, reason, on)
     decide(rows, match, step, by, user_id, moment, reason, note)
     if after.state is State.ENDED:
         runs.ask_for(rows.session, match.authority_id, "match ended")
@@ -117,9 +118,9 @@ def _free(rows: Repository, match: tables.Match) -> None:
         rows.session.flush()
 
 
-def _remember_no(rows: Repository, match: tables.Match, by: Party, reason: str | None) -> None:
+def _remember_no(rows: Repository, match: tables.Match, by: Party, reason: str | None, on: date) -> None:
     """The pair is not proposed again."""
-    no = tables.Declined(child_id=match.child_id, volunteer_id=match.volunteer_id, said_by=by, declined_on=today())
+    no = tables.Declined(child_id=match.child_id, volunteer_id=match.volunteer_id, said_by=by, declined_on=on)
     rows.seal(no, "reason", reason)
     rows.session.add(no)
     rows.session.flush()

@@ -20,13 +20,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from matcher.errors import KithError
+from matcher.instance import LONDON
 from service import plans, runs
 from service.crypto import KeyRing
 from service.database.base import utc_now
@@ -42,7 +42,6 @@ TICK = 1.0
 _RENEW = 10.0
 _LOG = structlog.get_logger("kith")
 CONTEXT: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
-_LONDON = ZoneInfo("Europe/London")
 
 
 def work(settings: Settings) -> None:
@@ -191,7 +190,7 @@ class Work:
 
 def last_night(hour: int) -> datetime:
     """The last moment at which the clocks of London showed a full hour."""
-    now = datetime.now(_LONDON)
+    now = datetime.now(LONDON)
     moment = now.replace(hour=hour, minute=0, second=0, microsecond=0)
     return moment if moment <= now else moment - timedelta(days=1)
 

@@ -7,14 +7,13 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
 
 from matcher.catalogue import DOCUMENTS
-from matcher.instance import today
+from matcher.instance import LONDON, today
 from matcher.words import council, counted, day, first_upper, listed, pounds, spoken
 from service.auth import Person
 from service.permissions import ROUTES, Permission
@@ -22,7 +21,6 @@ from service.reports.figures import months_since
 
 _HERE = Path(__file__).parents[1]
 STATIC = _HERE / "static"
-LONDON = ZoneInfo("Europe/London")
 
 NAVIGATION = (
     ("/", "Today", Permission.IDENTIFY),

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
-from matcher.instance import today
+from matcher.instance import LONDON, today
 from matcher.reading import cells
 from matcher.reading.cells import RefusedError
 from matcher.records import MatchStatus, Party
@@ -25,7 +25,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.families import with_siblings
 from service.pages.children import standing as child_stands
-from service.pages.html import LONDON, clock, render
+from service.pages.html import clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.pages.shortlists import Card, Rank, cards, note_shown, standing, waiting

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from conftest import Service
 from sqlalchemy import select
 
-from matcher.instance import today
+from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.shortlist import shortlist
 from service.audit_log import verify
@@ -44,7 +44,8 @@ class Desk:
     def propose(self, child: str | None = None, volunteer: str | None = None) -> str:
         for rows in self.rows():
             pair = child or self.child, volunteer or self.volunteer
-            made = propose(rows, *pair, user_id=self.user, reason="first on the shortlist", chosen=FIRST)
+            why = "first on the shortlist"
+            made = propose(rows, *pair, user_id=self.user, reason=why, chosen=FIRST, at=self.now)
         return made.id
 
     def step(self, match: str, step: str, by: Party, reason: str | None = None) -> State:
@@ -86,6 +87,39 @@ def test_from_proposal_to_ending(desk: Desk) -> None:
         assert {one.user_id for one in decisions} == {desk.user}
         assert verify(rows.session, rows.keys).problem is None
     assert desk.volunteer not in desk.candidates()  # what ended is not proposed again
+
+
+def _morning(day: date) -> datetime:
+    return datetime.combine(day, time(10, 30), LONDON)
+
+
+def test_what_is_recorded_later_began_and_ended_on_the_day_on_which_it_was(desk: Desk) -> None:
+    proposed_on = today() - timedelta(days=60)
+    desk.now = _morning(proposed_on)
+    match = desk.propose()
+    for step, by in WAY:  # two days each
+        desk.step(match, step, by)
+    visited = proposed_on + timedelta(days=2 * len(WAY))
+    for rows in desk.rows():
+        row = rows.match(match)
+        assert (row.started_on, row.next_review_on) == (visited, visited + timedelta(weeks=6))
+    desk.step(match, "review_falls_due", Party.AUTHORITY)
+    desk.step(match, "review_held", Party.AUTHORITY)
+    for rows in desk.rows():
+        row = rows.match(match)
+        assert (row.started_on, row.next_review_on) == (visited, visited + timedelta(days=4 + 182))
+    desk.now = _morning(proposed_on)
+    desk.step(match, "end", Party.PLANNED, "planned ending")  # a slip: nothing ends before it began
+    for rows in desk.rows():
+        assert rows.match(match).ended_on == visited
+
+
+def test_a_no_that_is_recorded_later_is_remembered_under_its_day(desk: Desk) -> None:
+    desk.now = _morning(today() - timedelta(days=10))
+    match = desk.propose()
+    desk.step(match, "child_declines", Party.CHILD, "does not want this visitor")
+    for rows in desk.rows():
+        assert rows.session.scalars(select(tables.Declined.declined_on)).all()[-1] == today() - timedelta(days=8)
 
 
 def test_a_check_that_lapses_stops_the_next_step_and_names_it(desk: Desk) -> None:

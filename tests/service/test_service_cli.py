@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from service.crypto import KeyRing, KeysError, Place
 from service.database.engine import Database
 from service.database.tables import AuditEvent, Authority, Child, Match, User, Volunteer
 from service.demo import make
-from service.installation import authority_named, first_start, opened, rotate_keys, set_up
+from service.installation import authority_named, first_start, opened, rotate_keys, set_up, verify_log
 from service.permissions import Role
 from service.repository import Repository
 from service.runs import find
@@ -281,6 +282,33 @@ def test_the_demonstration_has_one_account_a_role_and_children(settings: Setting
     assert sum(day < today() for day in reviews if day) == 1
     assert sum(today() <= day <= today() + timedelta(days=30) for day in reviews if day) >= 2
     assert len(set(accounts.values())) == len(Role)
+
+
+def test_the_demonstration_has_a_proposal_at_each_stage_and_letters_to_read(settings: Settings, tmp_path: Path) -> None:
+    account, password = next(iter(make(settings, tmp_path).items()))
+    with TestClient(create_app(settings)) as browser:
+        browser.post("/api/v1/session", json={"email": account, "password": password})
+        found = {one["id"]: one["state"] for one in browser.get("/api/v1/matches?size=200").json()["matches"]}
+        assert {"volunteer considers", "child considers", "agreed", "active"} <= set(found.values())
+        for state, letter, told in (
+            ("agreed", "appointment", "We appoint you as the Independent Visitor"),
+            ("ended", "ending", "The reason: planned ending."),
+        ):
+            pages = [browser.get(f"/proposals/{id}/letters/{letter}") for id, one in found.items() if one == state]
+            assert any(told in page.text for page in pages), state
+        day = today() - timedelta(days=12)
+        assert any(f"It was decided on {day.day} {day:%B %Y}" in page.text for page in pages)
+        over = browser.get("/proposals?show=over").text
+        told = re.findall(r'data-label="When"[^>]*>([^<]*)<', over)
+        days = [datetime.strptime(one, "%d %b %Y").date() for one in told]  # noqa: DTZ007  # a day, of no zone
+        assert day in days
+        assert days == sorted(days, reverse=True)
+        assert today() not in days  # those of the sample ended before it was read
+        address = re.findall(r'href="(/proposals/M[^"]*)"', over)[0]
+        assert 'govuk-caption-l">Match<' in browser.get(address).text
+    with opened(settings) as (database, keys):
+        verdicts = verify_log(database, keys)
+    assert [verdict.problem for _, verdict in verdicts if verdict.problem] == []
 
 
 def test_an_authority_has_to_be_named_where_there_are_two(environment: Settings) -> None:
