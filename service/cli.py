@@ -7,12 +7,14 @@ without the service's libraries still starts, and says in one sentence what to i
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Annotated
 
 import typer
@@ -79,8 +81,7 @@ def serve(
         os.environ["KITH_PORT"] = str(port)
     if workers is not None:
         os.environ["KITH_WORKERS"] = str(workers)
-    signal.signal(signal.SIGTERM, _end)
-    with TemporaryDirectory(prefix="kith-") as folder:
+    with _folder() as folder:
         if demo:
             from service.demo import make
 
@@ -366,9 +367,66 @@ def add_token(
         typer.echo(make_token(database, keys, email, name=name, scopes=scope, days=days))
 
 
+_STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_GONE_WITHIN = 5.0
+"""Seconds for which a folder is removed again, where something still wrote into it."""
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """A folder for as long as the service runs, removed however and whenever it is told to stop.
+
+    Whoever is told to stop, also a second time, ends by way of what there is to tidy: the worker, then the folder.
+    """
+    before = {one: signal.signal(one, _end) for one in _STOPS}
+    with _held_back():  # or the folder could be there, and nobody yet to remove it
+        folder = mkdtemp(prefix="kith-")
+        try:
+            with _let_through():
+                yield folder
+        finally:
+            _stop_once()
+            until = time.monotonic() + _GONE_WITHIN
+            while os.path.exists(folder) and time.monotonic() < until:
+                shutil.rmtree(folder, ignore_errors=True)
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+
 def _end(_signal: int, _frame: object) -> None:
     """Ends a service that is told to stop by way of what it tidies: its worker, and the folder of a demonstration."""
+    _stop_once()
     raise SystemExit(0)
+
+
+def _stop_once() -> None:
+    for one in _STOPS:
+        signal.signal(one, signal.SIG_IGN)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Signals to stop wait until the block is over, or lets them through."""
+    with _masked("SIG_BLOCK"):
+        yield
+
+
+@contextmanager
+def _let_through() -> Iterator[None]:
+    with _masked("SIG_UNBLOCK"):
+        yield
+
+
+@contextmanager
+def _masked(how: str) -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(getattr(signal, how), _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _change(email: str, word: str | None) -> None:

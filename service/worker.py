@@ -37,9 +37,18 @@ from service.logs import configure
 from service.runs import Held, NotHeldError
 from service.settings import Settings
 
+if sys.platform != "win32":
+    # What a process is started by, and would be imported by the thread that does so: whoever is told to stop in the
+    # middle of an import leaves its lock taken, and that thread would wait for it for ever.
+    import multiprocessing.popen_spawn_posix
+    import multiprocessing.resource_tracker
+
 TICK = 1.0
 """Seconds between two looks at the queue."""
 _RENEW = 10.0
+_GONE_WITHIN = 2.0
+_STOPS_WITHIN = 30.0
+"""Seconds that a worker has to hand back its run, on a machine that may have much else to do."""
 _LOG = structlog.get_logger("kith")
 CONTEXT: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 
@@ -58,33 +67,70 @@ def work(settings: Settings) -> None:
         database.close()
 
 
+def _apart(settings: Settings) -> None:
+    """A worker with all its processes in a group of their own, which a terminal's Ctrl+C does not reach."""
+    if sys.platform != "win32":
+        os.setpgrp()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    work(settings)
+
+
+def _begin(settings: Settings) -> BaseProcess:
+    """Starts a worker. Whoever is told to stop meanwhile is told so after it: half a start could not be ended."""
+    process = multiprocessing.get_context("spawn").Process(target=_apart, args=(settings,), name="kith worker")
+    if sys.platform == "win32":
+        process.start()
+        return process
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return process
+
+
 @contextmanager
 def beside(settings: Settings) -> Iterator[None]:
     """A worker in a process of its own for as long as the block lasts; one that ends is started again."""
     ended = threading.Event()
+    first = _begin(settings)  # by this thread, which may be told to stop in the middle of an import that it shares
 
     def keep() -> None:
-        while not ended.is_set():
-            process = multiprocessing.get_context("spawn").Process(target=work, args=(settings,), name="kith worker")
-            process.start()
+        process = first
+        while True:
             while process.is_alive() and not ended.wait(0.2):
                 pass
             if ended.is_set():
                 process.terminate()
-                process.join(10)
+                process.join(_STOPS_WITHIN)
             else:
                 _LOG.error("worker", problem=f"ended by itself (exit {process.exitcode})")
-                ended.wait(5)
             process.kill()
             process.join()
+            _end_all_of(process.pid)
+            if ended.wait(5):
+                return
+            process = _begin(settings)
 
-    keeper = threading.Thread(target=keep, name="keeps the worker")
-    keeper.start()
+    keeper = threading.Thread(target=keep, name="keeps the worker", daemon=True)
     try:
+        keeper.start()
         yield
     finally:
         ended.set()
-        keeper.join()
+        if keeper.ident is not None:
+            keeper.join(2 * _STOPS_WITHIN)
+
+
+def _end_all_of(worker: int | None) -> None:
+    """Ends what a worker that is gone began: a run that goes on would write where nobody expects it any more."""
+    if worker is None or sys.platform == "win32":
+        return
+    until = time.monotonic() + _GONE_WITHIN
+    with suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < until:
+            os.killpg(worker, signal.SIGKILL)
+            time.sleep(0.05)
 
 
 class Work:
