@@ -17,7 +17,7 @@ from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import MatchStatus, Party
 from service.database import tables
 from service.repository import Repository
-from service.workflow import APPOINTED, LIVE, MATCH_STATUS, State
+from service.workflow import APPOINTED, FOLLOWS, LIVE, MATCH_STATUS, Follows, State
 
 
 @dataclass
@@ -46,6 +46,8 @@ class Here:
         ordered = session.scalars(select(tables.Match).order_by(tables.Match.created_at, tables.Match.id)).all()
         live_last = sorted(ordered, key=lambda row: State(row.state) in LIVE)
         self.matches = {(self.named[row.child_id], self.named[row.volunteer_id]): row for row in live_last}
+        again = {reason for reason, follows in FOLLOWS.items() if follows is Follows.ASKED_AGAIN}
+        self.not_now = {self.named[row.child_id] for row in ordered if row.reason in again}
         nos = session.scalars(select(tables.Declined)).all()
         self._nos = {(row.child_id, row.volunteer_id) for row in nos}
         self._childrens = {(row.child_id, row.volunteer_id) for row in nos if row.said_by == Party.CHILD}

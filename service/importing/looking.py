@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
@@ -18,6 +18,7 @@ from matcher.instance import Instance
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import (
+    Agreement,
     Authority,
     Child,
     Declined,
@@ -207,9 +208,15 @@ class _Told:
                     sheet, said.id, name, sentence, getattr(before, name), getattr(after, name),
                     children=named_in(self.changed[-1], {name}),
                 )
-                for name, sentence in weakened(sheet, before, after)
+                for name, sentence in (*weakened(sheet, before, after), *self.not_now(said.id, before, after))
             )  # fmt: skip
         self.managers_word()
+
+    def not_now(self, reference: str, before: Any, after: Any) -> Iterator[tuple[str, str]]:
+        """A yes of a child who wanted no visitor when they were asked last: somebody has to have asked them again."""
+        yes = getattr(after, "agrees", None) is Agreement.YES
+        if yes and before.agrees is not Agreement.YES and reference in self.here.not_now:
+            yield "agrees", "did not want a visitor when they were asked last, and the file says yes."
 
     def come_back(self, sheet: str, reference: str) -> None:
         """Who was erased and is in the files again: what was said no to then holds, and somebody has to know."""

@@ -85,3 +85,30 @@ def test_the_forms_say_beforehand_what_follows(service: Service, desk: Desk) -> 
         assert f"{reason[0].upper()}{reason[1:]} {FOLLOWS[reason]}" in shown
     told = service.as_(Role.COORDINATOR).get(f"{API}/matches/{match}").json()["possible"]
     assert next(one for one in told if one["step"] == "child_declines")["follows"][NOT_NOW] == FOLLOWS[NOT_NOW]
+
+
+@pytest.mark.parametrize("blank_first", [False, True])
+def test_a_file_does_not_say_yes_for_a_child_who_wanted_no_visitor_when_asked_last(
+    desk: Desk, blank_first: bool
+) -> None:
+    """Nor by a blank cell first, and a yes the next time."""
+    says_so(desk, False, NOT_NOW)
+    manager = desk.service.as_(Role.MANAGER)
+    reference = next(rows.child(desk.child).reference for rows in desk.rows())
+
+    def files(word: str) -> list[tuple[str, tuple[str, bytes]]]:
+        children = f"child_id,agrees\n{reference},{word}\n".encode()
+        return [("files", ("children.csv", children)), ("files", ("volunteers.csv", b"volunteer_id\n"))]
+
+    def take(word: str, *keys: str) -> int:
+        stamp = manager.post(f"{API}/imports/check", files=files(word)).json()["stamp"]
+        return manager.post(f"{API}/imports", files=files(word), data={"stamp": stamp, "weaken": keys}).status_code
+
+    if blank_first:
+        assert take("") == 201
+    told = manager.post(f"{API}/imports/check", files=files("yes")).json()["weaker"]
+    assert [(one["reference"], one["field"]) for one in told] == [(reference, "agrees")]
+    assert "did not want a visitor when they were asked last" in told[0]["sentence"]
+    assert take("yes") == 422
+    assert take("yes", told[0]["key"]) == 201
+    assert agrees(desk) is Agreement.YES
