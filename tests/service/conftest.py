@@ -38,6 +38,7 @@ from service.database.upgrade import upgrade
 from service.importing import take_in
 from service.installation import add_authority, add_user
 from service.permissions import Role
+from service.proposals import failing_rules
 from service.repository import Repository
 from service.settings import Settings
 
@@ -266,7 +267,9 @@ class Service:
             first = next(
                 candidates[0]
                 for candidates in lists
-                if len(candidates) >= 3 and how_many_could_be_visited(instance, candidates[0].volunteer) >= 2
+                if len(candidates) >= 3
+                and how_many_could_be_visited(instance, candidates[0].volunteer) >= 2
+                and not failing_rules(instance, candidates[0].child, candidates[0].volunteer)  # money left for it
             )
             _PAIRS[self.north] = first.child, first.volunteer
         return _PAIRS[self.north]
