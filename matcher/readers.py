@@ -281,7 +281,7 @@ class _Table:
 
     def __init__(self, sheet: Sheet, layout: Layout, grid: Grid, file: str) -> None:
         self.sheet, self.layout, self.grid, self.file = sheet, layout, grid, file
-        self._known: dict[str, dict[str, tuple[Any, RefusedError | Remark | None]]] = {}
+        self._known: dict[str, dict[str, tuple[str, Any, RefusedError | Remark | None]]] = {}
         known = {column.name: column for column in sheet.columns}
         self._names = [layout.ours(cell) for cell in grid.heading]
         self._under = [
@@ -344,10 +344,12 @@ class _Table:
             problems.append(Problem(self.file, row, "", "", wrong, remedy))
         padded = (*cells[:width], *[""] * (width - len(cells)), *self.layout.every_row.values())
         for (column, heading), cell in zip(self._under, padded, strict=True):
-            text = as_typed(cell)
-            if column is None or not text:
+            if column is None or not cell:
                 continue
-            facts[column.to], told = self._read(column, text)
+            text, value, told = self._read(column, cell)
+            if not text:
+                continue
+            facts[column.to] = value
             if told:
                 rejected = isinstance(told, RefusedError)
                 problems.append(Problem(self.file, row, heading, _shown(text), told.wrong, told.remedy, rejected))
@@ -367,19 +369,27 @@ class _Table:
                 )
         return facts, problems
 
-    def _read(self, column: Column, text: str) -> tuple[Any, RefusedError | Remark | None]:
-        """What a cell says, and what there is to tell of it. The same words are looked up once, however many rows."""
+    def _read(self, column: Column, cell: str) -> tuple[str, Any, RefusedError | Remark | None]:
+        """The text of a cell, what it says, and what there is to tell of it.
+
+        The same words are looked up once, however many rows have them.
+        """
         known = self._known.setdefault(column.name, {})
-        if text not in known:
-            try:
-                if text in ERRORS:
-                    raise RefusedError("is a spreadsheet's error, not a value", "Mend the formula, or type the value")
-                known[text] = column.read(self.layout.meant(column.name, text)), None
-            except RefusedError as error:
-                known[text] = None, error.with_traceback(None)
-            except Remark as remark:
-                known[text] = remark.value, remark.with_traceback(None)
-        return known[text]
+        found = known.get(cell)
+        if found is None:
+            text = as_typed(cell)
+            found = known[cell] = text, *(self._meant(column, text) if text else (None, None))
+        return found
+
+    def _meant(self, column: Column, text: str) -> tuple[Any, RefusedError | Remark | None]:
+        try:
+            if text in ERRORS:
+                raise RefusedError("is a spreadsheet's error, not a value", "Mend the formula, or type the value")
+            return column.read(self.layout.meant(column.name, text)), None
+        except RefusedError as error:
+            return None, error.with_traceback(None)
+        except Remark as remark:
+            return remark.value, remark.with_traceback(None)
 
     def _of_heading(self, column: str, wrong: str, remedy: str, *, rejected: bool = True) -> Problem:
         return Problem(self.file, self.grid.heading_row, column, "", wrong, remedy, rejected)

@@ -10,7 +10,7 @@ gender as somebody above, within ten years of their age, and shares the same int
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -84,6 +84,8 @@ def shortlist(
     plan: Plan | None = None,
     effects: Effects | None = None,
     different: bool = False,
+    skip: int = 0,
+    without: Collection[str] = (),
 ) -> tuple[Candidate, ...]:
     """The `top` eligible volunteers of a child who waits, with whom the plan proposes wherever they rank.
 
@@ -95,6 +97,8 @@ def shortlist(
         plan: tells who is proposed; if it is of this instance, effects are reckoned against it.
         effects: of this instance, if they are there already; by fit, none are told without.
         different: only volunteers who are different from all above them; the list may then be shorter.
+        skip: how many of the first are passed over, and not looked at closely: for a long list page by page.
+        without: volunteers who are passed over wherever they rank.
 
     Raises:
         NotFoundError: a child who is not there or not waiting. An empty shortlist has its reasons in
@@ -111,7 +115,10 @@ def shortlist(
         pairs = tables(instance).all_pairs_of(row)
         scored = score(pairs[eligible(pairs, instance.policy)], instance.policy)
         rows = np.arange(len(scored.pairs))
-    return _listed(scored, rows, top, rank_by, effects, plan, different)
+    if without:
+        passed = [instance.volunteers[one].id in without for one in scored.pairs.volunteer_row[rows].tolist()]
+        rows = rows[~np.array(passed, dtype=bool)]
+    return _listed(scored, rows, top, rank_by, effects, plan, different, skip)
 
 
 def shortlist_for_volunteer(
@@ -122,8 +129,11 @@ def shortlist_for_volunteer(
     rank_by: RankBy = "plan",
     plan: Plan | None = None,
     effects: Effects | None = None,
+    skip: int = 0,
 ) -> tuple[Candidate, ...]:
     """The `top` children whom a volunteer could visit, ranked in the same way; ties by points, distance, then id.
+
+    The first `skip` of them are passed over, and not looked at closely: for a long list page by page.
 
     Raises NotFoundError for a volunteer who is not there.
     """
@@ -138,7 +148,7 @@ def shortlist_for_volunteer(
         pairs = _everybody_for(instance, volunteer)
         scored = score(pairs[eligible(pairs, instance.policy)], instance.policy)
         rows = np.arange(len(scored.pairs))
-    return _listed(scored, rows, top, rank_by, effects, plan, different=False)
+    return _listed(scored, rows, top, rank_by, effects, plan, different=False, skip=skip)
 
 
 def how_many_could_be_visited(instance: Instance, volunteer: str) -> int:
@@ -191,6 +201,7 @@ def _listed(
     effects: Effects | None,
     plan: Plan | None,
     different: bool,
+    skip: int = 0,
 ) -> tuple[Candidate, ...]:
     if top < 1:
         raise InputError(f"A shortlist of {top} names nobody. Give top = 1 or more.")
@@ -200,14 +211,14 @@ def _listed(
     order = effects.in_order(rows) if effects is not None and rank_by == "plan" else _by_fit(scored, rows)
     chosen: list[tuple[int, int]] = []
     for rank, row in enumerate(order, start=1):
-        full = len(chosen) >= top
+        full = len(chosen) >= skip + top
         if full and not proposed:
             break
         alike = different and any(_alike(pairs.between(row), pairs.between(other)) for _, other in chosen)
         if row in proposed or not (full or alike):
             chosen.append((rank, row))
             proposed.discard(row)
-    return _candidates(scored, chosen, planned, effects)
+    return _candidates(scored, chosen[skip:], planned, effects)
 
 
 def candidates(scored: Scored, rows: Ints, *, plan: Plan | None = None) -> tuple[Candidate, ...]:

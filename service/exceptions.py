@@ -82,7 +82,7 @@ def _failing(rows: Repository, volunteer_id: str) -> dict[str, set[str]]:
     # Rules count children who are visited; who is proposed besides has a place too, and not all of them can go on.
     crowded = len(live) > rows.places(rows.policy()[1])[volunteer_id]
     failing: dict[str, set[str]] = {}
-    opened: Opened | None = None
+    opened = rows.opened
     for match in live:
         opened = Opened(opened)  # what the reading before has opened is not opened again
         instance = replace(rows, opened=opened).instance(today(), without_match=match.id)

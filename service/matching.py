@@ -32,6 +32,8 @@ MOST = 8
 """How many instances one process keeps; each with its plan takes as much memory as its pairs."""
 PATIENCE = 0.2
 """Seconds for which a request waits for plan effects that are not worked out yet."""
+MANY = 500
+"""Where more children wait, effects take seconds, and no request waits for what is not begun yet."""
 
 Worked = TypeVar("Worked")
 Known = Literal["exact", "being worked out", "not asked for"]
@@ -53,7 +55,7 @@ class Held:
 
     def __init__(self, stamp: _Stamp, thread: Executor, before: Held | None = None) -> None:
         self.stamp, self._thread = stamp, thread
-        self._opened: Opened = Opened(before._opened if before else None)
+        self.opened: Opened = Opened(before.opened if before else None)
         self._instance: Instance | None = None
         self._asked: dict[tuple[str, Hashable], Future[Any]] = {}
         self._lock = Lock()
@@ -67,8 +69,8 @@ class Held:
         """Whoever comes meanwhile waits for the first to have read it."""
         with self._lock:
             if self._instance is None:
-                self._instance = replace(rows, opened=self._opened).instance(self.stamp[1])
-                self._opened.forget_before()
+                self._instance = replace(rows, opened=self.opened).instance(self.stamp[1])
+                self.opened.forget_before()
 
     def shortlist(self, child: str, *, top: int, rank_by: RankBy) -> Ranked:
         """See `matcher.shortlist`, which says what it raises."""
@@ -127,8 +129,14 @@ class Held:
     ) -> Ranked:
         if rank_by == "fit":
             return Ranked(ranked(None), "fit", "not asked for")
-        found = self.worked_out(key, lambda: ranked(self._effects), PATIENCE)
-        return Ranked(ranked(None), "fit", "being worked out") if found is None else Ranked(found, "plan", "exact")
+        by_fit, patience = None, PATIENCE
+        if len(self.instance.waiting) > MANY and key not in self._asked:
+            # The answer goes without, and is made before the thread begins, which has the interpreter besides then.
+            by_fit, patience = ranked(None), 0.0
+        found = self.worked_out(key, lambda: ranked(self._effects), patience)
+        if found is None:
+            return Ranked(by_fit or ranked(None), "fit", "being worked out")
+        return Ranked(found, "plan", "exact")
 
 
 class Matching:
@@ -165,6 +173,11 @@ class Matching:
             while len(self._held) > self.most:
                 self._held.popitem(last=False)[1].drop()
             return held
+
+    def opened(self, authority: str) -> Opened:
+        """For who reads an authority's rows afresh: what is still sealed as it was is not opened once more."""
+        held = self._held.get(authority)
+        return Opened(held.opened if held else None)
 
     def close(self) -> None:
         """Leaves undone what is not begun."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from matcher import explain, shortlist, today
+from matcher import explain, today
 from matcher.explain import why_nobody
 from service import audit_log, people, plans
 from service.api import answers
@@ -247,11 +247,11 @@ def _fresh(kith: Kith, rows: Repository, child_id: str, top: int, rank_by: Liter
 def excluded(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """How many volunteers each rule is the first to exclude for the child, in the order of the rules."""
     instance = _waiting(kith, rows, child_id).instance
-    candidates = shortlist(instance, child_id, top=len(instance.volunteers) or 1, rank_by="fit")
     why = why_nobody(instance, child_id)
+    could = len(instance.volunteers) - sum(why.excluded.values())
     note_reading(kith, person, "excluded", child_id)
-    reason = None if candidates else why.reason
-    content = {"child": child_id, "eligible": len(candidates), "excluded": why.excluded, "nobody_because": reason}
+    reason = None if could else why.reason
+    content = {"child": child_id, "eligible": could, "excluded": why.excluded, "nobody_because": reason}
     return told(rows, may_identify(person), content)
 
 

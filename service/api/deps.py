@@ -111,7 +111,7 @@ def reading(kith: Kith, person: Asking) -> Iterator[Repository]:
 def writing(kith: Kith, person: Asking) -> Iterator[Repository]:
     """The rows of the person's authority, to change: all of it or nothing."""
     with kith.database.write(person.authority_id) as session:
-        yield Repository(session, kith.keys)
+        yield Repository(session, kith.keys, kith.matching.opened(person.authority_id))
 
 
 Reading = Annotated[Repository, Depends(reading)]
@@ -124,7 +124,10 @@ Done = TypeVar("Done")
 
 def attempt(kith: Installation, person: Person, work: Callable[[Repository], Done]) -> Done:
     """What `work` does with the rows of the person's authority; see `Database.attempt`. Committed when it returns."""
-    return kith.database.attempt(person.authority_id, lambda session: work(Repository(session, kith.keys)))
+    opened = kith.matching.opened
+    return kith.database.attempt(
+        person.authority_id, lambda session: work(Repository(session, kith.keys, opened(person.authority_id)))
+    )
 
 
 def note_reading(kith: Installation, person: Person, what: str, child_id: str, **details: object) -> None:

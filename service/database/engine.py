@@ -161,14 +161,15 @@ def _own_rows_alone(state: ORMExecuteState) -> None:
 @event.listens_for(Session, "before_flush")
 def _write_own_rows_alone(session: Session, _context: Any, _instances: Any) -> None:
     authority = session.info.get("authority")
-    changed = [*session.new, *session.dirty, *session.deleted]
+    new, deleted = session.new, session.deleted  # each is put together anew whenever one asks for it
+    changed = [*new, *session.dirty, *deleted]
     for row in changed:
         if isinstance(row, Apart):
-            if row in session.new and row.authority_id is None:
+            if row in new and row.authority_id is None:
                 row.authority_id = authority or ""
             if row.authority_id != authority:
                 raise DatabaseError("A row of another authority cannot be written.")
-    if any(_is_read(session, row) for row in changed):
+    if any(_is_read(row, row in deleted) for row in changed):
         session.info[CHANGED] = True
         session.connection().execute(
             update(tables.Authority)
@@ -177,12 +178,12 @@ def _write_own_rows_alone(session: Session, _context: Any, _instances: Any) -> N
         )
 
 
-def _is_read(session: Session, row: object) -> bool:
+def _is_read(row: object, is_deleted: bool) -> bool:
     """Whether matching reads anything of what is about to be written."""
     if not isinstance(row, READ_BY_MATCHING):
         return False
     written = {one.key for one in instance_state(row).attrs if one.history.has_changes()}
-    return row in session.deleted or not written <= {"id", "authority_id", *_UNREAD.get(type(row), ())}
+    return is_deleted or not written <= {"id", "authority_id", *_UNREAD.get(type(row), ())}
 
 
 def has_tables(engine: Engine) -> bool:

@@ -408,8 +408,8 @@ class Upload(Apart, Base):
     id: Mapped[str] = id_column("Y")
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
-    content: Mapped[bytes] = mapped_column(Sealed)
-    """The files by name."""
+    content: Mapped[bytes] = mapped_column(Sealed, deferred=True)
+    """The files by name: megabytes, and read where somebody looks at them alone."""
     layouts: Mapped[bytes] = mapped_column(Sealed)
     """Which sheet each is, and how its headings and words are read."""
 
@@ -477,7 +477,8 @@ class Plan(Apart, Base):
     id: Mapped[str] = id_column("L")
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), unique=True)
     status: Mapped[str] = mapped_column(String(10))
-    content: Mapped[bytes] = mapped_column(Sealed)
+    content: Mapped[bytes] = mapped_column(Sealed, deferred=True)
+    """A megabyte where thousands wait: read by whoever opens it, not with every list of runs."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     published_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))

@@ -33,6 +33,8 @@ class Here:
     matches: dict[tuple[str, str], tables.Match] = field(init=False)
     families: dict[str, tables.Family] = field(init=False)
     """By each word that files have for one, in small letters."""
+    _records: dict[tuple[str, str], Any] = field(init=False, default_factory=dict)
+    """What was opened so far: a file of thousands is held against them again and again."""
 
     def __post_init__(self) -> None:
         session = self.rows.session
@@ -86,7 +88,13 @@ class Here:
         return sum(id in pair for pair in self._nos)
 
     def record(self, sheet: str, reference: str) -> Any:
-        """The record as it is here, under the council's reference; None if it is not."""
+        """The record as it was here at first, under the council's reference; None if it was not."""
+        key = sheet, reference
+        if key not in self._records:
+            self._records[key] = self._opened(sheet, reference)
+        return self._records[key]
+
+    def _opened(self, sheet: str, reference: str) -> Any:
         if sheet == CHILDREN.name:
             child = self.children.get(reference)
             if child is None:

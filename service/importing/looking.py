@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from matcher.errors import InputError
 from matcher.instance import Instance
+from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import (
@@ -146,7 +147,12 @@ def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
     """Raises InputError with every problem of the files, and of what they say beside what is here."""
     policy = rows.policy()[1]
     given = reading.instance(policy, as_of)
-    here = Here(rows, reading)
+    return look_beside(Here(rows, reading), given, policy)
+
+
+def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
+    """The same where what is here was read already, and the files were found to have no problem by themselves."""
+    reading, as_of = here.reading, given.as_of
     problems = (
         *wrong(here, reading, policy), *live.refused(here, reading), *impossible_dates(here, reading, as_of)
     )  # fmt: skip
@@ -156,7 +162,7 @@ def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
     told.people()
     told.between()
     if live.any_new(here, given):
-        told.newly_live(rows.instance(as_of))
+        told.newly_live(here.rows.instance(as_of))
     told.budgets()
     return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched())
 

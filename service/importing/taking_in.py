@@ -21,7 +21,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.families import move, settle
 from service.importing.here import Here, differing, ends, redated
-from service.importing.looking import Changed, Weaker, look
+from service.importing.looking import Changed, Weaker, look_beside
 from service.repository import Repository
 from service.workflow import LIVE, State, review_due
 
@@ -65,7 +65,9 @@ def take_in(
     """
     rows.take_turn()
     policy = rows.policy()[1]
-    echo = look(rows, reading, as_of)
+    given = reading.instance(policy, as_of)
+    here = Here(rows, reading)
+    echo = look_beside(here, given, policy)
     loosened = [one for one in echo.weaker if one.key not in (confirmed or ())]
     if confirmed is None:
         loosened = [one for one in loosened if not one.adds]
@@ -79,7 +81,7 @@ def take_in(
     batch = tables.ImportBatch(user_id=user_id, rows=counts, given=dict(reading.given), reason=reason)
     rows.seal(batch, "note", note)
     rows.session.add(batch)
-    doing = _Import(rows, reading, reading.instance(policy, as_of), policy, user_id)
+    doing = _Import(here, given, policy, user_id)
     doing.run()
     rows.session.flush()
     weaker = [one for one in echo.weaker if one.key in (confirmed or ())]
@@ -119,12 +121,9 @@ def _of_each(
 class _Import:
     """One import, step by step; each step needs the rows of the one before."""
 
-    def __init__(
-        self, rows: Repository, reading: Reading, given: Instance, policy: Policy, user_id: str | None
-    ) -> None:
-        self.rows, self.session, self.reading = rows, rows.session, reading
+    def __init__(self, here: Here, given: Instance, policy: Policy, user_id: str | None) -> None:
+        self.here, self.rows, self.session, self.reading = here, here.rows, here.rows.session, here.reading
         self.given, self.policy, self.user_id = given, policy, user_id
-        self.here = Here(rows, reading)
         self.decided: list[audit_log.Entry] = []
         """What is to be entered of the matches that were taken in live."""
         self.apart_no_more: list[str] = []

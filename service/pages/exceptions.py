@@ -165,7 +165,7 @@ def withdraw(
     """Tells which live matches break a rule by it; nobody ends them but a person."""
     error = _no_reason(reason.strip()).get("reason", "")
     with kith.database.write(person.authority_id) as session:
-        rows = Repository(session, kith.keys)
+        rows = Repository(session, kith.keys, kith.matching.opened(person.authority_id))
         row = rows.exception(exception_id)
         if not error and row.version != version:
             error = "Somebody changed this exception meanwhile. Look again: nothing of yours was saved."

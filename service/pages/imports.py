@@ -6,12 +6,10 @@ the last page, which names each safeguard that would weaken by itself.
 
 from __future__ import annotations
 
-import hmac
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from threading import Lock
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
@@ -20,7 +18,6 @@ from sqlalchemy import select
 
 from matcher.errors import InputError, NotFoundError, Problem
 from matcher.instance import today
-from matcher.readers import Reading as FilesRead
 from matcher.reading.files import Grid
 from matcher.reading.mapping import Layout
 from matcher.reading.sheets import SHEETS
@@ -37,6 +34,7 @@ from service.importing.uploads import Upload
 from service.pages import facts
 from service.pages.html import as_workbook, render
 from service.pages.lists import Page
+from service.pages.looked import Looked, MeanwhileError, looked, refuse_others, same_reading
 from service.permissions import Permission
 from service.repository import Repository
 
@@ -58,62 +56,6 @@ MOST_WEAKER = 100
 
 Show = Literal["changes", "new", "problems", "notes"]
 Number = Annotated[int, Query(ge=1, le=100_000)]
-
-
-# ---- the files as they stand -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Looked:
-    """Files as they were read, and what they would change; or what has to be mended first."""
-
-    stamp: str
-    reading: FilesRead
-    echo: Echo | None
-    problems: Sequence[Problem]
-
-    @property
-    def notes(self) -> Sequence[Problem]:
-        """What there is to say of rows that can be used."""
-        return [one for one in self.reading.problems if not one.rejected]
-
-    @property
-    def given(self) -> int:
-        return sum(self.reading.given.values())
-
-    @property
-    def rejected(self) -> int:
-        """Rows that cannot be taken in as they stand."""
-        beside_kith = {(one.file, one.row) for one in self.problems} - {
-            (one.file, one.row) for one in self.reading.refusals
-        }
-        return sum(self.reading.rejected.values()) + len(beside_kith)
-
-
-_KEPT: OrderedDict[str, Looked] = OrderedDict()
-_MOST_KEPT = 4
-_KEEPING = Lock()
-
-
-def looked(rows: Repository, upload: Upload) -> Looked:
-    """Kept by its stamp, which is another as soon as the files, the columns, the data or the day are others."""
-    stamp = upload.stamp(rows, today())
-    found = _KEPT.get(stamp)
-    if found is None:
-        reading = upload.reading(today())
-        echo: Echo | None = None
-        problems: Sequence[Problem] = ()
-        try:
-            echo = importing.look(rows, reading, today())
-        except InputError as error:
-            problems = [one for one in error.problems if one.rejected] or [Problem("", 0, "", "", str(error), "")]
-        found = Looked(stamp, reading, echo, problems)
-    with _KEEPING:
-        _KEPT[stamp] = found
-        _KEPT.move_to_end(stamp)
-        while len(_KEPT) > _MOST_KEPT:
-            _KEPT.popitem(last=False)
-    return found
 
 
 # ---- sending ---------------------------------------------------------------------------------------------------------
@@ -209,7 +151,7 @@ def look(
         listed = Page.of(found.echo.added, page, query)
         seen = children_of(rows, {reference for one in listed.lines for reference in one.children})
     else:
-        listed = Page.of(_by_row(upload, found, found.problems if shown == "problems" else found.notes), page, query)
+        listed = _by_row(upload, found, found.problems if shown == "problems" else found.notes, page, query)
         seen = children_of(rows, {cell for one in listed.lines for _, cell in one.cells})
     emptied = found.echo.blanked[:MOST_LISTED] if found.echo else ()
     seen = [*seen, *(one.id for one in emptied if one.sheet == "children" and one.id not in seen)]
@@ -221,7 +163,7 @@ def look(
         counts={"problems": len({(one.file, one.row) for one in found.problems}), "notes": len(notes),
                 "changes": len(found.echo.changed) if found.echo else 0,
                 "new": len(found.echo.added) if found.echo else 0},
-        correctable=[sheet for sheet in found.reading.grids if _of_sheet(found, sheet)],
+        correctable=[sheet for sheet in found.reading.grids if _own(found, sheet) or _beside_kith(found, sheet)],
         changed_of=_changed_of(found.echo), emptied=emptied, address=address,
         owner=upload.row.user_id == person.user_id,
     )  # fmt: skip
@@ -252,27 +194,40 @@ def _changed_of(echo: Echo | None) -> Mapping[str, int]:
     return counts
 
 
-def _of_sheet(found: Looked, sheet: str) -> Sequence[Problem]:
-    """Everything there is to say of one sheet, what stands against Kith included."""
-    own = found.reading.problems_of.get(sheet, ())
-    return [*own, *(one for one in found.problems if one.file == found.reading.files.get(sheet) and one not in own)]
+def _own(found: Looked, sheet: str) -> Sequence[Problem]:
+    """What there is to say of one sheet by itself."""
+    return found.reading.problems_of.get(sheet, ())
 
 
-def _by_row(upload: Upload, found: Looked, problems: Sequence[Problem]) -> list[RowTold]:
-    grids = {found.reading.files[sheet]: (sheet, grid) for sheet, grid in found.reading.grids.items()}
+def _beside_kith(found: Looked, sheet: str) -> Sequence[Problem]:
+    """What is wrong with one sheet beside what Kith holds."""
+    own = {*_own(found, sheet)}
+    return [one for one in found.problems if one.file == found.reading.files.get(sheet) and one not in own]
+
+
+def _by_row(
+    upload: Upload, found: Looked, problems: Sequence[Problem], number: int, query: Mapping[str, str]
+) -> Page[RowTold]:
+    """One page of the rows of which there is something to say."""
     rows: dict[tuple[str, int], list[Problem]] = defaultdict(list)
     for one in problems:
         rows[one.file, one.row].append(one)
-    return [
-        _row(file, number, told, *grids[file], upload.layouts) if file in grids else RowTold(file, number, "", told, ())
-        for (file, number), told in sorted(rows.items())
+    page = Page.of(sorted(rows.items()), number, query)
+    grids = {found.reading.files[sheet]: (sheet, grid) for sheet, grid in found.reading.grids.items()}
+    cells = {file: dict(grid.rows) for file, (_, grid) in grids.items()}
+    lines = [
+        _row(file, at, told, *grids[file], cells[file].get(at, ()), upload.layouts)
+        if file in grids
+        else RowTold(file, at, "", told, ())
+        for (file, at), told in page.lines
     ]
+    return Page(lines, page.total, page.number, query)
 
 
 def _row(
-    file: str, number: int, told: Sequence[Problem], sheet: str, grid: Grid, layouts: Mapping[str, Layout]
-) -> RowTold:
-    cells = dict(grid.rows).get(number, ())
+    file: str, number: int, told: Sequence[Problem], sheet: str, grid: Grid, cells: Sequence[str],
+    layouts: Mapping[str, Layout],
+) -> RowTold:  # fmt: skip
     row = list(zip(grid.heading, (*cells, *[""] * len(grid.heading)), strict=False)) if cells else []
     key = next(one for one in SHEETS if one.name == sheet).columns[0].name
     layout = layouts.get(sheet, Layout(file))
@@ -285,9 +240,7 @@ def corrections(upload_id: UploadId, sheet: str, person: Asking, kith: Kith, row
     """The file that was sent, with a column that says what is wrong with each row."""
     upload = uploads.find(rows, upload_id)
     found = looked(rows, upload)
-    own = found.reading.problems_of.get(sheet, ())
-    more = [one for one in _of_sheet(found, sheet) if one not in own]
-    content = corrected(found.reading, sheet, today(), more)
+    content = corrected(found.reading, sheet, today(), _beside_kith(found, sheet))
     cells = {cell for _, row in found.reading.grids[sheet].rows for cell in row}
     note_reading(kith, person, "import", "", children=children_of(rows, cells), sheet=sheet)
     return as_workbook(content, f"{sheet}-to-correct.xlsx")
@@ -304,10 +257,6 @@ def discard(upload_id: UploadId, person: Asking, rows: Writing) -> Response:
 
 
 # ---- taking in -------------------------------------------------------------------------------------------------------
-
-
-class _MeanwhileError(Exception):
-    """The files, the data or the day are not those that the person looked at."""
 
 
 @router.get("/files/{upload_id}/confirm")
@@ -328,19 +277,21 @@ def confirm(
     try:
         if reason not in importing.REASONS:
             raise InputError("Choose why you take these files in.")
+        # To read thousands of rows takes seconds: done before anything is locked to write, or everybody would wait.
+        with kith.database.read(person.authority_id) as session:
+            rows = Repository(session, kith.keys)
+            reading = same_reading(rows, uploads.find(rows, upload_id), stamp)
         with kith.database.write(person.authority_id) as session:
             rows = Repository(session, kith.keys)
-            upload = uploads.find(rows, upload_id)
-            if not hmac.compare_digest(stamp.encode(), upload.stamp(rows, today()).encode()):
-                raise _MeanwhileError
+            refuse_others(rows, uploads.find(rows, upload_id), stamp)
             batch = importing.take_in(
-                rows, upload.reading(today()), today(), user_id=person.user_id, confirmed=confirmed, reason=reason,
+                rows, reading, today(), user_id=person.user_id, confirmed=confirmed, reason=reason,
                 note=note.strip() or None,
             )  # fmt: skip
             uploads.discard(rows, upload_id)
             id = batch.id
-    except (InputError, _MeanwhileError) as error:
-        meanwhile = isinstance(error, _MeanwhileError)
+    except (InputError, MeanwhileError) as error:
+        meanwhile = isinstance(error, MeanwhileError)
         told = _MEANWHILE if meanwhile else _told(error)
         given |= {"ticked": set()} if meanwhile else {}
         with kith.database.read(person.authority_id) as session:

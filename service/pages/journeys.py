@@ -78,6 +78,7 @@ WIDTH, TALLEST = 620, 560
 """The picture of a plan is so wide, and at most so high."""
 _LETTER = 8.5
 _BIGGEST = 17
+_WIDEST = 6
 _STEPS = (1, 2, 5, 10, 20, 50, 100)
 """Miles that a scale may be long."""
 
@@ -123,6 +124,14 @@ class PlanMap:
     @property
     def width(self) -> int:
         return WIDTH
+
+    @property
+    def paths(self) -> Mapping[int, str]:
+        """All lines of one width as one path, by width: the lines of a region are thousands."""
+        told: dict[int, str] = defaultdict(str)
+        for source, target, number in self.lines:
+            told[min(1 + number, _WIDEST)] += f"M{source.x} {source.y}L{target.x} {target.y}"
+        return told
 
     def radius(self, number: int) -> float:
         """Of a disc whose area tells a number of children."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 Line = TypeVar("Line")
 SIZE = 25
 """Lines on a page."""
+LONG = 50
+"""Lines on a page of a list that somebody asked for whole."""
 
 
 @dataclass(frozen=True)
@@ -21,21 +23,29 @@ class Page(Generic[Line]):
     number: int
     query: Mapping[str, str]
     """The filters, as the address has them."""
+    size: int = SIZE
 
     @classmethod
     def of(cls, every: Sequence[Line], number: int, query: Mapping[str, str]) -> Page[Line]:
-        last = max(1, -(-len(every) // SIZE))
-        number = min(number, last)
-        return cls(every[(number - 1) * SIZE : number * SIZE], len(every), number, query)
+        return cls.made(len(every), lambda skip, top: every[skip : skip + top], number, query)
+
+    @classmethod
+    def made(
+        cls, total: int, make: Callable[[int, int], Sequence[Line]], number: int, query: Mapping[str, str],
+        size: int = SIZE,
+    ) -> Page[Line]:  # fmt: skip
+        """Of a list of which no line is made but those of the page: `make` passes over so many, and makes so many."""
+        number = min(number, max(1, -(-total // size)))
+        return cls(make((number - 1) * size, size), total, number, query, size)
 
     @property
     def first(self) -> int:
-        return (self.number - 1) * SIZE + 1
+        return (self.number - 1) * self.size + 1
 
     @property
     def links(self) -> dict[str, Any] | None:
         """As the design system's pagination takes them; None where one page is enough."""
-        last = -(-self.total // SIZE)
+        last = -(-self.total // self.size)
         if last < 2:
             return None
         near = {1, last, self.number - 1, self.number, self.number + 1} & set(range(1, last + 1))

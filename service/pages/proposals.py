@@ -156,9 +156,10 @@ def propose(
         alternatives = tuple(one.volunteer.id for one in shown)
         chosen = Chosen(rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives)
         with kith.database.write(person.authority_id) as session:
+            afresh = Repository(session, kith.keys, kith.matching.opened(person.authority_id))
             match = proposals.propose(
-                Repository(session, kith.keys), child_id, volunteer_id, user_id=person.user_id, reason=reason,
-                chosen=chosen, note=note.strip() or None,
+                afresh, child_id, volunteer_id, user_id=person.user_id, reason=reason, chosen=chosen,
+                note=note.strip() or None,
             )  # fmt: skip
             id = match.id
     except (StepRefusedError, TakenError) as error:

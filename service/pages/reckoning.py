@@ -26,7 +26,7 @@ from matcher.pairs import tables as columns
 from matcher.plan import Plan
 from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
-from matcher.shortlist import Candidate
+from matcher.shortlist import Candidate, shortlist
 from matcher.words import listed, spoken
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
@@ -144,10 +144,9 @@ class Reckoning:
         """The check of each volunteer that lapses first, or has: by volunteer."""
         return {one.volunteer: one for one in reversed(self.lapses)}
 
-    def who_could(self, child: str) -> Sequence[Candidate]:
-        """Everybody who passes every rule for a child, best fit first."""
-        most = max(len(self.instance.volunteers), 1)
-        return self.held.shortlist(child, top=most, rank_by="fit").candidates
+    def who_could(self, child: str, skip: int, top: int, without: Collection[str]) -> Sequence[Candidate]:
+        """Who passes every rule for a child, best fit first: `top` after `skip` of those who are not named."""
+        return shortlist(self.instance, child, top=top, rank_by="fit", skip=skip, without=without)
 
     def shortlist(self, child: str, by_plan: bool) -> Sequence[Candidate]:
         """The ranked volunteers of a child. By plan, each has its effect; or none has, while they are worked out."""

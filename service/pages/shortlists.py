@@ -21,6 +21,7 @@ from service.auth import Person
 from service.pages import facts, journeys
 from service.pages.forms import PARTS
 from service.pages.html import as_workbook, render
+from service.pages.lists import LONG, Page
 from service.pages.reckoning import SHORT, Reckoned, Reckoning
 from service.permissions import Permission
 from service.repository import ids_in
@@ -132,29 +133,36 @@ def shortlist_page(
     reckoned: Reckoned,
     rank: Rank = "plan",
     everybody: Literal["yes", ""] = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
-    child = waiting(rows, reckoned, child_id)
+    child, instance = waiting(rows, reckoned, child_id), reckoned.instance
+    why = why_nobody(instance, child_id)
+    could = len(instance.volunteers) - sum(why.excluded.values())
+    away, beyond = one_rule_away(instance, child_id, told=TOLD), farther(instance, child_id)
+    fill = _to_fill(reckoned, child_id, away)
+    # Last, since whoever works out its effects has the interpreter besides from then on.
     shown = cards(reckoned, child_id, rank == "plan")
     note_shown(kith, person, child_id, shown)
-    why = why_nobody(reckoned.instance, child_id)
-    could = len(reckoned.instance.volunteers) - sum(why.excluded.values())
     named = {card.volunteer.id for card in shown}
-    # To look at all of them closely takes its time where they are hundreds, and is done for who asks.
-    everyone = reckoned.who_could(child_id) if everybody else ()
-    others = [one for one in everyone if one.volunteer not in named]
-    away = one_rule_away(reckoned.instance, child_id, told=TOLD)
+
+    def more(skip: int, top: int) -> Sequence[Card]:
+        return _as_cards(reckoned, reckoned.who_could(child_id, skip, top, named))
+
+    # To look at all of them closely takes its time where they are hundreds: a page of them, and for who asks.
+    asked = {"rank": rank, "everybody": "yes"}
+    others = Page.made(could - len(shown), more, page, asked, LONG) if everybody and could > len(shown) else None
     return render(
         request, "shortlist.html", person,
         child=child, reference=reckoned.references[child_id], rank=rank, standing=standing(shown),
         cards=shown, rings=100, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
         nearly=[one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD],
-        could=could, everybody=everybody, to_fill=_to_fill(reckoned, child_id, away),
-        others_who_could=_as_cards(reckoned, others),
-        farther=farther(reckoned.instance, child_id), others=TELLS_OF_OTHERS, short=SHORT,
+        could=could, everybody=everybody, to_fill=fill,
+        others_who_could=others,
+        farther=beyond, others=TELLS_OF_OTHERS, short=SHORT,
         references=reckoned.references,
-        told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=reckoned.instance.as_of,
-        policy=reckoned.instance.policy, decides=Permission.DECIDE in person.may, size=journeys.SIZE,
+        told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=instance.as_of,
+        policy=instance.policy, decides=Permission.DECIDE in person.may, size=journeys.SIZE,
     )  # fmt: skip
 
 

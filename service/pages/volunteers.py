@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from matcher import alone, records, shortlist_for_volunteer
 from matcher.records import Status
-from matcher.shortlist import how_many_could_be_visited
+from matcher.shortlist import Candidate, how_many_could_be_visited
 from service import standing
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import VolunteerId
@@ -22,7 +22,7 @@ from service.pages import exceptions, facts, forms
 from service.pages.children import PAUSED, RULE_TITLES
 from service.pages.children import line_of as children_line
 from service.pages.html import render
-from service.pages.lists import Page, named
+from service.pages.lists import LONG, Page, named
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
 from service.repository import Repository
@@ -162,24 +162,28 @@ def _to_ask(rows: Repository, volunteer_id: str) -> list[tables.Match]:
 @router.get("/{volunteer_id}/shortlist")
 def whom(
     volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned,
-    everybody: Literal["yes", ""] = "",
+    everybody: Literal["yes", ""] = "", page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:  # fmt: skip
-    """The children whom a volunteer could visit, best fit first; the first of them, or everybody.
+    """The children whom a volunteer could visit, best fit first; the first of them, or everybody, a page at a time.
 
     A proposal is made from the child's own shortlist.
     """
     rows.volunteer(volunteer_id)
     instance = reckoned.instance
     could = how_many_could_be_visited(instance, volunteer_id)
-    top = max(could, 1) if everybody else WHOM
-    found = shortlist_for_volunteer(instance, volunteer_id, top=top, rank_by="fit")
-    children = [one.child for one in found]
+
+    def some(skip: int, top: int) -> Sequence[Candidate]:
+        return shortlist_for_volunteer(instance, volunteer_id, top=top, rank_by="fit", skip=skip)
+
+    total, size = (could, LONG) if everybody else (min(could, WHOM), WHOM)
+    found = Page.made(total, some, page, {"everybody": "yes"}, size)
+    children = [one.child for one in found.lines]
     note_reading(kith, person, "shortlist of a volunteer", "", children=children, volunteer=volunteer_id)
     against = [one for one in alone.about_volunteer(instance, volunteer_id) if one.verdict != "passes"]
     return render(
-        request, "whom.html", person, could=could, against=against,
+        request, "whom.html", person, could=could, against=against, page=found, everybody=everybody,
         line=line_of(reckoned, instance.volunteer(volunteer_id)),
-        found=[(one, children_line(reckoned, instance.child(one.child))) for one in found], told=reckoned.told,
+        found=[(one, children_line(reckoned, instance.child(one.child))) for one in found.lines], told=reckoned.told,
     )  # fmt: skip
 
 

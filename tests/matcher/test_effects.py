@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 
 import numpy as np
@@ -220,6 +221,26 @@ def test_a_volunteer_has_a_shortlist_of_children():
     assert [one.child for one in shortlist_for_volunteer(instance, "V1", rank_by="fit", top=1)] == ["C2"]
     with pytest.raises(NotFoundError, match="no volunteer “V9”"):
         shortlist_for_volunteer(instance, "V9")
+
+
+@pytest.mark.parametrize("rank_by", ["fit", "plan"])
+def test_a_long_list_comes_page_by_page(rank_by):
+    people = [a_volunteer(f"V{n}", interests=("chess", *(f"i{m}" for m in range(11 - n)))) for n in range(1, 11)]
+    children = [a_child(f"C{n}", interests=("chess",), referred_on=AS_OF - timedelta(days=40 * n)) for n in (1, 2, 3)]
+    instance = an_instance(children, people)
+    effects = Effects.of(instance)
+    whole = shortlist(instance, "C1", top=99, rank_by=rank_by, effects=effects)
+    assert len(whole) == 10
+    parts = [shortlist(instance, "C1", top=4, skip=n, rank_by=rank_by, effects=effects) for n in (0, 4, 8, 12)]
+    assert [len(part) for part in parts] == [4, 4, 2, 0]
+    assert tuple(chain(*parts)) == whole  # each with its rank
+    named = {whole[0].volunteer, whole[5].volunteer}
+    rest = [one.volunteer for one in whole if one.volunteer not in named]
+    others = shortlist(instance, "C1", top=3, skip=3, rank_by=rank_by, effects=effects, without=named)
+    assert [one.volunteer for one in others] == rest[3:6]
+    whole = shortlist_for_volunteer(instance, "V1", rank_by=rank_by, effects=effects)
+    assert len(whole) == 3
+    assert shortlist_for_volunteer(instance, "V1", top=2, skip=1, rank_by=rank_by, effects=effects) == whole[1:]
 
 
 def test_a_shortlist_of_different_volunteers_gives_a_choice():

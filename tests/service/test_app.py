@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,8 @@ def test_who_is_excluded_and_by_which_rule(service: Service) -> None:
     child, _ = service.eligible_pair()
     told = service.as_(Role.COORDINATOR).get(f"/api/v1/children/{child}/excluded").json()
     assert told["eligible"] + sum(told["excluded"].values()) == 20  # every volunteer is on one side or the other
+    whole = f"/api/v1/children/{child}/shortlist?top=50&rank_by=fit"
+    assert told["eligible"] == len(service.as_(Role.COORDINATOR).get(whole).json()["shortlist"])
 
 
 def test_children_come_a_page_at_a_time(service: Service) -> None:
@@ -248,6 +251,12 @@ def test_without_the_migrations_of_the_code_it_is_not_ready(service: Service, mo
     monkeypatch.setattr("service.database.upgrade.newest", lambda: "9999")
     answer = service.client.get("/ready")
     assert (answer.status_code, answer.json()["migrations"]) == (503, "not those of the code")
+
+
+def test_what_the_application_is_made_of_is_not_looked_through_again_and_again(service: Service) -> None:
+    with TestClient(create_app(service.settings)):
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() == 0
 
 
 def test_figures_are_for_the_bearer_of_a_token(service: Service) -> None:

@@ -28,6 +28,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.database.engine import Database
 from service.importing import finding, uploads
+from service.pages import looked
 from service.permissions import Role
 from service.repository import Repository
 
@@ -95,12 +96,14 @@ def test_what_is_sent_is_sealed_and_gone_when_thrown_away_or_after_a_day(
         assert session.scalars(select(tables.Upload)).all() == []
 
 
+@pytest.mark.parametrize("kept", [True, False])
 def test_files_are_read_before_anything_is_locked_to_write(
-    service: Service, small_county: Reading, monkeypatch: pytest.MonkeyPatch
+    service: Service, small_county: Reading, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
+    """As they are sent and as they are taken in, whether this process looked at them before or another one."""
     writing: list[bool] = []
     read: list[bool] = []
-    write, grid = Database.write, finding.read_grid
+    write, grid, files = Database.write, finding.read_grid, uploads.read_files
 
     @contextmanager
     def noted(self: Database, authority: str | None = None) -> Iterator[Any]:
@@ -115,10 +118,25 @@ def test_files_are_read_before_anything_is_locked_to_write(
         read.append(bool(writing))
         return grid(*args, **named)
 
+    def read_files(*args: Any, **named: Any) -> Any:
+        read.append(bool(writing))
+        return files(*args, **named)
+
     monkeypatch.setattr(Database, "write", noted)
     monkeypatch.setattr(finding, "read_grid", read_grid)
-    send(service.as_(Role.COORDINATOR), of(small_county, "children"))
-    assert read
+    monkeypatch.setattr(uploads, "read_files", read_files)
+    looked._KEPT.clear()
+    browser = service.as_(Role.COORDINATOR)
+    child = small_county.records["children"][0].id
+    at = send(browser, of(small_county, "children", {("children", child, "coordinator"): "Somebody new"}))
+    page = browser.get(f"{at}/confirm", headers=HTML).text
+    assert len(read) > 1
+    if not kept:
+        looked._KEPT.clear()
+    stamp = re.search(r'name="stamp" value="(\w+)"', page)
+    assert stamp is not None
+    answer = browser.post(f"{at}/confirm", data={"stamp": stamp[1], "reason": "corrections"}, headers=HTML)
+    assert "were taken in" in answer.text
     assert not any(read)
 
 

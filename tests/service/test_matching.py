@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -11,10 +12,13 @@ from conftest import Service
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from matcher.instance import today
 from matcher.planning.effects import Effects
+from matcher.records import Status
 from service import matching
+from service.crypto import KeyRing
 from service.database import tables
-from service.matching import Matching
+from service.matching import Held, Matching
 from service.permissions import Role
 from service.repository import Repository
 
@@ -89,6 +93,46 @@ def test_what_is_being_worked_out_is_told_as_that_and_is_there_at_the_next_look(
     told = desk.get(url).json()
     assert (told["rank_by"], told["effects"]) == ("plan", "exact")
     assert all(one["effect"]["exact"] for one in told["shortlist"])
+
+
+def test_where_thousands_wait_a_shortlist_is_made_before_its_effects_are_begun(
+    service: Service, desk: TestClient, slowly: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, _ = service.eligible_pair()
+    url = f"{API}/children/{child}/shortlist"
+    by_fit = desk.get(url, params={"rank_by": "fit"}).json()["shortlist"]
+    done: list[str] = []
+    made, begun = matching.shortlist, Held.worked_out
+    monkeypatch.setattr(matching, "shortlist", lambda *of, **how: done.append("made") or made(*of, **how))
+    monkeypatch.setattr(Held, "worked_out", lambda *of: done.append("begun") or begun(*of))
+    monkeypatch.setattr(matching, "PATIENCE", 60.0)
+    monkeypatch.setattr(matching, "MANY", 1)
+    told = desk.get(url).json()  # at once, although a request would wait a minute for what is under way
+    assert (told["effects"], told["shortlist"]) == ("being worked out", by_fit)
+    assert done == ["made", "begun"]
+    slowly.set()
+    assert desk.get(url).json()["effects"] == "exact"
+
+
+def test_who_reads_afresh_opens_what_changed_alone(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, volunteer = service.eligible_pair()
+    kept = Matching()
+    try:
+        with service.database.read(service.north) as session:
+            kept.of(Repository(session, service.keys))
+        with service.database.write(service.north) as session:
+            rows = Repository(session, service.keys)
+            row = rows.volunteer(volunteer)
+            rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.SUSPENDED))
+        opened: list[str] = []
+        real = KeyRing.open
+        monkeypatch.setattr(KeyRing, "open", lambda keys, *of: opened.append(of[1].row) or real(keys, *of))
+        with service.database.read(service.north) as session:
+            afresh = Repository(session, service.keys, kept.opened(service.north)).instance(today())
+        assert afresh.volunteer(volunteer).status is Status.SUSPENDED
+        assert {one for one in opened if one[0] in "CV"} == {volunteer}
+    finally:
+        kept.close()
 
 
 def test_a_proposal_from_a_list_without_effects_is_kept_as_one_by_fit(

@@ -271,6 +271,11 @@ def test_whom_a_volunteer_could_visit(service: Service, monkeypatch: pytest.Monk
     assert page.count("/shortlist?rank=fit") == 1
     assert f"Show all {could}" in page
     assert browser.get(f"{path}?everybody=yes", headers=HTML).text.count("/shortlist?rank=fit") == could > 1
+    monkeypatch.setattr(volunteers, "LONG", 1)
+    pages = [browser.get(f"{path}?everybody=yes&page={n + 1}", headers=HTML).text for n in range(could)]
+    found = [re.findall(r"/children/(\w+)/shortlist\?rank=fit", page) for page in pages]
+    assert [len(one) for one in found] == [1] * could
+    assert len({one[0] for one in found}) == could
 
 
 def test_the_workbook_of_a_shortlist_holds_no_formula(service: Service) -> None:

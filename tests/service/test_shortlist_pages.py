@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from conftest import Service
@@ -12,7 +13,7 @@ from matcher import shortlist, vocabulary
 from matcher.instance import today
 from service.database.tables import Child, Declined, Family, Match
 from service.matching import Held
-from service.pages import reckoning
+from service.pages import reckoning, shortlists
 from service.permissions import Role
 from service.repository import Repository
 
@@ -33,6 +34,18 @@ def test_everybody_who_could_visit_can_be_shown(service: Service, monkeypatch: p
     whole = browser.get(f"{path}&everybody=yes", headers=HTML).text
     assert all(references[one.volunteer] in whole for one in could)
     assert f"/propose/{last}?rank=fit" in whole
+    # So many that they come in pages: each beside the first ones once, in their order, and by links.
+    monkeypatch.setattr(shortlists, "LONG", 2)
+    pages, at = [], f"{path}&everybody=yes"
+    while at:
+        page = browser.get(at, headers=HTML).text
+        found = re.findall(rf"/children/{child}/propose/(\w+)\?rank=fit", page)
+        assert found[:2] == [one.volunteer for one in could[:2]]
+        pages.append(found[2:])
+        following = re.search(r'href="([^"]+)" rel="next"', page)
+        at = f"/children/{child}/shortlist{unescape(following[1])}" if following else ""
+    assert [one.volunteer for one in could[2:]] == [one for page in pages for one in page]
+    assert len(pages) == -(-(len(could) - 2) // 2) > 1
 
 
 def test_whom_a_no_ruled_out_is_not_said_to_be_one_thing_away(service: Service) -> None:
