@@ -159,7 +159,8 @@ FOLLOWS: Mapping[str, Follows] = {
 """By reason, whoever gives it and wherever."""
 
 _FORWARD = (
-    Step("ask_volunteer", "Ask the volunteer", (State.PROPOSED,), State.VOLUNTEER_CONSIDERS, (_AUTHORITY,), "S 8"),
+    Step("ask_volunteer", "The volunteer was asked", (State.PROPOSED,), State.VOLUNTEER_CONSIDERS,
+         (_AUTHORITY,), "S 8"),
     Step("volunteer_accepts", "The volunteer is willing: show the child the profile", (State.VOLUNTEER_CONSIDERS,),
          State.CHILD_CONSIDERS, (_VOLUNTEER,), "S 8; NS 2.3"),
     Step("child_would_meet", "The child would like to meet, and the social worker agrees", (State.CHILD_CONSIDERS,),
@@ -167,7 +168,7 @@ _FORWARD = (
     Step("meeting_held", "The meeting was held", (State.MEETING,), State.CHILD_THINKS, (_AUTHORITY,), "N Matching"),
     Step("child_agrees", "The child says yes", (State.CHILD_THINKS,), State.AGREED, (_CHILD,), "N Matching; NS 2.3",
          wait=THINKING_TIME),
-    Step("appoint", "Appoint: letters are sent", (State.AGREED,), State.APPOINTED, (_AUTHORITY,), "R 14"),
+    Step("appoint", "Appointed: the letters are sent", (State.AGREED,), State.APPOINTED, (_AUTHORITY,), "R 14"),
     Step("first_visit", "The first visit was made", (State.APPOINTED,), State.ACTIVE, (_VOLUNTEER,), "N Review; S 9"),
     Step("review_falls_due", "A review is due", (State.ACTIVE,), State.REVIEW_DUE, (_AUTHORITY,), "N Review; NS 9.1",
          rules=Rules.NONE),

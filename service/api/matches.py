@@ -60,7 +60,7 @@ class NewStep(Given):
 
 class Possible(BaseModel):
     step: str = Field(examples=["ask_volunteer"])
-    title: str = Field(examples=["Ask the volunteer"])
+    title: str = Field(examples=["The volunteer was asked"])
     by: list[Party]
     reasons: list[str]
     follows: dict[str, str] = Field(

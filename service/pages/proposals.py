@@ -58,13 +58,21 @@ OVERDUE = (
     "the review here, and record it when it was held."
 )
 WAS = {
-    "propose": "Proposed", "ask_volunteer": "The volunteer was asked", "volunteer_accepts": "The volunteer is willing",
+    "propose": "Proposed", "volunteer_accepts": "The volunteer is willing",
     "appoint": "Appointed", "review_falls_due": "A review fell due", "review_held": "The review was held",
     "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
     "end": "The match ended", "brought_up": "Brought up: this child is to be asked too",
     "taken_in": "Taken in from a file",
 }  # fmt: skip
 """A step as something that happened, where its own title says what to do."""
+NEXT = {
+    "ask_volunteer": "Ask the volunteer", "volunteer_accepts": "Wait for the volunteer’s answer",
+    "child_would_meet": "Show the child the profile", "meeting_held": "Arrange a meeting",
+    "child_agrees": "Ask the child", "appoint": "Send the letters of appointment",
+    "first_visit": "Ask how the first visit went", "review_held": "Hold the review",
+    "resume": "Resume the visits, or end the match",
+}  # fmt: skip
+"""What there is to do before a step can be recorded, for a list."""
 WAY = (*workflow.BEFORE_APPOINTMENT, State.APPOINTED, State.ACTIVE)
 """The states that a proposal passes when all goes well."""
 PARTY = {Party.PLANNED: "as planned", Party.AUTHORITY: "the service"}
@@ -84,7 +92,9 @@ def line_of(reckoned: Reckoning, match: tables.Match) -> Line:
     state = State(match.state)
     step = forward(state) if state is not State.ACTIVE else None  # visits go on by themselves until a review is due
     waits_until = ready_at(match, step)
-    told = f"The child thinks it over until {clock(waits_until)}" if waits_until else step.title if step else ""
+    told = NEXT.get(step.id, step.title) if step else ""
+    if waits_until:
+        told = f"The child thinks it over until {clock(waits_until)}"
     child, volunteer = reckoned.references[match.child_id], reckoned.references[match.volunteer_id]
     return Line(match, child, volunteer, told)
 

@@ -157,9 +157,9 @@ def _list(request: Request, person: Asking, kith: Kith, rows: Repository, number
     published = plans.current(rows.session)
     return render(
         request, "runs.html", person, status=422 if error else 200, error=error, why=WHY, names=rows.account_names(),
-        page=Page(lines, total, number, {}), now=now, published=published, worker=_worker(kith) if now else True,
-        reason=_why_published(person, rows, published), starts=Permission.RUN in person.may,
-        steps=len(STEPS),
+        page=Page(lines, total, number, {}), now=now, worker=_worker(kith) if now else True,
+        published=_of_run(rows, published), reason=_why_published(person, rows, published),
+        starts=Permission.RUN in person.may, steps=len(STEPS),
     )  # fmt: skip
 
 
@@ -240,10 +240,15 @@ def _page(
     return render(
         request, "run-done.html", person, **frame, error=reckoned.told(error), plan=found.plan, row=row,
         reason=_why_published(person, rows, row), figures=figures(reckoned, run, found.plan), stale=stale(rows, run),
-        newer=_newer(rows, row), before=rows.session.get(tables.Plan, found.before) if found.before else None,
+        newer=_newer(rows, row), before=_of_run(rows, rows.session.get(tables.Plan, found.before or "")),
         policy=rows.session.get(tables.Policy, run.policy_id) if run.policy_id else None,
         **_changes(person, kith, reckoned, row, found, show, number),
     )  # fmt: skip
+
+
+def _of_run(rows: Repository, plan: tables.Plan | None) -> tuple[tables.Plan, tables.Run] | None:
+    """A plan with its run, by whose time it goes on every page."""
+    return (plan, runs.find(rows.session, plan.run_id)) if plan else None
 
 
 def _why_published(person: Asking, rows: Repository, plan: tables.Plan | None) -> str | None:

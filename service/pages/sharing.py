@@ -87,7 +87,7 @@ def profile(
     can_say_no = State(match.state) in workflow.BEFORE_APPOINTMENT and Permission.DECIDE in person.may
     return render(
         request, f"for-{reader}.html", person, match=match, sentences=sentences, both=likes,
-        can_say_no=can_say_no,
+        can_say_no=can_say_no, volunteer=reckoned.references[match.volunteer_id],
     )  # fmt: skip
 
 

@@ -30,6 +30,9 @@ from service.workflow import StepRefusedError
 router = APIRouter(prefix="/children")
 
 Rank = Literal["plan", "fit"]
+Ticked = Annotated[list[str] | None, Query(alias="with", max_length=6)]
+"""The volunteers to be compared."""
+SIDE_BY_SIDE = 3
 TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator_caseload")
 """Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
 SETTLED = "not_declined"
@@ -134,6 +137,7 @@ def shortlist_page(
     rank: Rank = "plan",
     everybody: Literal["yes", ""] = "",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    ticked: Ticked = None,
 ) -> Response:
     child, instance = waiting(rows, reckoned, child_id), reckoned.instance
     why = why_nobody(instance, child_id)
@@ -157,7 +161,7 @@ def shortlist_page(
         cards=shown, rings=100, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
         nearly=[one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD],
-        could=could, everybody=everybody, to_fill=fill,
+        could=could, everybody=everybody, ticked=ticked or (), to_fill=fill,
         others_who_could=others,
         farther=beyond, others=TELLS_OF_OTHERS, short=SHORT,
         references=reckoned.references,
@@ -191,34 +195,49 @@ def _to_fill(reckoned: Reckoning, child_id: str, away: Sequence[Nearly]) -> list
 
 @router.get("/{child_id}/shortlist.xlsx")
 def workbook(
-    child_id: ChildId, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned, rank: Rank = "plan"
-) -> Response:
+    child_id: ChildId, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned, rank: Rank = "plan",
+    everybody: Literal["yes", ""] = "",
+) -> Response:  # fmt: skip
     """What the page shows, as a workbook. It bears the child's reference in its cells, not in its name."""
     waiting(rows, reckoned, child_id)
     shown = cards(reckoned, child_id, rank == "plan")
     note_shown(kith, person, child_id, shown, file="xlsx")
+    order, first = {card.volunteer.id: card.candidate.rank for card in shown}, len(shown)
+    if everybody:
+        everyone = len(reckoned.instance.volunteers)
+        shown += _as_cards(reckoned, reckoned.who_could(child_id, 0, everyone, order.keys()))
     points = [{bar.label: bar.points for bar in card.bars if bar.counts} for card in shown]
     scores = list(dict.fromkeys(bar.label for card in shown for bar in card.bars))
     book = Book(reckoned.instance.as_of)
     fields = [
         Field("Child"), Field("Rank", 6, WHOLE), Field("Volunteer"), Field("Age", 6, WHOLE),
-        Field("Fit, of 1000", 10, WHOLE), Field("Distance", 16),
+        Field("Gender"), Field("Fit, of 1000", 10, WHOLE), Field("Distance", 16),
         *(Field(score, 12, WHOLE) for score in scores),
         Field("For the others who wait", 60), Field("Check that lapses soon", 36), Field("Committed until", 14, DATE),
         Field("Why they fit", 90),
     ]  # fmt: skip
     lines = [
-        [reckoned.references[child_id], card.candidate.rank, card.reference, card.age, card.candidate.fit,
-         card.candidate.distance, *(own.get(score) for score in scores),
+        [reckoned.references[child_id], order.get(card.volunteer.id), card.reference, card.age,
+         card.volunteer.gender or "not recorded", card.candidate.fit, card.candidate.distance,
+         *(own.get(score) for score in scores),
          reckoned.told(card.candidate.effect.sentence) if card.candidate.effect else "", card.lapse,
          card.volunteer.commitment_until, " ".join(reckoned.told(bar.words) for bar in card.bars)]
         for card, own in zip(shown, points, strict=True)
     ]  # fmt: skip
     book.table("Shortlist", fields, lines)
-    excluded = _excluded(why_nobody(reckoned.instance, child_id).excluded)
+    why = why_nobody(reckoned.instance, child_id).excluded
+    beyond = len(reckoned.instance.volunteers) - sum(why.values()) - len(shown)
+    excluded = [*([(beyond, f"could visit, after the first {first}")] if beyond else []), *_excluded(why)]
     book.table(
         "Not on it", [Field("Volunteers", 12, WHOLE), Field("The first thing that rules them out", 60)], excluded
     )
+    policy, ordered = reckoned.instance.policy, "what is best for all who wait" if rank == "plan" else "fit"
+    about = [
+        ["Child", reckoned.references[child_id]], ["As of", day(reckoned.instance.as_of)],
+        ["Policy", f"{policy.title}, version {policy.version}"],
+        ["Order", f"{ordered}; after the first {first}, fit" if everybody else ordered],
+    ]  # fmt: skip
+    book.table("About it", [Field("What"), Field("Of this shortlist", 60)], about)
     return as_workbook(book.content(), "shortlist.xlsx")
 
 
@@ -230,19 +249,21 @@ def compare(
     kith: Kith,
     rows: Reading,
     reckoned: Reckoned,
-    volunteers: Annotated[list[str] | None, Query(alias="with", max_length=6)] = None,
+    ticked: Ticked = None,
     rank: Rank = "plan",
 ) -> Response:
     child = waiting(rows, reckoned, child_id)
-    wanted = volunteers or []
-    shown = [card for card in cards(reckoned, child_id, rank == "plan") if card.volunteer.id in wanted][:3]
+    wanted = [card for card in cards(reckoned, child_id, rank == "plan") if card.volunteer.id in (ticked or ())]
+    shown = wanted[:SIDE_BY_SIDE]
     note_shown(kith, person, child_id, shown)
     on = reckoned.instance.as_of
     about = [_by_label(facts.about_volunteer(card.volunteer, on)) for card in shown]
     return render(
         request, "compare.html", person, child=child, reference=reckoned.references[child_id], rank=rank,
-        standing=standing(shown), cards=shown, about=about, told=reckoned.told, live=reckoned.live.get(child_id),
-        decides=Permission.DECIDE in person.may, child_facts=_by_label(facts.about_child(child, on)),
+        standing=standing(shown), cards=shown, left_out=[card.reference for card in wanted[SIDE_BY_SIDE:]],
+        ticked=[card.volunteer.id for card in wanted], about=about, told=reckoned.told,
+        live=reckoned.live.get(child_id), decides=Permission.DECIDE in person.may,
+        child_facts=_by_label(facts.about_child(child, on)),
     )  # fmt: skip
 
 

@@ -141,6 +141,7 @@ def volunteer(
         checks=sorted(rules, key=lambda one: one.verdict == "passes"),
         lapses=[one for one in reckoned.lapses if one.volunteer == volunteer_id and one.on],
         matches=matches, broken=reckoned.broken,
+        full=sum(one.state in APPOINTED for one in matches) <= rows.places(instance.policy)[volunteer_id],
         exceptions=allowed,
         references=reckoned.references,
         told=reckoned.told,

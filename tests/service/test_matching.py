@@ -156,7 +156,7 @@ def test_what_somebody_chose_from_is_what_stood_on_the_page(service: Service, de
     compared = desk.get(f"/children/{child}/compare?rank=fit&with={stood[0]}&with={stood[1]}", headers=HTML).text
     assert f"/propose/{stood[0]}?rank=fit" in compared
     asked = desk.get(f"/children/{child}/propose/{stood[1]}?rank=fit", headers=HTML).text
-    assert "<strong>number 2</strong> on the shortlist" in asked
+    assert "<strong>number 2</strong> by fit" in asked
     assert '<input type="hidden" name="rank" value="fit">' in asked
     form = {"rank": "fit", "reason": "other"}
     made = desk.post(f"/children/{child}/propose/{stood[1]}", data=form, headers=HTML)

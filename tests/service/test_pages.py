@@ -157,7 +157,7 @@ def test_the_whole_day(site: Site, script: bool) -> None:
     proposal = page.url
     page.get_by_text("Add a note, or when it was").click()
     page.fill("#note", "At the support session.")
-    page.get_by_role("button", name="Ask the volunteer").click()
+    page.get_by_role("button", name="The volunteer was asked").click()
     assert "At the support session." in page.inner_text(".kith-timeline")
     for button in (
         "The volunteer is willing: show the child the profile",
@@ -174,7 +174,7 @@ def test_the_whole_day(site: Site, script: bool) -> None:
     page.get_by_role("link", name="Letters of appointment").click()
     assert "Your appointment as Independent Visitor" in page.inner_text("main")
     page.get_by_role("link", name="Back to the match").click()
-    for button in ("Appoint: letters are sent", "The first visit was made"):
+    for button in ("Appointed: the letters are sent", "The first visit was made"):
         page.get_by_role("button", name=button).click()
     assert "Active" in page.inner_text("h1")
     assert page.get_by_role("heading", name="Next review").count()
@@ -205,7 +205,7 @@ def test_a_child_says_no_and_is_shown_others(site: Site) -> None:
     page.get_by_label("Anything to add").fill("Asked at the team meeting.")
     page.locator("main form button.govuk-button").click()
     assert "Asked at the team meeting." in page.inner_text(".kith-timeline")
-    for button in ("Ask the volunteer", "The volunteer is willing: show the child the profile"):
+    for button in ("The volunteer was asked", "The volunteer is willing: show the child the profile"):
         page.get_by_role("button", name=button).click()
     proposal = page.url
     page.get_by_role("link", name="Choose what is shared").click()
@@ -273,7 +273,7 @@ def test_by_keyboard_alone(site: Site) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/proposals/M"))
-    for name in ("Ask the volunteer", "Choose what is shared", "Save what is shared", "The volunteer says no"):
+    for name in ("The volunteer was asked", "Choose what is shared", "Save what is shared", "The volunteer says no"):
         enter(page, name)
     tab_to(page, "reason")
     page.keyboard.press("Space")
@@ -336,8 +336,8 @@ def test_two_coordinators_at_once_the_second_sees_what_happened_and_loses_nothin
     second.goto(proposal)
     second.get_by_text("Add a note").click()
     second.fill("#note", "I rang, and nobody answered.")
-    first.get_by_role("button", name="Ask the volunteer").click()
-    second.get_by_role("button", name="Ask the volunteer").click()
+    first.get_by_role("button", name="The volunteer was asked").click()
+    second.get_by_role("button", name="The volunteer was asked").click()
     assert "Somebody else was here meanwhile" in second.inner_text(".govuk-error-summary")
     assert "volunteer considers" in second.inner_text(".govuk-error-summary")
     assert second.input_value("#note") == "I rang, and nobody answered."

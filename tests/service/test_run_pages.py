@@ -123,7 +123,7 @@ def test_what_a_plan_changes_is_told_and_a_person_publishes_it(service: Service)
         diff = plans.of_run(Repository(session, keys), second)[1].diff or {}
     change = next(one for one in diff["changes"] if one["child"] == child)
     page = browser.get(f"/runs/{second}?show={change['kind']}").text
-    assert "the plan published on" in page
+    assert ", whose plan was published" in page
     assert f'href="/children/{child}"' in page
     assert f"{references[volunteer]} is no longer possible" in page
     kinds = {one["kind"] for one in diff["changes"]}
@@ -160,7 +160,7 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
         runs.ask_for(session, north, "match ended")
     second, _ = run_once(database, keys, north)
     told = browser.get("/").text.partition("What the last run changed</h2>")[2].partition("</section>")[0]
-    assert "Finished" in told
+    assert "The run of " in told
     assert f'href="/runs/{second}"' in told
     lines = re.findall(r'<li><a [^>]*href="/children/(\w+)/shortlist">([^<]*)</a> <span>([^<]*)</span>', told)
     assert lines[0] == (last, references[last], "nobody could visit any more")

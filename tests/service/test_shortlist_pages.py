@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from io import BytesIO
 
 import pytest
 from conftest import Service
+from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
 from matcher import shortlist, vocabulary
@@ -58,6 +60,41 @@ def test_whom_a_no_ruled_out_is_not_said_to_be_one_thing_away(service: Service) 
     near = page.partition("One thing away</h3>")[2].partition("</section>")[0]
     assert near
     assert reference not in near
+
+
+def test_the_workbook_of_a_shortlist_leaves_nobody_out(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who could visit and is not on the sheet is counted beside those whom a rule keeps away; the policy and the day
+    stand in it."""
+    monkeypatch.setattr(reckoning, "MOST", 2)
+    child, _ = service.eligible_pair()
+    browser, at = service.as_(Role.COORDINATOR), f"/children/{child}/shortlist"
+    with service.database.read(service.north) as session:
+        everybody = len(Repository(session, service.keys).instance(today()).volunteers)
+    sheets = {}
+    for asked in ("", "&everybody=yes"):
+        assert f"shortlist.xlsx?rank=fit{asked.replace('&', '&amp;')}" in browser.get(f"{at}?rank=fit{asked}").text
+        book = CalamineWorkbook.from_filelike(BytesIO(browser.get(f"{at}.xlsx?rank=fit{asked}").content))
+        names = "Shortlist", "Not on it", "About it"
+        sheets[asked] = [book.get_sheet_by_name(name).to_python()[1:] for name in names]
+    for listed, others, about in sheets.values():
+        assert len(listed) + sum(int(row[0]) for row in others) == everybody
+        assert {row[0] for row in about} == {"Child", "As of", "Policy", "Order"}
+    assert len(sheets[""][0]) == 2 < len(sheets["&everybody=yes"][0])
+
+
+def test_more_than_three_side_by_side_are_named_as_left_out_and_ticks_are_kept(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        found = [one.volunteer for one in shortlist(rows.instance(today()), child, top=4, rank_by="fit")]
+        references = rows.references()
+    assert len(found) == 4
+    browser, at = service.as_(Role.COORDINATOR), f"/children/{child}"
+    page = browser.get(f"{at}/compare?rank=fit&" + "&".join(f"with={one}" for one in found)).text
+    assert f"{references[found[3]]} is left out" in page
+    back = unescape(re.search(r'href="([^"]*)" class="govuk-back-link"', page)[1])  # type: ignore[index]
+    kept = re.findall(r'name="with" value="(\w+)" checked', browser.get(back).text)
+    assert kept == found
 
 
 def test_what_is_still_being_worked_out_is_said_and_looked_for_again(
