@@ -66,6 +66,8 @@ MOST = 2000
 LABELS = {
     "agrees": "Agrees to have a visitor", "travel_limit_miles": "Travels up to, in miles",
     "provider": "Provider of the home", "family": "Brothers and sisters",
+    "database_checked_on": "Authority’s records checked on", "culture_request": "A visitor of like culture",
+    "religion_request": "A visitor of their religion",
 }  # fmt: skip
 """Where a column's name is not what a person would say."""
 _HINTS = {"agrees": "A no ends every proposal and every visit at once. It is final until the child says otherwise."}
@@ -183,7 +185,7 @@ def understood(sheet: Sheet, given: Mapping[str, str]) -> Mapping[str, str]:
 def wrong(sheet: Sheet, name: str, text: str) -> str:
     """Why a column cannot be read, in a sentence; "" where it can."""
     if len(text) > MOST:
-        return f"This is too long. Write up to {MOST} letters."
+        return f"This is too long. Write up to {MOST} characters."
     column = sheet.column(name)
     if unread := _unread(column, text):
         verb = "is" if len(unread) == 1 else "are"
@@ -199,6 +201,8 @@ def wrong(sheet: Sheet, name: str, text: str) -> str:
 def _hint(column: Column) -> str:
     """What to write, in a sentence or two; what a list of choices says by itself is left out."""
     said = column.means.partition(", in the words of")[0].removesuffix(" yes or no")
+    if column.read is cells.religion:
+        return f"{listed(vocabulary.religions(), 'or')}."
     if isinstance(column.read, cells.SomeOf):
         words = ", ".join(str(word) for word in column.read.kind)
         told = re.split(r",? ?[Bb]etween semicolons|; none", said)[0]

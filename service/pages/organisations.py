@@ -45,7 +45,7 @@ def rename(
     name, error = name.strip(), ""
     try:
         if not name or len(name) > 200 or not name.isprintable():
-            raise InputError("Write the name in up to 200 letters.")
+            raise InputError("Write the name in up to 200 characters.")
         with kith.database.write(person.authority_id) as session:
             rows = Repository(session, kith.keys)
             row = rows.organisation(organisation_id)

@@ -200,7 +200,8 @@ def _propose_form(
     return render(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id], volunteer_id=volunteer_id,
-        volunteer=reckoned.references[volunteer_id], card=card, rank=standing(shown), reasons=_reasons(card),
+        record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card,
+        rank=standing(shown), reasons=_reasons(card),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
     )  # fmt: skip
 
@@ -230,7 +231,7 @@ def _page(
     step = forward(state)
     overdue = state is State.ACTIVE and match.next_review_on is not None and match.next_review_on < today()
     return render(
-        request, "proposal.html", person, status=status,
+        request, "proposal.html", person, status=status, shared="shared" in request.query_params,
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
         step=step, others=[one for one in steps if one.final], ready_at=ready_at(match, step), overdue=overdue,
         what_now=_what_now(state, overdue, _failing(reckoned, match)),

@@ -63,7 +63,7 @@ def share(
         }
         details = dict(origin.shared)
         audit_log.record(session, kith.keys, audit_log.Entry(person.user_id, "share", match_id, details=details))
-    return RedirectResponse(f"/proposals/{match_id}", 303)
+    return RedirectResponse(f"/proposals/{match_id}?shared=yes", 303)
 
 
 @router.get("/proposals/{match_id}/for-{reader}")

@@ -195,8 +195,11 @@ def whom(
 
 
 @router.get("/{volunteer_id}/status")
-def status_page(volunteer_id: VolunteerId, request: Request, person: Asking, rows: Reading) -> Response:
-    return _status_form(request, person, rows, volunteer_id)
+def status_page(
+    volunteer_id: VolunteerId, request: Request, person: Asking, rows: Reading, status: Status | None = None
+) -> Response:
+    """With a status chosen already, where a button has named it; the reasons that fit it come first then."""
+    return _status_form(request, person, rows, volunteer_id, status=status or "")
 
 
 @router.post("/{volunteer_id}/status")
@@ -240,7 +243,8 @@ def _status_form(
         if one != row.status and (Permission.APPROVE in person.may or not standing.needs_a_manager(row.status, one))
     ]  # fmt: skip
     fits = {why: [one.value for one in may if why in standing.REASONS_OF[one]] for why in standing.STATUS_REASONS}
-    reasons = {why: of for why, of in fits.items() if of}
+    fitting_first = sorted(fits.items(), key=lambda one: status not in one[1])
+    reasons = {why: of for why, of in fitting_first if of}
     return render(
         request, "status.html", person, status=422 if error else 200, row=row, choices=may, chosen=status,
         reasons=reasons, reason=reason, error=error,
