@@ -15,12 +15,14 @@ from matcher.alone import Lapse
 from service import plans, runs, workflow
 from service.api.deps import Asking, Kith, may_identify, note_reading
 from service.database import tables
+from service.importing import uploads
 from service.pages.children import ORDER, line_of
 from service.pages.facts import CHECK_NAMES
 from service.pages.html import render
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
 from service.pages.runs import changed_shortlists
+from service.permissions import Permission
 from service.repository import Repository
 from service.workflow import State
 
@@ -43,6 +45,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         rows = Repository(session, kith.keys)
         reckoned = reckoning(kith, person, rows)
         run = last_run(rows, reckoned)
+        sent = len(uploads.waiting(rows)) if Permission.WRITE in person.may else 0
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     waiting = [line for line in every if line.stands == "waiting"]
     longest, first = sorted(waiting, key=ORDER["wait"])[:TOP], sorted(waiting, key=ORDER["priority"])[:TOP]
@@ -74,7 +77,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
-        visiting=visiting, wrong=wrong, broken=reckoned.broken,
+        visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,
         counts=Counter(line.stands for line in every),
         visited=sum(match.state in going_on for match in reckoned.matches), stopped=stopped,
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,

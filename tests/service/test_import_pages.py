@@ -96,6 +96,16 @@ def test_what_is_sent_is_sealed_and_gone_when_thrown_away_or_after_a_day(
         assert session.scalars(select(tables.Upload)).all() == []
 
 
+def test_that_files_wait_is_told_on_the_first_page_of_whoever_may_take_them_in(
+    service: Service, small_county: Reading
+) -> None:
+    """What a coordinator sent is often for a manager to confirm, and gone after a day."""
+    manager, told = service.as_(Role.MANAGER), "One import waits to be looked at"
+    assert told not in manager.get("/").text
+    send(service.as_(Role.COORDINATOR), of(small_county, "children"))
+    assert told in service.as_(Role.MANAGER).get("/").text
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_files_are_read_before_anything_is_locked_to_write(
     service: Service, small_county: Reading, monkeypatch: pytest.MonkeyPatch, kept: bool
