@@ -158,7 +158,8 @@ def _log(rows: Repository, subject: str) -> list[dict[str, Any]]:
 
 
 def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
-    """Raises StepRefusedError while a proposal or match of theirs is live."""
+    """Raises StepRefusedError while a proposal or match of theirs is live, and a second time."""
+    _refuse_again(child)
     _refuse_live(rows, tables.Match.child_id == child.id)
     family = rows.session.get_one(tables.Family, child.family_id)
     family.references = [name for name in family.references if name != child.reference.casefold()]
@@ -179,7 +180,8 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
 
 
 def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: str, reason: str) -> None:
-    """Raises StepRefusedError while a proposal or match of theirs is live."""
+    """Raises StepRefusedError while a proposal or match of theirs is live, and a second time."""
+    _refuse_again(volunteer)
     _refuse_live(rows, tables.Match.volunteer_id == volunteer.id)
     before = rows.volunteer_record(volunteer).status
     status = before if before in STOPPED else Status.WITHDRAWN  # a suspension outlives what it was about
@@ -196,6 +198,12 @@ def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: s
     rows.session.execute(delete(tables.Shortlist))  # the volunteer may be on any; the next run makes them anew
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase volunteer", volunteer.id, reason))
+
+
+def _refuse_again(row: tables.Child | tables.Volunteer) -> None:
+    """A second time would put the hash of a placeholder in the place of that by which they are known again."""
+    if row.once is not None or row.reference.startswith(ERASED):
+        raise StepRefusedError("They were erased already.")
 
 
 def _refuse_live(rows: Repository, own: Any) -> None:

@@ -72,6 +72,24 @@ def test_a_childs_no_holds_when_they_come_back_by_hand(service: Service, pair: F
     assert child_of(service, c).objects
 
 
+@pytest.mark.parametrize("kind", ["children", "volunteers"])
+def test_who_is_erased_twice_is_still_known_when_they_come_back(service: Service, pair: Four, kind: str) -> None:
+    child, volunteer, c, v = pair
+    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"})
+    standing(service, volunteer, "suspended", "concern raised")
+    id, reference = (child, c) if kind == "children" else (volunteer, v)
+    erase(service, kind, id)
+    body = {"reason": "asked to be erased"}
+    again = service.as_(Role.MANAGER).post(f"{API}/{kind}/{id}/erasure", json=body)
+    assert (again.status_code, "They were erased already." in again.text) == (409, True)
+    answer = service.as_(Role.COORDINATOR).post(f"{API}/{kind}", json={"reference": reference, "facts": {}})
+    assert (answer.status_code, answer.json()["id"]) == (201, id)
+    if kind == "children":
+        assert child_of(service, reference).objects
+    else:
+        assert answer.json()["status"] == "suspended"
+
+
 def test_a_suspension_and_a_no_hold_when_a_volunteer_comes_back(service: Service, files: Files, pair: Four) -> None:
     child, volunteer, c, v = pair
     files.look(declined=f"{HEADINGS['declined']}\n{c},{v},child\n", volunteers=f"volunteer_id\n{v}\n")
