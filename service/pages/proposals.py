@@ -386,7 +386,7 @@ def _happened(day: str, clock: str) -> datetime | None:
 
 
 def _moved_on(match: tables.Match) -> str:
-    return f"Somebody else was here meanwhile: it now stands at “{match.state}”. Nothing of yours was recorded."
+    return f"It has moved on meanwhile: it now stands at “{match.state}”. Nothing was recorded."
 
 
 def _step_form(

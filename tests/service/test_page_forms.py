@@ -93,6 +93,9 @@ def test_a_new_volunteer_is_entered_corrected_and_approved(service: Service) -> 
     assert again.status_code == 422
     assert "here already" in again.text
     address = page.url.path + "/status"
+    assert f'href="{address}?status=approved"' in page.text
+    opened = browser.get(f"{address}?status=approved", headers=HTML).text
+    assert re.search(r'name="status"[^>]* value="approved" checked', opened)
     version = fields_of(browser.get(address, headers=HTML).text)["version"]
     sent = {"version": version, "status": "approved"}
     for other in ({}, {"reason": "concern raised"}):  # which is a reason to suspend

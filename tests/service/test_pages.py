@@ -338,7 +338,7 @@ def test_two_coordinators_at_once_the_second_sees_what_happened_and_loses_nothin
     second.fill("#note", "I rang, and nobody answered.")
     first.get_by_role("button", name="The volunteer was asked").click()
     second.get_by_role("button", name="The volunteer was asked").click()
-    assert "Somebody else was here meanwhile" in second.inner_text(".govuk-error-summary")
+    assert "It has moved on meanwhile" in second.inner_text(".govuk-error-summary")
     assert "volunteer considers" in second.inner_text(".govuk-error-summary")
     assert second.input_value("#note") == "I rang, and nobody answered."
 
