@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from matcher.errors import AuditError, InputError, KithError, NoPlanError, NotFoundError, PolicyError, ProblemError
 from matcher.errors import Problem as InputProblem
 from service.auth import LoginError
+from service.database.engine import crossed
 from service.permissions import Permission
 from service.proposals import TakenError
 from service.runs import RunError
@@ -130,8 +131,8 @@ def answer_errors(app: FastAPI) -> None:
         return problem(409, TOO_LATE, request.state.request_id)
 
     @app.exception_handler(OperationalError)
-    def crossed(request: Request, error: OperationalError) -> Response:
-        if getattr(error.orig, "sqlstate", None) not in _CROSSED:
+    def let_go(request: Request, error: OperationalError) -> Response:
+        if not crossed(error):
             raise error
         return problem(409, TOO_LATE, request.state.request_id)
 
@@ -158,8 +159,6 @@ TOO_LATE = (
     "again, and record it once more if it still holds."
 )
 """Where the database itself says who was first, and no room had a better word for it."""
-_CROSSED = ("40001", "40P01")
-"""PostgreSQL's codes for two who waited for each other, of whom one was let go on."""
 
 _SENTENCES = {
     401: "Log in first.",

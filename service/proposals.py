@@ -191,9 +191,9 @@ def take_step(
 
 def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:
     """Raises StepRefusedError for a time before the day on which the match's story begins."""
-    first = select(func.min(tables.Decision.at)).where(tables.Decision.match_id == match.id)
-    begun = rows.session.scalar(first)
-    # Of a match that came with a file nothing was decided here.
+    decided = tables.Decision.match_id == match.id, tables.Decision.step != steps.TAKEN_IN
+    begun = rows.session.scalar(select(func.min(tables.Decision.at)).where(*decided))
+    # Of a match that came with a file it is told when it was taken in, and that is no beginning.
     day = begun.date() if begun else match.started_on or match.created_at.date() - BEFORE_KITH
     if at < datetime.combine(day, time(), UTC) - timedelta(hours=1):  # in summer London's day begins an hour earlier
         raise StepRefusedError("That was before this proposal or match began. Check the day and the time.")

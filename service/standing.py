@@ -27,16 +27,17 @@ BROUGHT_UP = "brought_up"
 """The step in the story of a past match of whoever a concern was raised about: that child is to be asked too."""
 
 CONCERN = "concern raised"
+LAPSED = "check lapsed"
 STATUS_REASONS = (
-    "panel approved", "checks complete", CONCERN, "complaint", "check lapsed", "investigation closed",
+    "panel approved", "checks complete", CONCERN, "complaint", LAPSED, "investigation closed",
     "own wish", "moved away", "no longer suitable", "other",
 )  # fmt: skip
 REASONS_OF: Mapping[Status, tuple[str, ...]] = {
     Status.APPLICANT: ("investigation closed", "own wish", "other"),
     Status.APPROVED: ("panel approved", "checks complete", "investigation closed", "other"),
-    Status.SUSPENDED: (CONCERN, "complaint", "check lapsed", "other"),
+    Status.SUSPENDED: (CONCERN, "complaint", LAPSED, "other"),
     Status.WITHDRAWN: (
-        "no longer suitable", CONCERN, "complaint", "check lapsed", "own wish", "moved away", "other",
+        "no longer suitable", CONCERN, "complaint", LAPSED, "own wish", "moved away", "other",
     ),
     Status.RESIGNED: ("own wish", "moved away", "other"),
 }  # fmt: skip
@@ -45,7 +46,7 @@ REASONS_OF: Mapping[Status, tuple[str, ...]] = {
 _CONCERNS = frozenset({CONCERN, "complaint", "no longer suitable"})
 """Reasons for which the children whom somebody visited before are to be asked too."""
 
-_PAUSED_FOR = {**dict.fromkeys(_CONCERNS, workflow.CONCERN_PAUSES), "check lapsed": workflow.LAPSE_PAUSES}
+_PAUSED_FOR = {**dict.fromkeys(_CONCERNS, workflow.CONCERN_PAUSES), LAPSED: workflow.LAPSE_PAUSES}
 """For which reason visits are paused, by the reason of the standing; for any other they are “circumstances”."""
 
 
@@ -74,8 +75,8 @@ def needs_a_manager(before: Status | str | None, after: Status | str | None) -> 
 
 def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:
     """Changes a volunteer's standing, with all that hangs on it. Raises InputError for a reason that is not known."""
-    if reason not in STATUS_REASONS:
-        raise InputError(f"A change of status needs a reason: {', '.join(STATUS_REASONS)}.")
+    if reason not in REASONS_OF[status]:
+        raise InputError(f"Who is {status} is so for one of these reasons: {', '.join(REASONS_OF[status])}.")
     rows.lock(volunteer_id=row.id)
     return _set(rows, row, status, user_id=user_id, reason=reason)
 
@@ -110,12 +111,12 @@ def bring_up(
 ) -> BroughtUp:
     """Withdraws, pauses and, by the reason, brings up every match of a volunteer who is not approved any more.
 
-    A suspension for another reason than those that are listed is taken for a concern: nobody said that it is none.
+    A suspension is taken for a concern unless a check lapsed: nobody said that it is none.
 
     Args:
         but: the id of the match of which the concern was recorded: it says so itself.
     """
-    concern = reason in _CONCERNS or (status is Status.SUSPENDED and reason == "other")
+    concern = reason in _CONCERNS or (status is Status.SUSPENDED and reason != LAPSED)
     matches = rows.session.scalars(
         select(tables.Match)
         .where(tables.Match.volunteer_id == volunteer_id)

@@ -18,6 +18,9 @@ from service.database.base import utc_now
 from service.repository import Repository
 from service.workflow import LIVE, HardRules, Rules, State
 
+TAKEN_IN = "taken_in"
+"""The first step in the story of a match that a file brought while it was live."""
+
 
 def _none(_rules: Rules) -> Sequence[str]:
     return ()

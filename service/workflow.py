@@ -251,6 +251,8 @@ def take(
         raise StepRefusedError(f"“{step.title}” is the word of the {' or '.join(step.by)}. Record who said it.")
     if step.reasons and reason not in step.reasons:
         raise StepRefusedError(f"“{step.title}” needs a reason: {', '.join(step.reasons)}.")
+    if reason is not None and not step.reasons:  # it would bring about what belongs to another step
+        raise StepRefusedError(f"“{step.title}” has no reason to give.")
     if at < now.since and not step.final:
         raise StepRefusedError("That was before the step that came before it. Check the day and the time.")
     if step.wait and at < now.since + step.wait:

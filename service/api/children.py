@@ -150,13 +150,17 @@ def child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading, response
 def change(
     child_id: ChildId, given: ChangedChild, expected: IfMatch, person: Asking, kith: Kith, response: Response
 ) -> ChildNow:
-    """Changes the facts that are given, and no other. A no to any visitor ends what is live."""
+    """Changes the facts that are given, and no other. A no to any visitor ends what is live.
+
+    Of a no alone the version is not asked: whatever else somebody changed meanwhile, it is the child's word.
+    """
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
     _managers_word(person, facts)
 
     def write(rows: Repository) -> ChildNow:
         row = rows.child(child_id)
-        require_version(row.version, expected)
+        if facts != {"agrees": "no"}:
+            require_version(row.version, expected)
         breaking = people.change_child(rows, row, facts, user_id=person.user_id)
         return ChildNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
 

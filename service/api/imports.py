@@ -53,7 +53,7 @@ class Changed(BaseModel):
 class Weaker(BaseModel):
     key: str = Field(description="To be sent as `weaken` if the safeguard may go.")
     sheet: str
-    reference: str = Field(description="Of whom it speaks; blank where it speaks of several new children.")
+    reference: str = Field(description="Of whom it speaks; blank where it speaks of several who are new.")
     field: str
     sentence: str
     children: list[str] = Field(

@@ -183,12 +183,13 @@ def set_status(
 
     Whoever is approved no longer has every proposal withdrawn and every appointment paused in the same transaction;
     where a concern is the reason, the past appointments are brought up too. Whoever was suspended, withdrawn or
-    resigned becomes an applicant or approved again by a manager alone.
+    resigned becomes an applicant or approved again by a manager alone. To stop somebody the version is not asked.
     """
 
     def write(rows: Repository) -> StatusChanged:
         row = rows.volunteer(volunteer_id)
-        require_version(row.version, expected)
+        if given.status not in standing.STOPPED or row.status in standing.STOPPED:
+            require_version(row.version, expected)
         if standing.needs_a_manager(row.status, given.status):
             refuse_without(person, Permission.APPROVE)
         brought = standing.set_status(rows, row, given.status, user_id=person.user_id, reason=given.reason)

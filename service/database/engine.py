@@ -93,7 +93,9 @@ class Database:
         try:
             with self.write(authority) as session:
                 return work(session)
-        except (IntegrityError, StaleDataError, OperationalError):  # the last: two waited for each other
+        except (IntegrityError, StaleDataError, OperationalError) as error:
+            if isinstance(error, OperationalError) and not crossed(error):
+                raise  # the connection is gone, perhaps: nobody knows whether it was done
             with self.write(authority) as session:
                 return work(session)
 
@@ -184,6 +186,11 @@ def _is_read(row: object, is_deleted: bool) -> bool:
         return False
     written = {one.key for one in instance_state(row).attrs if one.history.has_changes()}
     return is_deleted or not written <= {"id", "authority_id", *_UNREAD.get(type(row), ())}
+
+
+def crossed(error: OperationalError) -> bool:
+    """Whether two waited for each other on PostgreSQL, and this one was not let go on."""
+    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
 
 def has_tables(engine: Engine) -> bool:

@@ -234,6 +234,8 @@ class _Told:
             held.append("they had said no to any visitor")
         if isinstance(row, tables.Volunteer) and row.status == Status.SUSPENDED:
             held.append("they were suspended")
+        if reference in self.here.not_now:
+            held.append("they wanted no visitor when they were asked last")
         if count := self.here.noes_of(row.id):
             held.append(f"{counted(count, 'pair of theirs was', 'pairs of theirs were')} declined")
         if held:

@@ -30,9 +30,6 @@ REASONS = (
 )  # fmt: skip
 """Why somebody takes files in, as the page asks it."""
 
-TAKEN_IN = "taken_in"
-"""The first step in the story of a match that a file brought while it was live."""
-
 FIRST_STATE = {
     MatchStatus.PROPOSED: State.PROPOSED,
     MatchStatus.AGREED: State.AGREED,
@@ -70,7 +67,7 @@ def take_in(
     echo = look_beside(here, given, policy)
     loosened = [one for one in echo.weaker if one.key not in (confirmed or ())]
     if confirmed is None:
-        loosened = [one for one in loosened if not one.adds]
+        loosened = [one for one in loosened if not one.adds or (one.sheet == "matches" and one.reference)]
     if loosened:
         problems = [Problem(one.sheet, 0, one.field, one.reference, one.sentence.rstrip("."),
                             "Confirm it by itself, or correct the file") for one in loosened]  # fmt: skip
@@ -333,9 +330,11 @@ class _Import:
         for row in live if self.user_id is not None else ():
             self.session.add(
                 tables.Decision(
-                    match_id=row.id, number=1, step=TAKEN_IN, state=row.state, said_by=Party.AUTHORITY,
+                    match_id=row.id, number=1, step=steps.TAKEN_IN, state=row.state, said_by=Party.AUTHORITY,
                     user_id=self.user_id, at=row.since,
                 )
             )  # fmt: skip
             details = {"state": row.state, "by": Party.AUTHORITY}
-            self.decided.append(audit_log.Entry(self.user_id or "", f"decision: {TAKEN_IN}", row.id, details=details))
+            self.decided.append(
+                audit_log.Entry(self.user_id or "", f"decision: {steps.TAKEN_IN}", row.id, details=details)
+            )

@@ -288,5 +288,7 @@ def _fields(
 
 
 def _by_field(error: InputError) -> dict[str, str]:
+    if not error.problems:
+        return {"": str(error)}
     return {one.column: f"{one.wrong[:1].upper()}{one.wrong[1:]}. {one.remedy}.".replace("..", ".")
             for one in error.problems}  # fmt: skip

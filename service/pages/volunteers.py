@@ -212,7 +212,8 @@ def set_status(
     def write(rows: Repository) -> str:
         """What is wrong with what was sent; nothing where it was saved."""
         row = rows.volunteer(volunteer_id)
-        if row.version != version and status:
+        stops = status in standing.STOPPED and row.status not in standing.STOPPED  # whatever else was changed meanwhile
+        if row.version != version and status and not stops:
             return f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
         if status not in tuple(Status):
             return "Choose where the volunteer stands from now on."

@@ -149,3 +149,33 @@ def test_who_has_gone_stays_gone_and_is_brought_up(desk: Desk) -> None:
         assert rows.volunteer(desk.volunteer).status == Status.RESIGNED
     assert story(desk, past) == [("brought_up", "concern raised")]
     assert story(desk, now)[-1] == ("end", "serious concern about the volunteer")
+
+
+@pytest.mark.parametrize("reason", ["panel approved", "own wish", "investigation closed"])
+def test_a_suspension_is_for_a_reason_that_suspends(service: Service, reason: str) -> None:
+    """Over the API as on the page: by another one no child who was visited before would be brought up."""
+    _, volunteer = service.eligible_pair()
+    browser, path = service.as_(Role.COORDINATOR), f"/api/v1/volunteers/{volunteer}"
+    etag = {"If-Match": browser.get(path).headers["ETag"]}
+    answer = browser.post(f"{path}/status", json={"status": "suspended", "reason": reason}, headers=etag)
+    assert (answer.status_code, "concern raised, complaint, check lapsed, other" in answer.text) == (422, True)
+
+
+def test_a_volunteer_is_stopped_whatever_else_was_changed_meanwhile(service: Service) -> None:
+    _, volunteer = service.eligible_pair()
+    browser, path = service.as_(Role.COORDINATOR), f"/api/v1/volunteers/{volunteer}"
+    old = {"If-Match": browser.get(path).headers["ETag"]}
+    assert browser.patch(path, json={"facts": {"has_dog": "no"}}, headers=old).status_code == 200
+    stopped = {"status": "suspended", "reason": "concern raised"}
+    assert browser.post(f"{path}/status", json=stopped, headers=old).status_code == 200
+    back = {"status": "approved", "reason": "investigation closed"}
+    assert service.as_(Role.MANAGER).post(f"{path}/status", json=back, headers=old).status_code == 412
+
+
+def test_a_step_that_asks_for_no_reason_takes_none(service: Service) -> None:
+    """A reason brings about what belongs to its own step: this one would suspend the volunteer."""
+    browser, path = service.as_(Role.COORDINATOR), f"/api/v1/matches/{service.a_match()}"
+    etag = {"If-Match": browser.get(path).headers["ETag"]}
+    body = {"step": "review_falls_due", "by": "authority", "reason": "serious concern about the volunteer"}
+    answer = browser.post(f"{path}/steps", json=body, headers=etag)
+    assert (answer.status_code, "has no reason to give" in answer.text) == (409, True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from conftest import Service
 from service_rows import send
 from sqlalchemy import select
 
+from matcher.errors import InputError
 from matcher.instance import today
 from matcher.readers import Reading
 from service import audit_log, importing
 from service.audit_log import Entry
 from service.database import tables
+from service.installation import import_folder
 from service.permissions import Role
 from service.repository import Repository
 
@@ -339,3 +342,30 @@ def test_the_page_names_each_match_under_the_rule_that_it_breaks(service: Servic
     assert "and a manager confirms that" in page
     assert 'name="weaken"' not in page
     assert "Which: 2 new matches" in page
+
+
+def test_the_command_line_takes_in_no_match_of_people_here_against_a_core_rule(
+    service: Service, pair: tuple[str, str, str, str], tmp_path: Path
+) -> None:
+    child, _, c, v = pair
+    changed(service, Role.MANAGER, f"children/{child}", {"agrees": "not asked"})
+    for name, text in {**EMPTY, "volunteers": f"volunteer_id\n{v}", "matches": live(c, v).strip()}.items():
+        (tmp_path / f"{name}.csv").write_text(f"{text}\n")
+    with pytest.raises(InputError, match="nobody confirmed it"):
+        import_folder(service.database, service.keys, service.north, tmp_path)
+
+
+def test_what_a_child_said_before_a_file_was_taken_in_is_recorded(
+    service: Service, files: Files, pair: tuple[str, str, str, str]
+) -> None:
+    """The story of the match begins with the file, the match itself long before."""
+    _, _, c, v = pair
+    assert files.look(matches=live(c, v), volunteers=f"volunteer_id\n{v}\n")["weaker"] == []
+    assert files.take(Role.COORDINATOR) == 201
+    with service.database.read(service.north) as session:
+        match = session.scalars(select(tables.Decision.match_id).where(tables.Decision.step == "taken_in")).one()
+    browser, path = service.as_(Role.COORDINATOR), f"{API}/matches/{match}"
+    etag = {"If-Match": browser.get(path).headers["ETag"]}
+    then = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+    body = {"step": "end", "by": "child", "reason": "child objects to any visitor", "at": then}
+    assert browser.post(f"{path}/steps", json=body, headers=etag).status_code == 200
