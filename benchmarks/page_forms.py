@@ -117,7 +117,9 @@ def plan_effects(service: Service, _n: int) -> Way:
     address = f"/children/{child}/shortlist"
     page = yield "shortlist by plan, right after a change", lambda: by.get(address)
     if waits in page.text:
-        yield "the other children, while effects are worked out", lambda: by.get("/children")
+        yield "children, while its effects are worked out", lambda: by.get("/children")
+        service.change()
+        yield "children right after another change, meanwhile", lambda: by.get("/children")
         yield "shortlist by plan, until its effects are there", lambda: _until(lambda: by.get(address), waits)
 
 

@@ -31,7 +31,7 @@ from service.api import (
     tokens,
     volunteers,
 )
-from service.api.deps import Installation, authorise
+from service.api.deps import Installation, answering, authorise
 from service.crypto import KeyRing
 from service.database.engine import Database
 from service.database.upgrade import require_upgraded
@@ -78,7 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         lifespan=until_the_end,
-        dependencies=[Depends(authorise)],
+        dependencies=[Depends(authorise), Depends(answering)],
         responses=_ANSWERS,
     )
     app.state.identity = Provider(settings) if settings.oidc_issuer else None

@@ -24,9 +24,11 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import select
 
 from matcher import Effects, Instance, shortlist, shortlist_for_volunteer, today
+from matcher.parallel import giving_way_to
 from matcher.shortlist import Candidate, RankBy
 from service.database.tables import Authority
 from service.repository import Opened, Repository
+from service.turns import Turns
 
 MOST = 8
 """How many instances one process keeps; each with its plan takes as much memory as its pairs."""
@@ -53,8 +55,9 @@ class Ranked:
 class Held:
     """One authority's instance of one version of its data, and what is worked out of it."""
 
-    def __init__(self, stamp: _Stamp, thread: Executor, before: Held | None = None) -> None:
-        self.stamp, self._thread = stamp, thread
+    def __init__(self, stamp: _Stamp, thread: Executor, turns: Turns, before: Held | None = None) -> None:
+        self.stamp, self._thread, self._turns = stamp, thread, turns
+        self._dropped = False
         self.opened: Opened = Opened(before.opened if before else None)
         self._instance: Instance | None = None
         self._asked: dict[tuple[str, Hashable], Future[Any]] = {}
@@ -90,7 +93,8 @@ class Held:
         return self._ranked((volunteer, top), ranked, rank_by)
 
     def drop(self) -> None:
-        """Nobody needs what is not worked out yet: the data are others by now."""
+        """Nobody needs what is not worked out yet: the data are others by now. What is under way ends soon."""
+        self._dropped = True
         with self._lock:
             for future in self._asked.values():
                 future.cancel()
@@ -107,16 +111,26 @@ class Held:
         """
         with self._lock:
             if key not in self._asked:
-                self._asked[key] = self._thread.submit(work)
+                self._asked[key] = self._thread.submit(self._besides, work)
             asked: Future[Worked] = self._asked[key]
         try:
-            return asked.result(patience)
+            with self._turns.waiting():
+                return asked.result(patience)
         except (TimeoutError, CancelledError):
             return None
         except Exception:
             with self._lock:  # whoever asks next tries anew
                 self._asked.pop(key, None)
             raise
+
+    def _besides(self, work: Callable[[], Worked]) -> Worked:
+        with giving_way_to(self._pause):
+            return work()
+
+    def _pause(self) -> None:
+        if self._dropped:
+            raise CancelledError
+        self._turns.pause()
 
     def forget(self, kind: str, but: Hashable) -> None:
         """Drops what was asked of a kind, the first part of its key, but for one: nobody asks for the others again."""
@@ -147,6 +161,7 @@ class Matching:
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="plan effects")
+        self.turns = Turns()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -163,7 +178,7 @@ class Matching:
         with self._lock:
             held = self._held.get(authority)
             if held is None or held.stamp != stamp:
-                before, held = held, Held(stamp, self._thread, held)
+                before, held = held, Held(stamp, self._thread, self.turns, held)
                 if before is not None and before.stamp > stamp:
                     return held  # for one who began to read before the change that others know already
                 if before is not None:
@@ -180,5 +195,7 @@ class Matching:
         return Opened(held.opened if held else None)
 
     def close(self) -> None:
-        """Leaves undone what is not begun."""
+        """Leaves undone what is not done."""
+        for held in self._held.values():
+            held.drop()
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -13,6 +13,7 @@ from matcher.constraints import PLAN_CONSTRAINTS, eligible_pairs
 from matcher.errors import NoPlanError
 from matcher.instance import Instance
 from matcher.pairs import NOT_RECORDED, Bools, Ints, Pairs, tables
+from matcher.parallel import give_way
 from matcher.plan import NotKept
 from matcher.planning.objective import Objective, objective
 from matcher.planning.pins import kept_pins, no_longer
@@ -91,6 +92,7 @@ class Planning:
     @cached_property
     def problem(self) -> AssignmentProblem:
         """The rows as the solver takes them."""
+        give_way()
         pairs = self.scored.pairs[self.rows]
         limits = dict(self.limits)
         limits |= {name: self.limits[name][self.rows] for name in ("cost", "fund") if name in self.limits}
@@ -178,6 +180,7 @@ def limits_of(pairs: Pairs, policy: Policy) -> dict[str, Any]:
     """What the constraints in force ask of a plan over these pairs, as the solver takes it."""
     arrays: dict[str, Any] = {}
     for constraint in PLAN_CONSTRAINTS:
+        give_way()
         if policy.on(f"constraints.{constraint.id}"):
             arrays |= constraint.arrays(pairs, policy)
     instance = pairs.tables.instance

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from matcher.errors import KithError
+from matcher.parallel import give_way
 from matcher.solving.assignment import Ints
 
 ROOM = 2**62
@@ -68,6 +69,7 @@ def least_cost(tail: Ints, head: Ints, capacity: Ints, cost: Ints, *, source: in
     """
     from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # 0.5 s, not paid by those who only read files
 
+    give_way()
     nodes = max(source, sink, int(tail.max(initial=0)), int(head.max(initial=0))) + 1
     bits = (int(np.abs(cost).max(initial=0)) * nodes * 8 // ROOM).bit_length()
     while True:
@@ -94,6 +96,7 @@ def _distances(start: Ints, end: Ints, length: Ints, nodes: int, root: int, fron
 
     Label correcting, a whole front at a time: only nodes that came nearer in one pass are looked at in the next.
     """
+    give_way()
     order = np.argsort(start, kind="stable")
     end, length = end[order], length[order]
     first = np.searchsorted(start[order], np.arange(nodes + 1))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from matcher.errors import KithError
+from matcher.parallel import give_way
 from matcher.solving.assignment import NONE, AssignmentProblem, Ints
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def build(problem: AssignmentProblem, demand: Demand | None = None) -> cp_model_
     """
     from ortools.sat.python import cp_model_helper
 
+    give_way()
     model = cp_model_helper.CpModelProto()
     constraints: Any = model.constraints
 

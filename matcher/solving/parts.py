@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from matcher.parallel import give_way
 from matcher.solving.assignment import NONE, AssignmentProblem, Bools, Ints
 from matcher.solving.model import groups
 
@@ -55,6 +56,7 @@ def independent_parts(problem: AssignmentProblem) -> list[Ints]:
     """
     if len(problem) < PART:
         return [np.arange(len(problem))] if len(problem) else []
+    give_way()
     from scipy.sparse import coo_array  # these take 0.4 s, which a small problem need not pay
     from scipy.sparse.csgraph import connected_components
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
@@ -91,6 +91,12 @@ def _who(request: Request, kith: Installation, form_token: str) -> Person:
         with kith.database.write() as session:
             auth.seen(session, person.login)
     return person
+
+
+async def answering(kith: Kith) -> AsyncIterator[None]:
+    """Every route goes through here as well: plan effects are worked out when nobody waits for an answer."""
+    with kith.matching.turns.answering():
+        yield
 
 
 def asking(person: Annotated[Person | None, Depends(authorise)]) -> Person:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event
@@ -13,14 +14,16 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from matcher.instance import today
+from matcher.parallel import give_way
 from matcher.planning.effects import Effects
 from matcher.records import Status
-from service import matching
+from service import matching, turns
 from service.crypto import KeyRing
 from service.database import tables
 from service.matching import Held, Matching
 from service.permissions import Role
 from service.repository import Repository
+from service.turns import Turns
 
 API = "/api/v1"
 HTML = {"Accept": "text/html"}
@@ -133,6 +136,85 @@ def test_who_reads_afresh_opens_what_changed_alone(service: Service, monkeypatch
         assert {one for one in opened if one[0] in "CV"} == {volunteer}
     finally:
         kept.close()
+
+
+@pytest.fixture
+def held(service: Service) -> Iterator[tuple[Matching, Held]]:
+    kept = Matching()
+    with service.database.read(service.north) as session:
+        yield kept, kept.of(Repository(session, service.keys))
+    kept.close()
+
+
+def test_requests_go_before_what_is_worked_out_besides(
+    held: tuple[Matching, Held], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST", 60)
+    kept, one = held
+    done = Event()
+
+    def work() -> str:
+        give_way()
+        done.set()
+        return "worked out"
+
+    with kept.turns.answering():
+        assert one.worked_out(("it", 1), work, 0.0) is None
+        assert not done.wait(0.3)
+    assert done.wait(60)
+    with kept.turns.answering(), kept.turns.answering():
+        done.clear()
+        assert one.worked_out(("it", 2), work, 0.3) is None  # somebody else is being answered
+    with kept.turns.answering():
+        assert one.worked_out(("it", 3), work, 60.0) == "worked out"  # who waits for it is in nobody's way
+
+
+def test_where_requests_never_cease_what_is_worked_out_goes_on(
+    held: tuple[Matching, Held], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST", 0.01)
+    kept, one = held
+    with kept.turns.answering(), kept.turns.answering():
+        assert one.worked_out(("it", 1), lambda: give_way() or "worked out", 60.0) == "worked out"
+
+
+@pytest.mark.parametrize("over", ["the data are others", "the service stops"])
+def test_what_nobody_needs_any_more_ends(
+    service: Service, desk: TestClient, held: tuple[Matching, Held], over: str
+) -> None:
+    kept, one = held
+    begun, ended = Event(), Event()
+
+    def endless() -> None:
+        begun.set()
+        try:
+            while True:
+                give_way()
+        finally:
+            ended.set()
+
+    assert one.worked_out(("it", 1), endless, 0.0) is None
+    assert begun.wait(60)
+    if over == "the service stops":
+        kept.close()
+    else:
+        lapses(desk, service.eligible_pair()[1])
+        with service.database.read(service.north) as session:
+            newer = kept.of(Repository(session, service.keys))
+        assert newer.worked_out(("it", 1), lambda: "of the new ones", 60.0) == "of the new ones"
+    assert ended.wait(60)
+    assert one.worked_out(("it", 1), endless, 60.0) is None
+
+
+def test_each_request_has_its_turn(service: Service, desk: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From before its route is asked until its answer is made, whatever it answers."""
+    counted: list[int] = []
+    real = Turns._count
+    monkeypatch.setattr(Turns, "_count", lambda self, more: counted.append(more) or real(self, more))
+    for path, expected in (("/children", 200), (f"{API}/children", 200), ("/children/C23456789BCD", 404)):
+        counted.clear()
+        assert desk.get(path, headers=HTML).status_code == expected
+        assert counted == [1, -1]
 
 
 def test_a_proposal_from_a_list_without_effects_is_kept_as_one_by_fit(
