@@ -1,12 +1,12 @@
 """What was said no to, stopped or over stays so when a backup from before is put in the place of a database.
 
 A backup knows nothing of the days after it. Decisions of those days are lost with the database that it replaces, but
-never a no: neither a child's objection, nor a pair that was declined, nor the end of a proposal or match, nor a pause
-of visits, nor that a volunteer was suspended or has gone and had past matches brought up, nor that an exception was
-withdrawn. Nor what was found out and parts a pair: that children are siblings, that a safeguarding issue of a child is
-unresolved, that a volunteer is connected with a council. Who was erased is erased again. Who may log in, accounts and
-tokens, stay as they were in the database that is replaced. What else was done since, a person does again: the audit log
-of those days tells what it was (`redo.py`).
+never a no: neither a child's objection, nor that a child wants no visitor now, nor a pair that was declined, nor the
+end of a proposal or match, also of one that began since, nor a pause of visits, nor that a volunteer was suspended or
+has gone and had past matches brought up, nor that an exception was withdrawn. Nor what was found out and parts a pair:
+that children are siblings, that a safeguarding issue of a child is unresolved, that a volunteer is connected with a
+council. Who was erased is erased again. Who may log in, accounts and tokens, stay as they were in the database that is
+replaced. What else was done since, a person does again: the audit log of those days tells what it was (`redo.py`).
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from matcher.records import Agreement, Status
-from service import audit_log, privacy, proposals, redo, standing, workflow
+from matcher.records import Agreement, Child, Status
+from service import audit_log, privacy, proposals, redo, standing
 from service.crypto import KeyRing, KeysError
 from service.database import tables
 from service.database.base import Base
 from service.database.engine import Database
-from service.families import link_siblings
+from service.families import link_siblings, settle
 from service.redo import RESTORE
 from service.repository import Repository
 from service.standing import STOPPED
-from service.workflow import LIVE, Follows, State
+from service.workflow import LIVE, State
 
-_OVER = ("state", "since", "ended_on", "over_by", "reason")
+_OVER = (
+    "id", "child_id", "volunteer_id", "state", "since", "started_on", "ended_on", "over_by", "reason", "coordinator",
+    "created_at",
+)  # fmt: skip
 _PAUSED = ("state", "since", "started_on", "next_review_on", "reason")
 _WITHDRAWN = ("withdrawn_on", "withdrawn_by", "withdrawn_reason")
 _SAID = ("id", "match_id", "step", "state", "said_by", "user_id", "at", "reason", "note")
@@ -58,6 +61,8 @@ class Noes:
     why_paused: Decisions
     siblings: tuple[tuple[str, ...], ...]
     """The children of each family that has several."""
+    agrees: dict[str, Agreement | None]
+    """What each child said to a visitor."""
     held: frozenset[str]
     """Children of whom a serious safeguarding issue is unresolved."""
     connected: dict[str, frozenset[str]]
@@ -72,7 +77,8 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
         families: dict[str, list[str]] = defaultdict(list)
         for family, child in session.execute(select(tables.Child.family_id, tables.Child.id).order_by(tables.Child.id)):
             families[family].append(child)
-        children, volunteers = session.scalars(select(tables.Child)), session.scalars(select(tables.Volunteer))
+        children = {row.id: record for row in session.scalars(select(tables.Child)) if (record := _child(rows, row))}
+        volunteers = session.scalars(select(tables.Volunteer))
         ended = session.scalars(select(tables.Match).where(tables.Match.state.not_in(LIVE)))
         stopped = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status.in_(STOPPED)))
         stands = {row.id: Status(row.status) for row in stopped if row.status}
@@ -90,7 +96,8 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             _decisions(session, standing.BROUGHT_UP),
             _decisions(session, "pause"),
             tuple(tuple(several) for several in families.values() if len(several) > 1),
-            frozenset(row.id for row in children if _is_held(rows, row)),
+            {id: record.agrees for id, record in children.items()},
+            frozenset(id for id, record in children.items() if record.safeguarding_issue),
             {row.id: councils for row in volunteers if (councils := _councils(rows, row))},
             _erased(session),
         )
@@ -104,11 +111,11 @@ def _decisions(session: Session, step: str) -> Decisions:
 # One value that cannot be read, of a database that may be replaced because it is damaged, costs none of the others.
 
 
-def _is_held(rows: Repository, row: tables.Child) -> bool:
+def _child(rows: Repository, row: tables.Child) -> Child | None:
     try:
-        return bool(rows.child_record(row, family_known=False).safeguarding_issue)
+        return rows.child_record(row, family_known=False)
     except KeysError:
-        return False
+        return None
 
 
 def _councils(rows: Repository, row: tables.Volunteer) -> frozenset[str]:
@@ -179,13 +186,15 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             _copy(match, noes.over[match.id])
             match.place = match.next_review_on = None
         session.flush()
-        for match in over:
-            if workflow.FOLLOWS.get(match.reason or "") is Follows.ASKED_AGAIN:
-                of = rows.child(match.child_id)
-                if not of.objects:
-                    proposals.set_agreement(rows, of, Agreement.NOT_ASKED)
         named_children = {*session.scalars(select(tables.Child.id))}
         there = {*named_children, *session.scalars(select(tables.Volunteer.id))}
+        past, irregular = _add_ended(rows, noes, there)
+        ask_again = sorted(
+            id for id, word in noes.agrees.items()
+            if word is Agreement.NOT_ASKED and known.agrees.get(id, word) in (Agreement.YES, None)
+        )  # fmt: skip
+        for child in ask_again:
+            proposals.set_agreement(rows, rows.child(child), Agreement.NOT_ASKED)
         declined = [no for id, no in noes.declined.items()
                     if id not in known.declined and {no["child_id"], no["volunteer_id"]} <= there]  # fmt: skip
         session.add_all(tables.Declined(**no) for no in declined)
@@ -225,18 +234,42 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             rows.set_capacities(rows.policy()[1])
             session.flush()
         every: tuple[Collection[object], ...] = (
-            over, declined, objecting, stopped, paused, withdrawn, brought_up, linked, held, connected, erased
+            over, past, ask_again, declined, objecting, stopped, paused, withdrawn, brought_up, linked, held, connected,
+            erased,
         )  # fmt: skip
         kept = sum(map(len, every))
         if kept:
             details = {
                 "object": objecting, "over": [match.id for match in over], "declined": len(declined),
+                "ended": past, "break the rule": irregular, "to be asked again": ask_again,
                 "stopped": stopped, "paused": [match.id for match in paused],
                 "withdrawn": [one.id for one in withdrawn], "brought up": len(brought_up),
                 "siblings": linked, "held": held, "connected": connected, "erased": erased,
             }  # fmt: skip
             audit_log.record(session, keys, audit_log.Entry(RESTORE, "keep what was said no to", details=details))
     return kept
+
+
+def _add_ended(rows: Repository, noes: Noes, there: set[str]) -> tuple[list[str], list[str]]:
+    """Adds the matches that began and ended since: who was with whom keeps siblings from sharing a visitor.
+
+    The ids of them, and those of live matches that break that rule by it.
+    """
+    known = {*rows.session.scalars(select(tables.Match.id))}
+    ended = {id: facts for id, facts in noes.over.items() if facts["state"] == State.ENDED and id not in known
+             and {facts["child_id"], facts["volunteer_id"]} <= there}  # fmt: skip
+    families = set()
+    for facts in ended.values():
+        child, volunteer = rows.child(str(facts["child_id"])), rows.volunteer(str(facts["volunteer_id"]))
+        families.add(child.family_id)
+        rows.session.add(
+            tables.Match(
+                **facts, family_id=child.family_id, child_objects=child.objects, capacity=volunteer.capacity,
+                irregular=True,  # outside the index until all are there
+            )
+        )  # fmt: skip
+    rows.session.flush()
+    return sorted(ended), settle(rows, families)
 
 
 def _link(rows: Repository, noes: Noes, there: set[str]) -> list[str]:

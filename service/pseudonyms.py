@@ -70,7 +70,9 @@ def _withheld(name: str, told: Any) -> Any:
         return {**without_facts(told), "sentence": sentence}
     if name == "diff" and told:
         return {**without_facts(told), "sentence": told["sentence"]}  # as well
-    return _WITHHELD[name] if name in _WITHHELD and told else without_facts(told)
+    if name in _WITHHELD and (told or _WITHHELD[name] is None):  # no cost tells that they live in the county
+        return _WITHHELD[name]
+    return without_facts(told)
 
 
 def _outcode(place: Place | None) -> str | None:

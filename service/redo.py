@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import privacy
+from service import people, privacy
 from service.database import tables
 from service.database.engine import Database
 from service.standing import STOPPED
@@ -20,13 +20,15 @@ from service.workflow import LIVE, State
 RESTORE = "restore"
 """Who acts in the audit log where a backup is put back."""
 
-_KEPT = frozenset({
-    "child objects", "link siblings", "withdraw exception", *privacy.ERASING,
+_KEPT = frozenset({"child objects", "child to be asked again", "hold referral", "withdraw exception"})
+"""What is kept of whom the backup knows."""
+_ACCOUNTS = frozenset({
     "invite user", "choose password", "set password", "disable user", "open user again", "change role of user",
     "bind account", "make token", "revoke token",
 })  # fmt: skip
 _NEVER_AGAIN = frozenset({
-    "read", "log in", "log out", "run", "ask for run", "cancel run", "import: files looked at", "import: discarded",
+    "read", "log in", "log out", "run", "ask for run", "cancel run", "import: files looked at",
+    "import: files thrown away",
 })  # fmt: skip
 
 
@@ -34,15 +36,17 @@ def since(before: Database, restored: Database, authority: str) -> list[str]:
     """What was done for an authority since a backup, oldest first: when, what, of whom, by whom."""
     with restored.read(authority) as session:
         last = session.scalar(select(func.max(tables.AuditEvent.number)).where(tables.AuditEvent.chain == authority))
+        kinds = tables.Child, tables.Volunteer, tables.RecordedException, tables.Match
+        there = {id for kind in kinds for id in session.scalars(select(kind.id))}
     with before.read(authority) as session:
         event = tables.AuditEvent
         new = session.scalars(
             select(event).where(event.chain == authority, event.number > (last or 0)).order_by(event.number)
         )
-        return list(_told(session, authority, [one for one in new if one.actor != RESTORE]))
+        return list(_told(session, authority, [one for one in new if one.actor != RESTORE], there))
 
 
-def _told(session: Session, authority: str, events: list[tables.AuditEvent]) -> Iterator[str]:
+def _told(session: Session, authority: str, events: list[tables.AuditEvent], there: set[str]) -> Iterator[str]:
     matches = {row.id: row for row in session.scalars(select(tables.Match))}
     names: dict[str, str] = {}
     people: tuple[type[tables.Child] | type[tables.Volunteer], ...] = tables.Child, tables.Volunteer
@@ -51,23 +55,42 @@ def _told(session: Session, authority: str, events: list[tables.AuditEvent]) -> 
     team = session.scalars(select(tables.User).where(tables.User.authority_id == authority))
     accounts = {row.id: row.email for row in team}
     for one in events:
-        if _is_kept(one, matches.get(one.subject), names):
+        match = matches.get(one.subject)
+        if _is_kept(one, match, names, there):
             continue
         subject = names.get(one.subject, one.subject)
-        if match := matches.get(one.subject):
+        if match is not None:
             subject = f"{names[match.child_id]} with {names[match.volunteer_id]}"
-        fields = one.details.get("fields") or []
-        words = [one.action, subject, one.reason, f"({', '.join(map(str, fields))})" if fields else ""]
+        if one.action == "link siblings":
+            subject = ", ".join(names.get(id, id) for id in one.details["children"])
+        words = [one.action, subject, one.reason, _fields(one)]
         what = " ".join(filter(None, words))
         yield f"{one.at:%Y-%m-%d %H:%M} UTC: {what}, by {accounts.get(one.actor, one.actor)}"
 
 
-def _is_kept(one: tables.AuditEvent, match: tables.Match | None, names: dict[str, str]) -> bool:
-    """Whether the restored database has it, or nobody does it again."""
-    if one.action in _KEPT | _NEVER_AGAIN or names.get(one.subject, "").startswith(privacy.ERASED):
+def _fields(one: tables.AuditEvent) -> str:
+    """Which fields were changed; of a child's word and of a standing, to what."""
+    codes = {name: one.details[name] for name in people.CODES.values() if name in one.details}
+    fields = {**dict.fromkeys(one.details.get("fields") or ()), **codes}
+    told = ", ".join(f"{name}: {word}" if word else str(name) for name, word in fields.items())
+    return f"({told})" if told else ""
+
+
+def _is_kept(one: tables.AuditEvent, match: tables.Match | None, names: dict[str, str], there: set[str]) -> bool:
+    """Whether the restored database, which has those who are `there`, has it, or nobody does it again.
+
+    Whoever came back after they were erased is not erased again by itself.
+    """
+    if one.action in _ACCOUNTS | _NEVER_AGAIN or names.get(one.subject, "").startswith(privacy.ERASED):
         return True
+    if one.action in _KEPT:
+        return one.subject in there
+    if one.action == "link siblings":
+        return {*one.details["children"]} <= there
     if one.action == "volunteer status":
-        return one.details.get("status") in STOPPED
-    if match is not None:  # a pause is kept, and what is over needs no step before its end
-        return State(match.state) not in LIVE or one.details.get("state") == State.PAUSED
-    return False
+        return one.subject in there and one.details.get("status") in STOPPED
+    if match is None:
+        return False
+    if State(match.state) in LIVE:  # a pause is kept
+        return match.id in there and one.details.get("state") == State.PAUSED
+    return {match.child_id, match.volunteer_id} <= there  # what is over needs no step before its end

@@ -199,3 +199,9 @@ def test_why_a_pair_is_not_possible_is_withheld_and_that_it_is_not_is_told() -> 
     counts = effect("", "The whole plan loses nothing by it.")
     assert without_facts(counts) == counts
     assert without_facts({"nobody_because": None}) == {"nobody_because": None}
+
+
+def test_no_cost_and_no_distance_are_withheld_like_any_other() -> None:
+    """A cost of 0 would tell that a child lives in the county."""
+    for told in (0, 0.0, 4500, None):
+        assert without_facts({"cost_pence": told, "miles": told}) == {"cost_pence": None, "miles": None}

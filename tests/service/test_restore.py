@@ -6,6 +6,7 @@ That no no is undone by a restore is in test_backup.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,14 @@ from conftest import Service
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from matcher.records import Party
-from service import audit_log, people, privacy
+from matcher.records import Agreement, Party, Status
+from service import audit_log, people, privacy, standing
 from service.backup import Restored, backup, restore
 from service.cli import app
 from service.database import tables
 from service.families import link_siblings
 from service.permissions import Role
-from service.proposals import take_step
+from service.proposals import Chosen, propose, take_step
 from service.repository import Repository
 from service.workflow import State
 
@@ -173,3 +174,130 @@ def test_what_else_was_done_since_is_told_and_what_is_kept_is_not(
     ]
     with service.database.read(service.north) as session:
         assert session.get_one(tables.Match, active).state == State.ENDED
+
+
+def test_what_is_said_of_whom_the_backup_does_not_know_is_told(service: Service, tmp_path: Path) -> None:
+    """None of it is kept: there is nobody whom to keep it of."""
+    user, manager = service.users["north", Role.COORDINATOR], service.users["north", Role.MANAGER]
+    known, volunteer = service.eligible_pair()
+
+    def done(rows: Repository) -> None:
+        child = people.add_child(rows, "NEW-1", {}, None, user_id=user)
+        visitor = people.add_volunteer(rows, "NEW-2", {}, user_id=user)
+        old = rows.child(known).reference
+        names.extend((old, rows.volunteer(volunteer).reference))
+        link_siblings(rows, [known, child.id], user_id=user)
+        standing.set_status(rows, visitor, Status.SUSPENDED, user_id=user, reason="concern raised")
+        people.change_child(rows, rows.child(known), {"agrees": "not asked"}, user_id=user)
+        rows.session.add(
+            match := tables.Match(
+                child_id=child.id, family_id=child.family_id, volunteer_id=volunteer, state=State.ACTIVE, place=0,
+                capacity=rows.volunteer(volunteer).capacity,
+            )
+        )  # fmt: skip
+        rows.session.flush()
+        take_step(rows, match.id, "pause", by=Party.AUTHORITY, user_id=user, reason="circumstances")
+        take_step(rows, match.id, "end", by=Party.CHILD, user_id=user, reason="serious concern about the child")
+        people.change_child(rows, child, {"agrees": "no"}, user_id=user)
+        # Kept: they are in the backup.
+        standing.set_status(rows, rows.volunteer(volunteer), Status.RESIGNED, user_id=user, reason="own wish")
+        standing.set_status(
+            rows, rows.volunteer(volunteer), Status.APPROVED, user_id=manager, reason="investigation closed"
+        )
+
+    names: list[str] = []
+    told = [line.partition(" UTC: ")[2] for line in put_back(service, tmp_path / "x", done).redo]
+    old, visitor = names
+    assert [line.rpartition(", by ")[0] for line in told] == [
+        "add child NEW-1",
+        "add volunteer NEW-2",
+        f"link siblings {old}, NEW-1",
+        "volunteer status NEW-2 concern raised (status: suspended)",
+        f"change child {old} (agrees: not asked)",
+        f"decision: pause NEW-1 with {visitor} circumstances",
+        f"decision: end NEW-1 with {visitor} serious concern about the child",
+        "hold referral NEW-1 safeguarding",
+        "child objects NEW-1 (agrees: no)",
+        "change child NEW-1 (agrees: no)",
+        f"volunteer status {visitor} investigation closed (status: approved)",
+    ]
+
+
+def test_a_match_that_began_and_ended_since_still_parts_siblings(service: Service, tmp_path: Path) -> None:
+    child, volunteer = service.eligible_pair()
+    user = service.users["north", Role.COORDINATOR]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        known = rows.child(child).family_id
+        other = next(id for id in service.children() if rows.child(id).family_id != known)
+        link_siblings(rows, [child, other], user_id=user)
+    assert rules(service, child, volunteer)["sibling_history"] in ("passes", "not in force")
+
+    def visited(rows: Repository) -> None:
+        """Twice, of which the index of siblings lets in one as it is."""
+        for day in (1, 2):
+            rows.session.add(
+                match := tables.Match(
+                    child_id=other, family_id=rows.child(other).family_id, volunteer_id=volunteer, place=0,
+                    capacity=rows.volunteer(volunteer).capacity, state=State.ACTIVE, started_on=date(2026, 1, day),
+                    irregular=day == 2,
+                )
+            )  # fmt: skip
+            rows.session.flush()
+            take_step(rows, match.id, "end", by=Party.CHILD, user_id=user, reason="planned ending")
+
+    done = put_back(service, tmp_path / "x", visited)
+    for n in (1, 2):  # the second time from the restored one itself
+        if n == 2:
+            service.database.close()
+            done = restore(service.settings, tmp_path / "x", replace=True)
+        assert (done.noes, done.redo) == (2, ())
+        assert rules(service, child, volunteer)["sibling_history"] == "fails"
+        with service.database.read(service.north) as session:
+            ended = select(tables.Match).where(tables.Match.child_id == other, tables.Match.volunteer_id == volunteer)
+            found = list(session.scalars(ended.order_by(tables.Match.started_on)))
+            assert [one.started_on for one in found] == [date(2026, 1, 1), date(2026, 1, 2)]
+            assert sorted(one.irregular for one in found) == [False, True]
+            assert {(one.state, one.reason, one.place) for one in found} == {(State.ENDED, "planned ending", None)}
+            assert audit_log.verify(session, service.keys).problem is None
+
+
+def test_a_child_who_wants_no_visitor_now_is_not_proposed_to(service: Service, tmp_path: Path) -> None:
+    """Though the proposal to which they said it was made since the backup; who says yes again is not asked again."""
+    child, volunteer = service.eligible_pair()
+    user, active = service.users["north", Role.COORDINATOR], service.a_match()
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        visited = rows.match(active).child_id
+        people.change_child(rows, rows.child(visited), {"agrees": "yes"}, user_id=user)
+
+    def declined(rows: Repository) -> None:
+        match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,)))
+        take_step(rows, match.id, "child_declines", by=Party.CHILD, user_id=user, reason="does not want a visitor now")
+        take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child does not want a visitor now")
+        people.change_child(rows, rows.child(visited), {"agrees": "yes"}, user_id=user)
+
+    done = put_back(service, tmp_path / "x", declined)
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        said = [rows.child_record(rows.child(id), family_known=True).agrees for id in (child, visited)]
+        assert said == [Agreement.NOT_ASKED, Agreement.YES]
+    assert done.noes == 3  # the child's word, the pair, and the match that is over
+    assert [line.partition(" UTC: ")[2].split(" ")[:2] for line in done.redo] == [["change", "child"]]
+
+
+def test_an_erasure_of_whom_came_back_since_is_told(service: Service, tmp_path: Path) -> None:
+    child, _ = service.eligible_pair()
+    user, manager = service.users["north", Role.COORDINATOR], service.users["north", Role.MANAGER]
+
+    def came_back(rows: Repository) -> None:
+        names.append(rows.child(child).reference)
+        privacy.erase_child(rows, rows.child(child), user_id=manager, reason="asked to be erased")
+        people.add_child(rows, names[0], {}, None, user_id=user)
+
+    names: list[str] = []
+    told = [line.partition(" UTC: ")[2] for line in put_back(service, tmp_path / "x", came_back).redo]
+    assert [line.rpartition(", by ")[0] for line in told] == [
+        f"erase child {names[0]} asked to be erased",
+        f"add child {names[0]}",
+    ]
