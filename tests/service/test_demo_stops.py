@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -45,16 +46,22 @@ MOMENTS: dict[str, Moment] = {
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def temporary() -> Iterator[Path]:
+    """Of a short name: the address of a socket in it has a hundred signs at most."""
+    with tempfile.TemporaryDirectory(prefix="k") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def started(tmp_path: Path, temporary: Path) -> Iterator[subprocess.Popen[bytes]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    (tmp_path / "temporary").mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KITH_")}
     with (tmp_path / "printed").open("wb") as printed:
         process = subprocess.Popen(
             [sys.executable, "-c", "from matcher.cli import main; main()", "serve", "--demo", "--port", str(port)],
-            env=environment | {"TMPDIR": str(tmp_path / "temporary"), "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=environment | {"TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=printed, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     yield process
@@ -89,9 +96,9 @@ def of_session(session: int) -> list[int]:
     ids=str,
 )
 def test_nothing_is_left_of_a_demonstration(
-    started: subprocess.Popen[bytes], tmp_path: Path, moment: str, told: list[signal.Signals]
+    started: subprocess.Popen[bytes], tmp_path: Path, temporary: Path, moment: str, told: list[signal.Signals]
 ) -> None:
-    temporary, printed, until = tmp_path / "temporary", tmp_path / "printed", time.monotonic() + PATIENCE
+    printed, until = tmp_path / "printed", time.monotonic() + PATIENCE
     while not MOMENTS[moment](temporary, printed):
         assert started.poll() is None, printed.read_text()
         assert time.monotonic() < until, printed.read_text()
