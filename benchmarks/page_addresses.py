@@ -92,10 +92,11 @@ def pages(service: Service) -> Iterator[Page]:
     yield Page("words in the report of a year", "/reports/year/words", manager)
     yield Page("users", "/users", Role.ADMINISTRATOR)
     yield Page("a user's role", f"/users/{account}/role", Role.ADMINISTRATOR)
+    yield Page("closing an account", f"/users/{account}/close", Role.ADMINISTRATOR)
     yield Page("log", "/log", Role.AUDITOR)
     yield Page("log, of one child from the beginning", f"/log?subject={child}&days=0", Role.AUDITOR)
     yield Page("sign in", "/sign-in")
-    yield Page("choosing a password", "/welcome/secret")
+    yield Page("choosing a password", _invitation(service))
 
 
 def exports(service: Service) -> Iterator[Page]:
@@ -132,6 +133,15 @@ def _most_to_show(service: Service) -> tuple[str, str, str]:
     own = pairs.volunteer_row[pairs.child_row == child]
     volunteer, other = own[np.argsort(-of_volunteer[own], kind="stable")][:2].tolist()
     return instance.waiting[child].id, instance.volunteers[volunteer].id, instance.volunteers[other].id
+
+
+def _invitation(service: Service) -> str:
+    """The address of a link by which somebody chooses a password."""
+    new = {"email": "new@measured.invalid", "name": "Somebody new", "role": "analyst"}
+    page = service.browsers[Role.ADMINISTRATOR].send("/users", new).text
+    found = re.search(r"/welcome/[\w-]+", page)
+    assert found is not None
+    return found[0]
 
 
 def not_asked(addresses: list[str]) -> list[str]:

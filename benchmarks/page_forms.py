@@ -39,7 +39,7 @@ def seldom(service: Service) -> Mapping[str, Way]:
     """What is done once in a while, and takes long."""
     every = _changed(service, 9)
     faulty = [{**row, "date_of_birth": "soon", "gender": "?"} for row in every]
-    foreign = [{f"Their {heading}": cell for heading, cell in row.items()} for row in every]
+    foreign = [{f"Their {heading}": cell for heading, cell in row.items()} for row in _changed(service, 11)]
     new = _new(service, "N-")
     return {
         "a run published": publishing(service),

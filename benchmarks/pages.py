@@ -28,6 +28,7 @@ from benchmarks.measured import Service, copied, prepare, settings_of, timed
 from benchmarks.page_addresses import Page, exports, not_asked, pages
 from benchmarks.page_forms import Way, often, seldom
 from service.app import create_app
+from service.permissions import Role
 
 STATIC = ("/static/govuk-frontend/govuk-frontend.min.css", "/static/kith.css", "/static/kith.js",
           "/static/govuk-frontend/govuk-frontend.min.js")  # fmt: skip
@@ -107,8 +108,12 @@ def main() -> None:
             prepare(settings_of(filled), filled, given.children, given.volunteers, not given.without_run)
         app = create_app(copied(filled, measured))
         with TestClient(app) as client:
-            service = Service.of(app, filled / "county")
             print(f"{given.children} children, {given.volunteers} volunteers, load {_load()}")
+            start: Times = []
+            service = Service.of(app, filled / "county")
+            with timed(start):
+                service.browsers[Role.COORDINATOR].get("/children")
+            print(f"children, the first page after a start: {start[0][0]:.0f} ms, processor {start[0][1]:.0f} ms")
             static = [len(gzip.compress(client.get(one).content)) for one in (*STATIC, OF_RUNS)]
             print(f"style and script: {sum(static[:-1]) / 1000:.0f} kB compressed; "
                   f"{static[-1] / 1000:.0f} kB more on the pages of runs\n")  # fmt: skip

@@ -89,7 +89,9 @@ def move(rows: Repository, child: tables.Child, family: tables.Family) -> None:
     rows.session.flush()
     child.family_id = family.id
     rows.session.flush()
-    rows.session.expire_all()  # the copies in `matches` were changed by the database
+    # Their copies in `matches` were changed by the database; of an import the session holds thousands of other rows.
+    own = select(tables.Match).where(tables.Match.child_id == child.id)
+    rows.session.scalars(own.execution_options(populate_existing=True)).all()
 
 
 def settle(rows: Repository, families: Iterable[str]) -> list[str]:

@@ -18,7 +18,11 @@ ID_LENGTH = 12
 
 def new_id(letter: str) -> str:
     """An opaque id such as C7KQ4M2XPH3R: the letter says of what. 28^11 ids a letter."""
-    return letter + "".join(secrets.choice(_SIGNS) for _ in range(ID_LENGTH - 1))
+    number, signs = secrets.randbelow(len(_SIGNS) ** (ID_LENGTH - 1)), letter
+    for _ in range(ID_LENGTH - 1):
+        number, place = divmod(number, len(_SIGNS))
+        signs += _SIGNS[place]
+    return signs
 
 
 def utc_now() -> datetime:

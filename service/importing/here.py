@@ -13,7 +13,7 @@ from sqlalchemy import select
 from matcher import records
 from matcher.instance import Instance
 from matcher.readers import Reading
-from matcher.reading.sheets import CHILDREN, VOLUNTEERS
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import MatchStatus, Party
 from service.database import tables
 from service.repository import Repository
@@ -37,6 +37,7 @@ class Here:
     """What was opened so far: a file of thousands is held against them again and again."""
 
     def __post_init__(self) -> None:
+        self._absent = {one.name: _absent(one, self.reading.columns.get(one.name)) for one in (CHILDREN, VOLUNTEERS)}
         session = self.rows.session
         self.children = {row.reference: row for row in session.scalars(select(tables.Child))}
         self.volunteers = {row.reference: row for row in session.scalars(select(tables.Volunteer))}
@@ -114,11 +115,9 @@ class Here:
         row = (self.children if sheet == CHILDREN.name else self.volunteers).get(reference)
         return row.id if row else ""
 
-    def kept(self, reading: Reading, sheet: str, before: Any, after: Any) -> Any:
+    def kept(self, sheet: str, before: Any, after: Any) -> Any:
         """The record of the file, with what is known where the file has no such column. Families only ever join."""
-        description = CHILDREN if sheet == CHILDREN.name else VOLUNTEERS
-        there = reading.columns.get(sheet)
-        absent = {column.to for column in description.columns if there is not None and column.name not in there}
+        absent = self._absent[sheet]
         if sheet == CHILDREN.name:
             absent |= {"family"}
             if "placement" not in absent and after.placement != before.placement:
@@ -165,6 +164,11 @@ class Here:
 def records_of(given: Instance) -> Iterator[tuple[str, Any]]:
     yield from ((CHILDREN.name, child) for child in given.children)
     yield from ((VOLUNTEERS.name, volunteer) for volunteer in given.volunteers)
+
+
+def _absent(sheet: Sheet, there: Collection[str] | None) -> frozenset[str]:
+    """Fields of which a file has no column."""
+    return frozenset(column.to for column in sheet.columns if there is not None and column.name not in there)
 
 
 def differing(before: Any, after: Any) -> Iterator[str]:

@@ -57,7 +57,7 @@ def refused(here: Here, reading: Reading) -> Iterator[Problem]:
         if match.status is MatchStatus.ENDED or here.match(match) is not None:
             continue
         where = reading.files["matches"], reading.rows["matches"][place]
-        status = _status(here, reading, said.get(match.volunteer), match.volunteer)
+        status = _status(here, said.get(match.volunteer), match.volunteer)
         if status in STOPPED:
             yield Problem(*where, "volunteer_id", match.volunteer, f"is {status}, and a match is {match.status}",
                           "Write ended if it is over; otherwise a manager takes the volunteer back first")  # fmt: skip
@@ -67,12 +67,12 @@ def refused(here: Here, reading: Reading) -> Iterator[Problem]:
                           "Remove the row; if they have changed their mind, a proposal in Kith asks them")  # fmt: skip
 
 
-def _status(here: Here, reading: Reading, said: records.Volunteer | None, reference: str) -> Status | None:
+def _status(here: Here, said: records.Volunteer | None, reference: str) -> Status | None:
     """Where a volunteer would stand after the import."""
     before: records.Volunteer | None = here.record(VOLUNTEERS.name, reference)
     if said is None:
         return before.status if before else None
-    after: records.Volunteer = said if before is None else here.kept(reading, VOLUNTEERS.name, before, said)
+    after: records.Volunteer = said if before is None else here.kept(VOLUNTEERS.name, before, said)
     return after.status
 
 
@@ -81,7 +81,7 @@ def broken(here: Here, reading: Reading, given: Instance, before: Instance) -> I
 
     `before` is what matching reads now, by opaque ids. Each match is judged as if it were proposed beside all others.
     """
-    after = _afterwards(here, reading, given, before)
+    after = _afterwards(here, given, before)
     new = [one for one in after.matches if one.status is not MatchStatus.ENDED and here.match(one) is None]
     there = {child.id for child in after.children}
     bare = [records.Child(id, family=after.family_of.get(id)) for id in {one.child for one in new} - there]
@@ -126,7 +126,7 @@ def _one_of_each(matches: Sequence[records.Match]) -> Iterator[list[records.Matc
         left = [match for match in left if match not in taken]
 
 
-def _afterwards(here: Here, reading: Reading, given: Instance, before: Instance) -> Instance:
+def _afterwards(here: Here, given: Instance, before: Instance) -> Instance:
     """Everything that matching would read after the import, by the council's references."""
     now = here.rows.names_now()
     children = {here.named[child.id]: replace(child, id=here.named[child.id]) for child in before.children}
@@ -136,10 +136,10 @@ def _afterwards(here: Here, reading: Reading, given: Instance, before: Instance)
     }
     for child in given.children:
         was = here.record(CHILDREN.name, child.id)
-        children[child.id] = renamed(here.kept(reading, CHILDREN.name, was, child) if was else child, "provider", now)
+        children[child.id] = renamed(here.kept(CHILDREN.name, was, child) if was else child, "provider", now)
     for one in given.volunteers:
         was = here.record(VOLUNTEERS.name, one.id)
-        after = here.kept(reading, VOLUNTEERS.name, was, one) if was else one
+        after = here.kept(VOLUNTEERS.name, was, one) if was else one
         volunteers[one.id] = renamed(after, "organisations", now)
     over = {(one.child, one.volunteer) for one in given.matches if (row := here.match(one)) and ends(row, one)}
     matches = [

@@ -201,7 +201,7 @@ class _Told:
                 named = (said.id,) if sheet == CHILDREN.name else said.known_children or ()
                 self.added.append(New(sheet, said.id, _facts(said), named))
                 continue
-            after = self.here.kept(self.reading, sheet, before, said)
+            after = self.here.kept(sheet, before, said)
             changes = [Change(name, getattr(before, name), getattr(after, name)) for name in differing(before, after)]
             if sheet == CHILDREN.name and said.id in joined:
                 changes.append(Change("family", before.family, said.family))

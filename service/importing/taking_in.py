@@ -211,7 +211,7 @@ class _Import:
             if reference in facts:
                 before = self.here.record(CHILDREN.name, reference)
                 after = facts[reference]
-                after = after if before is None else self.here.kept(self.reading, CHILDREN.name, before, after)
+                after = after if before is None else self.here.kept(CHILDREN.name, before, after)
                 if before is None or not row.referral or any(differing(before, after)):
                     row.referral = True
                     self.rows.write_child(row, after)
@@ -270,7 +270,7 @@ class _Import:
             if row is not None and row.once:
                 self.rows.known_again(row, record.id)
             before = self.here.record(VOLUNTEERS.name, record.id)
-            after = record if before is None else self.here.kept(self.reading, VOLUNTEERS.name, before, record)
+            after = record if before is None else self.here.kept(VOLUNTEERS.name, before, record)
             if row is None:
                 row = tables.Volunteer(reference=record.id)
             elif not any(differing(before, after)):
