@@ -76,7 +76,7 @@ def _status(here: Here, said: records.Volunteer | None, reference: str) -> Statu
     return after.status
 
 
-def broken(here: Here, reading: Reading, given: Instance, before: Instance) -> Iterator[Broken]:
+def broken(here: Here, given: Instance, before: Instance) -> Iterator[Broken]:
     """What the core rules say against each new live match.
 
     `before` is what matching reads now, by opaque ids. Each match is judged as if it were proposed beside all others.

@@ -289,7 +289,7 @@ class _Told:
         a service, where somebody looks through all that has been before.
         """
         both_new: dict[str, list[live.Broken]] = defaultdict(list)
-        for one in live.broken(self.here, self.reading, self.given, before):
+        for one in live.broken(self.here, self.given, before):
             match = one.match
             if match.child in self.here.children or match.volunteer in self.here.volunteers:
                 sentence = f"would be {match.status}, against a rule. {one.sentence}"
