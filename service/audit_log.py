@@ -82,8 +82,8 @@ def record_all(session: Session, keys: KeyRing, entries: Sequence[Entry]) -> lis
 def take_turn(session: Session) -> None:
     """Waits until nobody else writes to the chain of the session's authority.
 
-    Whoever locks rows takes turns in one order, or two could wait for each other for ever: what they change, this, and
-    last the run that they ask for.
+    Whoever locks rows takes turns in one order, or two could wait for each other for ever: `Repository.take_turn`, what
+    they change, this, and last the run that they ask for.
     """
     session.flush()
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway

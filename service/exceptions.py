@@ -35,6 +35,7 @@ def approve(
     reason: str,
 ) -> tables.RecordedException:
     """A manager allows it, by name and with a reason. Raises NotFoundError for ids that are not there."""
+    rows.take_turn()
     child = rows.child(child_id) if child_id else None
     row = tables.RecordedException(
         kind=kind, volunteer_id=rows.volunteer(volunteer_id).id, child_id=child.id if child else None, value=value,
@@ -56,6 +57,7 @@ def withdraw(rows: Repository, row: tables.RecordedException, *, user_id: str, r
     It stays for the record. A place that is taken stays as well, until its match is over. Raises StepRefusedError for
     one that was withdrawn before.
     """
+    rows.take_turn()
     if row.withdrawn_on is not None:
         raise StepRefusedError(f"This exception was withdrawn on {day(row.withdrawn_on)} already.")
     before = _failing(rows, row.volunteer_id)

@@ -46,6 +46,7 @@ def family_called(rows: Repository, reference: str) -> tables.Family:
 
 def link_siblings(rows: Repository, child_ids: Iterable[str], *, user_id: str) -> Linked:
     """Makes children siblings, with all who are siblings of any of them already."""
+    rows.take_turn()
     children = [rows.child(id) for id in dict.fromkeys(child_ids)]
     families = {child.family_id: rows.session.get_one(tables.Family, child.family_id) for child in children}
     kept, *others = families.values()
@@ -64,6 +65,7 @@ def link_siblings(rows: Repository, child_ids: Iterable[str], *, user_id: str) -
 
 def unlink_sibling(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
     """Takes a child out of a family to which they do not belong. It weakens a safeguard: a manager's decision."""
+    rows.take_turn()
     before, family = child.family_id, tables.Family(known=True, references=[child.reference.casefold()])
     rows.session.add(family)
     old = rows.session.get_one(tables.Family, before)

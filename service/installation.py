@@ -191,6 +191,8 @@ def _reseal(database: Database, keys: KeyRing, authority: str | None) -> int:
         if not sealed or issubclass(mapper.class_, Apart) != (authority is not None):
             continue
         with database.write(authority) as session:
+            if authority is not None:
+                Repository(session, keys).take_turn()
             own = [] if authority is None else [table.c.authority_id == authority]
             for row in session.execute(select(table.c.id, *sealed).where(*own).with_for_update()).all():
                 values = {}

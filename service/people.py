@@ -150,6 +150,7 @@ def change_child(
 
     The ids of live matches of theirs that break a core rule now: somebody has to look at them.
     """
+    rows.take_turn()
     before = rows.child_record(row, family_known=True)
     record = read_facts(CHILDREN, given, before)
     checked(rows, CHILDREN, record, before)
@@ -218,6 +219,7 @@ def change_volunteer(
 
     The ids of live matches of theirs that break a core rule now: somebody has to look at them.
     """
+    rows.take_turn()
     before = rows.volunteer_record(row)
     _write_volunteer(rows, row, given, read_facts(VOLUNTEERS, given, before), before)
     rows.session.flush()

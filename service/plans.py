@@ -226,8 +226,7 @@ def publish(database: Database, keys: KeyRing, authority: str, run_id: str, *, u
                        "Start a new run.")  # fmt: skip
     with database.write(authority) as session:
         rows = Repository(session, keys)
-        query = select(tables.Authority.data_version).where(tables.Authority.id == authority)
-        if session.scalar(query.with_for_update(key_share=True)) != version:
+        if rows.take_turn() != version:
             raise RunError("Somebody changed a record at this very moment. Look again, and publish once more.")
         if before := current(session):
             before.is_current = False

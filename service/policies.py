@@ -35,11 +35,9 @@ def numbered(session: Session, number: int) -> tables.Policy:
 def held_in_force(rows: Repository) -> int:
     """The number of the version in force, which nobody succeeds before this transaction ends.
 
-    Of two who save at the same moment the second waits here, and is then told of the version of the first. Who asks
-    for a run does not wait, having taken their turn in the log: both could wait for each other.
+    Of two who save at the same moment the second waits here, and is then told of the version of the first.
     """
-    own = tables.Authority.id == rows.session.info["authority"]
-    rows.session.execute(select(tables.Authority.id).where(own).with_for_update(key_share=True))
+    rows.take_turn()
     return rows.policy()[0].number
 
 

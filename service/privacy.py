@@ -159,6 +159,7 @@ def _log(rows: Repository, subject: str) -> list[dict[str, Any]]:
 
 def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
     """Raises StepRefusedError while a proposal or match of theirs is live, and a second time."""
+    rows.take_turn()
     _refuse_again(child)
     _refuse_live(rows, tables.Match.child_id == child.id)
     family = rows.session.get_one(tables.Family, child.family_id)
@@ -181,6 +182,7 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
 
 def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: str, reason: str) -> None:
     """Raises StepRefusedError while a proposal or match of theirs is live, and a second time."""
+    rows.take_turn()
     _refuse_again(volunteer)
     _refuse_live(rows, tables.Match.volunteer_id == volunteer.id)
     before = rows.volunteer_record(volunteer).status

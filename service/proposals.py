@@ -114,11 +114,8 @@ def propose(
         raise StepRefusedError(f"A proposal needs a reason: {', '.join(workflow.PROPOSE_REASONS)}.")
     if reason == workflow.FIRST and chosen.rank != 1:
         raise StepRefusedError("This volunteer is not the first on the shortlist. Give the reason for which you chose.")
-    rows.lock(child_id, volunteer_id)
+    rows.take_turn()
     child, volunteer = rows.child(child_id), rows.volunteer(volunteer_id)
-    # Two proposals that one budget pays for take turns: the second counts the first.
-    payer = rows.child_record(child, family_known=True).responsible_authority
-    rows.session.execute(select(tables.Budget.id).where(tables.Budget.code == payer).with_for_update())
     instance = rows.instance(today())
     if reasons := failing_rules(instance, child.id, volunteer.id):
         raise StepRefusedError(f"This proposal is not possible now. {' '.join(reasons)}", reasons)
@@ -166,7 +163,7 @@ def take_step(
     """
     match = rows.match(match_id)
     known = match.version
-    rows.lock(match.child_id, match.volunteer_id)
+    rows.take_turn()
     rows.session.refresh(match)
     if match.version != known and not workflow.is_final(step):
         raise StaleDataError("The match was changed meanwhile.")
@@ -201,7 +198,7 @@ def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:
 
 def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:
     """The child wants no visitor at all: every live proposal and match of theirs is over, in the same transaction."""
-    rows.lock(child_id)
+    rows.take_turn()
     child = rows.child(child_id)
     of_child = tables.Match.child_id == child.id, tables.Match.state.in_(LIVE)
     live = rows.session.scalar(select(tables.Match).where(*of_child).execution_options(populate_existing=True))

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from matcher import records
@@ -102,30 +102,22 @@ class Repository:
     def exception(self, id: str) -> tables.RecordedException:
         return self._one(tables.RecordedException, id)
 
-    def lock(self, child_id: str | None = None, volunteer_id: str | None = None) -> None:
-        """Holds both until the transaction is over: whoever decides about either of them waits, and then sees it.
-
-        Always the child first, and before anything is written: or two could wait for each other for ever. A row that
-        was read before, and changed meanwhile, cannot be written any more. SQLite has one writer at a time anyway.
-        """
-        for kind, id in ((tables.Child, child_id), (tables.Volunteer, volunteer_id)):
-            if id is not None:
-                self.session.scalar(select(kind.id).where(kind.id == id).with_for_update())
-
     def _one(self, kind: type[Row], id: str) -> Row:
         row = self.session.scalar(select(kind).where(kind.id == id))
         if row is None:
             raise NotFoundError(f"There is no such {kind.__name__.removeprefix('Recorded').lower()}.")
         return row
 
-    def take_turn(self) -> None:
-        """Waits until nobody else adds people, before what is here is looked through: SQLite has one writer anyway.
+    def take_turn(self) -> int:
+        """Waits until nobody else changes what matching reads, and keeps them waiting; the number that the data have.
 
-        Two spellings of one reference, added at one moment, would be two people, of whom one has no history.
+        Whoever goes by what is here while they change it comes first of all here: what they read after it stays so
+        until they are through, and two that lock more never wait for each other. A row that was read before, and
+        changed meanwhile, cannot be written any more. Who asks for a run does not wait. SQLite has one writer anyway.
         """
-        if self.session.get_bind().dialect.name == "postgresql":
-            whose = f"references {self.session.info['authority']}"
-            self.session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:whose))"), {"whose": whose})
+        own = tables.Authority.id == self.session.info["authority"]
+        turn = select(tables.Authority.data_version).where(own).with_for_update(key_share=True)
+        return self.session.scalars(turn).one()
 
     # ---- records -----------------------------------------------------------------------------------------------------
 

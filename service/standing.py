@@ -77,7 +77,7 @@ def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_
     """Changes a volunteer's standing, with all that hangs on it. Raises InputError for a reason that is not known."""
     if reason not in REASONS_OF[status]:
         raise InputError(f"Who is {status} is so for one of these reasons: {', '.join(REASONS_OF[status])}.")
-    rows.lock(volunteer_id=row.id)
+    rows.take_turn()
     return _set(rows, row, status, user_id=user_id, reason=reason)
 
 
