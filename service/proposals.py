@@ -24,6 +24,7 @@ from matcher.explain import explain
 from matcher.instance import Instance, today
 from matcher.pairs import tables as columns
 from matcher.records import Agreement, Party
+from matcher.rules.budget import OutOfCountyBudget, out_of_county_pence
 from matcher.scoring import Fits
 from matcher.words import council
 from service import audit_log, standing, steps, workflow
@@ -34,6 +35,7 @@ from service.repository import Repository
 from service.workflow import LIVE, Follows, Rules, State, StepRefusedError
 
 _CORE = frozenset(entry.id for entry in CATALOGUE if entry.core)
+_BUDGET = OutOfCountyBudget.id
 BEFORE_KITH = timedelta(days=366)
 """How long before it came with a file something may have been said of a match of which no beginning is on record."""
 CHOOSE_WITHIN = timedelta(days=7)
@@ -44,10 +46,13 @@ class TakenError(KithError):
     """Somebody else was first: the child has a live proposal, the volunteer's place or a reference is taken."""
 
 
-def failing_rules(instance: Instance, child: str, volunteer: str, rules: Rules = Rules.ALL) -> tuple[str, ...]:
+def failing_rules(
+    instance: Instance, child: str, volunteer: str, rules: Rules = Rules.ALL, *, paid: bool = False
+) -> tuple[str, ...]:
     """The reasons for which a pair may not be, in sentences: by the rules, and by the independent audit once more.
 
-    `instance` must not hold a match of the pair itself.
+    `instance` must not hold a match of the pair itself. Where its money is committed already, `paid`, the budget is not
+    asked: it would count the same twice.
     """
     try:
         reasons = explain(instance, child, volunteer).reasons
@@ -57,11 +62,13 @@ def failing_rules(instance: Instance, child: str, volunteer: str, rules: Rules =
         # A match that began before its child had a record here: what can be judged is the volunteer.
         alone = about_volunteer(instance, volunteer)
         return tuple(one.sentence for one in alone if one.core and one.verdict in ("fails", "not recorded"))
-    asked = [one for one in reasons if rules is Rules.ALL or one.core]
+    asked = [one for one in reasons if (rules is Rules.ALL and not (paid and one.rule == _BUDGET)) or one.core]
     found = [one.sentence for one in asked if one.verdict in ("fails", "not recorded")]
-    violations = audit(instance, [(child, volunteer)], whole=False)
+    violations = [
+        one for one in audit(instance, [(child, volunteer)], whole=False) if not (paid and one.rule == _BUDGET)
+    ]
     found += [str(one) for one in violations if not found and (rules is Rules.ALL or one.rule in _CORE)]
-    if not found and rules is Rules.ALL and _beyond_the_budget(instance, child, volunteer):
+    if not found and rules is Rules.ALL and not paid and _beyond_the_budget(instance, child, volunteer):
         authority = council(instance.child(child).responsible_authority)
         found.append(
             f"With what is proposed and agreed already it is too expensive: {authority} has less left this year for "
@@ -80,7 +87,7 @@ def _beyond_the_budget(instance: Instance, child: str, volunteer: str) -> bool:
         return False
     others = [(match.child, match.volunteer) for match in instance.pins if match.child != child]
     violations = audit(instance, [*others, (child, volunteer)], whole=False)
-    return any(one.rule == "out_of_county_budget" and child in one.children for one in violations)
+    return any(one.rule == _BUDGET and child in one.children for one in violations)
 
 
 @dataclass(frozen=True)
@@ -170,12 +177,17 @@ def take_step(
     if at is not None:
         _refuse_before(rows, match, at)
 
+    paid = State(match.state) in workflow.APPOINTED
+    fresh: list[Instance] = []
+
     def hard_rules(rules: Rules) -> Sequence[str]:
-        instance = rows.instance(today(), without_match=match.id)
-        found = failing_rules(instance, match.child_id, match.volunteer_id, rules)
+        fresh.append(rows.instance(today(), without_match=match.id))
+        found = failing_rules(fresh[0], match.child_id, match.volunteer_id, rules, paid=paid)
         return found or with_siblings(match, held_matches(rows, match.family_id))
 
     steps.take(rows, match, step, by=by, user_id=user_id, reason=reason, note=note, at=at, hard_rules=hard_rules)
+    if not paid and match.state == State.APPOINTED:
+        _commit(rows, fresh[0], match, user_id)
     follows = workflow.FOLLOWS.get(reason or "")
     if follows is Follows.SUSPENDED:
         standing.suspend(rows, match, user_id=user_id)
@@ -184,6 +196,23 @@ def take_step(
     elif follows is not None:
         _says(rows, rows.child(match.child_id), _SAYS[follows], match, user_id)
     return match
+
+
+def _commit(rows: Repository, instance: Instance, match: tables.Match, user_id: str) -> None:
+    """What an appointment outside the county costs in a year counts as committed from now on, as a proposal's did.
+
+    Until somebody sets the figure anew, by hand or by a file: then it is what they say.
+    """
+    every = columns(instance)
+    pair = every.pairs(np.array([every.child_at[match.child_id]]), np.array([every.volunteer_at[match.volunteer_id]]))
+    pence = int(out_of_county_pence(pair, instance.policy)[0])
+    payer = instance.child(match.child_id).responsible_authority
+    budget = rows.session.scalar(select(tables.Budget).where(tables.Budget.code == payer))
+    if pence and budget is not None:
+        budget.spent_pence += pence
+        rows.session.flush()
+        details = {"code": budget.code, "pence": pence, "match": match.id}
+        audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "commit budget", budget.id, details=details))
 
 
 def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:

@@ -201,7 +201,7 @@ def spend(service: Service) -> Report:
     headings = ("Responsible authority", "Budget", "Spent or committed", "Left", "Spent, of the budget")
     table = Table(
         "Out-of-county spending", headings, tuple(rows), bars=3, last_is_total=len(rows) > len(service.budgets),
-        note="As it was recorded last, by a file of authorities or a manager. Proposals on the way count against what "
-        "is left until visits begin; then whoever keeps the budget adds their cost to what is committed.",
+        note="As a file of authorities or a manager recorded it last, with a year's cost of each match outside the "
+        "county that was appointed in Kith since. Proposals on the way count against what is left besides.",
     )  # fmt: skip
     return Report("Spending", lead, (table,))

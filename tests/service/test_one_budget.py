@@ -7,13 +7,18 @@ from collections.abc import Callable
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 from test_at_once import at_once
+from test_proposals import WAY, Desk
 
 from matcher.instance import today
+from matcher.records import Party
 from matcher.shortlist import Candidate, shortlist
 from service.database import tables
 from service.permissions import Role
+from service.proposals import Chosen, propose
 from service.repository import Repository
+from service.workflow import StepRefusedError
 
 API = "/api/v1"
 OVER = "With what is proposed and agreed already it is too expensive"
@@ -26,7 +31,9 @@ def paid_by_one(service: Service) -> tuple[str, list[Candidate]]:
     pinned = {match.child for match in instance.pins}
     outside = [one for one in instance.waiting if one.placement_council != one.responsible_authority]
     lists = {one: shortlist(instance, one.id, rank_by="fit") for one in outside if one.id not in pinned}
-    first, council = next((found[0], child.responsible_authority) for child, found in lists.items() if found)
+    first, council = next(
+        (found[0], child.responsible_authority) for child, found in lists.items() if found and found[0].cost_pence
+    )
     second = next(
         one
         for child, found in lists.items()
@@ -59,6 +66,25 @@ def proposing(service: Service, one: Candidate) -> Callable[[], tuple[int, str]]
     return propose
 
 
+def proposing_anew(service: Service, one: Candidate) -> tuple[int, str]:
+    """What a proposal is answered of somebody who may not be on the shortlist any more."""
+    user = service.users["north", Role.COORDINATOR]
+    with service.database.write(service.north) as session:
+        chosen = Chosen("fit", 1, ())
+        try:
+            propose(
+                Repository(session, service.keys), one.child, one.volunteer, user_id=user, reason="other", chosen=chosen
+            )
+        except StepRefusedError as error:
+            return 409, str(error)
+    return 201, ""
+
+
+def spent(service: Service, code: str) -> int:
+    with service.database.read(service.north) as session:
+        return session.scalars(select(tables.Budget.spent_pence).where(tables.Budget.code == code)).one()
+
+
 def test_a_proposal_counts_what_is_on_the_way(service: Service) -> None:
     _, pairs = paid_by_one(service)
     first, second = [proposing(service, one) for one in pairs]
@@ -72,6 +98,45 @@ def test_of_two_proposals_at_once_one_budget_pays_for_one(service: Service) -> N
     _, pairs = paid_by_one(service)
     calls = [proposing(service, one) for one in pairs]
     assert at_once([lambda call=call: call()[0] for call in calls]) == [201, 409]  # type: ignore[misc]
+
+
+def test_an_appointment_is_paid_for_from_what_is_left(service: Service) -> None:
+    """As much is left as the dearer of two costs: once one of them is appointed, the other is too expensive."""
+    council, (first, second) = paid_by_one(service)
+    desk = Desk(service)
+    match = desk.propose(first.child, first.volunteer)
+    before = spent(service, council)
+    for step, by in WAY[:-2]:
+        desk.step(match, step, by)
+    assert spent(service, council) == before  # a proposal counts by being one
+    desk.step(match, "appoint", Party.AUTHORITY)
+    assert spent(service, council) == before + first.cost_pence
+    desk.step(match, "first_visit", Party.VOLUNTEER)  # for which there is money, though nothing may be left beside it
+    assert spent(service, council) == before + first.cost_pence
+    status, told = proposing_anew(service, second)
+    assert status == 409
+    assert "Too expensive" in told
+    with service.database.read(service.north) as session:
+        entries = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.action == "commit budget")).all()
+    assert [one.details for one in entries] == [{"code": council, "pence": first.cost_pence, "match": match}]
+
+
+def test_an_appointment_within_the_county_commits_nothing(service: Service) -> None:
+    with service.database.read(service.north) as session:
+        instance = Repository(session, service.keys).instance(today())
+    pinned = {match.child for match in instance.pins}
+    near = next(
+        found[0]
+        for one in instance.waiting
+        if one.placement_council == one.responsible_authority and one.id not in pinned
+        if (found := shortlist(instance, one.id, rank_by="fit"))
+    )
+    before = {code: one.spent_pence for code, one in instance.authorities.items()}
+    desk = Desk(service)
+    match = desk.propose(near.child, near.volunteer)
+    for step, by in WAY[:-1]:
+        desk.step(match, step, by)
+    assert {code: spent(service, code) for code in before} == before
 
 
 @pytest.mark.parametrize("again", range(4))
