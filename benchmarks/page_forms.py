@@ -25,6 +25,7 @@ Rows = list[dict[str, str]]
 def often(service: Service) -> Mapping[str, Callable[[int], Way]]:
     """What is sent all day; each is done several times, and `n` counts."""
     return {
+        "a run published": lambda _: publishing(service),  # before anything is changed that its plan rests on
         "search by reference": lambda n: searches(service, n),
         "a proposal": lambda n: a_proposal(service, n),
         "a fact changed": lambda n: a_fact(service, n),
@@ -42,7 +43,6 @@ def seldom(service: Service) -> Mapping[str, Way]:
     foreign = [{f"Their {heading}": cell for heading, cell in row.items()} for row in _changed(service, 11)]
     new = _new(service, "N-")
     return {
-        "a run published": publishing(service),
         "a volunteer suspended": suspending(service),
         "a problem in each row": files(service, f"{len(every):,} rows with problems", _children(faulty)),
         "other headings": files(service, f"{len(every):,} children, other headings", _children(foreign)),
