@@ -23,6 +23,9 @@ from service.workflow import LIVE, State
 HELD = frozenset({*LIVE, State.ENDED})
 """The states of matches that go on, or were visits once."""
 
+UNLINK_REASONS = ("entered by mistake", "not related after all", "another child was meant")
+"""Why a child is taken out of a family."""
+
 
 @dataclass(frozen=True)
 class Linked:
@@ -64,7 +67,10 @@ def link_siblings(rows: Repository, child_ids: Iterable[str], *, user_id: str) -
 
 
 def unlink_sibling(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
-    """Takes a child out of a family to which they do not belong. It weakens a safeguard: a manager's decision."""
+    """Takes a child out of a family to which they do not belong. It weakens a safeguard: a manager's decision.
+
+    The siblings whom they leave stay siblings of each other.
+    """
     rows.take_turn()
     before, family = child.family_id, tables.Family(known=True, references=[child.reference.casefold()])
     rows.session.add(family)

@@ -28,7 +28,7 @@ from service.api.shapes import (
 )
 from service.audit_log import Entry
 from service.database import tables
-from service.families import link_siblings, unlink_sibling
+from service.families import UNLINK_REASONS, link_siblings, unlink_sibling
 from service.repository import Repository
 
 router = APIRouter()
@@ -60,7 +60,7 @@ class Linked(FamilyLine):
 
 class Unlinking(Given):
     model_config = such_as(reason="entered by mistake")
-    reason: Literal["entered by mistake", "not related after all", "another child was meant"]
+    reason: Literal[UNLINK_REASONS]  # type: ignore[valid-type]
 
 
 @router.get("/families", tags=["families"])

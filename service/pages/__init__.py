@@ -19,14 +19,15 @@ from service.pages import (
     runs,
     sharing,
     shortlists,
+    siblings,
     sign_in,
     today,
     volunteers,
 )
 
 ROUTERS = (
-    sign_in.router, today.router, entering.router, children.router, shortlists.router, proposals.router,
-    sharing.router, volunteers.router, runs.router, policy.router, imports.router, imports.as_said,
+    sign_in.router, today.router, entering.router, siblings.router, children.router, shortlists.router,
+    proposals.router, sharing.router, volunteers.router, runs.router, policy.router, imports.router, imports.as_said,
     import_columns.router, reports.router, log.router, accounts.router, exceptions.router, organisations.router,
 )  # fmt: skip
 """Every page."""

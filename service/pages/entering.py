@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select
 
 from matcher import records
 from matcher.errors import InputError, NotFoundError
@@ -19,10 +18,9 @@ from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
 from service.database import tables
-from service.families import link_siblings
 from service.pages import forms
 from service.pages.html import render
-from service.pages.lists import named
+from service.pages.siblings import named_siblings
 from service.permissions import Permission
 from service.proposals import TakenError
 from service.repository import Repository
@@ -85,7 +83,7 @@ def new_child(request: Request, person: Asking) -> Response:
 @router.post("/children/new")
 def add_child(request: Request, person: Asking, kith: Kith, given: Given) -> Response:
     def add(rows: Repository, reference: str, facts: Mapping[str, str]) -> str:
-        siblings = _siblings(rows.references(), given.get("siblings", ""))
+        siblings = named_siblings(rows.references(), given.get("siblings", ""))
         return people.add_child(rows, reference, facts, siblings, user_id=person.user_id).id
 
     return _add(request, person, kith, CHILD, given, add)
@@ -142,61 +140,6 @@ def _new(
         errors=errors or {}, given=given or {}, title=f"Add a {side.word}", back=f"/{side.sheet.name}", moved=False,
         words_of=forms.words_of,
     )  # fmt: skip
-
-
-def _siblings(references: Mapping[str, str], text: str) -> list[str] | None:
-    """Ids of the siblings that were named; nobody for "none", not known where it is blank. Raises NotFoundError."""
-    if not text:
-        return None
-    found = []
-    for part in text.replace(",", ";").split(";") if text.casefold() != "none" else ():
-        id = named(references, "C", part)
-        if id is None:
-            raise NotFoundError(f"There is no child “{part.strip()}” here. Add that child first, or check this.")
-        found.append(id)
-    return found
-
-
-@router.get("/children/{child_id}/siblings")
-def siblings_form(child_id: ChildId, request: Request, person: Asking, kith: Kith) -> Response:
-    return _siblings_form(request, person, kith, child_id)
-
-
-@router.post("/children/{child_id}/siblings")
-def add_siblings(child_id: ChildId, request: Request, person: Asking, kith: Kith, given: Given) -> Response:
-    """Adds brothers and sisters, or that there are none; who is one stays one, unless a manager takes them apart."""
-    typed = given.get("siblings", "")
-    try:
-        with kith.database.write(person.authority_id) as session:
-            rows = Repository(session, kith.keys)
-            found = _siblings(rows.references(), typed)
-            if found is None:
-                raise NotFoundError("Write who they are, or none if there are none.")
-            if not found and _family(rows, child_id):
-                raise NotFoundError("Brothers and sisters are recorded. That they are none is for a manager to say.")
-            link_siblings(rows, [child_id, *found], user_id=person.user_id)
-        return RedirectResponse(f"/children/{child_id}?saved=yes", 303)
-    except NotFoundError as error:
-        return _siblings_form(request, person, kith, child_id, typed, str(error))
-
-
-def _siblings_form(
-    request: Request, person: Person, kith: Installation, child_id: str, typed: str = "", error: str = ""
-) -> Response:
-    with kith.database.read(person.authority_id) as session:
-        rows = Repository(session, kith.keys)
-        row, family = rows.child(child_id), _family(rows, child_id)
-    note_reading(kith, person, "record", child_id)
-    return render(
-        request, "siblings.html", person, status=422 if error else 200, row=row, family=family, typed=typed, error=error
-    )
-
-
-def _family(rows: Repository, child_id: str) -> list[str]:
-    """References of the child's brothers and sisters."""
-    row = rows.child(child_id)
-    same = select(tables.Child.reference).where(tables.Child.family_id == row.family_id, tables.Child.id != row.id)
-    return sorted(rows.session.scalars(same))
 
 
 # ---- changes ---------------------------------------------------------------------------------------------------------

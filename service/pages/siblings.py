@@ -1,0 +1,145 @@
+"""A child's brothers and sisters: added by whoever enters facts, taken apart by a manager."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
+
+from matcher.errors import NotFoundError
+from matcher.words import listed
+from service.api.deps import Asking, Installation, Kith, attempt, note_reading
+from service.api.shapes import ChildId
+from service.auth import Person
+from service.database import tables
+from service.families import UNLINK_REASONS, held_matches, link_siblings, unlink_sibling
+from service.pages.html import render
+from service.pages.lists import named
+from service.repository import Repository
+from service.workflow import APPOINTED, State
+
+router = APIRouter(prefix="/children/{child_id}")
+
+
+def named_siblings(references: Mapping[str, str], text: str) -> list[str] | None:
+    """Ids of the siblings that were named; nobody for "none", not known where it is blank. Raises NotFoundError."""
+    if not text:
+        return None
+    found = []
+    for part in text.replace(",", ";").split(";") if text.casefold() != "none" else ():
+        id = named(references, "C", part)
+        if id is None:
+            raise NotFoundError(f"There is no child “{part.strip()}” here. Add that child first, or check this.")
+        found.append(id)
+    return found
+
+
+# ---- adding ----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/siblings")
+def siblings_form(child_id: ChildId, request: Request, person: Asking, kith: Kith) -> Response:
+    return _siblings_form(request, person, kith, child_id)
+
+
+@router.post("/siblings")
+def add_siblings(
+    child_id: ChildId, request: Request, person: Asking, kith: Kith,
+    siblings: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:  # fmt: skip
+    """Adds brothers and sisters, or that there are none; who is one stays one, unless a manager takes them apart."""
+    typed = siblings.strip()
+    try:
+        with kith.database.write(person.authority_id) as session:
+            rows = Repository(session, kith.keys)
+            found = named_siblings(rows.references(), typed)
+            if found is None:
+                raise NotFoundError("Write who they are, or none if there are none.")
+            if not found and _siblings(rows, child_id):
+                raise NotFoundError("Brothers and sisters are recorded. That they are none is for a manager to say.")
+            link_siblings(rows, [child_id, *found], user_id=person.user_id)
+        return RedirectResponse(f"/children/{child_id}?saved=yes", 303)
+    except NotFoundError as error:
+        return _siblings_form(request, person, kith, child_id, typed, str(error))
+
+
+def _siblings_form(
+    request: Request, person: Person, kith: Installation, child_id: str, typed: str = "", error: str = ""
+) -> Response:
+    with kith.database.read(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        row, family = rows.child(child_id), _siblings(rows, child_id)
+    note_reading(kith, person, "record", child_id)
+    return render(
+        request, "siblings.html", person, status=422 if error else 200, row=row, typed=typed, error=error,
+        family=[one.reference for one in family],
+    )  # fmt: skip
+
+
+def _siblings(rows: Repository, child_id: str) -> Sequence[tables.Child]:
+    """The child's brothers and sisters."""
+    row = rows.child(child_id)
+    same = select(tables.Child).where(tables.Child.family_id == row.family_id, tables.Child.id != row.id)
+    return rows.session.scalars(same.order_by(tables.Child.reference)).all()
+
+
+# ---- taking apart ----------------------------------------------------------------------------------------------------
+
+
+@router.get("/unlink")
+def unlink_page(child_id: ChildId, request: Request, person: Asking, kith: Kith) -> Response:
+    return _unlink_form(request, person, kith, child_id)
+
+
+@router.post("/unlink")
+def unlink(
+    child_id: ChildId, request: Request, person: Asking, kith: Kith,
+    siblings: Annotated[str, Form(max_length=2000)] = "", reason: Annotated[str, Form(max_length=40)] = "",
+) -> Response:  # fmt: skip
+
+    def write(rows: Repository) -> str:
+        """What is wrong with what was sent; nothing where it was done."""
+        child = rows.child(child_id)
+        if siblings != _shown(_siblings(rows, child_id)):
+            return "Somebody changed this family meanwhile. Look again: nothing was changed."
+        if reason not in UNLINK_REASONS:
+            return "Choose why this child does not belong to the family."
+        unlink_sibling(rows, child, user_id=person.user_id, reason=reason)
+        return ""
+
+    if error := attempt(kith, person, write):
+        return _unlink_form(request, person, kith, child_id, error, reason)
+    return RedirectResponse(f"/children/{child_id}?saved=yes", 303)
+
+
+def _unlink_form(
+    request: Request, person: Person, kith: Installation, child_id: str, error: str = "", reason: str = ""
+) -> Response:
+    with kith.database.read(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        row, siblings, told = rows.child(child_id), _siblings(rows, child_id), rows.references()
+        visits = [
+            f"{told[one.volunteer_id]}, who {_how(one)} {told[one.child_id]}"
+            for one in held_matches(rows, row.family_id)
+            if siblings
+        ]
+    note_reading(kith, person, "record", child_id, children=[one.id for one in siblings])
+    return render(
+        request, "unlink.html", person, status=422 if error else 200, row=row, siblings=_shown(siblings),
+        names=listed(one.reference for one in siblings), several=len(siblings) > 1, visits=sorted(visits),
+        reasons=UNLINK_REASONS, reason=reason, error=error,
+    )  # fmt: skip
+
+
+def _shown(siblings: Sequence[tables.Child]) -> str:
+    """Who stands on the page, so that a manager takes a child from those alone whom they saw."""
+    return "; ".join(one.reference for one in siblings)
+
+
+def _how(match: tables.Match) -> str:
+    if match.state == State.ENDED:
+        return "visited"
+    return "visits" if State(match.state) in APPOINTED else "is proposed to"
