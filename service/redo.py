@@ -27,6 +27,7 @@ _ACCOUNTS = frozenset({
     "bind account", "make token", "revoke token",
 })  # fmt: skip
 _NEVER_AGAIN = frozenset({
+    "commit budget",  # which the appointment does, once it is taken again
     "read", "log in", "log out", "run", "ask for run", "cancel run", "import: files looked at",
     "import: files thrown away",
 })  # fmt: skip

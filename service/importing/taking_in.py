@@ -186,6 +186,11 @@ class _Import:
                 )
             if ends(row, match):
                 by = match.ended_by or Party.AUTHORITY
+                if self.user_id is None:  # a decision in the story is somebody's
+                    details = {"by": by, **({"on": match.ended_on.isoformat()} if match.ended_on else {})}
+                    self.decided.append(
+                        audit_log.Entry(audit_log.COMMAND, "import: end match", row.id, details=details)
+                    )
                 steps.end_by_file(self.rows, row, by=by, ended_on=match.ended_on, user_id=self.user_id)
 
     def _children(self) -> tuple[dict[str, tables.Child], dict[str, tables.Family]]:

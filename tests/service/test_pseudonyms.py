@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -93,7 +93,7 @@ def _run(service: Service) -> str:
 def _facts(record: Child | Volunteer) -> Iterator[str]:
     """The days, the district and the councils of somebody, as an answer or a page would say them."""
     for fact in asdict(record).values():
-        if isinstance(fact, date) and fact != today():
+        if isinstance(fact, date) and abs(fact - today()) > timedelta(days=1):  # of today, also around midnight
             yield from (fact.isoformat(), day(fact), f"{fact:%d/%m/%Y}")
     place = record.placement if isinstance(record, Child) else record.home
     if place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from matcher.catalogue import load_policy
 from matcher.errors import InputError, NotFoundError
 from matcher.instance import Instance, today
 from matcher.readers import Reading, read_folder
-from matcher.records import Agreement, ExceptionKind, Match, MatchStatus
+from matcher.records import Agreement, ExceptionKind, Match, MatchStatus, Party
 from service.crypto import KeyRing
 from service.database import tables
 from service.database.base import ID_LENGTH
@@ -156,6 +156,20 @@ def test_history_that_broke_the_rule_for_siblings_is_kept_and_marked(database: D
         take_in(Repository(session, keys), a_reading(ended), AS_OF, user_id=None)
     with database.read(authority) as session:
         assert sorted(session.scalars(select(tables.Match.irregular))) == [False, True]
+
+
+def test_a_match_that_a_file_ends_at_the_command_line_is_in_the_log(database: Database, keys: KeyRing) -> None:
+    authority = an_authority(database, keys)
+    current = Match("C1", "V1", MatchStatus.CURRENT, started_on=AS_OF - timedelta(days=300))
+    over = replace(current, status=MatchStatus.ENDED, ended_on=AS_OF, ended_by=Party.VOLUNTEER)
+    for match in (current, over):
+        with database.write(authority) as session:
+            take_in(Repository(session, keys), a_reading([match]), AS_OF, user_id=None)
+    with database.read(authority) as session:
+        ended = select(tables.AuditEvent).where(tables.AuditEvent.action == "import: end match")
+        entry, row = session.scalars(ended).one(), session.scalars(select(tables.Match)).one()
+        assert (entry.subject, entry.details) == (row.id, {"by": "volunteer", "on": AS_OF.isoformat()})
+        assert row.state == "ended"
 
 
 def test_a_policy_is_followed_by_the_next_and_never_changed(database: Database, keys: KeyRing) -> None:
