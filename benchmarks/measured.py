@@ -163,8 +163,12 @@ class _Forms(HTMLParser):
             fields[self._select] = value
         elif tag == "textarea":
             fields[name] = ""
-        elif tag == "input" and name and (given.get("type") not in ("checkbox", "radio") or "checked" in given):
-            fields[name] = [*fields[name], value] if isinstance(fields.get(name), list) else value
+        elif tag == "input" and given.get("type") == "checkbox":
+            before = fields.get(name, [])
+            ticks = before if isinstance(before, list) else [before]
+            fields[name] = [*ticks, value] if "checked" in given else ticks
+        elif tag == "input" and name and (given.get("type") != "radio" or "checked" in given):
+            fields[name] = value
 
 
 def form(page: str, has: str) -> dict[str, Any]:

@@ -148,6 +148,10 @@ class SomeOf(Generic[Word]):
 
     kind: type[Word]
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(str(word) for word in self.kind)
+
     def __call__(self, text: str) -> tuple[Word, ...]:
         read = one_of(self.kind)
         return tuple(sorted({read(part) for part in _parts(text)}))

@@ -36,8 +36,16 @@ _TITLES = {
 
 
 async def form(request: Request) -> dict[str, str]:
-    """What a form says, field by field. Which fields there are depends on the columns, so no model lists them."""
-    return {name: value.strip() for name, value in (await request.form()).items() if isinstance(value, str)}
+    """What a form says, field by field. Which fields there are depends on the columns, so no model lists them.
+
+    Of a list what was ticked, between semicolons as it would be typed. A blank goes with each, so that nothing ticked
+    is not the same as a form without the list.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in (await request.form()).multi_items():
+        if isinstance(value, str):
+            given.setdefault(name, []).append(value.strip())
+    return {name: "; ".join(filter(None, values)) for name, values in given.items()}
 
 
 Given = Annotated[dict[str, str], Depends(form)]

@@ -78,6 +78,8 @@ _VOCABULARIES: tuple[tuple[Callable[[str], Any], str], ...] = (
 )  # fmt: skip
 """Of which vocabulary the words are that a reader takes, where they are too many to choose from."""
 _SEVERAL = (cells.interests, cells.languages, cells.councils, cells.organisations, cells.references)
+NONE = "none"
+"""What is ticked where a list is known to be empty."""
 LEFT_OUT = "left out"
 """What a person says of an interest that is not in the vocabulary, and that is not to be recorded."""
 
@@ -105,6 +107,8 @@ class Field:
     """What is recorded, in the same words."""
     options: tuple[tuple[str, str], ...]
     """What may be chosen, as it is sent and as it is said; none where anything may be typed."""
+    ticked: tuple[str, ...] | None
+    """Which of the options are chosen, where several may be; None where one is, or anything may be typed."""
     error: str
     known: str
     """The vocabulary of its words, if there is one to be looked up."""
@@ -137,10 +141,16 @@ def fields(
             hint += " What is recorded is not shown here: leave it blank to keep it."
         said = vocabulary.ethnicity_label if column.read is cells.ethnicity else str
         options = tuple((one, first_upper(said(one))) for one in column.options)
+        ticked = None
+        if isinstance(column.read, cells.SomeOf):
+            ticked = _ticked(value)
+            words = [*column.read.words]
+            words += [one for one in ticked if one not in (*words, NONE)]
+            options = (*((one, first_upper(one)) for one in words), (NONE, "None of these"))
         error = (errors or {}).get(name) or wrong(sheet, name, value)
         label = LABELS.get(name) or first_upper(spoken(name))
         known = next((words for read, words in _VOCABULARIES if column.read is read), "")
-        made.append(Field(name, label, hint, value, recorded, options, error, known, _unread(column, value)))
+        made.append(Field(name, label, hint, value, recorded, options, ticked, error, known, _unread(column, value)))
     return made
 
 
@@ -155,6 +165,12 @@ def words_of(known: str) -> Mapping[str, Sequence[str]]:
         group: [vocabulary.interest_label(tag) for tag in tags if vocabulary.interest_group(tag) == group]
         for group in groups
     }
+
+
+def _ticked(value: str) -> tuple[str, ...]:
+    """The words of a list, also those that are not among its words: a person unticks them."""
+    said = [" ".join(part.casefold().split()) for part in value.split(";")]
+    return tuple(dict.fromkeys(NONE if one in cells.NONE_WORDS else one for one in said if one))
 
 
 def _unread(column: Column, text: str) -> tuple[Unread, ...]:
@@ -190,6 +206,8 @@ def wrong(sheet: Sheet, name: str, text: str) -> str:
     if unread := _unread(column, text):
         verb = "is" if len(unread) == 1 else "are"
         return f"{listed(f'“{one.text}”' for one in unread)} {verb} not known here. Say what is meant, or correct it."
+    if isinstance(column.read, cells.SomeOf):
+        return _wrong_ticks(column.read, _ticked(text))
     try:
         if as_typed(text):
             column.read(as_typed(text))
@@ -198,15 +216,21 @@ def wrong(sheet: Sheet, name: str, text: str) -> str:
     return ""
 
 
+def _wrong_ticks(read: cells.SomeOf[Any], ticked: Sequence[str]) -> str:
+    if NONE in ticked and len(ticked) > 1:
+        return "Tick some of these, or none of these: not both."
+    strange = [one for one in ticked if one not in (*read.words, NONE)]
+    return f"{listed(f'“{one}”' for one in strange)} cannot be recorded here. Untick it." if strange else ""
+
+
 def _hint(column: Column) -> str:
     """What to write, in a sentence or two; what a list of choices says by itself is left out."""
     said = column.means.partition(", in the words of")[0].removesuffix(" yes or no")
     if column.read is cells.religion:
         return f"{listed(vocabulary.religions(), 'or')}."
     if isinstance(column.read, cells.SomeOf):
-        words = ", ".join(str(word) for word in column.read.kind)
-        told = re.split(r",? ?[Bb]etween semicolons|; none", said)[0]
-        return first_upper(f"{told}: {words}; with semicolons between them, or none." if told else f"{words}; or none.")
+        told = re.split(r",? ?[Bb]etween semicolons|; none|, in the words", said)[0]
+        return f"{told}." if told else ""
     if column.options:
         return first_upper(said) if said.endswith("?") else ""
     told = f"{first_upper(said)}."
@@ -230,6 +254,8 @@ def as_text(read: Callable[[str], Any], fact: Any) -> str:
         return "yes" if fact else "no"
     if isinstance(fact, date):
         return f"{fact:%d/%m/%Y}"
+    if isinstance(read, cells.SomeOf):
+        return "; ".join(word for word in read.words if word in fact) or NONE
     if isinstance(fact, tuple):
         return "; ".join(_word(read, one) for one in fact) or "none"
     if read in (cells.miles, cells.miles_apart):

@@ -102,6 +102,7 @@ def unlink(
 
     def write(rows: Repository) -> str:
         """What is wrong with what was sent; nothing where it was done."""
+        rows.take_turn()  # so that nobody is added between this look and what is done
         child = rows.child(child_id)
         if siblings != _shown(_siblings(rows, child_id)):
             return "Somebody changed this family meanwhile. Look again: nothing was changed."

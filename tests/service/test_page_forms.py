@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from matcher.records import Child, Place, Volunteer
+from matcher.records import Child, Need, Place, Volunteer
 from service import families, people
 from service.database import tables
 from service.pages import forms, volunteers
@@ -26,14 +26,20 @@ from service.repository import Repository
 HTML = {"Accept": "text/html"}
 
 
-def fields_of(page: str) -> dict[str, str]:
-    """What a form on a page would send as it stands: hidden fields, inputs and selects."""
-    sent = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', page))
+def fields_of(page: str) -> dict[str, Any]:
+    """What a form on a page would send as it stands: hidden fields, inputs, selects and ticks."""
+    inputs = re.findall(r"<input[^>]*>", page)
+    boxes = "".join(one for one in inputs if 'type="checkbox"' in one)
+    others = "".join(one for one in inputs if 'type="checkbox"' not in one)
+    sent = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', others))
     sent |= dict.fromkeys(re.findall(r'<input[^>]* name="(\w+)" type="text"(?![^>]*value)', page), "")
     for name, options in re.findall(r'<select[^>]* name="(\w+)"[^>]*>(.*?)</select>', page, re.S):
         chosen = re.search(r'<option value="([^"]*)" selected', options)
         sent[name] = chosen[1] if chosen else ""
-    return {name: unescape(value) for name, value in sent.items()}
+    ticked = {name: [sent[name]] for name in re.findall(r' name="(\w+)" type="checkbox"', boxes)}  # after a blank
+    for name, value in re.findall(r' name="(\w+)" type="checkbox" value="([^"]*)" checked', boxes):
+        ticked[name].append(unescape(value))
+    return {name: unescape(value) for name, value in sent.items()} | ticked
 
 
 @pytest.mark.parametrize("sheet", [CHILDREN, VOLUNTEERS])
@@ -61,10 +67,11 @@ def test_a_form_saved_untouched_changes_nothing(service: Service) -> None:
     child, volunteer = service.eligible_pair()
     browser = service.as_(Role.MANAGER)
 
-    def everything() -> tuple[Child, Volunteer]:
+    def everything() -> tuple[Child, Volunteer, int, int]:
         with service.database.read(service.north) as session:
             rows = Repository(session, service.keys)
-            return rows.child_record(rows.child(child), True), rows.volunteer_record(rows.volunteer(volunteer))
+            one, other = rows.child(child), rows.volunteer(volunteer)
+            return rows.child_record(one, True), rows.volunteer_record(other), one.version, other.version
 
     before = everything()
     for page in [f"/children/{child}/change/{part}" for part in forms.PARTS["children"]] + [
@@ -152,6 +159,39 @@ def test_known_words_are_listed_once_on_a_page_and_read_as_they_stand_there(serv
     religion = re.search(r'<select[^>]* name="religion".*?</select>', page, re.S)
     assert religion is not None
     assert re.findall(r'value="([^"]*)"', religion[0])[1:] == list(sheet.column("religion").options)
+
+
+def test_what_is_of_a_few_words_is_ticked_and_nothing_that_was_said_is_lost(service: Service) -> None:
+    browser, volunteer = service.as_(Role.COORDINATOR), service.eligible_pair()[1]
+    page = f"/volunteers/{volunteer}/change/offer"
+
+    def saved(**said: list[str]) -> tuple[Any, Volunteer]:
+        form = fields_of(browser.get(page, headers=HTML).text)
+        answer = browser.post(page, data={**form, **said}, headers=HTML)
+        with service.database.read(service.north) as session:
+            rows = Repository(session, service.keys)
+            return answer, rows.volunteer_record(rows.volunteer(volunteer))
+
+    _, some = saved(needs_accepted=["", "sight", "autism"], free_times=["", "weekend", "weekday daytime"])
+    assert some.needs_accepted == (Need.AUTISM, Need.SIGHT)
+    assert fields_of(browser.get(page, headers=HTML).text)["free_times"] == ["", "weekday daytime", "weekend"]
+    _, none = saved(needs_accepted=["", "none"])
+    assert none.needs_accepted == ()
+    assert fields_of(browser.get(page, headers=HTML).text)["needs_accepted"] == ["", "none"]
+    _, blank = saved(needs_accepted=[""])
+    assert blank.needs_accepted is None
+    both, _ = saved(needs_accepted=["", "hearing", "none"])
+    assert "Tick some of these, or none of these: not both" in both.text
+    other, after = saved(needs_accepted=["", "hearing", "quidditch"], needs_trained=["", "sight"])
+    assert other.status_code == 422
+    assert "“quidditch” cannot be recorded here. Untick it" in other.text
+    assert fields_of(other.text)["needs_accepted"] == ["", "hearing", "quidditch"]
+    assert fields_of(other.text)["needs_trained"] == ["", "sight"]
+    assert after == blank
+    form = fields_of(browser.get(page, headers=HTML).text)
+    left_out = {name: value for name, value in form.items() if name != "free_times"}
+    browser.post(page, data=left_out, headers=HTML)
+    assert saved()[1].free_times == blank.free_times  # a form without the list says nothing of it
 
 
 def test_words_are_suggested_after_each_semicolon_and_the_form_has_no_fault(site: Site) -> None:
