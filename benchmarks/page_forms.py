@@ -223,10 +223,10 @@ def suspending(service: Service) -> Way:
     listed = by.get("/volunteers?show=taken").text
     volunteer = re.findall(r'href="/volunteers/(V[2-9B-Z]{11})"', listed)[0]
     page = by.get(f"/volunteers/{volunteer}/status").text
-    fields = {**form(page, "version"), "status": "suspended", "reason": "check lapsed"}
+    fields = {**form(page, "version"), "status": "suspended", "reason-suspended": "check lapsed"}
     yield "a volunteer suspended", lambda: by.send(f"/volunteers/{volunteer}/status", fields)
     page = by.get(f"/volunteers/{volunteer}/status").text
-    fields = {**form(page, "version"), "status": "approved", "reason": "checks complete"}
+    fields = {**form(page, "version"), "status": "approved", "reason-approved": "checks complete"}
     yield "a volunteer approved", lambda: by.send(f"/volunteers/{volunteer}/status", fields)
     allowed = {"kind": "second child", "value": "2", "reason": "To have one to measure"}
     yield "an exception allowed", lambda: by.send(f"/volunteers/{volunteer}/exceptions/new", allowed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
@@ -21,6 +21,7 @@ from service.database import tables
 from service.pages import exceptions, facts, forms
 from service.pages.children import PAUSED, RULE_TITLES
 from service.pages.children import line_of as children_line
+from service.pages.entering import Given
 from service.pages.html import render
 from service.pages.lists import LONG, Page, named
 from service.pages.reckoning import Reckoned, Reckoning
@@ -191,6 +192,13 @@ def whom(
 # ---- where a volunteer stands ----------------------------------------------------------------------------------------
 
 
+_STANDS: Mapping[str, str] = {
+    "": "Where {} stands is not recorded.", Status.APPLICANT: "{} has applied, and is not approved yet.",
+    Status.APPROVED: "{} is approved.", Status.SUSPENDED: "{} is suspended.",
+    Status.WITHDRAWN: "{} has been withdrawn.", Status.RESIGNED: "{} has resigned.",
+}  # fmt: skip
+
+
 # It rests on the rows alone: no fault in what the matcher makes of an authority keeps anybody from being suspended.
 
 
@@ -198,22 +206,21 @@ def whom(
 def status_page(
     volunteer_id: VolunteerId, request: Request, person: Asking, rows: Reading, status: Status | None = None
 ) -> Response:
-    """With a status chosen already, where a button has named it; the reasons that fit it come first then."""
-    return _status_form(request, person, rows, volunteer_id, status=status or "")
+    """With a status chosen already, where a button has named it."""
+    return _status_form(request, person, rows, volunteer_id, {"status": status or ""})
 
 
 @router.post("/{volunteer_id}/status")
-def set_status(
-    volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith,
-    version: Annotated[int, Form()] = 0, status: Annotated[str, Form(max_length=20)] = "",
-    reason: Annotated[str, Form(max_length=40)] = "",
-) -> Response:  # fmt: skip
+def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, given: Given) -> Response:
+    """Each standing has its reasons: of those that were chosen, the one of the standing counts."""
+    status = given.get("status", "")
+    reason = given.get(f"reason-{status}", "")
 
     def write(rows: Repository) -> str:
         """What is wrong with what was sent; nothing where it was saved."""
         row = rows.volunteer(volunteer_id)
         stops = status in standing.STOPPED and row.status not in standing.STOPPED  # whatever else was changed meanwhile
-        if row.version != version and status and not stops:
+        if str(row.version) != given.get("version") and status and not stops:
             return f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
         if status not in tuple(Status):
             return "Choose where the volunteer stands from now on."
@@ -229,13 +236,12 @@ def set_status(
         return RedirectResponse(f"/volunteers/{volunteer_id}?saved=yes", 303)
     with kith.database.read(person.authority_id) as session:
         fresh = Repository(session, kith.keys)
-        return _status_form(request, person, fresh, volunteer_id, error, status, reason)
+        return _status_form(request, person, fresh, volunteer_id, given, error)
 
 
 def _status_form(
-    request: Request, person: Asking, rows: Repository, volunteer_id: str, error: str = "", status: str = "",
-    reason: str = "",
-) -> Response:  # fmt: skip
+    request: Request, person: Asking, rows: Repository, volunteer_id: str, given: Mapping[str, str], error: str = ""
+) -> Response:
     row = rows.volunteer(volunteer_id)
     theirs = select(tables.Match.state).where(tables.Match.volunteer_id == volunteer_id)
     states = [State(state) for state in rows.session.scalars(theirs)]
@@ -243,12 +249,10 @@ def _status_form(
         one for one in Status
         if one != row.status and (Permission.APPROVE in person.may or not standing.needs_a_manager(row.status, one))
     ]  # fmt: skip
-    fits = {why: [one.value for one in may if why in standing.REASONS_OF[one]] for why in standing.STATUS_REASONS}
-    fitting_first = sorted(fits.items(), key=lambda one: status not in one[1])
-    reasons = {why: of for why, of in fitting_first if of}
     return render(
-        request, "status.html", person, status=422 if error else 200, row=row, choices=may, chosen=status,
-        reasons=reasons, reason=reason, error=error,
+        request, "status.html", person, status=422 if error else 200, row=row, given=given, error=error,
+        choices={one: standing.REASONS_OF[one] for one in may},
+        stands=_STANDS[row.status or ""],
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
         kept_back=len(may) < len(Status) - 1,

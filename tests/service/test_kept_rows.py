@@ -201,7 +201,7 @@ def test_a_no_and_a_suspension_ask_nothing_of_the_matcher(service: Service, monk
         version = rows.volunteer(volunteer).version
         assert rows.match(match).state == "declined"
         assert rows.child(child).objects
-    stop = {"csrf": csrf(browser), "version": str(version), "status": "suspended", "reason": "concern raised"}
+    stop = {"csrf": csrf(browser), "version": str(version), "status": "suspended", "reason-suspended": "concern raised"}
     assert browser.post(f"/volunteers/{volunteer}/status", data=stop, follow_redirects=False).status_code == 303
     with service.database.read(service.north) as session:
         assert Repository(session, service.keys).volunteer(volunteer).status == Status.SUSPENDED

@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from matcher.records import Child, Need, Place, Volunteer
+from matcher.records import Child, Need, Place, Status, Volunteer
 from service import families, people
 from service.database import tables
 from service.pages import forms, volunteers
@@ -22,6 +22,7 @@ from service.people import columns_of
 from service.permissions import Role
 from service.proposals import Chosen, propose
 from service.repository import Repository
+from service.standing import REASONS_OF
 
 HTML = {"Accept": "text/html"}
 
@@ -104,12 +105,16 @@ def test_a_new_volunteer_is_entered_corrected_and_approved(service: Service) -> 
     assert f'href="{address}?status=approved"' in page.text
     opened = browser.get(f"{address}?status=approved", headers=HTML).text
     assert re.search(r'name="status"[^>]* value="approved" checked', opened)
+    assert "V9001 has applied, and is not approved yet." in opened
+    offered = re.findall(r'name="reason-(\w+)" type="radio" value="([^"]*)"', opened)
+    assert {why for of, why in offered if of == "approved"} == set(REASONS_OF[Status.APPROVED])
+    assert {of for of, _ in offered} == set(Status) - {"applicant"}
     version = fields_of(browser.get(address, headers=HTML).text)["version"]
     sent = {"version": version, "status": "approved"}
-    for other in ({}, {"reason": "concern raised"}):  # which is a reason to suspend
+    for other in ({}, {"reason-approved": "concern raised"}, {"reason-suspended": "concern raised"}):
         refused = browser.post(address, data={**sent, **other}, headers=HTML)
         assert "Choose why from now on they are approved" in refused.text
-    approved = browser.post(address, data={**sent, "reason": "panel approved"}, headers=HTML)
+    approved = browser.post(address, data={**sent, "reason-approved": "panel approved"}, headers=HTML)
     assert "not approved: the status" not in approved.text
     assert "Suspend or change status" in approved.text
 
@@ -320,17 +325,29 @@ def test_suspending_withdraws_and_only_a_manager_approves_again(service: Service
     browser, page = service.as_(Role.COORDINATOR), f"/volunteers/{volunteer}/status"
     shown = browser.get(page, headers=HTML).text
     assert "one proposal is withdrawn" in " ".join(shown.split())
-    sent = {"version": fields_of(shown)["version"], "status": "suspended", "reason": "concern raised"}
+    sent = {"version": fields_of(shown)["version"], "status": "suspended", "reason-suspended": "concern raised"}
     browser.post(page, data=sent, headers=HTML)
     assert "Withdrawn" in browser.get(f"/proposals/{match}", headers=HTML).text
     shown = browser.get(page, headers=HTML).text
     assert "is for a manager" in shown
     assert 'value="applicant"' not in shown
-    sent = {"version": fields_of(shown)["version"], "status": "applicant", "reason": "other"}
+    sent = {"version": fields_of(shown)["version"], "status": "applicant", "reason-applicant": "other"}
     assert browser.post(page, data=sent, headers=HTML).status_code == 403  # nor by way of an applicant
-    sent |= {"status": "approved", "reason": "investigation closed"}
+    sent |= {"status": "approved", "reason-approved": "investigation closed"}
     assert browser.post(page, data=sent, headers=HTML).status_code == 403
     assert service.as_(Role.MANAGER).post(page, data=sent, headers=HTML).status_code == 200
+
+
+def test_a_standing_opens_its_own_reasons_and_approve_has_its_answer_already(site: Site) -> None:
+    page = site.page(script=False)
+    page.goto(f"{site.at}/volunteers/{site.choice[1][0]}/status?status=suspended")
+
+    def shown() -> set[str | None]:
+        return {one.get_attribute("value") for one in page.locator("input[name^=reason]").all() if one.is_visible()}
+
+    assert shown() == set(REASONS_OF[Status.SUSPENDED])
+    page.check("input[value=resigned]")
+    assert shown() == set(REASONS_OF[Status.RESIGNED])
 
 
 def test_who_read_about_a_child_and_an_auditor_finds_the_record_by_reference(service: Service) -> None:
@@ -382,7 +399,7 @@ def test_what_is_missing_is_told_with_the_rule_that_waits_for_it(service: Servic
         "/volunteers/new", data={"reference": "V9002", "agreement_signed_on": "01/10/2026"}, headers=HTML
     )
     version = fields_of(browser.get(f"{page.url.path}/status", headers=HTML).text)["version"]
-    sent = {"version": version, "status": "approved", "reason": "panel approved"}
+    sent = {"version": version, "status": "approved", "reason-approved": "panel approved"}
     shown = browser.post(f"{page.url.path}/status", data=sent, headers=HTML).text
     assert "Not recorded, and matching needs it" in shown
     assert "DBS checked on" in shown
