@@ -20,6 +20,7 @@ from service.api.shapes import ChildId
 from service.database import tables
 from service.pages import facts, forms
 from service.pages.html import render
+from service.pages.labels import label
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
 from service.workflow import FOLLOWS, LIVE, Follows, State
@@ -166,7 +167,7 @@ def child(
         siblings=_siblings(reckoned, child_id), family_known=record.family is not None,
         parts=tuple(forms.PARTS["children"]),
         saved="saved" in request.query_params,
-        labels=forms.LABELS,
+        label=label,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from service.auth import Person
 from service.database import tables
 from service.pages import forms
 from service.pages.html import render
+from service.pages.labels import TITLES
 from service.pages.siblings import named_siblings
 from service.permissions import Permission
 from service.proposals import TakenError
@@ -28,11 +29,6 @@ from service.repository import Repository
 router = APIRouter()
 
 _REFERENCE: TypeAdapter[str] = TypeAdapter(Reference)
-_TITLES = {
-    "about": "About the {}", "wishes": "What the child would like", "placement": "Where the child lives",
-    "referral": "The referral", "offer": "What the volunteer offers", "checks": "Approval and checks",
-    "independence": "Independence",
-}  # fmt: skip
 
 
 async def form(request: Request) -> dict[str, str]:
@@ -140,7 +136,7 @@ def _new(
     errors: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     parts = {
-        _TITLES[part].format(side.word): _fields(person, side, part, side.blank, given, errors)
+        TITLES[side.sheet.name][part]: _fields(person, side, part, side.blank, given, errors)
         for part in forms.PARTS[side.sheet.name]
     }
     return render(
@@ -210,7 +206,7 @@ def _change(
         children = sorted(id for id, reference in rows.references().items() if reference in known) if known else []
     if children:
         note_reading(kith, person, "volunteer", "", children=children, volunteer=id)
-    title = _TITLES[part].format(side.word)
+    title = TITLES[side.sheet.name][part]
     moved = given is not None and str(row.version) != given.get("version")
     return render(
         request, "facts-form.html", person, status=200 if given is None else 409 if moved else 422, side=side, row=row,

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from matcher import vocabulary
 from matcher.geography import METRES_PER_MILE
-from matcher.reading.sheets import CHILDREN, DECLINED, VOLUNTEERS
+from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Child, Place, Volunteer
 from matcher.references import years_old
-from matcher.words import council, day, listed, pounds, spoken
+from matcher.words import council, day, listed, miles, pounds
 from matcher.words import languages as language_names
+from service.pages import forms
+from service.pages.labels import IF_BLANK, TITLES, label
 
 
 @dataclass(frozen=True)
 class Fact:
+    name: str
+    """Of the column that it is from, the first where it is from several."""
     label: str
     value: str
     """"Not recorded" where the record says nothing."""
@@ -45,118 +49,57 @@ def place(where: Place | None) -> str:
     return "a point on the map" if where.precision == "point" else where.text.split()[0]
 
 
+def distance(metres: int) -> str:
+    return miles(round(metres / METRES_PER_MILE, 1))
+
+
 def interests(tags: Iterable[str] | None) -> str | None:
     return None if tags is None else listed([vocabulary.interest_label(tag) for tag in tags] or ["none"])
 
 
 def about_child(child: Child, on: date) -> tuple[Group, ...]:
-    return (
-        _group(
-            "About the child",
-            ("Age", _years(child.date_of_birth, on)),
-            ("Gender", child.gender),
-            ("Interests", interests(child.interests)),
-            ("Languages", _languages(child.languages)),
-            ("Ethnicity", child.ethnicity and vocabulary.ethnicity_label(child.ethnicity)),
-            ("Religion", child.religion and vocabulary.religion_label(child.religion)),
-            ("Additional needs", _several(child.additional_needs)),
-            ("Can go out independently", _yes(_not(child.cannot_go_out_alone))),
-        ),
-        _group(
-            "What the child would like",
-            ("Agrees to have a visitor", child.agrees),
-            ("Visitor’s gender", _wish(child.requested_gender, child.requested_gender_strength)),
-            ("A visitor of like culture", child.culture_request),
-            ("A visitor of their religion", child.religion_request),
-            ("Visitor must speak", _languages(child.needed_languages) if child.needed_languages else "no requirement"),
-            ("Age of the visitor", _ages(child.prefers_from_age, child.prefers_to_age)),
-            ("Somebody who was in care", _yes(child.likes_care_experience)),
-            ("Visits hoped for", child.hoped_visits),
-            ("Free", _several(child.free_times)),
-            ("Afraid of animals", _yes(child.fears_animals)),
-        ),
-        _group(
-            "Where the child lives",
-            ("Area", place(child.placement) if child.placement else None),
-            ("Council there", child.placement_council and council(child.placement_council)),
-            ("Responsible authority", child.responsible_authority and council(child.responsible_authority)),
-            ("Placement", child.placement_type),
-            ("Provider", _several(child.provider, "the council’s own carers, or family")),
-            ("Distance from home", _miles(child.metres_from_home)),
-            ("Move of placement pending", _yes(child.placement_move_pending)),
-        ),
-        _group(
-            "The referral",
-            ("Referred on", child.referred_on and day(child.referred_on)),
-            ("Contact with parents", child.parental_contact),
-            ("Last visited by a parent", child.last_parental_visit and day(child.last_parental_visit)),
-            ("Looked after since", child.looked_after_since and day(child.looked_after_since)),
-            ("Still looked after", _yes(child.looked_after)),
-            ("Long-term plan", child.long_term_plan),
-            ("Proceedings concluded", _yes(child.proceedings_concluded)),
-            ("Unaccompanied", _yes(child.unaccompanied)),
-            ("Safeguarding issue unresolved", _yes(child.safeguarding_issue)),
-            ("Manager approved", _yes(child.manager_approved)),
-            ("Funding agreed", _yes(child.funding_agreed)),
-            ("Coordinator", child.coordinator),
-        ),
-    )
+    return _about(CHILDREN, child, on, {})
 
 
-def about_volunteer(person: Volunteer, on: date) -> tuple[Group, ...]:
-    return (
-        _group(
-            "About the volunteer",
-            ("Age", _years(person.date_of_birth, on)),
-            ("Gender", person.gender),
-            ("Area", place(person.home) if person.home else None),
-            ("Interests", interests(person.interests)),
-            ("Languages", _languages(person.languages)),
-            ("Ethnicity", person.ethnicity and vocabulary.ethnicity_label(person.ethnicity)),
-            ("Religion", person.religion and vocabulary.religion_label(person.religion)),
-            ("Was in care", _yes(person.care_experience)),
-            ("Has a dog", _yes(person.has_dog)),
-        ),
-        _group(
-            "What the volunteer offers",
-            ("Travels up to", _miles(person.travel_limit_metres)),
-            ("Drives the child", _yes(person.drives)),
-            ("Children aged", _ages(person.youngest_age, person.oldest_age)),
-            ("Areas", listed(council(code) for code in person.areas) if person.areas else "anywhere"),
-            ("Says yes to needs", _several(person.needs_accepted)),
-            ("Trained for needs", _several(person.needs_trained)),
-            ("Experience with needs", _several(person.needs_experience)),
-            ("Visits", person.possible_visits),
-            ("Free", _several(person.free_times)),
-            ("Would rather visit a child who is", person.preferred_gender or "no wish"),
-            ("Would rather visit a child aged", _ages(person.prefers_from_age, person.prefers_to_age)),
-            ("Committed until", person.commitment_until and day(person.commitment_until)),
-        ),
-        _group(
-            "Approval and checks",
-            ("Status", person.status),
-            ("Agreement signed", person.agreement_signed_on and day(person.agreement_signed_on)),
-            ("DBS checked", person.dbs_checked_on and day(person.dbs_checked_on)),
-            ("References accepted", _number(person.references_accepted)),
-            ("Of them professional", _number(person.professional_references)),
-            ("Core training", person.core_training_on and day(person.core_training_on)),
-            ("Safeguarding training", person.safeguarding_training_on and day(person.safeguarding_training_on)),
-            ("Authority’s records checked", person.database_checked_on and day(person.database_checked_on)),
-            ("Right to work", _yes(person.right_to_work)),
-            ("Licence checked", person.licence_checked_on and day(person.licence_checked_on)),
-            ("Insured until", person.insured_until and day(person.insured_until)),
-            ("Insured for volunteering", _yes(person.insured_for_volunteering)),
-            ("MOT until", person.mot_until and day(person.mot_until)),
-            ("Medical condition", _yes(person.medical_condition)),
-            ("Medical clearance", person.medical_clearance_on and day(person.medical_clearance_on)),
-            ("Support sessions attended", _number(person.support_sessions)),
-        ),
-        _group(
-            "Independence",
-            ("Connected to councils", _several(person.connected_authorities, words=council)),
-            ("Connected to providers", _several(person.organisations)),
-        ),
-    )
+def about_volunteer(person: Volunteer, on: date, references: Mapping[str, str]) -> tuple[Group, ...]:
+    """With the children whom they know by reference."""
+    return _about(VOLUNTEERS, person, on, references)
+
+
+def _about(sheet: Sheet, record: Child | Volunteer, on: date, references: Mapping[str, str]) -> tuple[Group, ...]:
+    """The parts of the form, so that nothing is asked that the page does not show."""
+    groups = []
+    for part, names in forms.PARTS[sheet.name].items():
+        columns = [sheet.column(name) for name in names if name not in _TOLD_BESIDE]
+        columns = [sheet.column("status"), *columns] if part == "checks" else columns
+        told = tuple(_fact(sheet, column, record, on, references) for column in columns)
+        groups.append((TITLES[sheet.name][part], told))
+    return tuple(groups)
+
+
+def _fact(sheet: Sheet, column: Column, record: Child | Volunteer, on: date, references: Mapping[str, str]) -> Fact:
+    called, fact = label(sheet.name, column.name).partition(", ")[0], getattr(record, column.to)
+    said: str | None
+    if column.name in _TOGETHER:
+        said = _TOGETHER[column.name](record)
+    elif column.name == "date_of_birth":
+        called, said = "Age", _years(fact, on)
+    elif column.name == "known_children" and fact:
+        said = listed(references.get(id, "a child who is not here any more") for id in fact)
+    elif fact is None:
+        said = IF_BLANK.get(column.name)
+    else:
+        said = in_words(column.to, fact)
+    return Fact(column.name, called, "Not recorded" if said is None else said, said is not None)
+
+
+_TOLD_BESIDE = frozenset({"requested_gender_strength", "prefers_to_age", "oldest_age"})
+"""Columns that are told with the one before them."""
+_TOGETHER: Mapping[str, Callable[[Any], str]] = {
+    "requested_gender": lambda one: _wish(one.requested_gender, one.requested_gender_strength),
+    "prefers_from_age": lambda one: _ages(one.prefers_from_age, one.prefers_to_age),
+    "youngest_age": lambda one: _ages(one.youngest_age, one.oldest_age),
+}
 
 
 def in_words(field: str, value: Any) -> str:
@@ -177,38 +120,16 @@ def in_words(field: str, value: Any) -> str:
 _WORDS: dict[str, Callable[[Any], Any]] = {
     "placement": place, "home": place, "interests": interests,
     "languages": lambda tags: _languages(tags) if tags else "none",
-    "needed_languages": lambda tags: _languages(tags) if tags else "none",
+    "needed_languages": lambda tags: _languages(tags) if tags else "no requirement",
+    "provider": lambda names: _several(names, "the council’s own carers, or family"),
     "ethnicity": vocabulary.ethnicity_label, "religion": vocabulary.religion_label,
     "responsible_authority": council, "placement_council": council,
     "areas": lambda codes: _several(codes, "anywhere", words=council),
     "connected_authorities": lambda codes: _several(codes, words=council),
-    "metres_from_home": lambda metres: _miles(metres), "travel_limit_metres": lambda metres: _miles(metres),
+    "metres_from_home": lambda metres: distance(metres), "travel_limit_metres": lambda metres: distance(metres),
     "budget_pence": pounds, "spent_pence": pounds,
 }  # fmt: skip
 """Fields whose facts are codes or measures."""
-
-
-def label_of(field: str) -> str:
-    """How the files call a field of a record: `miles from home` for `metres_from_home`."""
-    names = {column.to: column.name for sheet in (DECLINED, CHILDREN, VOLUNTEERS) for column in sheet.columns}
-    return spoken(names.get(field, field.removesuffix("_pence")))
-
-
-def _group(title: str, *facts: tuple[str, Any]) -> Group:
-    told = (Fact(label, "Not recorded" if value is None else str(value), value is not None) for label, value in facts)
-    return title, tuple(told)
-
-
-def _yes(fact: bool | None) -> str | None:
-    return None if fact is None else "yes" if fact else "no"
-
-
-def _not(fact: bool | None) -> bool | None:
-    return None if fact is None else not fact
-
-
-def _number(fact: int | None) -> str | None:
-    return None if fact is None else str(fact)
 
 
 def _years(born: date | None, on: date) -> str | None:
@@ -224,10 +145,6 @@ def _languages(tags: Iterable[str] | None) -> str | None:
     return None if tags is None else language_names(tags)
 
 
-def _miles(metres: int | None) -> str | None:
-    return None if metres is None else f"{metres / METRES_PER_MILE:.3g} miles"
-
-
 def _ages(least: int | None, most: int | None) -> str:
     if least is None:
         return "any age" if most is None else f"up to {most}"
@@ -235,4 +152,4 @@ def _ages(least: int | None, most: int | None) -> str:
 
 
 def _wish(what: str | None, strength: str) -> str:
-    return f"{what}, {strength}" if what else "no wish"
+    return f"{what}, {strength}" if what else IF_BLANK["requested_gender"]

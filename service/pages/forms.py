@@ -15,7 +15,8 @@ from matcher.reading import cells
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Child, Place, Volunteer
-from matcher.words import council, first_upper, listed, spoken
+from matcher.words import council, first_upper, listed
+from service.pages.labels import IF_BLANK, label
 from service.people import A_MANAGERS
 
 PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -63,13 +64,6 @@ PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 MOST = 2000
 """Letters in a field."""
 
-LABELS = {
-    "agrees": "Agrees to have a visitor", "travel_limit_miles": "Travels up to, in miles",
-    "provider": "Provider of the home", "family": "Brothers and sisters",
-    "database_checked_on": "Authority’s records checked on", "culture_request": "A visitor of like culture",
-    "religion_request": "A visitor of their religion",
-}  # fmt: skip
-"""Where a column's name is not what a person would say."""
 _HINTS = {"agrees": "A no ends every proposal and every visit at once. It is final until the child says otherwise."}
 
 _VOCABULARIES: tuple[tuple[Callable[[str], Any], str], ...] = (
@@ -107,6 +101,8 @@ class Field:
     """What is recorded, in the same words."""
     options: tuple[tuple[str, str], ...]
     """What may be chosen, as it is sent and as it is said; none where anything may be typed."""
+    blank: str
+    """What is said of the blank beside them."""
     ticked: tuple[str, ...] | None
     """Which of the options are chosen, where several may be; None where one is, or anything may be typed."""
     error: str
@@ -147,10 +143,21 @@ def fields(
             words = [*column.read.words]
             words += [one for one in ticked if one not in (*words, NONE)]
             options = (*((one, first_upper(one)) for one in words), (NONE, "None of these"))
-        error = (errors or {}).get(name) or wrong(sheet, name, value)
-        label = LABELS.get(name) or first_upper(spoken(name))
-        known = next((words for read, words in _VOCABULARIES if column.read is read), "")
-        made.append(Field(name, label, hint, value, recorded, options, ticked, error, known, _unread(column, value)))
+        made.append(
+            Field(
+                name,
+                label(sheet.name, name),
+                hint,
+                value,
+                recorded,
+                options,
+                blank=first_upper(IF_BLANK.get(name, "not recorded")),
+                ticked=ticked,
+                error=(errors or {}).get(name) or wrong(sheet, name, value),
+                known=next((words for read, words in _VOCABULARIES if column.read is read), ""),
+                unread=_unread(column, value),
+            )
+        )
     return made
 
 

@@ -33,6 +33,7 @@ from service.importing.finding import Part
 from service.importing.uploads import Upload
 from service.pages import facts
 from service.pages.html import as_workbook, render
+from service.pages.labels import label_of
 from service.pages.lists import Page
 from service.pages.looked import Looked, MeanwhileError, looked, refuse_others, same_reading
 from service.permissions import Permission
@@ -159,7 +160,7 @@ def look(
     notes = {(one.file, one.row) for one in found.notes}
     return render(
         request, "import-look.html", person, upload=upload, found=found, show=shown, page=listed, sheets=SHEETS,
-        sheet_names=NAMES, label=facts.label_of, words=facts.in_words,
+        sheet_names=NAMES, label=label_of, words=facts.in_words,
         counts={"problems": len({(one.file, one.row) for one in found.problems}), "notes": len(notes),
                 "changes": len(found.echo.changed) if found.echo else 0,
                 "new": len(found.echo.added) if found.echo else 0},
@@ -331,7 +332,7 @@ def _confirm(
         error=error, reason=reason, note=note, ticked=ticked or set(), reasons=importing.REASONS, sheet_names=NAMES,
         new=len(found.echo.added), changed=len(found.echo.changed), given=found.given, children=len(ids),
         approves=Permission.APPROVE in person.may, too_many=len(found.echo.weaker) > MOST_WEAKER,
-        label=facts.label_of, words=facts.in_words, unread=upload.unread,
+        label=label_of, words=facts.in_words, unread=upload.unread,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from service.auth import Person
 from service.pages import facts, journeys
 from service.pages.forms import PARTS
 from service.pages.html import as_workbook, render
+from service.pages.labels import label
 from service.pages.lists import LONG, Page
 from service.pages.reckoning import SHORT, Reckoned, Reckoning
 from service.permissions import Permission
@@ -185,11 +186,10 @@ def _to_fill(reckoned: Reckoning, child_id: str, away: Sequence[Nearly]) -> list
     for gap in reckoned.missing([child_id])[child_id]:
         waiting = sum(len(one.volunteers) for one in away if one.rule in gap.rules and not one.recorded)
         if gap.column == "family":
-            label, part = "brothers and sisters", "siblings"
+            part = "siblings"
         else:
-            label = spoken(gap.column)
             part = "change/" + next(part for part, names in PARTS["children"].items() if gap.column in names)
-        found.append(ToFill(label, f"/children/{child_id}/{part}", waiting))
+        found.append(ToFill(label("children", gap.column), f"/children/{child_id}/{part}", waiting))
     return found
 
 
@@ -257,19 +257,19 @@ def compare(
     shown = wanted[:SIDE_BY_SIDE]
     note_shown(kith, person, child_id, shown)
     on = reckoned.instance.as_of
-    about = [_by_label(facts.about_volunteer(card.volunteer, on)) for card in shown]
+    about = [_by_name(facts.about_volunteer(card.volunteer, on, reckoned.references)) for card in shown]
     return render(
         request, "compare.html", person, child=child, reference=reckoned.references[child_id], rank=rank,
         standing=standing(shown), cards=shown, left_out=[card.reference for card in wanted[SIDE_BY_SIDE:]],
         ticked=[card.volunteer.id for card in wanted], about=about, told=reckoned.told,
         live=reckoned.live.get(child_id), decides=Permission.DECIDE in person.may,
-        child_facts=_by_label(facts.about_child(child, on)),
+        child_facts=_by_name(facts.about_child(child, on)),
     )  # fmt: skip
 
 
-def _by_label(groups: Sequence[facts.Group]) -> dict[str, facts.Fact]:
+def _by_name(groups: Sequence[facts.Group]) -> dict[str, facts.Fact]:
     """Of the first two groups: who they are, and what they wish or offer."""
-    return {fact.label: fact for _, group in groups[:2] for fact in group}
+    return {fact.name: fact for _, group in groups[:2] for fact in group}
 
 
 def _excluded(counts: Mapping[str, int]) -> list[tuple[int, str]]:

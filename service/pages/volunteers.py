@@ -23,6 +23,7 @@ from service.pages.children import PAUSED, RULE_TITLES
 from service.pages.children import line_of as children_line
 from service.pages.entering import Given
 from service.pages.html import render
+from service.pages.labels import label
 from service.pages.lists import LONG, Page, named
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
@@ -70,7 +71,7 @@ def line_of(reckoned: Reckoning, person: records.Volunteer) -> VolunteerLine:
     limit = person.travel_limit_metres
     return VolunteerLine(
         person.id, reckoned.references[person.id], str(person.status or "not recorded"), facts.place(person.home),
-        "not recorded" if limit is None else f"{limit / 1609.344:.3g} miles", person.commitment_until, stands, words,
+        "not recorded" if limit is None else facts.distance(limit), person.commitment_until, stands, words,
         reckoned.first_lapse.get(person.id),
     )  # fmt: skip
 
@@ -135,7 +136,7 @@ def volunteer(
     return render(
         request, "volunteer.html", person,
         line=line_of(reckoned, record),
-        groups=facts.about_volunteer(record, instance.as_of),
+        groups=facts.about_volunteer(record, instance.as_of, reckoned.references),
         gaps=reckoned.missing([volunteer_id])[volunteer_id],
         impossible=reckoned.impossible(volunteer_id),
         rules=RULE_TITLES,
@@ -150,7 +151,7 @@ def volunteer(
         saved="saved" in request.query_params,
         paused=[match for match in matches if match.state == State.PAUSED],
         to_ask=_to_ask(rows, volunteer_id) if record.status in STOPPED else [],
-        labels=forms.LABELS,
+        label=label,
     )  # fmt: skip
 
 

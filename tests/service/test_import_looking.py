@@ -102,7 +102,7 @@ def test_the_echo_tells_what_kith_has_and_what_the_file_says(service: Service, s
     address, _, no = ready(service, small_county, browser)
     page = browser.get(address).text
     row = page.partition(f">{no}<")[2]
-    assert re.search(r"Agrees</th>\s*<td[^>]*>no</td>\s*<td[^>]*>yes</td>", row)
+    assert re.search(r"Agrees to have a visitor</th>\s*<td[^>]*>no</td>\s*<td[^>]*>yes</td>", row)
     assert "One safeguard would weaken" in page
     assert "A manager confirms each by itself" in page
     assert "<script>" not in page.partition("<main")[2].replace("</script>", "")
@@ -129,16 +129,23 @@ def test_who_is_new_is_listed_with_what_the_file_says_of_each(service: Service, 
     assert "<details" in first
     assert " open" not in first.partition("<details")[2].partition(">")[0]
     told = dict(re.findall(r"<dt>([^<]*)</dt><dd[^>]*>([^<]*)<", first))
-    assert told == {"Interests": "Chess and Walking and hiking", "Agrees": "yes", "Family": "N-F"}
+    assert told == {
+        "Interests": "Chess and Walking and hiking",
+        "Agrees to have a visitor": "yes",
+        "Brothers and sisters": "N-F",
+    }
     alone = page.partition(">N-03 <")[2].partition("</section>")[0]
-    assert "Family" not in alone  # called as the child is, which means that there is nobody else
+    assert "Brothers and sisters" not in alone  # called as the child is, which means that there is nobody else
     assert ">N-25 <" in page
     assert ">N-26 <" not in page
     with service.database.read(service.north) as session:
         child = session.scalars(select(tables.Child.id).where(tables.Child.reference == knows)).one()
     before = len(_read(service))
     page = browser.get(f"{address}?show=new&page=2").text
-    for reference, label, fact in (("N-900", "Known children", knows), ("N-05 and N-900", "Declined by", "child")):
+    for reference, label, fact in (
+        ("N-900", "Children whom they know", knows),
+        ("N-05 and N-900", "Declined by", "child"),
+    ):
         told = dict(re.findall(r"<dt>([^<]*)</dt><dd[^>]*>([^<]*)<", page.partition(f">{reference} <")[2]))
         assert told[label] == fact
     assert [entry["children"] for entry in _read(service)[before:]] == [[child]]
@@ -162,7 +169,7 @@ def test_what_blank_cells_would_take_is_counted_and_listed(service: Service, sma
     said = "A blank cell makes a fact not recorded: 4 facts of 2 children would go"
     page = browser.get(address).text
     assert said in page
-    assert re.search(rf">{child}</dt><dd>Ethnicity, interests and fears animals<", page)
+    assert re.search(rf">{child}</dt><dd>Ethnicity; Interests; Afraid of animals<", page)
     assert said in browser.get(f"{address}/confirm").text
     same = browser.get(send(browser, of(small_county, "children"))).text
     assert "would go" not in same

@@ -49,6 +49,36 @@ def test_every_fact_stands_in_one_part_of_the_form(sheet: Sheet) -> None:
     assert sorted(named) == sorted(column.name for column in columns_of(sheet))
 
 
+@pytest.mark.parametrize("sheet", [CHILDREN, VOLUNTEERS])
+def test_a_page_shows_each_fact_that_its_form_asks_for_under_the_same_label(service: Service, sheet: Sheet) -> None:
+    browser, pair = service.as_(Role.MANAGER), service.eligible_pair()
+    at = f"/{sheet.name}/{pair[sheet is VOLUNTEERS]}"
+    shown = re.findall(r"<dt>([^<]*)</dt>", browser.get(at, headers=HTML).text)
+    asked = []
+    for part in forms.PARTS[sheet.name]:
+        form = browser.get(f"{at}/change/{part}", headers=HTML).text.partition("<form method")[2]
+        asked += re.findall(
+            r'<(?:label|legend) class="govuk-(?:label|fieldset__legend) [^>]*--s"[^>]*>\s*([^<]*?)\s*<', form
+        )
+    assert len(asked) == len(columns_of(sheet))
+    told = ["Age" if label == "Date of birth" else label.partition(", ")[0] for label in asked]
+    assert [label for label in shown if label != "Status"] == list(dict.fromkeys(told))
+    assert len(set(shown)) == len(shown)
+
+
+def test_a_volunteers_page_names_the_children_whom_they_know_and_their_household(service: Service) -> None:
+    child, volunteer = service.eligible_pair()
+    browser, at = service.as_(Role.COORDINATOR), f"/volunteers/{volunteer}"
+    with service.database.read(service.north) as session:
+        name = Repository(session, service.keys).child(child).reference
+    form = fields_of(browser.get(f"{at}/change/independence", headers=HTML).text)
+    said = {**form, "known_children": name, "household": "H99"}
+    page = browser.post(f"{at}/change/independence", data=said, headers=HTML).text
+    told = dict(re.findall(r"<dt>([^<]*)</dt><dd[^>]*>([^<]*)<", page))
+    assert told["Children whom they know"] == name
+    assert told["Household of volunteers"] == "H99"
+
+
 def test_what_a_form_shows_reads_back_as_what_is_recorded(small_county: Any) -> None:
     """Otherwise saving a form untouched would change facts. A place is not shown: it may be an address."""
     wrong = []

@@ -127,7 +127,7 @@ def test_brothers_and_sisters_who_are_not_known_are_filled_in_from_the_shortlist
     assert "Not ready" in browser.get(path, headers=HTML).text
     page = browser.get(f"{path}/shortlist", headers=HTML).text
     assert "No volunteer could visit now" in page
-    assert re.search(r"Fill in brothers and sisters</a>: then \d+ volunteers could perhaps be asked", page)
+    assert re.search(r"Fill in “Brothers and sisters”</a>: then \d+ volunteers could perhaps be asked", page)
     assert f"{path}/siblings" in page
     for typed, told in (("", "or none if there are none"), ("nobody-here", "There is no child")):
         refused = browser.post(f"{path}/siblings", data={"siblings": typed}, headers=HTML)
