@@ -197,10 +197,13 @@ def _propose_form(
     shown = cards(reckoned, child_id, rank == "plan") if here else []
     note_shown(kith, person, child_id, shown)
     card = _card(shown, volunteer_id)
+    others = [one.id for one in reckoned.instance.volunteers if one.id != volunteer_id]
+    beyond = reckoned.who_could(child_id, 0, 1, others) if here and not card else []
     return render(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id], volunteer_id=volunteer_id,
         record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card,
+        notes=[note for one in ([card.candidate] if card else beyond) for note in one.notes.values()],
         rank=standing(shown), reasons=_reasons(card),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
     )  # fmt: skip

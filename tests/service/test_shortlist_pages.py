@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import re
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
 
 import pytest
+from browser import Site
 from conftest import Service
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
 from matcher import shortlist, vocabulary
 from matcher.instance import today
+from matcher.records import ExceptionKind
 from service.database.tables import Child, Declined, Family, Match
+from service.exceptions import approve
 from service.matching import Held
 from service.pages import reckoning, shortlists
 from service.permissions import Role
@@ -146,6 +151,50 @@ def _new_family(session):  # type: ignore[no-untyped-def]
     session.add(family)
     session.flush()
     return family.id
+
+
+def test_what_to_know_of_a_pair_is_told_wherever_it_is_chosen(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the volunteer may visit more than one, by exception, and that the child is about to move."""
+    user = service.users["north", Role.MANAGER]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        for one in rows.instance(today()).volunteers:
+            approve(rows, ExceptionKind.SECOND_CHILD, one.id, None, 2, user_id=user, reason="for a test")
+        found = [
+            (child, candidates)
+            for child in rows.instance(today()).waiting
+            if len(candidates := shortlist(rows.instance(today()), child.id, top=4, rank_by="fit")) > 2
+            and "capacity" in candidates[1].notes
+        ]
+        child, (first, second, *_) = found[0]
+        rows.write_child(rows.child(child.id), replace(child, placement_move_pending=True))
+        told = second.notes["capacity"].replace(second.volunteer, rows.references()[second.volunteer])
+    assert "may visit up to 2 children" in told
+    browser, at = service.as_(Role.COORDINATOR), f"/children/{child.id}"
+    propose = f"{at}/propose/{second.volunteer}?rank=fit"
+    for path in (f"{at}/shortlist?rank=fit", propose,
+                 f"{at}/compare?rank=fit&with={first.volunteer}&with={second.volunteer}"):  # fmt: skip
+        page = browser.get(path, headers=HTML).text
+        assert html.escape(told, quote=False) in page, path
+        assert "A move of placement is pending" in page, path
+    monkeypatch.setattr(reckoning, "MOST", 1)
+    page = browser.get(propose, headers=HTML).text
+    assert "is not among the first on the shortlist" in page
+    assert html.escape(told, quote=False) in page
+
+
+def test_comparing_on_a_phone_puts_one_fact_under_the_other(site: Site) -> None:
+    page, (child, (first, second, *_)) = site.page(width=390), site.choice
+    page.goto(f"{site.at}/children/{child}/compare?rank=fit&with={first}&with={second}")
+    table = page.locator(".kith-compare")
+    assert table.evaluate("one => one.getBoundingClientRect().right") <= 390
+    row = table.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Interests", exact=True))
+    tops = [one.evaluate("one => one.getBoundingClientRect().top") for one in row.locator("th, td").all()]
+    assert tops == sorted(set(tops))
+    whose = row.locator("td").evaluate_all("all => all.map(one => getComputedStyle(one, '::before').content)")
+    assert [one[1:3] for one in whose] == ["Ch", "1.", "2."]
 
 
 def test_comparing_shows_who_the_child_is_beside_what_they_wish(service: Service) -> None:
