@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from matcher.records import Child, Place, Volunteer
+from matcher.references import years_old
 
 _OF_CHILD = (
     "id", "family", "placement", "placement_council", "placement_type", "responsible_authority", "provider",
@@ -22,7 +23,7 @@ def pseudonymised(child: Child, as_of: date) -> dict[str, Any]:
     """What an analyst may know: age and days waited in place of dates; no place, council, family or provider."""
     facts = {name: fact for name, fact in asdict(child).items() if name not in _OF_CHILD and not isinstance(fact, date)}
     born = child.date_of_birth
-    years = born and as_of.year - born.year - ((as_of.month, as_of.day) < (born.month, born.day))
+    years = born and years_old(born, as_of)
     waited = (as_of - child.waits_since).days if child.waits_since else None
     return {**facts, "age": years, "days_waited": waited}
 

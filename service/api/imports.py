@@ -24,7 +24,7 @@ from service import importing
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading, refuse_without
 from service.api.shapes import PageNumber, PageSize, one_page
 from service.database import tables
-from service.importing.uploads import refuse_many
+from service.importing.uploads import by_name, refuse_many
 from service.permissions import Permission
 
 router = APIRouter(prefix="/imports", tags=["imports"])
@@ -102,7 +102,11 @@ def imports(rows: Reading, page: PageNumber = 1, size: PageSize = 50) -> BatchPa
 
 @router.post("/check")
 def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
-    """Every problem of the files; or what they would change, and apart the safeguards that would weaken."""
+    """Every problem of the files; or what they would change, and apart the safeguards that would weaken.
+
+    A token needs the scope `identify` as well: what would change tells what is recorded of whom.
+    """
+    refuse_without(person, Permission.IDENTIFY)
     contents = _contents(files)
     try:
         reading = read_files(contents, today())
@@ -171,10 +175,7 @@ def _read(contents: dict[str, bytes]) -> FilesRead:
 
 def _contents(files: list[UploadFile]) -> dict[str, bytes]:
     refuse_many(len(files))
-    contents = {file.filename or f"file {number}": file.file.read() for number, file in enumerate(files, start=1)}
-    if len(contents) < len(files):
-        raise InputError("Two files go by the same name. Send the right one.")
-    return contents
+    return by_name((file.filename or f"file {number}", file.file.read()) for number, file in enumerate(files, start=1))
 
 
 def _problem(one: Problem) -> ImportProblem:

@@ -102,6 +102,10 @@ class Weaker:
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
+MOST_WEAKER = 100
+"""Safeguards that one import may weaken."""
+
+
 @dataclass(frozen=True)
 class Echo:
     """What an import would do, in references and fields. Every mapping is by the name of the sheet."""
@@ -116,6 +120,11 @@ class Echo:
     @property
     def new(self) -> Mapping[str, int]:
         return Counter(one.sheet for one in self.added)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether more safeguards would weaken than anybody reads one by one: it is the wrong file."""
+        return len(self.weaker) > MOST_WEAKER
 
     @cached_property
     def blanked(self) -> tuple[Changed, ...]:

@@ -58,13 +58,18 @@ def take_in(
     Raises:
         InputError: for files that have problems; for what the rules of the database forbid: two live matches of a
             child, more children than a volunteer may have, a live match of a child who said no; for a safeguard that
-            would weaken and is not confirmed.
+            would weaken and is not confirmed; for more of those than a person reads.
     """
     rows.take_turn()
     policy = rows.policy()[1]
     given = reading.instance(policy, as_of)
     here = Here(rows, reading)
     echo = look_beside(here, given, policy)
+    if echo.too_many and confirmed is not None:
+        raise InputError(
+            f"{len(echo.weaker)} safeguards would weaken. So many at once are usually the wrong file, or a column that "
+            "is read as another. Look at the columns again, or send the rows in smaller parts."
+        )
     loosened = [one for one in echo.weaker if one.key not in (confirmed or ())]
     if confirmed is None:
         loosened = [one for one in loosened if not one.adds or (one.sheet == "matches" and one.reference)]

@@ -110,6 +110,17 @@ def refuse_many(files: int) -> None:
         raise InputError(f"{files} files are more than Kith reads at once. Send up to {MOST_FILES}.")
 
 
+def by_name(sent: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
+    """Files by their names, without the folder that some browsers send. Raises InputError where two go by one."""
+    contents: dict[str, bytes] = {}
+    for path, content in sent:
+        name = PurePath(path.replace("\\", "/")).name
+        if name in contents:
+            raise InputError("Two files go by the same name. Send the right one.")
+        contents[name] = content
+    return contents
+
+
 def receive(rows: Repository, files: Mapping[str, bytes]) -> Sent:
     """Finds which sheets files are. Raises InputError for other kinds.
 

@@ -14,7 +14,6 @@ from matcher.words import first_upper, listed
 from service import auth
 from service.api.deps import Asking, Kith
 from service.auth import LoginError
-from service.database.base import utc_now
 from service.database.tables import Authority, User
 from service.pages.html import render
 from service.permissions import MAY, Permission, Role
@@ -161,7 +160,7 @@ def _page(
     return render(
         request, "users.html", person, status=422 if error else 200, accounts=accounts, names=names, roles=Role,
         duties=duties, error=error, link=link, invited=invited, saved=saved, hours=auth.INVITATION_HOURS,
-        email=email, name=name, role=role, now=utc_now(),
+        email=email, name=name, role=role,
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
@@ -52,8 +51,6 @@ EARLIER = 10
 """Imports that the first page lists."""
 MOST_LISTED = 50
 """Records of which it is listed what a blank cell takes; each stands with the changes besides."""
-MOST_WEAKER = 100
-"""Safeguards that one import may weaken: more is the wrong file, and nobody reads so many one by one."""
 
 Show = Literal["changes", "new", "problems", "notes"]
 Number = Annotated[int, Query(ge=1, le=100_000)]
@@ -74,9 +71,7 @@ def send(
 ) -> Response:  # fmt: skip
     sent = [one for one in files or () if one.filename]
     try:
-        contents = {PurePath((one.filename or "").replace("\\", "/")).name: one.file.read() for one in sent}
-        if len(contents) < len(sent):
-            raise InputError("Two files go by the same name. Send the right one.")
+        contents = uploads.by_name((one.filename or "", one.file.read()) for one in sent)
         with kith.database.read(person.authority_id) as session:
             received = uploads.receive(Repository(session, kith.keys), contents)
         with kith.database.write(person.authority_id) as session:
@@ -323,15 +318,14 @@ def _confirm(
     found = None if upload.unplaced else looked(rows, upload)
     if found is None or found.echo is None:
         return RedirectResponse(f"/imports/files/{upload.row.id}", 303)
-    ids = [one.id for one in found.echo.changed if one.sheet == "children"]
     told = {reference for one in found.echo.weaker for reference in one.children}
     if told:
-        note_reading(kith, person, "import", "", children=children_of(rows, told), told=len(told))
+        note_reading(kith, person, "import", "", children=children_of(rows, told))
     return render(
         request, "import-confirm.html", person, status=status, upload=upload, echo=found.echo, stamp=found.stamp,
         error=error, reason=reason, note=note, ticked=ticked or set(), reasons=importing.REASONS, sheet_names=NAMES,
-        new=len(found.echo.added), changed=len(found.echo.changed), given=found.given, children=len(ids),
-        approves=Permission.APPROVE in person.may, too_many=len(found.echo.weaker) > MOST_WEAKER,
+        new=len(found.echo.added), changed=len(found.echo.changed), given=found.given,
+        approves=Permission.APPROVE in person.may, too_many=found.echo.too_many,
         label=label_of, words=facts.in_words, unread=upload.unread,
     )  # fmt: skip
 

@@ -201,7 +201,7 @@ def _propose_form(
     beyond = reckoned.who_could(child_id, 0, 1, others) if here and not card else []
     return render(
         request, "propose.html", person, status=422 if error else 200,
-        child_id=child_id, child=reckoned.references[child_id], volunteer_id=volunteer_id,
+        child_id=child_id, child=reckoned.references[child_id],
         record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card,
         notes=[note for one in ([card.candidate] if card else beyond) for note in one.notes.values()],
         rank=standing(shown), reasons=_reasons(card),

@@ -159,7 +159,7 @@ def shortlist_page(
     return render(
         request, "shortlist.html", person,
         child=child, reference=reckoned.references[child_id], rank=rank, standing=standing(shown),
-        cards=shown, rings=100, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
+        cards=shown, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
         nearly=[one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD],
         could=could, everybody=everybody, ticked=ticked or (), to_fill=fill,

@@ -14,8 +14,10 @@ from service_rows import cell, files_of
 from sqlalchemy import func, select
 
 from matcher.readers import Reading
+from service import auth
 from service.database import tables
-from service.permissions import Role
+from service.importing import looking
+from service.permissions import Permission, Role
 from service.repository import Repository
 
 API = "/api/v1"
@@ -350,6 +352,35 @@ def test_a_safeguard_weakens_only_by_its_own_key_and_a_manager(
     data["weaken"] = [one["key"] for one in told["weaker"]]
     assert desk.post(f"{API}/imports", files=files, data=data).status_code == 403
     assert manager.post(f"{API}/imports", files=files, data=data).status_code == 201
+
+
+def test_more_safeguards_than_anybody_reads_are_taken_from_no_file(
+    service: Service, manager: TestClient, small_county: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = cell(small_county, "children", "agrees", "no")
+    files = files_of(small_county, {("children", objects, "agrees"): "yes"})
+    told = manager.post(f"{API}/imports/check", files=files).json()
+    data: dict[str, Any] = {"stamp": told["stamp"], "weaken": [one["key"] for one in told["weaker"]]}
+    monkeypatch.setattr(looking, "MOST_WEAKER", 0)
+    refused = manager.post(f"{API}/imports", files=files, data=data)
+    assert (refused.status_code, "safeguards would weaken" in refused.text) == (422, True)
+    monkeypatch.undo()
+    assert manager.post(f"{API}/imports", files=files, data=data).status_code == 201
+
+
+def test_a_program_that_may_not_identify_is_not_told_what_a_file_would_change(
+    service: Service, small_county: Reading
+) -> None:
+    """Otherwise it could find out what is recorded of anybody by sending guesses."""
+    answers = []
+    for scopes in ([Permission.WRITE], [Permission.WRITE, Permission.IDENTIFY]):
+        with service.database.write() as session:
+            user = session.get_one(tables.User, service.users["north", Role.MANAGER])
+            token = auth.make_token(session, service.keys, user, name="files", scopes=scopes, days=1)
+        program = TestClient(service.client.app, raise_server_exceptions=False)
+        program.headers["Authorization"] = f"Bearer {token}"
+        answers.append(program.post(f"{API}/imports/check", files=files_of(small_county)).status_code)
+    assert answers == [403, 200]
 
 
 def test_a_managers_word_of_new_children_takes_their_key_and_a_manager(desk: TestClient, manager: TestClient) -> None:
