@@ -75,7 +75,10 @@ def invite(
         raise KithError("That is not an email address. Write it as name@council.gov.uk.")
     user = session.scalar(select(User).where(User.email == address).with_for_update())
     if user is not None and (user.authority_id != authority.id or user.disabled_at is None):
-        raise KithError("There is an account with that address already.")
+        raise KithError(
+            "There is an account with that address already. To send a new link or give another role, close it first: "
+            "inviting the address anew opens it again."
+        )
     entry = Entry(by, "invite user", "", details={"role": role})
     if user is None:
         user = User(authority_id=authority.id, email=address, role=role)

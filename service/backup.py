@@ -93,6 +93,7 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
         raise BackupError(f"There is no file “{file}”.")
     keys = KeyRing.read(settings.keys_file)
     url = make_url(settings.database_url.get_secret_value())
+    _require_same_kind(file, sqlite=url.get_backend_name() == "sqlite")
     if url.get_backend_name() == "sqlite":
         return _restore_sqlite(_file_of(url), file, keys, replace)
     if replace:
@@ -101,6 +102,7 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
         raise BackupError("On PostgreSQL give KITH_OWNER_URL to restore: the tables become that role's.")
     owner = settings.owner_url.get_secret_value()
     with _opened(owner) as database:
+        database.check()
         if has_tables(database.engine):
             raise BackupError(
                 "The database is not empty. Make a new one, name it in both addresses, and restore there."
@@ -110,6 +112,14 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
         entries = _check(database, keys)
         _end_logins(database)
         return Restored(entries)
+
+
+def _require_same_kind(file: Path, *, sqlite: bool) -> None:
+    with file.open("rb") as content:
+        start = content.read(6)
+    if start.startswith(b"PGDMP" if sqlite else b"SQLite"):
+        made, named = ("PostgreSQL", "SQLite") if sqlite else ("SQLite", "PostgreSQL")
+        raise BackupError(f"“{file}” was made on {made}, and KITH_DATABASE_URL names a database of {named}.")
 
 
 # ---- SQLite ----------------------------------------------------------------------------------------------------------

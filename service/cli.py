@@ -173,7 +173,9 @@ def import_(
         with database.read() as session:
             authority_id = authority_named(session, authority).id
         rows = import_folder(database, keys, authority_id, folder)
-    typer.echo(", ".join(f"{count} {name}" for name, count in rows.items()))
+    typer.echo(
+        ", ".join(f"{count} {name}" for name, count in rows.items()) or "Nothing new: all of it is here already."
+    )
 
 
 @app.command()

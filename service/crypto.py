@@ -72,7 +72,8 @@ class KeyRing:
         except FileNotFoundError:
             raise KeysError(
                 f"The keys “{file}” are not there, and without them nothing can be read. "
-                "Put the file back from where it is kept, or name it by KITH_KEYS_FILE."
+                "Put the file back from where it is kept, or name it by KITH_KEYS_FILE. "
+                "In a new installation `kith migrate` makes it."
             ) from None
         except PermissionError:
             raise KeysError(

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
+import structlog
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oidc.core import CodeIDToken
@@ -41,6 +42,7 @@ _ALGORITHMS = ["RS256", "PS256", "ES256"]
 _MANY = {"common", "organizations", "consumers"}
 _KEPT_SECONDS = 3600
 _PLACE = Place("login", "", "state")
+_LOG = structlog.get_logger("kith")
 _REFUSED = "The identity provider's answer cannot be used. Begin again."
 
 
@@ -116,7 +118,8 @@ class Provider:
                     self._metadata()[0]["token_endpoint"], code=code, code_verifier=attempt.verifier
                 )
             claims = self._claims(token, attempt.nonce)
-        except (httpx2.HTTPError, AuthlibBaseError, JoseError, KeyError, ValueError, TypeError):
+        except (httpx2.HTTPError, AuthlibBaseError, JoseError, KeyError, ValueError, TypeError) as error:
+            _LOG.warning("identity provider", problem=_problem(error))
             raise LoginError(_REFUSED) from None
         if self.tenant is not None and claims.get("tid") != self.tenant:
             raise LoginError("This account is not the council's. Log in with the one of your work.")
@@ -127,10 +130,11 @@ class Provider:
             read = jwt.decode(token["id_token"], self._metadata()[1], algorithms=_ALGORITHMS)
         except InvalidKeyIdError:  # the provider may have changed its keys
             read = jwt.decode(token["id_token"], self._metadata(anew=True)[1], algorithms=_ALGORITHMS)
+        issuer = self._metadata()[0]["issuer"]  # as it writes itself: with a slash at the end, perhaps
         claims = CodeIDToken(
             read.claims,
             read.header,
-            {"iss": {"essential": True, "value": self.issuer}, "aud": {"essential": True, "value": self.client_id}},
+            {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": self.client_id}},
             {"nonce": nonce, "client_id": self.client_id, "access_token": token.get("access_token")},
         )
         claims.validate(leeway=60)
@@ -152,7 +156,8 @@ class Provider:
                             raise LoginError("The identity provider calls itself otherwise than KITH_OIDC_ISSUER.")
                         keys = client.get(found["jwks_uri"]).raise_for_status().json()
                     self._known = time.monotonic(), found, KeySet.import_key_set(keys)
-                except (httpx2.HTTPError, JoseError, KeyError, ValueError, TypeError):
+                except (httpx2.HTTPError, JoseError, KeyError, ValueError, TypeError) as error:
+                    _LOG.warning("identity provider", problem=_problem(error))
                     raise LoginError("The identity provider does not answer. Try again in a while.") from None
             return self._known[1], self._known[2]
 
@@ -163,6 +168,14 @@ class Provider:
             token_endpoint_auth_method="client_secret_basic" if secret else "none",  # a name
             code_challenge_method="S256", timeout=10,
         )  # fmt: skip
+
+
+def _problem(error: Exception) -> str:
+    """For the log: which error, its code, what a connection said. A provider's description may name somebody."""
+    if isinstance(error, httpx2.HTTPError):
+        return f"{type(error).__name__}: {error}"
+    more = (str(getattr(error, name, ""))[:60] for name in ("error", "claim"))
+    return " ".join(filter(None, (type(error).__name__, *more)))
 
 
 def log_in(session: Session, keys: KeyRing, settings: Settings, identity: Identity) -> tuple[User, str] | None:

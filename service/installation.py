@@ -21,7 +21,7 @@ from service.crypto import KeyRing, Place
 from service.database.base import Apart, Base, Sealed
 from service.database.engine import Database
 from service.database.tables import Authority, User
-from service.database.upgrade import require_upgraded, upgrade
+from service.database.upgrade import require_kept_apart, require_upgraded, upgrade
 from service.identity import Provider
 from service.permissions import Permission, Role
 from service.repository import Repository
@@ -35,11 +35,12 @@ ADMINISTRATOR = "administrator@kith.invalid"
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Database, KeyRing]]:
-    """The database and the keys, for a command. Raises KithError where either cannot be had."""
+    """The database and the keys, for a command. Raises KithError where either is missing, or of another version."""
     keys = KeyRing.read(settings.keys_file)
     database = Database(settings.database_url.get_secret_value())
     try:
         database.check()
+        require_upgraded(database)
         yield database, keys
     finally:
         database.close()
@@ -53,7 +54,7 @@ def require_startable(settings: Settings) -> None:
     if settings.oidc_issuer:
         Provider(settings)
     with opened(settings) as (database, _):
-        require_upgraded(database)
+        require_kept_apart(database)
 
 
 def require_port(settings: Settings) -> None:

@@ -57,6 +57,7 @@ def work(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT, or until the process that started it is gone."""
     configure(settings)
     database = Database(settings.database_url.get_secret_value(), pool_size=2)
+    database.check()
     require_upgraded(database)
     KeyRing.read(settings.keys_file)
     if sys.platform != "win32":

@@ -104,10 +104,12 @@ class Database:
         try:
             with self.read() as session:
                 session.execute(text("SELECT 1"))
-        except OperationalError:
+        except OperationalError as error:
+            lines = str(error.orig).splitlines() or ["no reason given"]  # they name the role, never its password
+            told = next((line for line in lines if "failed: " in line), lines[0]).strip().removesuffix(".")
             raise DatabaseError(
-                "The database does not answer, or lets the role of its address not in. Check that it runs, and "
-                "KITH_DATABASE_URL; for `kith migrate` KITH_OWNER_URL as well."
+                f"The database does not answer, or does not let in the role of its address ({told}). Check "
+                "that it runs, and KITH_DATABASE_URL; for `kith migrate` and `kith restore` KITH_OWNER_URL as well."
             ) from None
 
     def wait_for_writers(self) -> None:

@@ -60,6 +60,24 @@ def require_upgraded(database: Database) -> None:
         raise DatabaseError(f"The database is at version {there or 'none'}, Kith needs {newest()}. Run `kith migrate`.")
 
 
+def require_kept_apart(database: Database) -> None:
+    """Raises DatabaseError for a role that row-level security does not hold, or that could switch it off."""
+    if database.sqlite:
+        return
+    with database.engine.connect() as connection:
+        above = connection.scalar(
+            text(
+                "SELECT rolsuper OR rolbypassrls OR pg_has_role(relowner, 'MEMBER') "
+                "FROM pg_roles, pg_class WHERE rolname = current_user AND pg_class.oid = 'authorities'::regclass"
+            )
+        )
+    if above:
+        raise DatabaseError(
+            "KITH_DATABASE_URL names a role that owns the tables, or that row-level security does not hold. Give the "
+            "service's own, which is neither: docs/operations.md makes it."
+        )
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(resources.files("service.database") / "migrations"))

@@ -16,6 +16,7 @@ from conftest import Service
 from pydantic import SecretStr
 from sqlalchemy import make_url, select
 
+from matcher.errors import KithError
 from matcher.instance import today
 from matcher.records import ExceptionKind, Party, Status
 from service import audit_log, auth, exceptions
@@ -327,6 +328,19 @@ def test_what_a_killed_restore_left_is_not_read_into_the_next(service: Service, 
     }
     assert kept == {"wal", "shm"}
     assert (tmp_path / "kith.db").stat().st_mode & 0o077 == 0
+
+
+def test_what_a_backup_cannot_be_put_into_is_told(service: Service, place: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "kith.backup"
+    backup(service.settings, file)
+    other = tmp_path / "other.backup"
+    other.write_bytes(b"PGDMP" if service.database.sqlite else b"SQLite format 3")
+    with pytest.raises(BackupError, match="and KITH_DATABASE_URL names a database of"):
+        restore(place, other)
+    if place.owner_url is not None:
+        nowhere = SecretStr(make_url(place.owner_url.get_secret_value()).set(port=1).render_as_string(False))
+        with pytest.raises(KithError, match="does not answer"):
+            restore(place.model_copy(update={"owner_url": nowhere}), file)
 
 
 def test_a_full_disk_is_told_in_a_sentence(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet, RSAKey
 from pydantic import HttpUrl, SecretStr
 from sqlalchemy import update
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from matcher.errors import KithError
@@ -190,6 +191,28 @@ def test_what_is_not_as_it_must_be_lets_nobody_in(
 ) -> None:
     assert come_back(browser, provider, **claims) == 401
     assert browser.get("/api/v1/session").status_code == 401
+
+
+def test_why_nobody_gets_in_is_in_the_log_and_names_nobody(
+    browser: TestClient, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture_logs() as lines:
+        assert come_back(browser, provider, aud="another", email="some.one@north.invalid") == 401
+        monkeypatch.setattr(
+            provider, "token", lambda *_: (400, {"error": "invalid_client", "error_description": "of Some One"})
+        )
+        assert come_back(browser, provider) == 401
+    told = [one["problem"] for one in lines if one["event"] == "identity provider"]
+    assert told == ["InvalidClaimError invalid_claim aud", "OAuthError invalid_client"]
+
+
+def test_a_provider_may_write_itself_with_a_slash_at_the_end(
+    service: Service, browser: TestClient, provider: IdentityProvider
+) -> None:
+    provider.calls_itself = f"{provider.issuer}/"
+    assert come_back(browser, provider, iss=f"{provider.issuer}/") == 303
+    browser.app.state.identity._known = None  # type: ignore[attr-defined]
+    assert come_back(browser, provider, iss=provider.issuer) == 401
 
 
 def test_a_token_by_another_key_lets_nobody_in(browser: TestClient, provider: IdentityProvider) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from typer.testing import CliRunner
 
 from matcher.errors import InputError, KithError
@@ -62,10 +62,11 @@ def test_from_nothing_to_a_log_that_is_whole(environment: Settings) -> None:
     kith("user", "add", "someone@north.invalid", "--role", "manager", "--name", "Some One")
     kith("user", "password", "someone@north.invalid", keyed="three plain words\nthree plain words\n")
     assert "4 children" in kith("import", str(SAMPLES / "tiny"))
+    assert kith("import", str(SAMPLES / "tiny")).startswith("Nothing new")
     kith("user", "disable", "someone@north.invalid")
     assert kith("retention") == "0 rows deleted.\n"
     told = kith("audit", "verify")
-    assert "North: 5 entries, whole" in told
+    assert "North: 6 entries, whole" in told
     with opened(settings) as (database, _), database.write() as session:
         record(session, KeyRing.new(), Entry("x", "forged"))
     result = CliRunner().invoke(app, ["audit", "verify"])
@@ -192,7 +193,7 @@ def test_it_serves_without_the_owner_of_the_tables(
         ("KITH_OIDC_ISSUER", "http://idp.example", "must begin with https"),
         ("KITH_HOST", "192.0.2.7", "KITH_HOST “192.0.2.7” is no address of this machine"),
         ("KITH_HOST", "nowhere.invalid", "KITH_HOST “nowhere.invalid” is no address of this machine"),
-        ("KITH_DATABASE_URL", "postgresql+psycopg://kith_app:x@127.0.0.1:1/kith", "does not answer"),
+        ("KITH_DATABASE_URL", "postgresql+psycopg://kith_app:x@127.0.0.1:1/kith", "does not answer.* refused"),
     ],
 )
 def test_what_keeps_it_from_starting_is_said_before_any_process_is_started(
@@ -216,14 +217,35 @@ def test_a_port_that_is_taken_is_said_before_anything_is_made(
             kith("serve", "--no-worker", "--port", str(port), *words)
 
 
-def test_a_database_of_another_version_is_said_before_any_process_is_started(
-    environment: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "words",
+    [("serve", "--workers", "2", "--no-worker"), ("retention",), ("audit", "verify"), ("keys", "rotate")],
+    ids=str,
+)
+def test_a_database_of_another_version_is_said_before_anything_is_done_to_it(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     kith("migrate")
     monkeypatch.setattr("service.database.upgrade.newest", lambda: "9999")
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("it was started"))
     with pytest.raises(KithError, match="Kith needs 9999"):
-        kith("serve", "--workers", "2", "--no-worker")
+        kith(*words)
+
+
+def test_it_is_not_served_by_a_role_that_row_level_security_does_not_hold(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if environment.owner_url is None:
+        pytest.skip("SQLite has no roles")
+    kith("migrate")
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("it was started"))
+    administrator = make_url(request.getfixturevalue("postgres")).set(
+        drivername="postgresql+psycopg", database=make_url(environment.owner_url.get_secret_value()).database
+    )
+    for above in (environment.owner_url.get_secret_value(), administrator.render_as_string(hide_password=False)):
+        monkeypatch.setenv("KITH_DATABASE_URL", above)
+        with pytest.raises(KithError, match="names a role that owns the tables"):
+            kith("serve", "--no-worker")
 
 
 def test_a_service_that_is_told_to_stop_leaves_no_folder_behind(
