@@ -9,12 +9,14 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import ColumnElement, String, cast, func, select
 
+from matcher.words import counted
 from service import workflow
 from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database.base import utc_now
 from service.database.tables import AuditEvent, Match
 from service.pages.html import render
+from service.pages.labels import label_of
 from service.pages.lists import SIZE, Page, named
 from service.pages.proposals import WAS
 from service.repository import Repository
@@ -22,8 +24,11 @@ from service.repository import Repository
 router = APIRouter()
 
 _Id = Annotated[str, Query(max_length=12, pattern="^([A-Z][2-9B-Z]{11})?$")]
-KINDS = ("read", "decision", "share", "import", "log in", "log out", "user", "policy", "run")
-"""How the actions begin by which the log can be filtered."""
+KINDS = {
+    "read": "What was opened", "decision": "Decisions", "share": "What is shown of whom", "import": "Files taken in",
+    "log in": "Signing in", "log out": "Signing out", "user": "Accounts", "policy": "Policies", "run": "Runs",
+}  # fmt: skip
+"""Words in the actions by which the log can be filtered, and what they are called."""
 READ = {
     "today": "Opened the page Today", "children": "Opened the list of children",
     "proposals": "Opened the list of proposals and matches",
@@ -40,14 +45,48 @@ READ = {
     "list": "Opened a list",
 }  # fmt: skip
 """Each word of `permissions.TELLS` as a sentence; "list" stands in entries of before, which cannot be altered."""
+DONE = {
+    "add child": "Added a child", "change child": "Changed facts of a child",
+    "add volunteer": "Added a volunteer", "change volunteer": "Changed facts of a volunteer",
+    "write person": "Wrote who somebody is", "volunteer status": "Changed where a volunteer stands",
+    "child objects": "Recorded that a child wants no visitor",
+    "child to be asked again": "Recorded that a child wants no visitor now", "hold referral": "Held a referral",
+    "link siblings": "Linked brothers and sisters", "unlink sibling": "Took a child out of a family",
+    "erase child": "Erased a child", "erase volunteer": "Erased a volunteer",
+    "approve exception": "Allowed an exception", "withdraw exception": "Withdrew an exception",
+    "add organisation": "Added an organisation", "rename organisation": "Renamed an organisation",
+    "set budget": "Set a budget", "commit budget": "Committed the cost of an appointment",
+    "share": "Chose what each is shown of the other", "report: words of the year": "Wrote into the report of the year",
+    "import": "Took files in", "import: files looked at": "Sent files to look at",
+    "import: files thrown away": "Threw files away", "import: columns": "Said what the columns of a file are",
+    "import: change child": "Changed facts of a child by a file",
+    "import: change volunteer": "Changed facts of a volunteer by a file",
+    "import: change match": "Changed the dates of a match by a file", "import: end match": "Ended a match by a file",
+    "ask for run": "Asked for a run", "cancel run": "Cancelled a run", "run": "Finished a run",
+    "publish plan": "Published a plan", "policy in force": "Put a policy in force",
+    "log in": "Signed in", "log out": "Signed out", "invite user": "Invited somebody",
+    "open user again": "Opened an account again", "disable user": "Closed an account",
+    "change role of user": "Gave an account another role", "choose password": "Chose a password",
+    "set password": "Set a password", "bind account": "Bound an account to the council’s own",
+    "make token": "Made a key for a program", "revoke token": "Revoked a key of a program",
+    "add authority": "Added an authority", "rotate keys": "Made a new key for what is sealed",
+    "drop keys": "Dropped old keys", "keep what was said no to": "Kept what was said no to, after a restore",
+}  # fmt: skip
+"""Each action as what somebody did; decisions are called by their steps."""
 _STEPS = {step.id: step.title for step in workflow.STEPS} | WAS
 DETAILS = {
+    "fields": "facts", "scopes": "what it may do", "number": "version",
+    "agrees": "the child says", "agrees before": "the child said before", "status": "stands as",
+    "status before": "stood as", "raised by": "raised by match", "withdrawn": "proposals withdrawn",
+    "from": "before", "to": "from then on", "code": "council", "told": "children told of",
     "weakened": "safeguards that weakened", "confirmed": "confirmed one by one", "concerned": "whom they concern",
     "served": "list shown", "break a rule": "live matches that break a rule by it",
     "break the rule": "live matches that break the rule for siblings by it", "past": "past matches brought up",
-    "paused": "matches paused", "state": "stands as", "by": "on the word of the", "hash": "seal of the policy",
+    "paused": "matches paused", "state": "stands as", "by": "on whose word", "hash": "seal of the policy",
 }  # fmt: skip
 """What a detail of an entry is called, where its name does not say so by itself."""
+_COUNTED = frozenset({"children", "concerned", "past", "paused", "withdrawn"})
+"""Details that name many records: how many is told."""
 
 
 def words(event: AuditEvent) -> str:
@@ -55,9 +94,29 @@ def words(event: AuditEvent) -> str:
     if event.action == "read":
         return READ.get(event.reason, f"Opened: {event.reason}")
     what, _, step = event.action.partition(": ")
-    said = _STEPS.get(step, step.replace("_", " "))
-    told = f"{what.capitalize()}: {said[:1].lower()}{said[1:]}" if step else what.capitalize()
+    if what == "decision":
+        said = _STEPS.get(step, step.replace("_", " "))
+        told = f"Decision: {said[:1].lower()}{said[1:]}"
+    else:
+        told = DONE.get(event.action, event.action.capitalize())
     return f"{told} ({event.reason})" if event.reason else told
+
+
+def details_of(event: AuditEvent) -> list[tuple[str, str]]:
+    """What stands beside an entry, each with what it is called: of records how many, as each can be searched for."""
+    sheet = "children" if event.action.endswith("child") else "volunteers"
+    told = []
+    for name, value in event.details.items():
+        if not isinstance(value, list):
+            said = str(value)
+        elif name in _COUNTED:
+            said = counted(len(value), "record", "records")
+        elif name == "fields":
+            said = "; ".join(label_of(sheet, one) for one in value)
+        else:
+            said = ", ".join(map(str, value))
+        told.append((DETAILS.get(name, name), said))
+    return told
 
 
 @router.get("/log")
@@ -117,7 +176,7 @@ def _log(
         chosen=filters,
         words=words,
         sought=sought,
-        details=DETAILS,
+        details=details_of,
     )
 
 

@@ -277,8 +277,8 @@ def test_the_log_has_what_a_file_did_to_whom(service: Service, files: Files, pai
     assert (of_volunteer.action, of_volunteer.details["fields"]) == ("import: change volunteer", ["interests"])
     assert "weakened" not in of_volunteer.details
     page = service.as_(Role.AUDITOR).get(f"/log?subject={child}").text
-    assert "Import: change child" in page
-    assert "agrees before: no" in page
+    assert "Changed facts of a child by a file" in page
+    assert "the child said before: no" in page
 
 
 def test_the_log_has_a_childs_word_and_a_standing_before_and_after(
