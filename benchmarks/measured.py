@@ -49,7 +49,7 @@ def copied(filled: Path, folder: Path) -> Settings:
 
 
 def prepare(settings: Settings, folder: Path, children: int, volunteers: int, run: bool) -> None:
-    """An authority with a county in it, an account for each role, and two plans under two policies.
+    """An authority with a county in it, an account for each role, two plans under two policies, the later published.
 
     The caseload of coordinators is left out of both, since a sample has a handful of them whatever its size.
     """
@@ -72,15 +72,17 @@ def prepare(settings: Settings, folder: Path, children: int, volunteers: int, ru
             with database.write(authority) as session:
                 other = replace(policy.with_weights(interests=80), name="ours", version="2")
                 policies.add_version(Repository(session, keys), other, user_id=by, reason="to compare with")
-            _run(database, keys, authority)
+            last = _run(database, keys, authority)
+            plans.publish(database, keys, authority, last, user_id=by, reason="to work by")
 
 
-def _run(database: Database, keys: KeyRing, authority: str) -> None:
+def _run(database: Database, keys: KeyRing, authority: str) -> str:
     with database.write(authority) as session:
         runs.ask_for(session, authority, "manual")
     held = runs.take(database, authority)
     assert held is not None
     plans.make(database, keys, held, lambda _told: None)
+    return held.run_id
 
 
 @dataclass

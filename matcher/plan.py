@@ -198,6 +198,15 @@ class PlanDiff:
         return {"changes": [asdict(change) for change in self.changes], "sentence": self.sentence}
 
 
+_WITHOUT = {
+    "child": "In the plan before, something in the referral of {} stood in the way.",
+    "nobody": "In the plan before, no volunteer could visit {}.",
+    "others": "In the plan before, each volunteer who could visit {} was proposed to another child.",
+    "fit": "In the plan before, nobody fitted {} well enough.",
+}
+"""Why a child who has a volunteer now had none, by the kind of `Unmatched`."""
+
+
 def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
     was, now = dict(before.pairs), dict(plan.pairs)
     children_of: dict[str, list[str]] = {}
@@ -205,7 +214,7 @@ def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
         children_of.setdefault(volunteer, []).append(child)
     fit = {(match.child, match.volunteer): match.fit for match in (*before.matches, *plan.matches)}
     left = {child.child: child.reason for child in plan.unmatched}
-    left_before = {child.child for child in before.unmatched}
+    left_before = {child.child: child.kind for child in before.unmatched}
     forbidden = {(lost.child, lost.volunteer): lost.reason for lost in plan.not_kept}
     # Under two policies nothing is so by now, and points of fit are in two measures.
     one_policy = plan.policy_hash == before.policy_hash
@@ -229,8 +238,8 @@ def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
             reckoned = f" {there} fits with {abs(more)} points {'more' if more >= 0 else 'less'}." if one_policy else ""
             yield Change("changed", child, was[child], there, f"{gone(child)}{reckoned}")
         elif there is not None:
-            since = "had no visitor in the plan before" if child in left_before else "is new among those who wait"
-            yield Change("new", child, None, there, f"{child} {since}.")
+            since = _WITHOUT.get(left_before.get(child, ""), "{} is new among those who wait.").format(child)
+            yield Change("new", child, None, there, since)
         elif child in left:
             told = gone(child) if child in was else f"{child} is new among those who wait."
             yield Change("unmatched", child, was.get(child), None, f"{told} {left[child]}")

@@ -86,6 +86,7 @@ def shortlist(
     different: bool = False,
     skip: int = 0,
     without: Collection[str] = (),
+    also: Collection[str] = (),
 ) -> tuple[Candidate, ...]:
     """The `top` eligible volunteers of a child who waits, with whom the plan proposes wherever they rank.
 
@@ -99,6 +100,7 @@ def shortlist(
         different: only volunteers who are different from all above them; the list may then be shorter.
         skip: how many of the first are passed over, and not looked at closely: for a long list page by page.
         without: volunteers who are passed over wherever they rank.
+        also: volunteers who are on it wherever they rank, as far as they are eligible.
 
     Raises:
         NotFoundError: a child who is not there or not waiting. An empty shortlist has its reasons in
@@ -118,7 +120,7 @@ def shortlist(
     if without:
         passed = [instance.volunteers[one].id in without for one in scored.pairs.volunteer_row[rows].tolist()]
         rows = rows[~np.array(passed, dtype=bool)]
-    return _listed(scored, rows, top, rank_by, effects, plan, different, skip)
+    return _listed(scored, rows, top, rank_by, effects, plan, different, skip, also)
 
 
 def shortlist_for_volunteer(
@@ -202,12 +204,13 @@ def _listed(
     plan: Plan | None,
     different: bool,
     skip: int = 0,
+    also: Collection[str] = (),
 ) -> tuple[Candidate, ...]:
     if top < 1:
         raise InputError(f"A shortlist of {top} names nobody. Give top = 1 or more.")
     pairs, planned = scored.pairs, _planned(plan)
     # Whom the plan proposes is on the list wherever they rank: nobody is proposed without the reasons being told.
-    proposed = {row for row in rows.tolist() if _is_planned(pairs.between(row), planned)}
+    proposed = {row for row in rows.tolist() if _is_planned(pairs.between(row), planned, also)}
     order = effects.in_order(rows) if effects is not None and rank_by == "plan" else _by_fit(scored, rows)
     chosen: list[tuple[int, int]] = []
     for rank, row in enumerate(order, start=1):
@@ -239,8 +242,9 @@ def _by_fit(scored: Scored, rows: Ints) -> Iterator[int]:
     yield from rows[np.lexsort((ids, pairs.metres[rows], -scored.fit[rows]))].tolist()
 
 
-def _is_planned(between: Between, planned: Mapping[str, tuple[str, ...]]) -> bool:
-    return between.child.id in planned.get(between.volunteer.id, ())
+def _is_planned(between: Between, planned: Mapping[str, tuple[str, ...]], also: Collection[str]) -> bool:
+    volunteer = between.volunteer.id
+    return volunteer in also or between.child.id in planned.get(volunteer, ())
 
 
 def _alike(one: Between, other: Between) -> bool:

@@ -13,7 +13,7 @@ has it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -75,13 +75,14 @@ class Held:
                 self._instance = replace(rows, opened=self.opened).instance(self.stamp[1])
                 self.opened.forget_before()
 
-    def shortlist(self, child: str, *, top: int, rank_by: RankBy) -> Ranked:
+    def shortlist(self, child: str, *, top: int, rank_by: RankBy, also: Collection[str] = ()) -> Ranked:
         """See `matcher.shortlist`, which says what it raises."""
 
         def ranked(effects: Effects | None) -> tuple[Candidate, ...]:
-            return shortlist(self.instance, child, top=top, rank_by="plan" if effects else "fit", effects=effects)
+            order: RankBy = "plan" if effects else "fit"
+            return shortlist(self.instance, child, top=top, rank_by=order, effects=effects, also=also)
 
-        return self._ranked((child, top), ranked, rank_by)
+        return self._ranked((child, (top, *sorted(also))), ranked, rank_by)
 
     def shortlist_for_volunteer(self, volunteer: str, *, top: int, rank_by: RankBy) -> Ranked:
         """The children whom a volunteer could visit, in the same way."""
@@ -139,7 +140,7 @@ class Held:
                 self._asked.pop(key).cancel()
 
     def _ranked(
-        self, key: tuple[str, int], ranked: Callable[[Effects | None], tuple[Candidate, ...]], rank_by: RankBy
+        self, key: tuple[str, Hashable], ranked: Callable[[Effects | None], tuple[Candidate, ...]], rank_by: RankBy
     ) -> Ranked:
         if rank_by == "fit":
             return Ranked(ranked(None), "fit", "not asked for")

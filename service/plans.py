@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import func, select
@@ -54,6 +55,26 @@ class Found:
     shortlists: Sequence[Mapping[str, Any]]
     """For each child whose shortlist is not that of the run before: `child`, and the ids of the volunteers `before` and
     `now`, best first."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The plan that a person has published, as far as whoever works by it needs to know."""
+
+    plan_id: str
+    run_id: str
+    volunteer_of: Mapping[str, str]
+    """The volunteer whom it proposes, by child."""
+    left: Mapping[str, str]
+    """Why it has nobody for each of the others who waited then, by child."""
+
+    @cached_property
+    def children_of(self) -> Mapping[str, Sequence[str]]:
+        """The children to whom it proposes a volunteer, by volunteer."""
+        found: dict[str, list[str]] = {}
+        for child, volunteer in self.volunteer_of.items():
+            found.setdefault(volunteer, []).append(child)
+        return found
 
 
 # ---- making ----------------------------------------------------------------------------------------------------------
@@ -198,6 +219,25 @@ def _first_names(rows: Repository, plan: tables.Plan) -> dict[str, list[str]]:
 def current(session: Session) -> tables.Plan | None:
     """The plan that is published now."""
     return session.scalar(select(tables.Plan).where(tables.Plan.is_current))
+
+
+def published(rows: Repository) -> Published | None:
+    """What is published now. It is sealed, and a megabyte where thousands wait: to be kept by who asks often."""
+    row = current(rows.session)
+    if row is None:
+        return None
+    plan = _content(rows, row).plan
+    return Published(
+        row.id, row.run_id,
+        {one["child"]: one["volunteer"] for one in plan["matches"]},
+        {one["child"]: one["reason"] for one in plan["unmatched"]},
+    )  # fmt: skip
+
+
+def proposing(rows: Repository, child_id: str, volunteer_id: str) -> str | None:
+    """The id of the published plan, if it proposes the volunteer for the child."""
+    found = published(rows)
+    return found.plan_id if found and found.volunteer_of.get(child_id) == volunteer_id else None
 
 
 def last(session: Session) -> tables.Plan | None:

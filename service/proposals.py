@@ -27,7 +27,7 @@ from matcher.records import Agreement, Party
 from matcher.rules.budget import OutOfCountyBudget, out_of_county_pence
 from matcher.scoring import Fits
 from matcher.words import council
-from service import audit_log, standing, steps, workflow
+from service import audit_log, plans, standing, steps, workflow
 from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
@@ -98,7 +98,6 @@ class Chosen:
     rank: int
     alternatives: tuple[str, ...]
     """Ids of the volunteers on the shortlist, in their order."""
-    plan_id: str | None = None
 
 
 def propose(
@@ -121,6 +120,9 @@ def propose(
         raise StepRefusedError(f"A proposal needs a reason: {', '.join(workflow.PROPOSE_REASONS)}.")
     if reason == workflow.FIRST and chosen.rank != 1:
         raise StepRefusedError("This volunteer is not the first on the shortlist. Give the reason for which you chose.")
+    plan_id = plans.proposing(rows, child_id, volunteer_id)
+    if reason == workflow.IN_PLAN and plan_id is None:
+        raise StepRefusedError("The published plan does not propose them to each other. Give another reason.")
     rows.take_turn()
     child, volunteer = rows.child(child_id), rows.volunteer(volunteer_id)
     instance = rows.instance(today())
@@ -141,7 +143,7 @@ def propose(
         ) from None
     rows.session.add(
         tables.Proposal(
-            match_id=match.id, plan_id=chosen.plan_id, policy=instance.policy.stamp, data_hash=instance.data_hash,
+            match_id=match.id, plan_id=plan_id, policy=instance.policy.stamp, data_hash=instance.data_hash,
             rank_by=chosen.rank_by, rank=chosen.rank, alternatives=list(chosen.alternatives),
         )
     )  # fmt: skip

@@ -101,7 +101,7 @@ class Step:
 
 
 OBJECTS, CHILD_OBJECTS = "objects to any visitor", "child objects to any visitor"
-FIRST = "first on the shortlist"
+FIRST, IN_PLAN = "first on the shortlist", "in the plan"
 CONCERN_PAUSES, LAPSE_PAUSES = "a concern about the volunteer", "a check has lapsed"
 
 NO_REASONS: dict[Party, tuple[str, ...]] = {
@@ -118,7 +118,7 @@ NO_REASONS: dict[Party, tuple[str, ...]] = {
     _AUTHORITY: ("a rule fails now", "entered by mistake", "another proposal is better", "volunteer unavailable"),
 }  # fmt: skip
 PROPOSE_REASONS = (
-    "in the plan", FIRST, "the child's wish", "shared interests", "shared culture or language",
+    IN_PLAN, FIRST, "the child's wish", "shared interests", "shared culture or language",
     "nearer", "known well to the service", "other",
 )  # fmt: skip
 PAUSE_REASONS = (CONCERN_PAUSES, "a concern about the child", LAPSE_PAUSES, "circumstances")

@@ -344,7 +344,7 @@ class RunPlan(Answer):
         diff={
             "changes": [{
                 "kind": "new", "child": _CHILD, "before": None, "volunteer": _VOLUNTEER,
-                "reason": "C0060 had no visitor in the plan before.",
+                "reason": "In the plan before, no volunteer could visit C0060.",
             }],
             "sentence": "1 new.",
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -27,7 +27,7 @@ from service.workflow import FOLLOWS, LIVE, Follows, State
 
 router = APIRouter(prefix="/children")
 
-Show = Literal["everybody", "waiting", "proposed", "not ready", "visited"]
+Show = Literal["everybody", "waiting", "planned", "proposed", "not ready", "visited"]
 Sort = Literal["wait", "priority", "reference"]
 RULE_TITLES = {entry.id: spoken(entry.id) for entry in CATALOGUE}
 
@@ -45,6 +45,11 @@ class ChildLine:
     stands: str
     """waiting, proposed, not ready or visited."""
     words: str
+    planned: str
+    """The reference of the volunteer whom the published plan has for them, as long as nobody is proposed to them."""
+
+    def is_of(self, show: Show) -> bool:
+        return show in ("everybody", self.stands) or (show == "planned" and bool(self.planned))
 
 
 SAID_NO, ASK_AGAIN, PAUSED = "Said no", "Not asked again yet", "Visits paused"
@@ -76,10 +81,11 @@ def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
 
 def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
     stands, words = standing(reckoned, child)
+    planned = reckoned.planned.to_propose.get(child.id)
     return ChildLine(
         child.id, reckoned.references[child.id], facts.age(child.date_of_birth, reckoned.instance.as_of),
         facts.place(child.placement), child.coordinator, child.referred_on, child.waits_since,
-        reckoned.priority.get(child.id), stands, words,
+        reckoned.priority.get(child.id), stands, words, reckoned.references[planned] if planned else "",
     )  # fmt: skip
 
 
@@ -124,18 +130,16 @@ def _list(
     number: int, sought: str | None = None,
 ) -> Response:  # fmt: skip
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
-    shown = [
-        line
-        for line in every
-        if show in ("everybody", line.stands) and coordinator in ("", line.coordinator or "nobody")
-    ]
+    shown = [line for line in every if line.is_of(show) and coordinator in ("", line.coordinator or "nobody")]
     query = {"show": show, "sort": sort, "coordinator": coordinator}
     page = Page.of(sorted(shown, key=ORDER[sort]), number, query)
     note_reading(kith, person, "children", "", children=[line.id for line in page.lines])
-    counts = {name: sum(line.stands == name for line in every) for name in Show.__args__}  # type: ignore[attr-defined]
+    counts = {name: sum(line.is_of(name) for line in every) for name in get_args(Show)}
+    elsewhere = reckoned.live.keys() - {line.id for line in every}  # who is here by a match alone
     return render(
         request, "children.html", person, page=page, show=show, sort=sort, coordinator=coordinator, sought=sought,
-        missing=reckoned.missing([line.id for line in page.lines]), counts={**counts, "everybody": len(every)},
+        missing=reckoned.missing([line.id for line in page.lines]), counts=counts, elsewhere=len(elsewhere),
+        planned=reckoned.planned.plan is not None or show == "planned",
         coordinators=sorted({line.coordinator for line in every if line.coordinator}),
     )  # fmt: skip
 
@@ -152,9 +156,11 @@ def child(
         raise NotFoundError("There is no such child.")
     waiting = child_id not in instance.visited
     past = [match for match in reckoned.matches if match.child_id == child_id]
+    line = line_of(reckoned, record)
     return render(
         request, "child.html", person,
-        line=line_of(reckoned, record), not_now=not_now(reckoned, record), said_no=record.agrees is Agreement.NO,
+        line=line, planned=of_plan(reckoned, child_id) if line.stands == "waiting" else None,
+        not_now=not_now(reckoned, record), said_no=record.agrees is Agreement.NO,
         groups=facts.about_child(record, instance.as_of),
         gaps=reckoned.missing([child_id])[child_id],
         impossible=reckoned.impossible(child_id),
@@ -169,6 +175,31 @@ def child(
         saved="saved" in request.query_params,
         label=label,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OfPlan:
+    """What the published plan has for a child who waits."""
+
+    volunteer: str | None
+    """By reference."""
+    against: str
+    """Why it can come to nothing by now, or why there is nobody; in a sentence."""
+    place: int
+    """On the child's shortlist, by fit."""
+
+
+def of_plan(reckoned: Reckoning, child_id: str) -> OfPlan | None:
+    """Of a child who is on the records; None while no plan is published."""
+    planned = reckoned.planned
+    if planned.plan is None:
+        return None
+    volunteer = planned.volunteer_of.get(child_id)
+    if volunteer is None:
+        return OfPlan(None, reckoned.told(planned.plan.left.get(child_id, "")), 0)
+    against = planned.against(child_id)
+    reference = reckoned.references.get(volunteer, "somebody")
+    return OfPlan(reference, reckoned.told(against), 0 if against else planned.place(child_id))
 
 
 def _siblings(reckoned: Reckoning, child_id: str) -> list[str]:

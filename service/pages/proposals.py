@@ -161,7 +161,7 @@ def propose(
         waiting(rows, reckoned, child_id)
         shown = cards(reckoned, child_id, rank == "plan")
         card = _card(shown, volunteer_id)
-        if reason not in _reasons(card):
+        if reason not in _reasons(card, _planned(reckoned, child_id, volunteer_id)):
             raise StepRefusedError("Choose why you propose this volunteer.")
         alternatives = tuple(one.volunteer.id for one in shown)
         chosen = Chosen(rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives)
@@ -182,11 +182,16 @@ def _card(shown: Sequence[Card], volunteer_id: str) -> Card | None:
     return next((card for card in shown if card.volunteer.id == volunteer_id), None)
 
 
-def _reasons(card: Card | None) -> list[str]:
+def _planned(reckoned: Reckoning, child_id: str, volunteer_id: str) -> bool:
+    """Whether the published plan proposes them to each other."""
+    return reckoned.planned.volunteer_of.get(child_id) == volunteer_id
+
+
+def _reasons(card: Card | None, planned: bool) -> list[str]:
     """Those that can be true of somebody on this place of the list, or on none of those that were shown."""
     first = card is not None and card.candidate.rank == 1
-    not_so = {"in the plan", *([] if first else [workflow.FIRST])}
-    return [one for one in workflow.PROPOSE_REASONS if one not in not_so]
+    so = {workflow.FIRST: first, workflow.IN_PLAN: planned}
+    return [one for one in workflow.PROPOSE_REASONS if so.get(one, True)]
 
 
 def _propose_form(
@@ -196,7 +201,7 @@ def _propose_form(
     here = child_id not in reckoned.instance.visited
     shown = cards(reckoned, child_id, rank == "plan") if here else []
     note_shown(kith, person, child_id, shown)
-    card = _card(shown, volunteer_id)
+    card, planned = _card(shown, volunteer_id), _planned(reckoned, child_id, volunteer_id)
     others = [one.id for one in reckoned.instance.volunteers if one.id != volunteer_id]
     beyond = reckoned.who_could(child_id, 0, 1, others) if here and not card else []
     return render(
@@ -204,7 +209,7 @@ def _propose_form(
         child_id=child_id, child=reckoned.references[child_id],
         record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card,
         notes=[note for one in ([card.candidate] if card else beyond) for note in one.notes.values()],
-        rank=standing(shown), reasons=_reasons(card),
+        rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
     )  # fmt: skip
 

@@ -28,9 +28,11 @@ from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate, shortlist
 from matcher.words import listed, spoken
+from service import plans
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
 from service.matching import Held
+from service.pages.published import PlanToday
 from service.repository import with_references
 from service.workflow import LIVE, State
 
@@ -50,6 +52,7 @@ class Reckoning:
     held: Held
     references: Mapping[str, str]
     matches: Sequence[tables.Match]
+    planned: PlanToday
 
     failing: dict[str, Sequence[str]]
     """Why the next step of a match would be refused, by its id: filled as pages ask."""
@@ -150,7 +153,9 @@ class Reckoning:
 
     def shortlist(self, child: str, by_plan: bool) -> Sequence[Candidate]:
         """The ranked volunteers of a child. By plan, each has its effect; or none has, while they are worked out."""
-        return self.held.shortlist(child, top=MOST, rank_by="plan" if by_plan else "fit").candidates
+        planned = self.planned.volunteer_of.get(child)  # who is on it wherever they rank
+        also = () if planned is None else (planned,)
+        return self.held.shortlist(child, top=MOST, rank_by="plan" if by_plan else "fit", also=also).candidates
 
 
 _KEPT: dict[str, Reckoning] = {}
@@ -159,10 +164,13 @@ _KEPT: dict[str, Reckoning] = {}
 def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
     """Of the person's authority, as the data stands now."""
     held = kith.matching.of(rows)  # another one as soon as the data, the policy or the day is another
-    kept = _KEPT.get(person.authority_id)
-    if kept is None or kept.held is not held:
+    kept, plan = _KEPT.get(person.authority_id), plans.current(rows.session)
+    before = kept.planned.plan if kept else None
+    same = (before.plan_id if before else None) == (plan.id if plan else None)
+    if kept is None or kept.held is not held or not same:
         matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
-        kept = _KEPT[person.authority_id] = Reckoning(held, rows.references(), matches, {})
+        planned = PlanToday(before if same else plans.published(rows), held.instance)
+        kept = _KEPT[person.authority_id] = Reckoning(held, rows.references(), matches, planned, {})
     return kept
 
 

@@ -20,6 +20,7 @@ from service.api.shapes import RunId
 from service.database import tables
 from service.database.base import utc_now
 from service.pages import journeys
+from service.pages.children import standing
 from service.pages.html import render
 from service.pages.lists import SIZE, Page
 from service.pages.reckoning import Reckoning, reckoning
@@ -58,7 +59,7 @@ STEPS = {
 """What a run tells as it goes on, in its order, and how a page says it."""
 TABS: Mapping[Show, str] = {
     "new": "New", "changed": "Another volunteer", "unmatched": "Newly without", "dropped": "No longer waiting",
-    "kept": "Kept", "plan": "All proposed", "left": "All who wait on", "shortlists": "Shortlists",
+    "kept": "Kept", "plan": "All proposed", "left": "Still waiting", "shortlists": "Shortlists",
 }  # fmt: skip
 _MORE = {
     "points": "{} better",
@@ -214,7 +215,7 @@ def publish(
     except RunError as error:
         status = 409 if 3 <= len(reason) <= 500 else 422
         return _page(request, person, kith, rows, run, status=status, error=str(error), given=reason)
-    return RedirectResponse(f"/runs/{run_id}", 303)
+    return RedirectResponse(f"/runs/{run_id}?show=plan", 303)
 
 
 def _page(
@@ -242,6 +243,7 @@ def _page(
         reason=_why_published(person, rows, row), figures=figures(reckoned, run, found.plan), stale=stale(rows, run),
         newer=_newer(rows, row), before=_of_run(rows, rows.session.get(tables.Plan, found.before or "")),
         policy=rows.session.get(tables.Policy, run.policy_id) if run.policy_id else None,
+        to_propose=len(reckoned.planned.to_propose) if row.is_current else 0,
         **_changes(person, kith, reckoned, row, found, show, number),
     )  # fmt: skip
 
@@ -344,11 +346,37 @@ def _changes(
     if chosen != "shortlists":  # which have an order of their own
         lines = sorted(lines, key=lambda one: reckoned.references.get(one["child"], ""))
     page = Page.of(lines, number, {"show": chosen})
-    note_reading(kith, person, "plan", "", plan=row.id, children=sorted(one["child"] for one in page.lines))
+    reasons = " ".join(one.get("reason", "") for one in page.lines)  # which name other children
+    named = {*ids_in(reasons, "C"), *(one["child"] for one in page.lines)}
+    here = {child.id for child in reckoned.instance.children}
+    planned = [one for one in page.lines if one["child"] in here] if chosen == "plan" and row.is_current else None
+    note_reading(kith, person, "plan", "", plan=row.id, children=sorted(named))
     return {
         **told, "page": page, "map": journeys.of_plan(reckoned.instance, found.plan), "told": reckoned.told,
-        "references": reckoned.references, "here": {child.id for child in reckoned.instance.children},
+        "references": reckoned.references, "here": here,
+        "now": None if planned is None else {one["child"]: _now(reckoned, one) for one in planned},
     }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Now:
+    """What has become of one pair of the published plan."""
+
+    words: str
+    href: str
+    """Where to go on."""
+
+
+def _now(reckoned: Reckoning, pair: Mapping[str, Any]) -> Now:
+    child = reckoned.instance.child(pair["child"])
+    if child.id in reckoned.planned.to_propose:
+        return Now("Propose from the shortlist", f"/children/{child.id}/shortlist#in-the-plan")
+    live, (stands, words) = reckoned.live.get(child.id), standing(reckoned, child)
+    if live is not None:
+        told = "Under proposal" if stands == "proposed" else words
+        besides = "" if live.volunteer_id == pair["volunteer"] else f", with {reckoned.references[live.volunteer_id]}"
+        return Now(told + besides, f"/proposals/{live.id}")
+    return Now("Not possible now" if stands == "waiting" else words, f"/children/{child.id}")
 
 
 def changed_shortlists(reckoned: Reckoning, found: Found) -> list[dict[str, Any]]:

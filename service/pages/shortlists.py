@@ -23,7 +23,8 @@ from service.pages.forms import PARTS
 from service.pages.html import as_workbook, render
 from service.pages.labels import label
 from service.pages.lists import LONG, Page
-from service.pages.reckoning import SHORT, Reckoned, Reckoning
+from service.pages.published import TELLS_OF_OTHERS
+from service.pages.reckoning import MOST, SHORT, Reckoned, Reckoning
 from service.permissions import Permission
 from service.repository import ids_in
 from service.workflow import StepRefusedError
@@ -31,11 +32,9 @@ from service.workflow import StepRefusedError
 router = APIRouter(prefix="/children")
 
 Rank = Literal["plan", "fit"]
-Ticked = Annotated[list[str] | None, Query(alias="with", max_length=6)]
-"""The volunteers to be compared."""
+Ticked = Annotated[list[str] | None, Query(alias="with", max_length=MOST + 1)]
+"""The volunteers to be compared: of the first ones, and of the published plan."""
 SIDE_BY_SIDE = 3
-TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator_caseload")
-"""Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
 SETTLED = "not_declined"
 """What a no or an ending has settled: nobody is one thing away by it."""
 RULES_TOLD, TOLD = 4, 8
@@ -89,6 +88,11 @@ def _as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card
             )
         )  # fmt: skip
     return found
+
+
+def in_a_row(shown: Sequence[Card]) -> int:
+    """How many of the first stand on it: whom the published plan proposes may come far after them."""
+    return sum(card.candidate.rank == number for number, card in enumerate(shown, 1))
 
 
 def note_shown(kith: Installation, person: Person, child_id: str, shown: Sequence[Card], **details: object) -> None:
@@ -149,6 +153,7 @@ def shortlist_page(
     shown = cards(reckoned, child_id, rank == "plan")
     note_shown(kith, person, child_id, shown)
     named = {card.volunteer.id for card in shown}
+    planned = reckoned.planned.volunteer_of.get(child_id)
 
     def more(skip: int, top: int) -> Sequence[Card]:
         return _as_cards(reckoned, reckoned.who_could(child_id, skip, top, named))
@@ -162,7 +167,8 @@ def shortlist_page(
         cards=shown, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
         nearly=[one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD],
-        could=could, everybody=everybody, ticked=ticked or (), to_fill=fill,
+        planned=planned, against=reckoned.told(reckoned.planned.against(child_id)) if planned else "",
+        first=in_a_row(shown), could=could, everybody=everybody, ticked=ticked or (), to_fill=fill,
         others_who_could=others,
         farther=beyond, others=TELLS_OF_OTHERS, short=SHORT,
         references=reckoned.references,
@@ -202,7 +208,7 @@ def workbook(
     waiting(rows, reckoned, child_id)
     shown = cards(reckoned, child_id, rank == "plan")
     note_shown(kith, person, child_id, shown, file="xlsx")
-    order, first = {card.volunteer.id: card.candidate.rank for card in shown}, len(shown)
+    order, first = {card.volunteer.id: card.candidate.rank for card in shown}, in_a_row(shown)
     if everybody:
         everyone = len(reckoned.instance.volunteers)
         shown += _as_cards(reckoned, reckoned.who_could(child_id, 0, everyone, order.keys()))

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy import select
 
 from matcher.alone import Lapse
 from service import plans, runs, workflow
@@ -33,7 +34,7 @@ SOON = (7, 30, 60)
 """Days ahead by which checks that lapse are grouped."""
 REVIEW_DAYS = 30
 MOST_TOLD = 6
-"""Changed shortlists that the page names; the page of the run has them all."""
+"""Children to be proposed to, and changed shortlists, that the page names; other pages have them all."""
 
 
 @router.get("/")
@@ -45,10 +46,12 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         rows = Repository(session, kith.keys)
         reckoned = reckoning(kith, person, rows)
         run = last_run(rows, reckoned)
+        paused = why_paused(rows, reckoned)
         sent = len(uploads.waiting(rows)) if Permission.WRITE in person.may else 0
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     waiting = [line for line in every if line.stands == "waiting"]
     longest, first = sorted(waiting, key=ORDER["wait"])[:TOP], sorted(waiting, key=ORDER["priority"])[:TOP]
+    planned = sorted((line for line in every if line.planned), key=ORDER["wait"])
     under = [proposal_line(reckoned, match) for match in reckoned.matches if match.state in workflow.BEFORE_APPOINTMENT]
     under += [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.APPOINTED]
     on = reckoned.instance.as_of
@@ -61,7 +64,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     wrong = [proposal_line(reckoned, match) for match in reckoned.matches if match.id in reckoned.broken]
     wrong.sort(key=lambda line: (line.match.state not in workflow.APPOINTED, line.child))
     stopped = [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.PAUSED]
-    shown = {line.id for line in (*longest, *first)} | {
+    shown = {line.id for line in (*longest, *first, *planned[:MOST_TOLD])} | {
         line.match.child_id for line in (*under, *reviews, *wrong, *stopped)
     }
     shown |= {id for about, _ in reckoned.instance.impossible for id in about if id.startswith("C")}
@@ -76,12 +79,23 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     return render(
         request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
-        lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references, checks=CHECK_NAMES,
+        paused=paused, planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
+        lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,
         counts=Counter(line.stands for line in every),
         visited=sum(match.state in going_on for match in reckoned.matches), stopped=stopped,
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,
     )  # fmt: skip
+
+
+def why_paused(rows: Repository, reckoned: Reckoning) -> Mapping[str, str | None]:
+    """The reason of each pause that goes on, by match; none of what came paused with a file."""
+    ids = [match.id for match in reckoned.matches if match.state == State.PAUSED]
+    if not ids:
+        return {}
+    of_pause = tables.Decision.step == "pause", tables.Decision.match_id.in_(ids)
+    said = select(tables.Decision.match_id, tables.Decision.reason).where(*of_pause).order_by(tables.Decision.number)
+    return dict.fromkeys(ids) | {one.match_id: one.reason for one in rows.session.execute(said)}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refus
 from service.api.shapes import VolunteerId
 from service.database import tables
 from service.pages import exceptions, facts, forms
-from service.pages.children import PAUSED, RULE_TITLES
+from service.pages.children import PAUSED, RULE_TITLES, ChildLine, OfPlan, of_plan
 from service.pages.children import line_of as children_line
 from service.pages.entering import Given
 from service.pages.html import render
@@ -131,11 +131,13 @@ def volunteer(
     allowed = exceptions.of_volunteer(rows, volunteer_id)
     children = {*(record.known_children or ()), *(match.child_id for match in matches)}
     children |= {one.child_id for one in allowed if one.child_id}
+    planned = _planned(reckoned, volunteer_id)
+    children |= {line.id for line, _ in planned}
     note_reading(kith, person, "volunteer", "", children=sorted(children), volunteer=volunteer_id)
     rules = alone.about_volunteer(instance, volunteer_id)
     return render(
         request, "volunteer.html", person,
-        line=line_of(reckoned, record),
+        line=line_of(reckoned, record), planned=planned,
         groups=facts.about_volunteer(record, instance.as_of, reckoned.references),
         gaps=reckoned.missing([volunteer_id])[volunteer_id],
         impossible=reckoned.impossible(volunteer_id),
@@ -153,6 +155,21 @@ def volunteer(
         to_ask=_to_ask(rows, volunteer_id) if record.status in STOPPED else [],
         label=label,
     )  # fmt: skip
+
+
+def _planned(reckoned: Reckoning, volunteer_id: str) -> list[tuple[ChildLine, OfPlan | None]]:
+    """The children for whom the published plan has the volunteer, who are not proposed to each other yet.
+
+    Each with what their own page says of it while they wait for somebody.
+    """
+    found = []
+    for child_id in reckoned.planned.children_of.get(volunteer_id, ()):
+        live = reckoned.live.get(child_id)
+        record = next((one for one in reckoned.instance.children if one.id == child_id), None)
+        if record is not None and (live is None or live.volunteer_id != volunteer_id):
+            line = children_line(reckoned, record)
+            found.append((line, of_plan(reckoned, child_id) if line.stands == "waiting" else None))
+    return found
 
 
 def _to_ask(rows: Repository, volunteer_id: str) -> list[tables.Match]:

@@ -22,5 +22,6 @@ for (const input of document.querySelectorAll('input[data-known]')) {
 }
 // What is being worked out is asked for again; without script there is a button.
 for (const form of document.querySelectorAll('form[data-again]')) {
+  form.action += location.hash  // where on the page somebody was led
   setTimeout(() => { if (!document.querySelector('main input:checked')) form.submit() }, 2000)  // no tick is lost
 }

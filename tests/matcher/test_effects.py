@@ -207,6 +207,16 @@ def test_by_fit_a_shortlist_ignores_the_plan():
     assert all(one.effect for one in shortlist(instance, "C1", rank_by="fit", effects=Effects.of(instance)))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_who_is_asked_for_is_on_a_shortlist_wherever_they_rank_with_their_rank(seed):
+    for instance in PlanChance(seed).instances(10):
+        for child, how in ((child, how) for child in instance.waiting for how in ("plan", "fit")):
+            every = shortlist(instance, child.id, rank_by=how, top=99)
+            for one in every:
+                listed = shortlist(instance, child.id, rank_by=how, top=1, also=(one.volunteer, "V999"))
+                assert listed == (every[:1] if one.rank == 1 else (every[0], one))
+
+
 def test_a_volunteer_has_a_shortlist_of_children():
     children = [
         a_child("C1", interests=("chess",)),

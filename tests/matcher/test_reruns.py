@@ -62,7 +62,8 @@ def test_a_new_volunteer_takes_a_child_who_had_nobody_and_nothing_else_changes()
     found, changes = rerun(an_instance(ALIKE, PEOPLE), before)
     assert changes == [("new", left.child)]
     (new,) = found.diff(before).of("new")
-    assert (new.volunteer, new.reason) == ("V3", f"{left.child} had no visitor in the plan before.")
+    told = f"In the plan before, each volunteer who could visit {left.child} was proposed to another child."
+    assert (new.volunteer, new.reason) == ("V3", told)
 
 
 def test_a_new_child_without_a_free_volunteer_changes_nothing_for_the_others():

@@ -305,7 +305,7 @@ def test_runs_from_the_first_to_a_published_plan(site: Site) -> None:
     page.fill("#reason", HOSTILE)
     page.get_by_role("button", name="Publish").click()
     assert HOSTILE in page.inner_text("main")
-    page.get_by_role("link", name=re.compile("All who wait on")).click()
+    page.get_by_role("link", name=re.compile("Still waiting")).click()
     assert page.get_by_role("row").count() > 1
     page = site.page()
     with database.read(north) as session:

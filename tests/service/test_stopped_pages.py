@@ -98,7 +98,7 @@ def test_who_is_suspended_is_called_so_and_what_was_paused_is_told(desk: Desk) -
     assert "Visits paused" in page(desk, f"/children/{desk.child}")
     first = page(desk, "/")
     assert visited(first) == before - 1
-    assert re.search(rf"Visits paused: 1 {child} and {volunteer}", first)
+    assert re.search(rf"Visits paused: 1 {child} and {volunteer} A check has lapsed; no visits since", first)
 
 
 def test_a_paused_match_says_what_must_come_first_and_offers_no_button_that_would_be_refused(desk: Desk) -> None:
