@@ -149,8 +149,8 @@ def child(
     child_id: ChildId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
 ) -> Response:
     rows.child(child_id)
-    note_reading(kith, person, "record", child_id)
-    instance = reckoned.instance
+    instance, siblings = reckoned.instance, _siblings(reckoned, child_id)
+    note_reading(kith, person, "record", child_id, children=siblings)
     record = next((one for one in instance.children if one.id == child_id), None)
     if record is None:
         raise NotFoundError("There is no such child.")
@@ -170,7 +170,7 @@ def child(
         matches=past, broken=reckoned.broken,
         references=reckoned.references,
         told=reckoned.told,
-        siblings=_siblings(reckoned, child_id), family_known=record.family is not None,
+        siblings=siblings, family_known=record.family is not None,
         parts=tuple(forms.PARTS["children"]),
         saved="saved" in request.query_params,
         label=label,

@@ -72,7 +72,7 @@ def _siblings_form(
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         row, family = rows.child(child_id), _siblings(rows, child_id)
-    note_reading(kith, person, "record", child_id)
+    note_reading(kith, person, "record", child_id, children=[one.id for one in family])
     return render(
         request, "siblings.html", person, status=422 if error else 200, row=row, typed=typed, error=error,
         family=[one.reference for one in family],
