@@ -95,7 +95,6 @@ def _within(rows: Repository) -> set[str]:
     for match, child, volunteer in rows.session.execute(pairs):
         lives_with = rows.child_record(child, family_known=False).provider or ()
         belongs_to = rows.volunteer_record(volunteer).organisations or ()
-        theirs = may_be((now.get(name, name) for name in belongs_to), (now.get(name, name) for name in lives_with))
-        if any(theirs.values()):
+        if any(may_be(now.of(belongs_to), now.of(lives_with)).values()):
             found.add(match)
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ from matcher.instance import Instance
 from matcher.policy import Policy
 from matcher.reading.cells import as_typed, organisations
 from matcher.records import Agreement, ExceptionKind
-from matcher.references import bare
+from matcher.references import bare, may_be
 from service.crypto import KeyRing, Place
 from service.database import tables
 from service.database.base import ID_LENGTH, Base
@@ -222,14 +222,16 @@ class Repository:
             ],
         )  # fmt: skip
 
-    def names_now(self) -> dict[str, str]:
-        """The name of now of each organisation that went by another, by that other; both as facts have them."""
-        return {
-            former: name
-            for row in self.session.scalars(select(tables.Organisation))
-            for former in row.former
-            for name in organisations(as_typed(row.name))
-        }
+    def names_now(self) -> NamesNow:
+        """Of every organisation that went by another name, both as facts have them."""
+        return NamesNow(
+            {
+                former: name
+                for row in self.session.scalars(select(tables.Organisation))
+                for former in row.former
+                for name in organisations(as_typed(row.name))
+            }
+        )
 
     def references(self) -> dict[str, str]:
         """The council's reference of each child and volunteer, by id: what a coordinator knows them by."""
@@ -330,13 +332,33 @@ def with_references(told: Any, references: Mapping[str, str]) -> Any:
     return told
 
 
-def renamed(record: Person, field: str, now: Mapping[str, str]) -> Person:
-    """The record with organisations under their names of now: who knew one by another name knew the same one."""
+class NamesNow:
+    """The names of now of organisations, by the former ones: who knew one by another name knew the same one.
+
+    A name that may be a former one, by its words ("trustee of Bluebell Homes", of what was Bluebell Homes), is taken
+    for it, as it was while the organisation was called so; it stays as well, since nobody can tell.
+    """
+
+    def __init__(self, now: Mapping[str, str]) -> None:
+        self._now = now
+        self._found: dict[str, frozenset[str]] = {}
+
+    def of(self, names: Iterable[str]) -> set[str]:
+        return {one for name in names for one in self._of(name)}
+
+    def _of(self, name: str) -> frozenset[str]:
+        if name not in self._found:
+            meant = (self._now[former] for former in may_be([name], self._now)[name])
+            self._found[name] = frozenset([self._now[name]] if name in self._now else [name, *meant])
+        return self._found[name]
+
+
+def renamed(record: Person, field: str, now: NamesNow) -> Person:
+    """The record with organisations under their names of now."""
     names: tuple[str, ...] = getattr(record, field) or ()
-    if now.keys().isdisjoint(names):
-        return record
-    told: dict[str, Any] = {field: tuple(sorted({now.get(name, name) for name in names}))}
-    return replace(record, **told)
+    told = now.of(names)
+    found: dict[str, Any] = {field: tuple(sorted(told))}
+    return record if told == {*names} else replace(record, **found)
 
 
 def _place(row: Base, column: str) -> Place:

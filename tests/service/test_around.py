@@ -444,6 +444,24 @@ def test_who_belongs_to_an_organisation_does_so_under_each_of_its_names(
         assert list(actions) == ["add organisation", "rename organisation"]
 
 
+@pytest.mark.parametrize(
+    ("provider", "belongs_to"),
+    [("Bluebell Homes", "Trustee of Bluebell Homes"), ("Bluebell Home", "Bluebell Homes"),
+     ("Bluebell Homes", "Bluebell Homes and Acme"), ("Sunrise Care", "trustee of Bluebell Homes")],
+)  # fmt: skip
+def test_what_may_be_an_organisation_by_its_former_name_may_be_so_under_the_new_one(
+    desk: TestClient, service: Service, bluebell: str, provider: str, belongs_to: str
+) -> None:
+    """A new letterhead must not let pass whom the old one kept away."""
+    child, volunteer = service.eligible_pair()
+    enters(desk, f"/children/{child}", provider=provider)
+    enters(desk, f"/volunteers/{volunteer}", organisations=belongs_to)
+    assert renames(desk, bluebell, "Sunrise Care").status_code == 200
+    assert sentence(desk, child, volunteer, "independent_of_provider")[0] == "fails"
+    enters(desk, f"/volunteers/{volunteer}", organisations="Moonlight Trust")
+    assert sentence(desk, child, volunteer, "independent_of_provider")[0] == "passes"
+
+
 def test_an_accent_is_one_sign_however_a_name_was_typed(service: Service, desk: TestClient, bluebell: str) -> None:
     """As a letter and an accent apart, as some programs write it, it would be another organisation than in facts."""
     child, volunteer = service.eligible_pair()
