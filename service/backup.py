@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import URL, delete, func, make_url, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from matcher.errors import KithError
 from service import audit_log, noes
@@ -109,7 +109,13 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
             )
     _run("pg_restore", make_url(owner), "--no-owner", "--single-transaction", "--exit-on-error", str(file))
     with _opened(settings.database_url.get_secret_value()) as database:
-        entries = _check(database, keys)
+        try:
+            entries = _check(database, keys)
+        except ProgrammingError:  # what a role may do is in the backup, by the role's name
+            raise BackupError(
+                "The role of KITH_DATABASE_URL may not read what was restored. Drop that database, and restore into a "
+                "new one for roles of the names that they had where the backup was made."
+            ) from None
         _end_logins(database)
         return Restored(entries)
 

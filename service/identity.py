@@ -188,5 +188,6 @@ def log_in(session: Session, keys: KeyRing, settings: Settings, identity: Identi
             user.subject, user.invitation = identity.subject, None
             audit_log.record(session, keys, audit_log.Entry(user.id, "bind account", user.id))
     if user is None or user.disabled_at:
+        _LOG.warning("identity provider", problem="no open account" if identity.email else "no address vouched for")
         return None
     return user, auth.begin(session, settings, user)

@@ -343,6 +343,25 @@ def test_what_a_backup_cannot_be_put_into_is_told(service: Service, place: Setti
             restore(place.model_copy(update={"owner_url": nowhere}), file)
 
 
+def test_a_backup_is_put_back_for_roles_of_the_same_names(
+    service: Service, place: Settings, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if service.database.sqlite:
+        pytest.skip("SQLite has no roles")
+    file = tmp_path / "kith.backup"
+    backup(service.settings, file)
+    with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE ROLE kith_stranger LOGIN PASSWORD 'test'")
+    url = make_url(place.database_url.get_secret_value()).set(username="kith_stranger")
+    stranger = SecretStr(url.render_as_string(hide_password=False))
+    try:
+        with pytest.raises(BackupError, match="roles of the names that they had"):
+            restore(place.model_copy(update={"database_url": stranger}), file)
+    finally:
+        with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
+            connection.execute("DROP ROLE kith_stranger")
+
+
 def test_a_full_disk_is_told_in_a_sentence(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")

@@ -202,8 +202,12 @@ def test_why_nobody_gets_in_is_in_the_log_and_names_nobody(
             provider, "token", lambda *_: (400, {"error": "invalid_client", "error_description": "of Some One"})
         )
         assert come_back(browser, provider) == 401
+        monkeypatch.undo()
+        assert come_back(browser, provider, email_verified=None) == 401
+        assert come_back(browser, provider, email="some.one@north.invalid") == 401
     told = [one["problem"] for one in lines if one["event"] == "identity provider"]
-    assert told == ["InvalidClaimError invalid_claim aud", "OAuthError invalid_client"]
+    assert told == ["InvalidClaimError invalid_claim aud", "OAuthError invalid_client", "no address vouched for",
+                    "no open account"]  # fmt: skip
 
 
 def test_a_provider_may_write_itself_with_a_slash_at_the_end(
