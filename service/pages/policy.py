@@ -288,7 +288,7 @@ def _figures(reckoned: Reckoning, tried: Tried) -> list[Row]:
 
     return [
         counted("Children with a volunteer proposed", lambda plan: len(plan.matches)),
-        counted("Children who wait on", lambda plan: len(plan.unmatched)),
+        counted("Children still waiting", lambda plan: len(plan.unmatched)),
         counted(
             f"Of the {len(reckoned.without_contact)} without regular contact with parents, with a volunteer proposed",
             without_contact,

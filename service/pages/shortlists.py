@@ -243,6 +243,8 @@ def workbook(
         ["Policy", f"{policy.title}, version {policy.version}"],
         ["Order", f"{ordered}; after the first {first}, fit" if everybody else ordered],
     ]  # fmt: skip
+    planned = reckoned.planned.volunteer_of.get(child_id)
+    about += [["In the published plan", card.reference] for card in shown if card.volunteer.id == planned]
     book.table("About it", [Field("What"), Field("Of this shortlist", 60)], about)
     return as_workbook(book.content(), "shortlist.xlsx")
 
@@ -269,6 +271,7 @@ def compare(
         standing=standing(shown), cards=shown, left_out=[card.reference for card in wanted[SIDE_BY_SIDE:]],
         ticked=[card.volunteer.id for card in wanted], about=about, told=reckoned.told,
         live=reckoned.live.get(child_id), decides=Permission.DECIDE in person.may,
+        planned=reckoned.planned.volunteer_of.get(child_id),
         child_facts=_by_name(facts.about_child(child, on)),
     )  # fmt: skip
 

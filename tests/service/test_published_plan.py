@@ -120,12 +120,13 @@ def test_from_what_the_plan_proposes_to_the_proposal(desk: Desk) -> None:
         assert f"The published plan proposes {desk.visitor}" in desk.words(path)
         assert f'href="/children/{desk.child}/shortlist#in-the-plan"' in desk.page(path)
     assert "Propose from the shortlist" in desk.row()
-    card = (
-        desk.page(f"/children/{desk.child}/shortlist")
-        .partition('id="in-the-plan"')[2]
-        .partition('<li class="kith-card')[0]
-    )
+    shown = desk.page(f"/children/{desk.child}/shortlist")
+    card = shown.partition('id="in-the-plan"')[2].partition('<li class="kith-card')[0]
     assert "In the published plan" in card.partition("Why they fit")[0]
+    every = re.findall(r'name="with" value="(\w+)"', shown)
+    other = next(one for one in every if one != desk.volunteer)
+    beside = desk.words(f"/children/{desk.child}/compare?rank=plan&with={desk.volunteer}&with={other}")
+    assert f"{desk.visitor} in the published plan" in beside
     at = re.search(rf'href="(/children/{desk.child}/propose/{desk.volunteer}[^"]*)"', card)
     assert at is not None
     form = desk.page(at[1])
