@@ -173,7 +173,7 @@ def test_a_draft_is_tried_before_it_is_saved_and_then_in_force(service: Service)
     with service.database.read(service.north) as session:
         assert session.scalars(select(tables.Run)).one().reasons == ["policy changed"]
     log = service.as_(Role.AUDITOR).get("/log?days=0").text
-    assert "Policy in force" in log
+    assert "Put a policy in force" in log
     assert "Opened what a draft of the policy would change" in log
 
 
