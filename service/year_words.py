@@ -68,7 +68,7 @@ def _refuse(rows: Repository, told: Mapping[str, str]) -> None:
     for name, text in told.items():
         title = SECTIONS[name].title
         if len(text) > MOST:
-            raise WordsError(f"“{title}” has {len(text):,} letters. Write up to {MOST:,}.")
+            raise WordsError(f"“{title}” has {len(text):,} characters. Write up to {MOST:,}.")
         said, words = text.casefold(), text.split()
         # As files take C0001, C-0001, c1 and C 0001 for one, so does who reads the report.
         spelt = {bare(word) for word in words} | {bare(one + other) for one, other in pairwise(words)}

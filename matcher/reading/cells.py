@@ -274,7 +274,7 @@ def miles_apart(text: str) -> int:
 def sentence(text: str) -> str:
     """A few words that a person wrote for another to read."""
     if len(text) > 500 or not text.isprintable():
-        raise RefusedError("is too long, or has signs that cannot be printed", "Write up to 500 letters in one line")
+        raise RefusedError("is too long, or has signs that cannot be printed", "Write up to 500 characters in one line")
     return text
 
 

@@ -83,7 +83,11 @@ class Batch(BaseModel):
     id: str = Field(examples=["I7XB3NK9QM2T"])
     at: datetime
     user: str | None
-    rows: dict[str, int] = Field(examples=[{"children": 3, "children changed": 2}])
+    rows: dict[str, int] = Field(
+        examples=[{"children": 3, "children changed": 2}],
+        description="How many were new and how many changed, by sheet; of `given` the others were as they are.",
+    )
+    given: dict[str, int] = Field(examples=[{"children": 40}], description="How many rows the files had, by sheet.")
 
 
 class BatchPage(BaseModel):
@@ -186,4 +190,4 @@ def _problem(one: Problem) -> ImportProblem:
 
 
 def _batch(row: tables.ImportBatch) -> Batch:
-    return Batch(id=row.id, at=row.at, user=row.user_id, rows=row.rows)
+    return Batch(id=row.id, at=row.at, user=row.user_id, rows=row.rows, given=row.given)

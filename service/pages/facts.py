@@ -54,7 +54,8 @@ def distance(metres: int) -> str:
 
 
 def interests(tags: Iterable[str] | None) -> str | None:
-    return None if tags is None else listed([vocabulary.interest_label(tag) for tag in tags] or ["none"])
+    """Between semicolons: each begins with a capital, and some have an “and” of their own."""
+    return None if tags is None else "; ".join(map(vocabulary.interest_label, tags)) or "none"
 
 
 def about_child(child: Child, on: date) -> tuple[Group, ...]:

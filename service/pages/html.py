@@ -14,7 +14,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, P
 
 from matcher.catalogue import DOCUMENTS
 from matcher.instance import LONDON, today
-from matcher.words import council, counted, day, first_upper, listed, pounds, spoken
+from matcher.words import council, counted, day, first_upper, listed, miles, pounds, spoken
 from service.auth import Person
 from service.permissions import ROUTES, Permission
 from service.reports.figures import months_since
@@ -83,6 +83,11 @@ def waited(since: date | None) -> str:
     return counted(months_since(since, now), "month", "months")
 
 
+def journey(distance: str) -> str:
+    """How far two live apart: nobody lives at no distance, but two may have one postcode district."""
+    return "same postcode district" if distance == miles(0) else distance
+
+
 @cache
 def _environment() -> Environment:
     design_system = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
@@ -94,7 +99,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "day": day, "moment": moment, "clock": clock, "short_day": short_day, "waited": waited, "pounds": pounds,
-        "council": council, "listed": listed, "upper1": first_upper, "spoken": spoken,
+        "council": council, "journey": journey, "listed": listed, "upper1": first_upper, "spoken": spoken,
     }  # fmt: skip
     environment.globals |= {
         "counted": counted, "documents": DOCUMENTS, "govukRebrand": False, "static": static_address,

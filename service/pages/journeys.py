@@ -59,7 +59,7 @@ def picture(child: Child, ranked: Sequence[tuple[int, Volunteer]]) -> Map | None
             x = SIZE / 2 + east * scale + reach * cos(turn * pi / 3 + 1)
             y = SIZE / 2 - north * scale + reach * sin(turn * pi / 3 + 1)
             turn += 1
-        wind = _WINDS[round(degrees(atan2(east, north)) / 45) % 8] if east or north else "same district"
+        wind = _WINDS[round(degrees(atan2(east, north)) / 45) % 8] if east or north else "–"
         spots.append(Spot(rank, round(x, 1), round(y, 1), wind))
     rings = [(step * ring, round(step * ring * scale, 1)) for ring in range(1, ceil(farthest / step) + 1)]
     return Map(spots, rings)

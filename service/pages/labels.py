@@ -26,7 +26,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
 LABELS: Mapping[str, Mapping[str, str]] = {
     CHILDREN.name: {
         "family": "Brothers and sisters",
-        "cannot_go_out_alone": "Finds it hard to go out alone or to make friends",
+        "cannot_go_out_alone": "Unable to go out alone, or to build relationships",
         "at_risk_from_peers": "At risk from peers or older people",
         "helps_education_or_health": "A visitor would help education or health",
         "agrees": "Agrees to have a visitor",

@@ -94,11 +94,11 @@ def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry with those of its limits that its sentence does not tell, and the number that its bar shows."""
     title = _TITLES[f"{entry['section']}.{entry['id']}"]
     main = {"scores": "weight", "priorities": "points"}.get(entry["section"], "")
-    rest = {
-        spoken(key): limit["shown"]
+    rest = [
+        limit["shown"] if spoken(key) in limit["shown"] else f"{spoken(key).removesuffix(' pounds')}: {limit['shown']}"
         for key, limit in entry["limits"].items()
         if "{" + key + "}" not in title and key != main
-    }
+    ]
     return {**entry, "rest": rest, **_amount(entry["limits"], main)}
 
 

@@ -9,12 +9,14 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
+from matcher import vocabulary
 from matcher.instance import today
+from matcher.words import listed
 from service import audit_log, workflow
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import MatchId
 from service.database import tables
-from service.pages import facts, profiles
+from service.pages import profiles
 from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
@@ -80,8 +82,9 @@ def profile(
     on = reckoned.instance.as_of
     if reader == "child":
         sentences = profiles.told(profiles.OF_VOLUNTEER, volunteer, profiles.chosen(shared, "volunteer"), on)
-        both = sorted(set(child.interests or ()) & set(volunteer.interests or ()))
-        likes = facts.interests(both) if both and "interests" in profiles.chosen(shared, "volunteer") else None
+        shown = "interests" in profiles.chosen(shared, "volunteer")
+        both = sorted(set(child.interests or ()) & set(volunteer.interests or ())) if shown else []
+        likes = listed(map(vocabulary.interest_label, both)) if both else None
     else:
         sentences, likes = profiles.told(profiles.OF_CHILD, child, profiles.chosen(shared, "child"), on), None
     can_say_no = State(match.state) in workflow.BEFORE_APPOINTMENT and Permission.DECIDE in person.may

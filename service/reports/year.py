@@ -50,6 +50,7 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
         ("Children who were given a visitor", (len({one.child for one in begun}),)),
         ("Volunteers who were appointed to a child", (len({one.volunteer for one in begun}),)),
         ("Children with a visitor at the end", (sum(is_live(one, end) for one in service.matches),)),
+        ("Reviews held with the child and the volunteer", (times("review_held"),)),
     ), note="Counted from the first visit.")  # fmt: skip
     disputes = Table("Disputes and refusals", ("What was recorded", "Times"), (
         ("A child said no to a visitor who was proposed", (times("child_declines"),)),
@@ -58,7 +59,6 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
         ("A social worker said no", (times("social_worker_declines"),)),
         ("Visits were paused for a concern", (times("pause", *_CONCERNS),)),
         ("Past visits were looked into after a concern", (times("brought_up"),)),
-        ("Reviews were held with the child and the volunteer", (times("review_held"),)),
     ), note="What people recorded in Kith.")  # fmt: skip
     return Report(
         f"Report to corporate parents, {year.title}",
@@ -82,7 +82,7 @@ def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
         ("Not visited by a parent in the twelve months before", _not_visited),
         ("Placed outside the responsible authority", lambda one, _: _outside(one)),
         ("In residential care", lambda one, _: is_residential(one.placement_type)),
-        ("Unable to go out independently, or to build relationships", lambda one, _: one.cannot_go_out_alone is True),
+        ("Unable to go out alone, or to build relationships", lambda one, _: one.cannot_go_out_alone is True),
         ("At risk from peers or older people", lambda one, _: one.at_risk_from_peers is True),
         ("A visitor would help education or health", lambda one, _: one.helps_education_or_health is True),
         ("Unaccompanied", lambda one, _: one.unaccompanied is True),

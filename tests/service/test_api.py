@@ -330,6 +330,7 @@ def test_an_import_is_told_confirmed_and_done(service: Service, desk: TestClient
     assert desk.post(f"{API}/imports", files=other, data={"stamp": told["stamp"]}).status_code == 409
     done = desk.post(f"{API}/imports", files=files, data={"stamp": told["stamp"]})
     assert (done.status_code, done.json()["rows"]) == (201, {"children changed": 1})
+    assert done.json()["given"]["children"] == len(small_county.grids["children"].rows)
     stale = desk.post(f"{API}/imports", files=files, data={"stamp": told["stamp"]})
     assert stale.status_code == 409  # the data are not those beside which it was looked at
     with service.database.read(service.north) as session:

@@ -130,7 +130,7 @@ def test_who_is_new_is_listed_with_what_the_file_says_of_each(service: Service, 
     assert " open" not in first.partition("<details")[2].partition(">")[0]
     told = dict(re.findall(r"<dt>([^<]*)</dt><dd[^>]*>([^<]*)<", first))
     assert told == {
-        "Interests": "Chess and Walking and hiking",
+        "Interests": "Chess; Walking and hiking",
         "Agrees to have a visitor": "yes",
         "Brothers and sisters": "N-F",
     }
