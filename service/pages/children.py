@@ -170,7 +170,7 @@ def child(
         matches=past, broken=reckoned.broken,
         references=reckoned.references,
         told=reckoned.told,
-        siblings=siblings, family_known=record.family is not None,
+        siblings=siblings, with_page={one.id for one in instance.children}, family_known=record.family is not None,
         parts=tuple(forms.PARTS["children"]),
         saved="saved" in request.query_params,
         label=label,
