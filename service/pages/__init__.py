@@ -15,6 +15,7 @@ from service.pages import (
     organisations,
     policy,
     proposals,
+    proposing,
     reports,
     runs,
     sharing,
@@ -27,7 +28,8 @@ from service.pages import (
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, siblings.router, children.router, shortlists.router,
-    proposals.router, sharing.router, volunteers.router, runs.router, policy.router, imports.router, imports.as_said,
-    import_columns.router, reports.router, log.router, accounts.router, exceptions.router, organisations.router,
+    proposing.router, proposals.router, sharing.router, volunteers.router, runs.router, policy.router, imports.router,
+    imports.as_said, import_columns.router, reports.router, log.router, accounts.router, exceptions.router,
+    organisations.router,
 )  # fmt: skip
 """Every page."""

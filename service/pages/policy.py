@@ -22,8 +22,9 @@ from service.api.shapes import PolicyNumber
 from service.database import tables
 from service.pages.drafts import Draft, cited
 from service.pages.html import render
+from service.pages.plan import proof
 from service.pages.reckoning import Reckoned, Reckoning
-from service.pages.runs import proof, stale
+from service.pages.runs import stale
 from service.permissions import Permission
 from service.policies import Tried
 from service.repository import Repository

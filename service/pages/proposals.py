@@ -1,4 +1,4 @@
-"""Proposals and matches: made from a shortlist, led from step to step, with what each party is shown and sent."""
+"""Proposals and matches, led from step to step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from matcher.records import MatchStatus, Party
 from matcher.words import listed
 from service import proposals, workflow
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading
-from service.api.shapes import ChildId, MatchId, VolunteerId
+from service.api.shapes import MatchId
 from service.crypto import Place
 from service.database import tables
 from service.database.base import utc_now
@@ -28,9 +28,7 @@ from service.pages.children import standing as child_stands
 from service.pages.html import clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
-from service.pages.shortlists import Card, Rank, cards, note_shown, standing, waiting
 from service.permissions import Permission
-from service.proposals import Chosen, TakenError
 from service.repository import Repository
 from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
 
@@ -134,84 +132,6 @@ def proposal_list(
     found = Page.of(oldest_first, page, {"show": show})
     note_reading(kith, person, "proposals", "", children=sorted({line.match.child_id for line in found.lines}))
     return render(request, "proposals.html", person, page=found, show=show, counts=counts, broken=reckoned.broken)
-
-
-# ---- a new one -------------------------------------------------------------------------------------------------------
-
-
-@router.get("/children/{child_id}/propose/{volunteer_id}")
-def propose_page(
-    child_id: ChildId, volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading,
-    reckoned: Reckoned, rank: Rank = "plan",
-) -> Response:  # fmt: skip
-    waiting(rows, reckoned, child_id)
-    rows.volunteer(volunteer_id)
-    return _propose_form(request, person, kith, reckoned, child_id, volunteer_id, rank)
-
-
-@router.post("/children/{child_id}/propose/{volunteer_id}")
-def propose(
-    child_id: ChildId, volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading,
-    reckoned: Reckoned, rank: Annotated[Rank, Form()] = "plan", reason: Annotated[str, Form(max_length=60)] = "",
-    note: Note = "",
-) -> Response:  # fmt: skip
-    rows.child(child_id)
-    rows.volunteer(volunteer_id)
-    try:
-        waiting(rows, reckoned, child_id)
-        shown = cards(reckoned, child_id, rank == "plan")
-        card = _card(shown, volunteer_id)
-        if reason not in _reasons(card, _planned(reckoned, child_id, volunteer_id)):
-            raise StepRefusedError("Choose why you propose this volunteer.")
-        alternatives = tuple(one.volunteer.id for one in shown)
-        chosen = Chosen(rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives)
-        with kith.database.write(person.authority_id) as session:
-            afresh = Repository(session, kith.keys, kith.matching.opened(person.authority_id))
-            match = proposals.propose(
-                afresh, child_id, volunteer_id, user_id=person.user_id, reason=reason, chosen=chosen,
-                note=note.strip() or None,
-            )  # fmt: skip
-            id = match.id
-    except (StepRefusedError, TakenError) as error:
-        given = {"error": str(error), "reason": reason, "note": note}
-        return _propose_form(request, person, kith, reckoned, child_id, volunteer_id, rank, **given)
-    return RedirectResponse(f"/proposals/{id}", 303)
-
-
-def _card(shown: Sequence[Card], volunteer_id: str) -> Card | None:
-    return next((card for card in shown if card.volunteer.id == volunteer_id), None)
-
-
-def _planned(reckoned: Reckoning, child_id: str, volunteer_id: str) -> bool:
-    """Whether the published plan proposes them to each other."""
-    return reckoned.planned.volunteer_of.get(child_id) == volunteer_id
-
-
-def _reasons(card: Card | None, planned: bool) -> list[str]:
-    """Those that can be true of somebody on this place of the list, or on none of those that were shown."""
-    first = card is not None and card.candidate.rank == 1
-    so = {workflow.FIRST: first, workflow.IN_PLAN: planned}
-    return [one for one in workflow.PROPOSE_REASONS if so.get(one, True)]
-
-
-def _propose_form(
-    request: Request, person: Asking, kith: Kith, reckoned: Reckoning, child_id: str, volunteer_id: str, rank: Rank, *,
-    error: str = "", reason: str = "", note: str = "",
-) -> Response:  # fmt: skip
-    here = child_id not in reckoned.instance.visited
-    shown = cards(reckoned, child_id, rank == "plan") if here else []
-    note_shown(kith, person, child_id, shown)
-    card, planned = _card(shown, volunteer_id), _planned(reckoned, child_id, volunteer_id)
-    others = [one.id for one in reckoned.instance.volunteers if one.id != volunteer_id]
-    beyond = reckoned.who_could(child_id, 0, 1, others) if here and not card else []
-    return render(
-        request, "propose.html", person, status=422 if error else 200,
-        child_id=child_id, child=reckoned.references[child_id],
-        record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card,
-        notes=[note for one in ([card.candidate] if card else beyond) for note in one.notes.values()],
-        rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
-        told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
-    )  # fmt: skip
 
 
 # ---- one proposal ----------------------------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ from service.importing import uploads
 from service.pages.children import ORDER, line_of
 from service.pages.facts import CHECK_NAMES
 from service.pages.html import render
+from service.pages.plan import changed_shortlists
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
-from service.pages.runs import changed_shortlists
 from service.permissions import Permission
 from service.repository import Repository
 from service.workflow import State

@@ -22,8 +22,8 @@ from matcher.words import council, day
 from service import plans, runs
 from service.database import tables
 from service.middleware import RateLimit
+from service.pages.plan import TABS
 from service.pages.reports import TABS as REPORTS
-from service.pages.runs import TABS
 from service.permissions import MAY, ROUTES, Role
 from service.pseudonyms import without_facts
 from service.repository import Repository

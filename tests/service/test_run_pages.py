@@ -23,7 +23,8 @@ from service.database import tables
 from service.database.base import new_id, utc_now
 from service.database.engine import Database
 from service.pages import journeys
-from service.pages.runs import STEPS, WHY, proof
+from service.pages.plan import proof
+from service.pages.runs import STEPS, WHY
 from service.pages.today import MOST_TOLD
 from service.permissions import Role
 from service.repository import Repository

@@ -1,0 +1,172 @@
+"""What the plan of a run says: how good it is, what it changes and for whom, and what has become of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from matcher.records import Agreement
+from matcher.words import counted, pounds
+from service.api.deps import Asking, Kith, may_identify, note_reading
+from service.database import tables
+from service.pages import journeys
+from service.pages.children import standing
+from service.pages.lists import Page
+from service.pages.reckoning import Reckoning
+from service.plans import Found
+from service.repository import ids_in
+
+Show = Literal["new", "changed", "unmatched", "dropped", "kept", "plan", "left", "shortlists"]
+
+TABS: Mapping[Show, str] = {
+    "new": "New", "changed": "Another volunteer", "unmatched": "Newly without", "dropped": "No longer waiting",
+    "kept": "Kept", "plan": "All proposed", "left": "Still waiting", "shortlists": "Shortlists",
+}  # fmt: skip
+_MORE = {
+    "points": "{} better",
+    "children_without_parental_contact": "a volunteer for {} more of the children without regular contact with parents",
+    "children_matched": "{} more of the children with a volunteer",
+    "priority": "{} better in priority",
+    "fit": "{} better in fit",
+}
+"""What a plan may miss in the first tier of its policy."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A plan in a few numbers."""
+
+    matched: int
+    left: int
+    ready: int | None
+    """How many of those left wait for nothing but a volunteer, while the records are those that the run read."""
+    priority: int | None
+    """Children without parental contact who are matched, where the policy gives points for them; and of how many."""
+    priority_of: int | None
+    spent: str
+    budget: str
+    proof: str
+
+
+def figures(reckoned: Reckoning, run: tables.Run, plan: Mapping[str, Any]) -> Figures:
+    """`reckoned` is of today: what needs records is told only while they are those that the run read."""
+    first = "no_parental_contact"
+    points = [match["by_priority"][first] for match in plan["matches"] if first in match["by_priority"]]
+    instance = reckoned.instance
+    same = run.data_hash == instance.data_hash and run.as_of == instance.as_of
+    left = sum(
+        max(one.budget_pence - one.spent_pence, 0)
+        for one in instance.authorities.values()
+        if one.budget_pence is not None
+    )
+    return Figures(
+        len(plan["matches"]), len(plan["unmatched"]),
+        sum(reckoned.ready_children.get(one["child"], False) for one in plan["unmatched"]) if same else None,
+        sum(map(bool, points)) if points else None,
+        len(reckoned.without_contact) if same else None,
+        pounds(sum(plan["spent_pence"].values())).removesuffix(".00"),
+        f"spent of the {pounds(left).removesuffix('.00')} left this year" if left else "a year",
+        proof(plan["status"], plan["tiers"], plan["first_tier_bound"]),
+    )  # fmt: skip
+
+
+def proof(status: str, tiers: Mapping[str, int], bound: int) -> str:
+    """How good a plan is proven to be, for somebody who decides by it; `bound` is that of the first tier."""
+    if status == "OPTIMAL":
+        return "No better plan exists."
+    tier, reached = next(iter(tiers.items()))
+    most = bound - reached
+    if most <= 0:
+        return "The best found so far; what counts first cannot be bettered."
+    number = f"{most:,}" if tier.startswith("children") else counted(most, "point", "points")
+    return f"The best found so far; at most {_MORE[tier].format(number)} is possible."
+
+
+def changes(
+    person: Asking, kith: Kith, reckoned: Reckoning, row: tables.Plan, found: Found, show: Show | None, number: int
+) -> dict[str, Any]:
+    """The tabs with their counts, one page of the chosen one, and the map. To who may not identify children, counts."""
+    changes: Sequence[Mapping[str, Any]] = found.diff["changes"] if found.diff else ()
+    of_kind = {kind: [one for one in changes if one["kind"] == kind] for kind in TABS}
+    differs = {kind: lines for kind, lines in of_kind.items() if lines}
+    lists = {**differs, "plan": found.plan["matches"], "left": found.plan["unmatched"]}
+    if shortlists := changed_shortlists(reckoned, found):
+        lists["shortlists"] = shortlists
+    chosen = show if show in lists else next(iter(lists))
+    told = {
+        "tabs": [(kind, TABS[kind]) for kind in lists], "counts": {kind: len(lines) for kind, lines in lists.items()},
+        "show": chosen, "differs": {kind: len(lines) for kind, lines in differs.items()},
+        "shortlists": len(shortlists),
+    }  # fmt: skip
+    if not may_identify(person):
+        note_reading(kith, person, "plan", "", plan=row.id)
+        return {**told, "page": None, "map": None}
+    lines = lists[chosen]
+    if chosen != "shortlists":  # which have an order of their own
+        lines = sorted(lines, key=lambda one: reckoned.references.get(one["child"], ""))
+    page = Page.of(lines, number, {"show": chosen})
+    reasons = " ".join(one.get("reason", "") for one in page.lines)  # which name other children
+    named = {*ids_in(reasons, "C"), *(one["child"] for one in page.lines)}
+    here = {child.id for child in reckoned.instance.children}
+    planned = [one for one in page.lines if one["child"] in here] if chosen == "plan" and row.is_current else None
+    note_reading(kith, person, "plan", "", plan=row.id, children=sorted(named))
+    return {
+        **told, "page": page, "map": journeys.of_plan(reckoned.instance, found.plan), "told": reckoned.told,
+        "references": reckoned.references, "here": here,
+        "now": None if planned is None else {one["child"]: _now(reckoned, one) for one in planned},
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Now:
+    """What has become of one pair of the published plan."""
+
+    words: str
+    href: str
+    """Where to go on."""
+
+
+def _now(reckoned: Reckoning, pair: Mapping[str, Any]) -> Now:
+    child = reckoned.instance.child(pair["child"])
+    if child.id in reckoned.planned.to_propose:
+        return Now("Propose from the shortlist", f"/children/{child.id}/shortlist#in-the-plan")
+    live, (stands, words) = reckoned.live.get(child.id), standing(reckoned, child)
+    if live is not None:
+        told = "Under proposal" if stands == "proposed" else words
+        besides = "" if live.volunteer_id == pair["volunteer"] else f", with {reckoned.references[live.volunteer_id]}"
+        return Now(told + besides, f"/proposals/{live.id}")
+    return Now("Not possible now" if stands == "waiting" else words, f"/children/{child.id}")
+
+
+def changed_shortlists(reckoned: Reckoning, found: Found) -> list[dict[str, Any]]:
+    """The children whose shortlists are not those of the run before, in words; who lost everybody first."""
+    if not found.before:
+        return []
+    told = [_shortlist(one, reckoned) for one in found.shortlists if one["child"] in reckoned.references]
+    return sorted(told, key=lambda one: (one["order"], one["reference"]))
+
+
+def _shortlist(change: Mapping[str, Any], reckoned: Reckoning) -> dict[str, Any]:
+    before, now = change["before"], change["now"]
+    first = reckoned.references.get(now[0], "") if now else ""
+    child = change["child"]
+    if not now:
+        order, words = _without_shortlist(child, reckoned)
+    elif not before:
+        order, words = 1, f"{first} could visit now"
+    elif now[0] != before[0]:
+        order, words = 2, f"{first} is first now"
+    else:
+        order, words = 3, "the first is the same; the order after it changed"
+    return {"child": child, "reference": reckoned.references[child], "words": words, "order": order}
+
+
+def _without_shortlist(child: str, reckoned: Reckoning) -> tuple[int, str]:
+    """Of a child whose shortlist is empty now: what is to be looked at comes first, what is as it should be last."""
+    live = reckoned.live.get(child)
+    if live is not None:
+        return 4, "has a visitor now" if child in reckoned.instance.visited else "is under proposal now"
+    if any(one.id == child and one.agrees is Agreement.NO for one in reckoned.instance.children):
+        return 4, "said no to a visitor"
+    return 0, "nobody could visit any more"

@@ -1,0 +1,96 @@
+"""A volunteer chosen from a shortlist: proposed to the child with a reason, by somebody who saw the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from service import proposals, workflow
+from service.api.deps import Asking, Kith, Reading
+from service.api.shapes import ChildId, VolunteerId
+from service.pages.html import render
+from service.pages.reckoning import Reckoned, Reckoning
+from service.pages.shortlists import Card, Rank, cards, note_shown, standing, waiting
+from service.proposals import Chosen, TakenError
+from service.repository import Repository
+from service.workflow import StepRefusedError
+
+router = APIRouter()
+
+
+@router.get("/children/{child_id}/propose/{volunteer_id}")
+def propose_page(
+    child_id: ChildId, volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading,
+    reckoned: Reckoned, rank: Rank = "plan",
+) -> Response:  # fmt: skip
+    waiting(rows, reckoned, child_id)
+    rows.volunteer(volunteer_id)
+    return _propose_form(request, person, kith, reckoned, child_id, volunteer_id, rank)
+
+
+@router.post("/children/{child_id}/propose/{volunteer_id}")
+def propose(
+    child_id: ChildId, volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading,
+    reckoned: Reckoned, rank: Annotated[Rank, Form()] = "plan", reason: Annotated[str, Form(max_length=60)] = "",
+    note: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:  # fmt: skip
+    rows.child(child_id)
+    rows.volunteer(volunteer_id)
+    try:
+        waiting(rows, reckoned, child_id)
+        shown = cards(reckoned, child_id, rank == "plan")
+        card = _card(shown, volunteer_id)
+        if reason not in _reasons(card, _planned(reckoned, child_id, volunteer_id)):
+            raise StepRefusedError("Choose why you propose this volunteer.")
+        alternatives = tuple(one.volunteer.id for one in shown)
+        chosen = Chosen(rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives)
+        with kith.database.write(person.authority_id) as session:
+            afresh = Repository(session, kith.keys, kith.matching.opened(person.authority_id))
+            match = proposals.propose(
+                afresh, child_id, volunteer_id, user_id=person.user_id, reason=reason, chosen=chosen,
+                note=note.strip() or None,
+            )  # fmt: skip
+            id = match.id
+    except (StepRefusedError, TakenError) as error:
+        given = {"error": str(error), "reason": reason, "note": note}
+        return _propose_form(request, person, kith, reckoned, child_id, volunteer_id, rank, **given)
+    return RedirectResponse(f"/proposals/{id}", 303)
+
+
+def _card(shown: Sequence[Card], volunteer_id: str) -> Card | None:
+    return next((card for card in shown if card.volunteer.id == volunteer_id), None)
+
+
+def _planned(reckoned: Reckoning, child_id: str, volunteer_id: str) -> bool:
+    """Whether the published plan proposes them to each other."""
+    return reckoned.planned.volunteer_of.get(child_id) == volunteer_id
+
+
+def _reasons(card: Card | None, planned: bool) -> list[str]:
+    """Those that can be true of somebody on this place of the list, or on none of those that were shown."""
+    first = card is not None and card.candidate.rank == 1
+    so = {workflow.FIRST: first, workflow.IN_PLAN: planned}
+    return [one for one in workflow.PROPOSE_REASONS if so.get(one, True)]
+
+
+def _propose_form(
+    request: Request, person: Asking, kith: Kith, reckoned: Reckoning, child_id: str, volunteer_id: str, rank: Rank, *,
+    error: str = "", reason: str = "", note: str = "",
+) -> Response:  # fmt: skip
+    here = child_id not in reckoned.instance.visited
+    shown = cards(reckoned, child_id, rank == "plan") if here else []
+    note_shown(kith, person, child_id, shown)
+    card, planned = _card(shown, volunteer_id), _planned(reckoned, child_id, volunteer_id)
+    others = [one.id for one in reckoned.instance.volunteers if one.id != volunteer_id]
+    beyond = reckoned.who_could(child_id, 0, 1, others) if here and not card else []
+    return render(
+        request, "propose.html", person, status=422 if error else 200,
+        child_id=child_id, child=reckoned.references[child_id],
+        record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card,
+        notes=[note for one in ([card.candidate] if card else beyond) for note in one.notes.values()],
+        rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
+        told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
+    )  # fmt: skip
