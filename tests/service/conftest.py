@@ -215,7 +215,9 @@ def service(settings: Settings, database: Database, keys: KeyRing, north: str) -
     app.state.kith = Installation(settings, database, keys)
     app.middleware_stack = None  # each test has a rate of its own
     client = TestClient(app, raise_server_exceptions=False)
-    yield Service(client, settings, database, keys, north, south, users)
+    made = Service(client, settings, database, keys, north, south, users)
+    made.eligible_pair()  # of the template as it is, before a test changes its copy
+    yield made
     client.close()
 
 
