@@ -169,7 +169,8 @@ def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
     same = (before.plan_id if before else None) == (plan.id if plan else None)
     if kept is None or kept.held is not held or not same:
         matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
-        planned = PlanToday(before if same else plans.published(rows), held.instance)
+        # The plan is read anew with them: whoever is erased is taken out of it as well.
+        planned = PlanToday(plans.published(rows), held.instance)
         kept = _KEPT[person.authority_id] = Reckoning(held, rows.references(), matches, planned, {})
     return kept
 

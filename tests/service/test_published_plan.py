@@ -17,7 +17,7 @@ from matcher import alone
 from matcher.instance import today
 from matcher.records import Status
 from matcher.shortlist import shortlist
-from service import plans, standing
+from service import plans, privacy, standing
 from service.database import tables
 from service.pages import reckoning
 from service.permissions import Role
@@ -226,6 +226,26 @@ def test_a_child_without_a_place_in_the_plan_is_told_why_as_the_run_told_it(desk
         assert said == ready[child]  # of the others their own page says what stands in the way
         told += said
     assert told
+
+
+def test_of_a_volunteer_who_was_erased_nothing_is_proposed_and_no_child_is_said_to_be_new(desk: Desk) -> None:
+    """Before a restart and after it: what is kept of the plan is what is left of it."""
+    assert desk.visitor in desk.words(f"/children/{desk.child}")
+    with desk.service.database.write(desk.service.north) as session:
+        rows = Repository(session, desk.service.keys)
+        user = desk.service.users["north", Role.MANAGER]
+        row = rows.volunteer(desk.volunteer)
+        privacy.erase_volunteer(rows, row, user_id=user, reason="asked to be erased")
+    left = (
+        f"The published plan has nobody for {desk.name}: either they were not among those who waited when it was made, "
+        "or the volunteer whom it had for them was erased since."
+    )
+    for _ in range(2):
+        told = desk.words(f"/children/{desk.child}")
+        assert left in told
+        assert "erased V" not in told
+        assert "published plan" not in desk.words(f"/children/{desk.child}/shortlist")
+        reckoning._KEPT.clear()
 
 
 def test_in_the_plan_is_a_reason_for_what_the_published_plan_proposes_and_for_nothing_else(desk: Desk) -> None:
