@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 AS_OF = 2026-11-01
 
-.PHONY: demo serve service test check tests thorough kills audit-many mutants objections races screenshots lock clean
+.PHONY: demo serve service test check tests thorough kills audit-many machine mutants objections races screenshots lock clean
 
 demo: .venv/ready
 	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
@@ -55,6 +55,11 @@ races: .venv/ready-to-test
 # Two hundred sequences of whatever may happen to a child's no: some minutes.
 objections: .venv/ready-to-test
 	KITH_OBJECTIONS=200 $(BIN)/pytest tests/service/test_objections.py
+
+# Three hundred sequences of whatever people do over months, and after each action what must hold: a quarter of an hour.
+# KITH_MACHINE_SEED=7 draws others; KITH_MACHINE_SHRINK=1 looks for the shortest sequence that shows a fault.
+machine: .venv/ready-to-test
+	KITH_MACHINE=300 KITH_MACHINE_STEPS=40 $(BIN)/pytest -rP tests/service/test_machine.py
 
 # The lock files hold every package with its hash; --no-deps then adds Kith itself and nothing that is not locked.
 .venv/ready: requirements.txt pyproject.toml
