@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, String, cast, select, text
 from sqlalchemy.orm import Session
 
 from service.crypto import KeyRing
@@ -77,6 +77,11 @@ def record_all(session: Session, keys: KeyRing, entries: Sequence[Entry]) -> lis
     session.add_all(events)
     session.flush()
     return events
+
+
+def about(id: str) -> ColumnElement[bool]:
+    """Whether an entry is about a record, or about a list that had it in it. An id needs no escaping."""
+    return (AuditEvent.subject == id) | cast(AuditEvent.details, String).contains(f'"{id}"')
 
 
 def take_turn(session: Session) -> None:

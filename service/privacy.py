@@ -144,10 +144,13 @@ def _exceptions(rows: Repository, own: Any) -> Iterator[dict[str, Any]]:
 
 
 def _log(rows: Repository, subject: str) -> list[dict[str, Any]]:
-    """Who read or changed the record, and when. Why it was changed are the words of whoever changed it."""
-    events = rows.session.scalars(
-        select(tables.AuditEvent).where(tables.AuditEvent.subject == subject).order_by(tables.AuditEvent.number)
-    )
+    """Who read or changed the record, and when; lists and others' pages on which they stood are readings too.
+
+    Why it was changed are the words of whoever changed it.
+    """
+    event = tables.AuditEvent
+    read = (event.action == "read") & audit_log.about(subject)
+    events = rows.session.scalars(select(event).where((event.subject == subject) | read).order_by(event.number))
     return [
         {"at": one.at, "by": one.actor, "action": one.action, "page": one.reason if one.action == "read" else ""}
         for one in events

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import ColumnElement, String, cast, func, select
+from sqlalchemy import func, select
 
 from matcher.words import counted
-from service import workflow
+from service import audit_log, workflow
 from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database.base import utc_now
@@ -160,7 +160,7 @@ def _log(
         if subject:
             table = Match  # decisions stand under the match alone, of which the two are the child and the volunteer
             theirs = select(table.id).where((table.child_id == subject) | (table.volunteer_id == subject))
-            query = query.where(_about(subject) | AuditEvent.subject.in_(theirs))
+            query = query.where(audit_log.about(subject) | AuditEvent.subject.in_(theirs))
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
         names = Repository(session, kith.keys).account_names()
@@ -194,7 +194,7 @@ def readers(
     note_reading(kith, person, "readers", child_id)
     with kith.database.read(person.authority_id) as session:
         query = select(AuditEvent).where(
-            AuditEvent.chain == person.authority_id, AuditEvent.action == "read", _about(child_id)
+            AuditEvent.chain == person.authority_id, AuditEvent.action == "read", audit_log.about(child_id)
         )
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
@@ -202,8 +202,3 @@ def readers(
     return render(
         request, "readers.html", person, child=child, page=Page(events, total, page, {}), names=names, words=words
     )
-
-
-def _about(subject: str) -> ColumnElement[bool]:
-    """Whether an entry is about a record, or about a list that had it in it. An id needs no escaping."""
-    return (AuditEvent.subject == subject) | cast(AuditEvent.details, String).contains(f'"{subject}"')

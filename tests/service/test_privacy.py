@@ -114,6 +114,19 @@ def test_nobody_is_told_why_they_were_suspended_by_their_own_log(service: Servic
     assert "volunteer status" in {one["action"] for one in told.json()["read_by"]}
 
 
+def test_who_read_them_in_a_list_or_on_a_page_read_them_too(service: Service) -> None:
+    """A volunteer's page is entered with the volunteer beside; a list, with all who are on it."""
+    child, volunteer = service.eligible_pair()
+    desk = service.as_(Role.COORDINATOR)
+    for path in (f"{API}/children?size=200", f"{API}/volunteers/{volunteer}", f"{API}/children/{child}"):
+        assert desk.get(path).status_code == 200
+    read: dict[str, set[str]] = {}
+    for path in (f"children/{child}", f"volunteers/{volunteer}"):
+        told = service.as_(Role.MANAGER).get(f"{API}/{path}/export").json()["read_by"]
+        read[path] = {one["page"] for one in told if one["action"] == "read"}
+    assert read == {f"children/{child}": {"children", "record"}, f"volunteers/{volunteer}": {"volunteer"}}
+
+
 def test_what_is_erased_is_gone_and_what_keeps_others_safe_stays(
     service: Service, planted: tuple[str, str, str]
 ) -> None:
