@@ -20,6 +20,8 @@ from service.permissions import PUBLIC, ROUTES, Permission
 from service.repository import Repository
 from service.settings import Settings
 
+API = "/api/"
+"""Where programs ask, by a token; everything else that wants a login is a page."""
 COOKIE = "kith_session"
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
@@ -76,7 +78,9 @@ def _who(request: Request, kith: Installation, form_token: str) -> Person:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     with kith.database.read() as session:
         if scheme:
-            person = auth.by_token(session, token) if scheme.lower() == "bearer" else None
+            # A page tells references and names to whoever may open it: it is for people, who have a session.
+            program = scheme.lower() == "bearer" and request.state.route.startswith(API)
+            person = auth.by_token(session, token) if program else None
         else:
             cookie = request.cookies.get(kith.cookie)
             person = auth.by_cookie(session, kith.settings, cookie) if cookie else None

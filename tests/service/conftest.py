@@ -37,7 +37,7 @@ from service.database.tables import Authority, Child, Match, Run, User
 from service.database.upgrade import upgrade
 from service.importing import take_in
 from service.installation import add_authority, add_user
-from service.permissions import Role
+from service.permissions import Permission, Role
 from service.proposals import failing_rules
 from service.repository import Repository
 from service.settings import Settings
@@ -245,6 +245,15 @@ class Service:
         browser.cookies.set("kith_session", secret)
         browser.headers["X-CSRF-Token"] = person.csrf or ""
         return browser
+
+    def program(self, role: Role, *scopes: Permission) -> TestClient:
+        """A program that acts for an account of North by a token, within these scopes."""
+        with self.database.write() as session:
+            user = session.get_one(User, self.users["north", role])
+            token = auth.make_token(session, self.keys, user, name="of a test", scopes=scopes, days=1)
+        program = TestClient(self.client.app, raise_server_exceptions=False)
+        program.headers["Authorization"] = f"Bearer {token}"
+        return program
 
     def children(self) -> list[str]:
         """Ids of North's children with a referral."""

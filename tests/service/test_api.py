@@ -14,7 +14,6 @@ from service_rows import cell, files_of
 from sqlalchemy import func, select
 
 from matcher.readers import Reading
-from service import auth
 from service.database import tables
 from service.importing import looking
 from service.permissions import Permission, Role
@@ -375,11 +374,7 @@ def test_a_program_that_may_not_identify_is_not_told_what_a_file_would_change(
     """Otherwise it could find out what is recorded of anybody by sending guesses."""
     answers = []
     for scopes in ([Permission.WRITE], [Permission.WRITE, Permission.IDENTIFY]):
-        with service.database.write() as session:
-            user = session.get_one(tables.User, service.users["north", Role.MANAGER])
-            token = auth.make_token(session, service.keys, user, name="files", scopes=scopes, days=1)
-        program = TestClient(service.client.app, raise_server_exceptions=False)
-        program.headers["Authorization"] = f"Bearer {token}"
+        program = service.program(Role.MANAGER, *scopes)
         answers.append(program.post(f"{API}/imports/check", files=files_of(small_county)).status_code)
     assert answers == [403, 200]
 
