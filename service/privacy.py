@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from matcher import records
 from matcher.instance import today
@@ -333,12 +333,13 @@ def sweep(rows: Repository, plan_months: int) -> int:
 def _forget_plans(rows: Repository, age: timedelta) -> int:
     """Deletes older plans with their shortlists; how many rows.
 
-    The published one stays, and the last, with which the next is compared; and one from which somebody proposed.
+    The published one stays, and the last, with which the next is compared. A proposal made by a plan that goes names it
+    no longer: where the plan was the reason, its first decision says so still.
     """
     table, session = tables.Plan, rows.session
     last = session.scalar(select(table.id).order_by(table.created_at.desc(), table.id).limit(1))
-    proposed = select(tables.Proposal.plan_id).where(tables.Proposal.plan_id.is_not(None))
-    old = table.created_at < utc_now() - age, ~table.is_current, table.id != last, table.id.not_in(proposed)
+    old = table.created_at < utc_now() - age, ~table.is_current, table.id != last
     ids = list(session.scalars(select(table.id).where(*old)))
+    session.execute(update(tables.Proposal).where(tables.Proposal.plan_id.in_(ids)).values(plan_id=None))
     every = delete(tables.Shortlist).where(tables.Shortlist.plan_id.in_(ids)), delete(table).where(table.id.in_(ids))
     return sum(session.execute(one).rowcount for one in every)  # type: ignore[attr-defined]

@@ -291,6 +291,7 @@ class Proposal(Apart, Base):
     __tablename__ = "proposals"
     match_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
+    """The published plan, where it had proposed them too, for as long as it is kept."""
     policy: Mapped[str] = mapped_column(String(200))
     data_hash: Mapped[str] = mapped_column(String(12))
     rank_by: Mapped[str] = mapped_column(String(10))

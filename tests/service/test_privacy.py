@@ -22,6 +22,7 @@ from service.crypto import Place
 from service.database import tables
 from service.database.base import Base, Sealed, utc_now
 from service.permissions import Role
+from service.proposals import Chosen, propose
 from service.repository import Repository
 
 API = "/api/v1"
@@ -214,7 +215,7 @@ def test_who_was_kept_long_enough_is_listed_and_what_was_shown_goes_by_itself(se
 
 def test_old_plans_go_by_themselves_with_all_that_they_say(service: Service) -> None:
     """But neither the published one nor the last, however old they are; and none before its time."""
-    month, child = timedelta(days=30, hours=10), service.eligible_pair()[0]
+    month, (child, volunteer) = timedelta(days=30, hours=10), service.eligible_pair()
     ages = {"superseded": 25, "unpublished": 25, "published": 40, "young": 23, "last": 22}
     planted = dict(zip(ages, PLANTS, strict=False))
     with service.database.write(service.north) as session:
@@ -234,6 +235,11 @@ def test_old_plans_go_by_themselves_with_all_that_they_say(service: Service) -> 
             shown = tables.Shortlist(plan_id=plan.id, child_id=child)
             rows.seal(shown, "content", json.dumps(planted[name]))
             session.add(shown)
+            if name == "superseded":  # while it was the published one, somebody proposed a pair of it
+                chosen = Chosen("plan", 1, (volunteer,))
+                user = service.users["north", Role.COORDINATOR]
+                match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=chosen).id
+                session.get_one(tables.Proposal, match).plan_id = plan.id
 
     def left(months: int) -> set[str]:
         with service.database.write(service.north) as session:
@@ -244,6 +250,8 @@ def test_old_plans_go_by_themselves_with_all_that_they_say(service: Service) -> 
     assert left(26) == {*ages}
     assert left(24) == {"published", "young", "last"}
     assert left(1) == {"published", "last"}
+    with service.database.read(service.north) as session:  # how it was chosen stays, without the plan
+        assert session.scalars(select(tables.Proposal.plan_id)).all() == [None]
     with service.database.read(service.north) as session:
         gone = session.scalars(select(tables.Run.id).where(tables.Run.id.not_in(select(tables.Plan.run_id)))).first()
     told = service.as_(Role.MANAGER).get(f"{API}/runs/{gone}/plan")
