@@ -129,7 +129,7 @@ class People(Holds):
                 self.linked.append({id, *with_whom})
 
     @rule(role=ANYBODY, n=WHICH, back=st.booleans(), approve=st.booleans())
-    def a_volunteer_is_added(self, role: Role, n: int, back: bool, approve: bool) -> None:
+    def a_volunteer_is_added(self, role: Role, n: int, back: bool, approve: bool | None) -> None:
         now = self.now()
         gone = sorted(reference for reference, id in self.erased.items() if id in now.volunteers)
         reference = gone[n % len(gone)] if back and gone else f"QV{next(self.numbers) + 500}"
@@ -273,10 +273,11 @@ class People(Holds):
             whole = [*apart, one.union(*(other for other in whole if other & one))]
         return whole
 
-    @rule(role=ANYBODY, which=WHICH, child=st.booleans())
-    def somebody_is_erased(self, role: Role, which: int, child: bool) -> None:
+    @rule(role=ANYBODY, which=WHICH, child=st.booleans(), back=st.booleans())
+    def somebody_is_erased(self, role: Role, which: int, child: bool, back: bool) -> None:
+        """One of those with nothing live, mostly; and perhaps they are back before long."""
         now = self.now()
-        one = self.child(which, now) if child else self.volunteer(which, now)
+        one = self.child(-1 - which, now) if child else self.volunteer(-1 - which, now)
         path = f"{API}/{'children' if child else 'volunteers'}/{one.id}/erasure"
         answer = self.ask(role, "POST", path, json={"reason": "asked to be erased"})
         if self.may(role, answer, Permission.PRIVACY) and answer.status_code == 204:
@@ -284,3 +285,6 @@ class People(Holds):
             self.held.discard(one.id)
             if self.word.get(one.id) != "no":
                 self.word.pop(one.id, None)
+            if back:
+                self.later(1)
+                (self.a_child_is_referred if child else self.a_volunteer_is_added)(role, 0, True, None)
