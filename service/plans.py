@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -63,18 +63,11 @@ class Published:
 
     plan_id: str
     run_id: str
+    published_at: datetime | None
     volunteer_of: Mapping[str, str]
     """The volunteer whom it proposes, by child."""
     left: Mapping[str, str]
     """Why it has nobody for each of the others who waited then, by child."""
-
-    @cached_property
-    def children_of(self) -> Mapping[str, Sequence[str]]:
-        """The children to whom it proposes a volunteer, by volunteer."""
-        found: dict[str, list[str]] = {}
-        for child, volunteer in self.volunteer_of.items():
-            found.setdefault(volunteer, []).append(child)
-        return found
 
 
 # ---- making ----------------------------------------------------------------------------------------------------------
@@ -228,7 +221,7 @@ def published(rows: Repository) -> Published | None:
         return None
     plan = _content(rows, row).plan
     return Published(
-        row.id, row.run_id,
+        row.id, row.run_id, row.published_at,
         {one["child"]: one["volunteer"] for one in plan["matches"]},
         {one["child"]: one["reason"] for one in plan["unmatched"]},
     )  # fmt: skip

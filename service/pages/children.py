@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Form, Query, Request
@@ -181,6 +181,7 @@ def child(
 class OfPlan:
     """What the published plan has for a child who waits."""
 
+    published_at: datetime | None
     volunteer: str | None
     """By reference."""
     against: str
@@ -190,16 +191,18 @@ class OfPlan:
 
 
 def of_plan(reckoned: Reckoning, child_id: str) -> OfPlan | None:
-    """Of a child who is on the records; None while no plan is published."""
+    """Of a child who is on the records; None while no plan is published, or where its pair has had its answer."""
     planned = reckoned.planned
     if planned.plan is None:
         return None
-    volunteer = planned.volunteer_of.get(child_id)
+    volunteer, on = planned.volunteer_of.get(child_id), planned.plan.published_at
+    if volunteer is None and child_id in planned.plan.volunteer_of:
+        return None
     if volunteer is None:
-        return OfPlan(None, reckoned.told(planned.plan.left.get(child_id, "")), 0)
+        return OfPlan(on, None, reckoned.told(planned.plan.left.get(child_id, "")), 0)
     against = planned.against(child_id)
     reference = reckoned.references.get(volunteer, "somebody")
-    return OfPlan(reference, reckoned.told(against), 0 if against else planned.place(child_id))
+    return OfPlan(on, reference, reckoned.told(against), 0 if against else planned.place(child_id))
 
 
 def _siblings(reckoned: Reckoning, child_id: str) -> list[str]:

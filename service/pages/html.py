@@ -54,6 +54,11 @@ def moment(at: datetime | None) -> str:
     return f"{day(then.date())} at {clock}"
 
 
+def long_day(when: date | datetime | None) -> str:
+    """22 November 2026, in London."""
+    return day(in_london(when).date() if isinstance(when, datetime) else when)
+
+
 def short_day(when: date | datetime | None) -> str:
     """22 Nov 2026."""
     if when is None:
@@ -98,7 +103,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "day": day, "moment": moment, "clock": clock, "short_day": short_day, "waited": waited, "pounds": pounds,
+        "day": long_day, "moment": moment, "clock": clock, "short_day": short_day, "waited": waited, "pounds": pounds,
         "council": council, "journey": journey, "listed": listed, "upper1": first_upper, "spoken": spoken,
     }  # fmt: skip
     environment.globals |= {

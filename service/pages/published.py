@@ -35,15 +35,25 @@ class PlanToday:
     _place: dict[str, int] = field(default_factory=dict)
     """Both filled as pages ask, by child."""
 
-    @property
+    @cached_property
     def volunteer_of(self) -> Mapping[str, str]:
-        """The volunteer whom it proposes, by child."""
-        return self.plan.volunteer_of if self.plan else {}
+        """The volunteer whom it proposes, by child; without the pairs that have had their answer.
 
-    @property
+        Whoever said no, or has ended a match, is not to be told at every turn that a plan had it otherwise.
+        """
+        if self.plan is None:
+            return {}
+        answered = {(one.child, one.volunteer) for one in self.instance.declined}
+        answered |= {(one.child, one.volunteer) for one in self.instance.begun}
+        return {child: one for child, one in self.plan.volunteer_of.items() if (child, one) not in answered}
+
+    @cached_property
     def children_of(self) -> Mapping[str, Sequence[str]]:
         """The children to whom it proposes a volunteer, by volunteer."""
-        return self.plan.children_of if self.plan else {}
+        found: dict[str, list[str]] = {}
+        for child, volunteer in self.volunteer_of.items():
+            found.setdefault(volunteer, []).append(child)
+        return found
 
     @cached_property
     def to_propose(self) -> Mapping[str, str]:

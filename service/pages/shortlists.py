@@ -168,6 +168,7 @@ def shortlist_page(
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
         nearly=[one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD],
         planned=planned, against=reckoned.told(reckoned.planned.against(child_id)) if planned else "",
+        plan=reckoned.planned.plan,
         first=in_a_row(shown), could=could, everybody=everybody, ticked=ticked or (), to_fill=fill,
         others_who_could=others,
         farther=beyond, others=TELLS_OF_OTHERS, short=SHORT,

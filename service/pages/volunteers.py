@@ -137,7 +137,7 @@ def volunteer(
     rules = alone.about_volunteer(instance, volunteer_id)
     return render(
         request, "volunteer.html", person,
-        line=line_of(reckoned, record), planned=planned,
+        line=line_of(reckoned, record), planned=planned, plan=reckoned.planned.plan,
         groups=facts.about_volunteer(record, instance.as_of, reckoned.references),
         gaps=reckoned.missing([volunteer_id])[volunteer_id],
         impossible=reckoned.impossible(volunteer_id),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -11,15 +12,18 @@ from browser import Site, faults
 from conftest import Service
 from service_rows import a_match
 from sqlalchemy import select
+from test_proposals import WAY
+from test_proposals import Desk as Steps
 from test_run_pages import run_once
 
 from matcher import alone
 from matcher.instance import today
-from matcher.records import Status
+from matcher.records import Party, Status
 from matcher.shortlist import shortlist
 from service import plans, privacy, standing
 from service.database import tables
 from service.pages import reckoning
+from service.pages.html import long_day
 from service.permissions import Role
 from service.plans import Published
 from service.proposals import Chosen, propose
@@ -40,6 +44,11 @@ class Desk:
     @property
     def name(self) -> str:
         return self.names[self.child]
+
+    @property
+    def says(self) -> str:
+        """How a page begins to speak of the plan, by the day on which it was published."""
+        return f"The plan published on {long_day(self.plan.published_at)}"
 
     @property
     def visitor(self) -> str:
@@ -111,13 +120,14 @@ def test_nothing_speaks_of_a_plan_while_none_is_published(service: Service) -> N
     for path in ("/", f"/children/{child}", f"/children/{child}/shortlist", f"/volunteers/{volunteer}", "/children"):
         page = browser.get(path).text
         assert "published plan" not in page
+        assert "plan published" not in page
         assert "To propose" not in page
 
 
 def test_from_what_the_plan_proposes_to_the_proposal(desk: Desk) -> None:
     before = desk.to_propose()
     for path in (f"/children/{desk.child}", f"/volunteers/{desk.volunteer}"):
-        assert f"The published plan proposes {desk.visitor}" in desk.words(path)
+        assert f"{desk.says} proposes {desk.visitor}" in desk.words(path)
         assert f'href="/children/{desk.child}/shortlist#in-the-plan"' in desk.page(path)
     assert "Propose from the shortlist" in desk.row()
     shown = desk.page(f"/children/{desk.child}/shortlist")
@@ -141,7 +151,7 @@ def test_from_what_the_plan_proposes_to_the_proposal(desk: Desk) -> None:
         kept = session.scalars(select(tables.Proposal)).one()
     assert kept.plan_id == desk.plan.plan_id  # with which it stays for as long as the proposal
     for path in (f"/children/{desk.child}", f"/volunteers/{desk.volunteer}"):
-        assert "The published plan proposes" not in desk.words(path).replace(f"{desk.visitor} to C", "")
+        assert f"{desk.says} proposes" not in desk.words(path).replace(f"{desk.visitor} to C", "")
     assert "Under proposal" in desk.row()
     assert made.headers["location"] in desk.row()
     assert desk.to_propose() == before - 1
@@ -193,7 +203,7 @@ def test_who_was_taken_since_is_said_and_by_whom_is_not(desk: Desk, state: State
             a_match(session, other, row, state, place)
     told = desk.words(f"/children/{desk.child}")
     spoken_for = f"which is no longer possible. {desk.visitor} is spoken for by now."
-    assert f"The published plan proposes {desk.visitor}, {spoken_for}" in told
+    assert f"{desk.says} proposes {desk.visitor}, {spoken_for}" in told
     box = told.partition("which is no longer possible.")[2].partition("About the child")[0]
     assert not re.search(r"C\d", box)
     assert "Not possible now" in desk.row()
@@ -213,7 +223,7 @@ def test_the_volunteers_page_says_that_the_child_has_somebody_else(desk: Desk) -
     assert f"{desk.name} is under proposal now." in told
     assert f"Under proposal, with {desk.names[other]}" in re.sub(r"<[^>]+>", "", desk.row())
     assert f"/proposals/{match.id}" in desk.row()
-    assert "The published plan" not in desk.words(f"/children/{desk.child}")
+    assert desk.says not in desk.words(f"/children/{desk.child}")
 
 
 def test_a_child_without_a_place_in_the_plan_is_told_why_as_the_run_told_it(desk: Desk) -> None:
@@ -222,10 +232,38 @@ def test_a_child_without_a_place_in_the_plan_is_told_why_as_the_run_told_it(desk
         ready = alone.ready_children(Repository(session, desk.service.keys).instance(today()))
     for child, reason in desk.plan.left.items():
         page = unescape(browser.get(f"/children/{child}").text)
-        said = f"The published plan has nobody for {desk.names[child]}. Its run told why: {reason}" in page
+        said = f"{desk.says} has nobody for {desk.names[child]}. Its run told why: {reason}" in page
         assert said == ready[child]  # of the others their own page says what stands in the way
         told += said
     assert told
+
+
+def test_a_plan_of_a_year_ago_is_told_as_one_of_a_year_ago(desk: Desk) -> None:
+    with desk.service.database.write(desk.service.north) as session:
+        row = plans.current(session)
+        assert row is not None
+        row.published_at = datetime(2025, 11, 27, 12, tzinfo=UTC)
+    reckoning._KEPT.clear()
+    for path in (f"/children/{desk.child}", f"/volunteers/{desk.volunteer}", "/"):
+        assert "The plan published on 27 November 2025" in desk.words(path)
+
+
+@pytest.mark.parametrize("over", ["the child said no", "the volunteer said no", "ended"])
+def test_a_pair_that_has_had_its_answer_is_not_told_of_any_more(desk: Desk, over: str) -> None:
+    steps = Steps(desk.service)
+    match = desk.propose(desk.child, desk.volunteer).id
+    if over == "ended":
+        for step, by in WAY:
+            steps.step(match, step, by)
+        steps.step(match, "end", Party.AUTHORITY, "other")
+    elif over == "the child said no":
+        steps.step(match, "child_declines", Party.CHILD, "does not want this visitor")
+    else:
+        steps.step(match, "volunteer_declines", Party.VOLUNTEER, "too far")
+    assert desk.says not in desk.words(f"/children/{desk.child}")
+    assert desk.says not in desk.words(f"/children/{desk.child}/shortlist")
+    assert f"{desk.visitor} to {desk.name}" not in desk.words(f"/volunteers/{desk.volunteer}")
+    assert f"/children/{desk.child}/shortlist#in-the-plan" not in desk.page("/")
 
 
 def test_of_a_volunteer_who_was_erased_nothing_is_proposed_and_no_child_is_said_to_be_new(desk: Desk) -> None:
@@ -237,14 +275,14 @@ def test_of_a_volunteer_who_was_erased_nothing_is_proposed_and_no_child_is_said_
         row = rows.volunteer(desk.volunteer)
         privacy.erase_volunteer(rows, row, user_id=user, reason="asked to be erased")
     left = (
-        f"The published plan has nobody for {desk.name}: either they were not among those who waited when it was made, "
-        "or the volunteer whom it had for them was erased since."
+        f"{desk.says} has nobody for {desk.name}: either they were not among those who waited when it was made, or "
+        "the volunteer whom it had for them was erased since."
     )
     for _ in range(2):
         told = desk.words(f"/children/{desk.child}")
         assert left in told
         assert "erased V" not in told
-        assert "published plan" not in desk.words(f"/children/{desk.child}/shortlist")
+        assert desk.says not in desk.words(f"/children/{desk.child}/shortlist")
         reckoning._KEPT.clear()
 
 
