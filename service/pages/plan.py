@@ -46,6 +46,8 @@ class Figures:
     priority_of: int | None
     spent: str
     budget: str
+    """What the plan spends, beside what is left; that alone while the records are those that the run read, since an
+    appointment made by the plan takes from what is left."""
     proof: str
 
 
@@ -58,7 +60,7 @@ def figures(reckoned: Reckoning, run: tables.Run, plan: Mapping[str, Any]) -> Fi
     left = sum(
         max(one.budget_pence - one.spent_pence, 0)
         for one in instance.authorities.values()
-        if one.budget_pence is not None
+        if one.budget_pence is not None and same
     )
     return Figures(
         len(plan["matches"]), len(plan["unmatched"]),

@@ -101,6 +101,18 @@ def test_only_who_is_led_to_a_run_that_was_there_is_told_that_none_was_started(s
     assert there in again.text
 
 
+def test_what_is_left_is_told_beside_a_plan_only_while_the_records_are_those_it_read(service: Service) -> None:
+    """An appointment made since counts as committed: beside the whole plan it would count on both sides."""
+    run_id, _ = run_once(service.database, service.keys, service.north)
+    browser = service.as_(Role.COORDINATOR)
+    assert re.search(r"spent of the £[\d,.]+ left this year on journeys", browser.get(f"/runs/{run_id}").text)
+    with service.database.write(service.north) as session:
+        session.scalars(select(tables.Budget).where(tables.Budget.budget_pence > 0)).all()[0].spent_pence += 1
+    page = browser.get(f"/runs/{run_id}").text
+    assert "left this year" not in page
+    assert "a year on journeys out of the county" in page
+
+
 def test_what_a_plan_changes_is_told_and_a_person_publishes_it(service: Service) -> None:
     database, keys, north = service.database, service.keys, service.north
     first, _ = run_once(database, keys, north)
