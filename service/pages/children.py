@@ -135,10 +135,12 @@ def _list(
     page = Page.of(sorted(shown, key=ORDER[sort]), number, query)
     note_reading(kith, person, "children", "", children=[line.id for line in page.lines])
     counts = {name: sum(line.is_of(name) for line in every) for name in get_args(Show)}
-    elsewhere = reckoned.live.keys() - {line.id for line in every}  # who is here by a match alone
+    here = {line.id for line in every}
+    alone_here = [one for id, one in reckoned.live.items() if id not in here]  # whose match is all that is recorded
+    elsewhere = sum(coordinator in ("", one.coordinator or "nobody") for one in alone_here)
     return render(
         request, "children.html", person, page=page, show=show, sort=sort, coordinator=coordinator, sought=sought,
-        missing=reckoned.missing([line.id for line in page.lines]), counts=counts, elsewhere=len(elsewhere),
+        missing=reckoned.missing([line.id for line in page.lines]), counts=counts, elsewhere=elsewhere,
         planned=reckoned.planned.plan is not None or show == "planned",
         coordinators=sorted({line.coordinator for line in every if line.coordinator}),
     )  # fmt: skip

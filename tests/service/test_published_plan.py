@@ -332,6 +332,27 @@ def test_who_is_here_by_a_match_alone_is_said_beside_the_children_with_a_visitor
     assert 'href="/proposals?show=matches"' in page
 
 
+def test_under_a_coordinator_only_their_own_are_counted_of_those_who_are_here_by_a_match_alone(
+    service: Service,
+) -> None:
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        active = session.scalars(select(tables.Match).where(tables.Match.state == "active")).all()
+        for row in active:
+            rows.child(row.child_id).referral, row.coordinator = False, None
+        active[0].coordinator = "Somebody Else"
+
+    def told(coordinator: str) -> str:
+        browser = service.as_(Role.COORDINATOR)
+        page = browser.get("/children", params={"show": "visited", "coordinator": coordinator}).text
+        found = re.search(r"(\w+) more child(ren)?", page)
+        return found[1] if found else ""
+
+    assert told("Somebody Else") == "One"
+    assert told("A Third") == ""
+    assert told("nobody") not in ("", told(""))
+
+
 # ---- in a browser ----------------------------------------------------------------------------------------------------
 
 
