@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm.exc import StaleDataError
 
 from service import audit_log
 from service.audit_log import Entry
@@ -69,13 +70,21 @@ def link_siblings(rows: Repository, child_ids: Iterable[str], *, user_id: str) -
 def unlink_sibling(rows: Repository, child: tables.Child, *, user_id: str, reason: str) -> None:
     """Takes a child out of a family to which they do not belong. It weakens a safeguard: a manager's decision.
 
-    The siblings whom they leave stay siblings of each other.
+    The siblings whom they leave stay siblings of each other. Who is by themselves from then on is not known to have
+    none: nobody said so, and perhaps another child was meant. Raises StaleDataError where the child was changed since
+    they were read.
     """
+    seen = child.version
     rows.take_turn()
-    before, family = child.family_id, tables.Family(known=True, references=[child.reference.casefold()])
+    rows.session.refresh(child)
+    if child.version != seen:
+        raise StaleDataError("The child was changed meanwhile.")
+    before, family = child.family_id, tables.Family(known=False, references=[child.reference.casefold()])
     rows.session.add(family)
     old = rows.session.get_one(tables.Family, before)
     old.references = [name for name in old.references if name != child.reference.casefold()]
+    others = select(func.count()).where(tables.Child.family_id == before, tables.Child.id != child.id)
+    old.known = old.known and rows.session.scalars(others).one() > 1
     rows.session.flush()
     child.family_id = family.id
     rows.session.flush()

@@ -23,6 +23,7 @@ from service.workflow import LIVE
 def add(rows: Repository, name: str, *, user_id: str) -> tables.Organisation:
     """Raises InputError for what is no name, TakenError for one that is another's."""
     name = cells.as_typed(name)
+    rows.take_turn()
     _refuse_taken(rows, name)
     row = tables.Organisation(name=name)
     rows.session.add(row)
@@ -38,6 +39,7 @@ def rename(rows: Repository, row: tables.Organisation, name: str, *, user_id: st
     to look at them. Raises InputError for what is no name, TakenError for one that is, or was, another's.
     """
     name = cells.as_typed(name)
+    rows.take_turn()
     _refuse_taken(rows, name, but=row)
     before = _within(rows)
     row.name, row.former = name, sorted(_known_as(row) - {as_in_facts(name)})

@@ -181,6 +181,7 @@ def _write_child(rows: Repository, row: tables.Child, record: records.Child, use
 
 def write_person(rows: Repository, row: tables.Child | tables.Volunteer, content: str, *, user_id: str) -> None:
     """Writes who a child or a volunteer is, as JSON, in place of what stood there. Matching never reads it."""
+    rows.take_turn()
     rows.seal(row, "person", content)
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "write person", row.id))

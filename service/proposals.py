@@ -120,10 +120,10 @@ def propose(
         raise StepRefusedError(f"A proposal needs a reason: {', '.join(workflow.PROPOSE_REASONS)}.")
     if reason == workflow.FIRST and chosen.rank != 1:
         raise StepRefusedError("This volunteer is not the first on the shortlist. Give the reason for which you chose.")
+    rows.take_turn()
     plan_id = plans.proposing(rows, child_id, volunteer_id)
     if reason == workflow.IN_PLAN and plan_id is None:
         raise StepRefusedError("The published plan does not propose them to each other. Give another reason.")
-    rows.take_turn()
     child, volunteer = rows.child(child_id), rows.volunteer(volunteer_id)
     instance = rows.instance(today())
     if reasons := failing_rules(instance, child.id, volunteer.id):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -41,8 +41,10 @@ def named_siblings(references: Mapping[str, str], text: str) -> list[str] | None
 
 
 @router.get("/siblings")
-def siblings_form(child_id: ChildId, request: Request, person: Asking, kith: Kith) -> Response:
-    return _siblings_form(request, person, kith, child_id)
+def siblings_form(
+    child_id: ChildId, request: Request, person: Asking, kith: Kith, taken: Literal["out", ""] = ""
+) -> Response:
+    return _siblings_form(request, person, kith, child_id, taken=bool(taken))
 
 
 @router.post("/siblings")
@@ -67,14 +69,15 @@ def add_siblings(
 
 
 def _siblings_form(
-    request: Request, person: Person, kith: Installation, child_id: str, typed: str = "", error: str = ""
-) -> Response:
+    request: Request, person: Person, kith: Installation, child_id: str, typed: str = "", error: str = "", *,
+    taken: bool = False,
+) -> Response:  # fmt: skip
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         row, family = rows.child(child_id), _siblings(rows, child_id)
     note_reading(kith, person, "record", child_id, children=[one.id for one in family])
     return render(
-        request, "siblings.html", person, status=422 if error else 200, row=row, typed=typed, error=error,
+        request, "siblings.html", person, status=422 if error else 200, row=row, typed=typed, error=error, taken=taken,
         family=[one.reference for one in family],
     )  # fmt: skip
 
@@ -113,7 +116,7 @@ def unlink(
 
     if error := attempt(kith, person, write):
         return _unlink_form(request, person, kith, child_id, error, reason)
-    return RedirectResponse(f"/children/{child_id}?saved=yes", 303)
+    return RedirectResponse(f"/children/{child_id}/siblings?taken=out", 303)
 
 
 def _unlink_form(
@@ -130,8 +133,8 @@ def _unlink_form(
     note_reading(kith, person, "record", child_id, children=[one.id for one in siblings])
     return render(
         request, "unlink.html", person, status=422 if error else 200, row=row, siblings=_shown(siblings),
-        names=listed(one.reference for one in siblings), several=len(siblings) > 1, visits=sorted(visits),
-        reasons=UNLINK_REASONS, reason=reason, error=error,
+        others=siblings, names=listed(one.reference for one in siblings), several=len(siblings) > 1,
+        visits=sorted(visits), reasons=UNLINK_REASONS, reason=reason, error=error,
     )  # fmt: skip
 
 

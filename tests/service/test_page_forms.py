@@ -15,7 +15,6 @@ from sqlalchemy import select
 
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import Child, Need, Place, Status, Volunteer
-from service import families, people
 from service.database import tables
 from service.pages import forms, volunteers
 from service.people import columns_of
@@ -260,53 +259,6 @@ def test_a_new_child_with_a_sister_who_is_here(service: Service) -> None:
     assert "There is no child “C-nobody” here" in browser.post("/children/new", data=form, headers=HTML).text
     page = browser.post("/children/new", data={**form, "siblings": sister.reference}, headers=HTML)
     assert f'href="/children/{sister.id}"' in page.text
-
-
-def test_a_manager_takes_apart_who_was_linked_by_mistake_and_is_told_what_that_weakens(service: Service) -> None:
-    with service.database.write(service.north) as session:
-        rows = Repository(session, service.keys)
-        visited = session.get_one(tables.Match, service.a_match())
-        child, volunteer = visited.child_id, rows.volunteer(visited.volunteer_id).reference
-        user = service.users["north", Role.COORDINATOR]
-        other, third = (
-            people.add_child(rows, name, {"agrees": "yes"}, [], user_id=user).id for name in ("C9001", "C9002")
-        )
-        families.link_siblings(rows, [child, other, third], user_id=user)
-        name = rows.child(child).reference
-        rows.child(child).referral = False  # known by the match alone: there is no page to lead to
-    desk, manager, page = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER), f"/children/{other}/unlink"
-    shown = desk.get(f"/children/{other}", headers=HTML).text
-    assert name in shown
-    assert f'href="/children/{third}"' in shown
-    assert f'href="/children/{child}"' not in shown
-    assert "A manager takes C9001 out" in desk.get(f"/children/{other}/siblings", headers=HTML).text
-    assert page not in desk.get(f"/children/{other}", headers=HTML).text
-    assert desk.post(page, data={"reason": "entered by mistake"}, headers=HTML).status_code == 403
-    for shown in (f"/children/{other}", f"/children/{other}/siblings"):
-        assert f'href="{page}"' in manager.get(shown, headers=HTML).text
-    told = manager.get(page, headers=HTML).text
-    assert "the same volunteer may be proposed to C9001 and to" in told
-    assert f"{volunteer}, who visits {name}" in told
-    form = fields_of(told)
-    unread = manager.post(page, data={**form, "reason": "because"}, headers=HTML)
-    assert (unread.status_code, "Choose why" in unread.text) == (422, True)
-    with service.database.write(service.north) as session:
-        rows = Repository(session, service.keys)
-        people.add_child(rows, "C9003", {}, [other], user_id=user)
-    late = manager.post(page, data={**form, "reason": "entered by mistake"}, headers=HTML)
-    assert (late.status_code, "Somebody changed this family" in late.text, "C9003" in late.text) == (422, True, True)
-    form = fields_of(late.text)
-    done = manager.post(page, data={**form, "reason": "entered by mistake"}, headers=HTML, follow_redirects=False)
-    assert done.status_code == 303
-    assert "nobody to take C9001 from" in manager.get(page, headers=HTML).text
-    with service.database.read(service.north) as session:
-        rows = Repository(session, service.keys)
-        family = {one: rows.child(one).family_id for one in (child, other, third)}
-        entry = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.action == "unlink sibling")).one()
-    assert family[child] == family[third] != family[other]
-    assert (entry.actor, entry.subject, entry.reason) == (
-        service.users["north", Role.MANAGER], other, "entered by mistake"
-    )  # fmt: skip
 
 
 def test_who_comes_second_sees_what_is_recorded_now_and_keeps_what_they_typed(service: Service) -> None:
