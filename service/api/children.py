@@ -253,9 +253,9 @@ def excluded(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> di
     instance = _waiting(kith, rows, child_id).instance
     why = why_nobody(instance, child_id)
     could = len(instance.volunteers) - sum(why.excluded.values())
-    note_reading(kith, person, "excluded", child_id)
     reason = None if could else why.reason
     content = {"child": child_id, "eligible": could, "excluded": why.excluded, "nobody_because": reason}
+    note_reading(kith, person, "excluded", child_id, children=children_in(content))
     return told(rows, may_identify(person), content)
 
 
@@ -265,9 +265,9 @@ def explanation(
 ) -> dict[str, Any]:
     """Each rule's verdict on the two with its reason and source, and each score's points."""
     rows.volunteer(volunteer_id)
-    explained = explain(_waiting(kith, rows, child_id).instance, child_id, volunteer_id)
-    note_reading(kith, person, "explanation", child_id, volunteer=volunteer_id)
-    return told(rows, may_identify(person), explained.to_dict())
+    content = explain(_waiting(kith, rows, child_id).instance, child_id, volunteer_id).to_dict()
+    note_reading(kith, person, "explanation", child_id, volunteer=volunteer_id, children=children_in(content))
+    return told(rows, may_identify(person), content)
 
 
 def _waiting(kith: Kith, rows: Repository, child_id: str) -> Held:

@@ -82,15 +82,15 @@ def _propose_form(
 ) -> Response:  # fmt: skip
     here = child_id not in reckoned.instance.visited
     shown = cards(reckoned, child_id, rank == "plan") if here else []
-    note_shown(kith, person, child_id, shown)
     card, planned = _card(shown, volunteer_id), _planned(reckoned, child_id, volunteer_id)
     others = [one.id for one in reckoned.instance.volunteers if one.id != volunteer_id]
     beyond = reckoned.who_could(child_id, 0, 1, others) if here and not card else []
+    notes = [note for one in ([card.candidate] if card else beyond) for note in one.notes.values()]
+    note_shown(kith, person, child_id, shown, [error, *notes])
     return render(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id],
         record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card,
-        notes=[note for one in ([card.candidate] if card else beyond) for note in one.notes.values()],
-        rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
+        notes=notes, rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
     )  # fmt: skip

@@ -69,6 +69,12 @@ class Card:
     lapse: str
     """The first of their checks to lapse within two months, in words."""
 
+    @property
+    def sentences(self) -> list[str]:
+        """What it says of them, which may name other children."""
+        effect = self.candidate.effect
+        return [self.candidate.why, *([effect.sentence] if effect else [])]
+
 
 def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
     """The first of the volunteers who could visit."""
@@ -95,10 +101,13 @@ def in_a_row(shown: Sequence[Card]) -> int:
     return sum(card.candidate.rank == number for number, card in enumerate(shown, 1))
 
 
-def note_shown(kith: Installation, person: Person, child_id: str, shown: Sequence[Card], **details: object) -> None:
-    """Enters in the audit log that a shortlist is read, and the other children whom its effects name."""
-    effects = (card.candidate.effect for card in shown)
-    others = {child for effect in effects if effect for child in ids_in(effect.sentence, "C")}
+def note_shown(
+    kith: Installation, person: Person, child_id: str, shown: Sequence[Card], besides: Sequence[str] = (),
+    **details: object,
+) -> None:  # fmt: skip
+    """Enters in the audit log that a shortlist is read, and the other children whom it names, `besides` among it."""
+    sentences = [*besides, *(one for card in shown for one in card.sentences)]
+    others = {child for one in sentences for child in ids_in(one, "C")} - {child_id}
     note_reading(kith, person, "shortlist", child_id, children=sorted(others), **details)
 
 
@@ -149,11 +158,14 @@ def shortlist_page(
     could = len(instance.volunteers) - sum(why.excluded.values())
     away, beyond = one_rule_away(instance, child_id, told=TOLD), farther(instance, child_id)
     fill = _to_fill(reckoned, child_id, away)
+    nearly = [one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD]
+    planned = reckoned.planned.volunteer_of.get(child_id)
+    against = reckoned.planned.against(child_id) if planned else ""
     # Last, since whoever works out its effects has the interpreter besides from then on.
     shown = cards(reckoned, child_id, rank == "plan")
-    note_shown(kith, person, child_id, shown)
+    kept_away = [reason for one in nearly if one.rule not in TELLS_OF_OTHERS for reason in one.reasons]
+    note_shown(kith, person, child_id, shown, [why.reason, against, *kept_away])
     named = {card.volunteer.id for card in shown}
-    planned = reckoned.planned.volunteer_of.get(child_id)
 
     def more(skip: int, top: int) -> Sequence[Card]:
         return _as_cards(reckoned, reckoned.who_could(child_id, skip, top, named))
@@ -166,9 +178,7 @@ def shortlist_page(
         child=child, reference=reckoned.references[child_id], rank=rank, standing=standing(shown),
         cards=shown, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
-        nearly=[one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD],
-        planned=planned, against=reckoned.told(reckoned.planned.against(child_id)) if planned else "",
-        plan=reckoned.planned.plan,
+        nearly=nearly, planned=planned, against=reckoned.told(against), plan=reckoned.planned.plan,
         first=in_a_row(shown), could=could, everybody=everybody, ticked=ticked or (), to_fill=fill,
         others_who_could=others,
         farther=beyond, others=TELLS_OF_OTHERS, short=SHORT,
@@ -208,11 +218,11 @@ def workbook(
     """What the page shows, as a workbook. It bears the child's reference in its cells, not in its name."""
     waiting(rows, reckoned, child_id)
     shown = cards(reckoned, child_id, rank == "plan")
-    note_shown(kith, person, child_id, shown, file="xlsx")
     order, first = {card.volunteer.id: card.candidate.rank for card in shown}, in_a_row(shown)
     if everybody:
         everyone = len(reckoned.instance.volunteers)
         shown += _as_cards(reckoned, reckoned.who_could(child_id, 0, everyone, order.keys()))
+    note_shown(kith, person, child_id, shown, file="xlsx")
     points = [{bar.label: bar.points for bar in card.bars if bar.counts} for card in shown]
     scores = list(dict.fromkeys(bar.label for card in shown for bar in card.bars))
     book = Book(reckoned.instance.as_of)

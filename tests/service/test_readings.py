@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from test_run_pages import a_run, run_once
 
 from matcher.instance import today
 from matcher.readers import Reading
-from matcher.records import ExceptionKind
+from matcher.records import Agreement, ExceptionKind
 from matcher.shortlist import shortlist
 from service import exceptions, people
 from service.database import tables
+from service.families import link_siblings
 from service.importing.uploads import hold, receive
 from service.middleware import RateLimit
+from service.pages import reckoning
 from service.pages.log import READ
 from service.permissions import MAY, PUBLIC, ROUTES, TELLS, Role
 from service.proposals import Chosen, propose
@@ -177,3 +180,36 @@ def test_who_reads_of_brothers_and_sisters_beside_a_child_reads_of_them_too(serv
         assert manager.get(path, headers=HTML).status_code == 200
         told = readings(service)[before:]
         assert [(entry.subject, other in entry.details["children"]) for entry in told] == [(one, True)], path
+
+
+def test_who_opens_a_shortlist_reads_of_the_brothers_and_sisters_whom_its_notes_name(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the child lives with another who waits, and that they are matched at the same time."""
+    monkeypatch.setattr(reckoning, "MOST", 2)
+    child, volunteer = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        instance, matched = rows.instance(today()), {*session.scalars(select(tables.Match.child_id))}
+        one = instance.child(child)
+        other = next(it.id for it in instance.waiting if it.family != one.family and it.id not in matched)
+        twin = rows.child_record(rows.child(other), family_known=True)
+        twin = replace(twin, placement=one.placement, agrees=Agreement.YES)
+        rows.write_child(rows.child(other), twin)
+        link_siblings(rows, [child, other], user_id=service.users["north", Role.MANAGER])
+        _, second, *_, last = (one.volunteer for one in shortlist(rows.instance(today()), child, top=99, rank_by="fit"))
+        name = rows.child(other).reference
+    desk, at = service.as_(Role.MANAGER), f"/children/{child}"
+    pages = [
+        f"{at}/shortlist?rank=fit", f"{at}/shortlist.xlsx?rank=fit",
+        f"{at}/compare?rank=fit&with={volunteer}&with={second}", f"{at}/propose/{volunteer}?rank=fit",
+        f"{at}/propose/{last}?rank=fit",  # who is not among the first on it
+    ]  # fmt: skip
+    api = [f"/api/v1{at}/shortlist?rank_by=fit", f"/api/v1{at}/volunteers/{volunteer}/explanation"]
+    for path in [*pages, *api]:
+        before = len(readings(service))
+        answer = desk.get(path, headers={} if path in api else HTML)
+        assert answer.status_code == 200
+        assert "xlsx" in path or name in answer.text, path
+        told = readings(service)[before:]
+        assert [(one.subject, other in one.details["children"]) for one in told] == [(child, True)], path
