@@ -101,13 +101,13 @@ class Step:
 
 
 OBJECTS, CHILD_OBJECTS = "objects to any visitor", "child objects to any visitor"
+UNSAFE = "does not feel safe with this visitor"
 FIRST, IN_PLAN = "first on the shortlist", "in the plan"
 CONCERN_PAUSES, LAPSE_PAUSES = "a concern about the volunteer", "a check has lapsed"
 
 NO_REASONS: dict[Party, tuple[str, ...]] = {
     _CHILD: (
-        "no reason given", "does not want this visitor", "does not feel safe with this visitor",
-        "does not want a visitor now", OBJECTS,
+        "no reason given", "does not want this visitor", UNSAFE, "does not want a visitor now", OBJECTS,
     ),
     # The volunteer may decline without giving a reason (S 8).
     _VOLUNTEER: ("no reason given", "too far", "too little time", "knows the child", "cannot meet the needs"),
@@ -121,11 +121,12 @@ PROPOSE_REASONS = (
     IN_PLAN, FIRST, "the child's wish", "shared interests", "shared culture or language",
     "nearer", "known well to the service", "other",
 )  # fmt: skip
-PAUSE_REASONS = (CONCERN_PAUSES, "a concern about the child", LAPSE_PAUSES, "circumstances")
+PAUSE_REASONS = (CONCERN_PAUSES, UNSAFE, "a concern about the child", LAPSE_PAUSES, "circumstances")
 END_REASONS = (
     "planned ending", "age", "left care", "moved away", "circumstances of the volunteer",
-    "child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS, "boundaries not kept",
-    "serious concern about the volunteer", "serious concern about the child", "support not attended", "other",
+    "child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS, UNSAFE,
+    "boundaries not kept", "serious concern about the volunteer", "serious concern about the child",
+    "support not attended", "other",
 )  # fmt: skip
 
 
@@ -151,12 +152,16 @@ FOLLOWS: Mapping[str, Follows] = {
     CHILD_OBJECTS: Follows.NO_VISITOR,
     "safeguarding concern about the child": Follows.HELD,
     "serious concern about the child": Follows.HELD,
-    "does not feel safe with this visitor": Follows.SUSPENDED,
+    UNSAFE: Follows.SUSPENDED,
     "safeguarding concern about the volunteer": Follows.SUSPENDED,
     CONCERN_PAUSES: Follows.SUSPENDED,
     "serious concern about the volunteer": Follows.SUSPENDED,
+    "boundaries not kept": Follows.SUSPENDED,
 }
 """By reason, whoever gives it and wherever."""
+
+FOR_SAFETY = frozenset(reason for reason, what in FOLLOWS.items() if what is not Follows.ASKED_AGAIN)
+"""Reasons that no letter gives: the volunteer would learn from it what a child said, or that somebody looks into it."""
 
 _FORWARD = (
     Step("ask_volunteer", "The volunteer was asked", (State.PROPOSED,), State.VOLUNTEER_CONSIDERS,

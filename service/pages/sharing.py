@@ -21,6 +21,7 @@ from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
 from service.repository import Repository
+from service.standing import STOPPED
 from service.workflow import State, StepRefusedError
 
 router = APIRouter()
@@ -115,11 +116,14 @@ def letter(
     )
     begun = match.started_on if letter == "appointment" else match.ended_on
     authority = rows.session.get(tables.Authority, person.authority_id)
+    for_safety = match.reason in workflow.FOR_SAFETY
     return render(
         request, f"letter-{letter}.html", person, match=match, decided=_date(decided),
         on=_date(decided) or begun or today(),
         child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
-        authority=authority.name if authority else "",
+        authority=authority.name if authority else "", for_safety=for_safety,
+        # Also whose match ended for another reason may be the one whom somebody looks into.
+        careful=for_safety or rows.volunteer(match.volunteer_id).status in STOPPED,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from service.reports.figures import (
 )
 from service.reports.suppression import SMALL
 from service.reports.work import reasons
-from service.workflow import OBJECTS, PAUSE_REASONS
+from service.workflow import OBJECTS, PAUSE_REASONS, UNSAFE
 
 SECTIONS: Mapping[str, Section] = {
     "children": Section("What children and young people say", "What those with a visitor said when they were asked."),
@@ -69,7 +69,7 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
     )
 
 
-_CONCERNS = tuple(one for one in PAUSE_REASONS if "concern" in one)
+_CONCERNS = tuple(one for one in PAUSE_REASONS if "concern" in one or one == UNSAFE)
 _LITTLE = (Contact.NONE, Contact.INFREQUENT)
 
 

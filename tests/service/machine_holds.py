@@ -274,7 +274,8 @@ class Holds(RuleBasedStateMachine):
         elif said in ("safeguarding concern about the child", "serious concern about the child"):
             self.held.add(match.child)
         elif said in ("does not feel safe with this visitor", "safeguarding concern about the volunteer",
-                      "a concern about the volunteer", "serious concern about the volunteer"):  # fmt: skip
+                      "a concern about the volunteer", "serious concern about the volunteer",
+                      "boundaries not kept"):  # fmt: skip
             self.stopped.add(match.volunteer)
 
     def after_a_restore(self) -> None:

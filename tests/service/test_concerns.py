@@ -22,6 +22,9 @@ CONCERNS = [
     (0, "child_declines", Party.CHILD, "does not feel safe with this visitor"),
     (3, "social_worker_declines", Party.SOCIAL_WORKER, "safeguarding concern about the volunteer"),
     (len(WAY), "pause", Party.AUTHORITY, "a concern about the volunteer"),
+    (len(WAY), "pause", Party.AUTHORITY, "does not feel safe with this visitor"),
+    (len(WAY), "end", Party.CHILD, "does not feel safe with this visitor"),
+    (len(WAY), "end", Party.CHILD, "boundaries not kept"),
     (len(WAY), "end", Party.CHILD, "serious concern about the volunteer"),
 ]
 

@@ -132,3 +132,38 @@ def test_the_page_proposes_nobody_for_an_untrue_reason(desk: Desk) -> None:
         answer = browser.post(f"/children/{desk.child}/propose/{volunteer}", data=sent, follow_redirects=False)
         assert answer.status_code == 422
         assert "Choose why you propose this volunteer." in answer.text
+
+
+CAUTION = "Do not send it before a manager, and where it needs to be the LADO, agrees."
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "child objects to any visitor", "does not feel safe with this visitor", "boundaries not kept",
+        "serious concern about the volunteer", "serious concern about the child",
+    ],
+)  # fmt: skip
+def test_a_letter_of_ending_gives_no_reason_of_safety(desk: Desk, reason: str) -> None:
+    """The volunteer reads it: they are not to learn by it what a child said, nor that somebody looks into it."""
+    match = active(desk)
+    desk.step(match, "end", Party.CHILD, reason)
+    told = page(desk, f"/proposals/{match}/letters/ending")
+    assert "The end of your appointment" in told
+    assert (CAUTION in told, "The reason:" in told, "thank you" in told, reason in told) == (True, False, False, False)
+
+
+def test_another_letter_of_ending_gives_the_reason(desk: Desk) -> None:
+    match = active(desk)
+    desk.step(match, "end", Party.VOLUNTEER, "planned ending")
+    told = page(desk, f"/proposals/{match}/letters/ending")
+    assert ("The reason: planned ending." in told, CAUTION in told) == (True, False)
+    suspend(desk, "concern raised")
+    assert CAUTION in page(desk, f"/proposals/{match}/letters/ending")
+
+
+def test_the_caution_is_not_printed_with_the_letter(desk: Desk) -> None:
+    match = active(desk)
+    desk.step(match, "end", Party.CHILD, "boundaries not kept")
+    html = desk.service.as_(Role.COORDINATOR).get(f"/proposals/{match}/letters/ending").text
+    assert html.index('<div class="kith-screen">') < html.index(CAUTION) < html.index("<article")
