@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.errors import NotFoundError
 from matcher.instance import Instance
 from matcher.pipeline import match
 from matcher.plan import Plan, PlanDiff
 from matcher.policy import Policy
+from matcher.rules.base import Limit
 from service import audit_log, runs
-from service.audit_log import Entry
 from service.database import tables
 from service.repository import Repository
 
@@ -41,12 +42,26 @@ def held_in_force(rows: Repository) -> int:
     return rows.policy()[0].number
 
 
+def no_longer_asked(before: Policy, after: Policy) -> tuple[Limit, ...]:
+    """The safeguards that go: rules and limits of the whole plan that one policy asks, and the next one does not."""
+    return tuple(
+        entry
+        for entry in (*PAIR_RULES, *PLAN_CONSTRAINTS)
+        if before.on(path := f"{entry.section}.{entry.id}") and not after.on(path)
+    )
+
+
 def add_version(rows: Repository, policy: Policy, *, user_id: str, reason: str) -> tables.Policy:
-    """Puts a policy in force as the next version, and asks for a run under it. Raises PolicyError."""
+    """Puts a policy in force as the next version, and asks for a run under it. Raises PolicyError.
+
+    Rules that are not asked any more are named in the audit log.
+    """
+    gone = [entry.id for entry in no_longer_asked(rows.policy()[1], policy)]
     row = rows.add_policy(policy, user_id=user_id, reason=reason)
     rows.session.flush()
-    details = {"number": row.number, "hash": row.content_hash}
-    audit_log.record(rows.session, rows.keys, Entry(user_id, "policy in force", row.id, details=details))
+    details = {"number": row.number, "hash": row.content_hash, **({"no longer asked": gone} if gone else {})}
+    entry = audit_log.Entry(user_id, "policy in force", row.id, details=details)
+    audit_log.record(rows.session, rows.keys, entry)
     runs.ask_for(rows.session, row.authority_id, "policy changed", user_id=user_id)
     return row
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from matcher.catalogue import CATALOGUE
+from matcher.catalogue import CATALOGUE, title_of
 from matcher.errors import NoPlanError
 from matcher.instance import today
 from matcher.plan import Change, Plan
@@ -151,7 +151,7 @@ def try_draft(request: Request, person: Asking, kith: Kith, rows: Reading, recko
     if draft.policy is None or sent.get("then") == "change":
         return _form(request, person, draft)
     reason = str(sent.get("reason", "")).strip()
-    return _preview(request, person, kith, rows, reckoned, draft, draft.policy, reason=reason)
+    return _preview(request, person, kith, rows, reckoned, draft, draft.policy, sent, reason=reason)
 
 
 @router.post("")
@@ -165,7 +165,7 @@ def save(request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: 
     def again(status: int, error: str) -> Response:
         assert draft.policy is not None
         return _preview(
-            request, person, kith, rows, reckoned, draft, draft.policy, status=status, error=error, reason=reason
+            request, person, kith, rows, reckoned, draft, draft.policy, sent, status=status, error=error, reason=reason
         )
 
     if str(sent.get("base", "")) != str(row.number):
@@ -173,6 +173,9 @@ def save(request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: 
                           "one; nothing of yours was lost. Look at it again, then save.")  # fmt: skip
     if not 3 <= len(reason) <= 500:
         return again(422, "Say in 3 to 500 characters why the policy changes.")
+    gone = policies.no_longer_asked(policy, draft.policy)
+    if any(sent.get(f"gone.{one.id}") != "yes" for one in gone):
+        return again(422, "Tick each rule that would no longer be asked, or change the draft.")
     if not differences(policy, draft.policy):
         return again(422, "The draft decides nothing differently. Change it first.")
     decided, number = cited(draft.policy, policy, today()), None
@@ -210,13 +213,14 @@ class Row:
 
 def _preview(
     request: Request, person: Asking, kith: Kith, rows: Repository, reckoned: Reckoning, draft: Draft,
-    policy: Policy, *,
+    policy: Policy, sent: Sent, *,
     status: int = 200, error: str = "", reason: str = "",
 ) -> Response:  # fmt: skip
     now, then = replace(draft.base, title="the policy in force"), replace(policy, title="the draft")
-    differing = [line.sentence for line in differences(now, then)]
+    gone = policies.no_longer_asked(draft.base, policy)
+    differing = [line.sentence for line in differences(now, then) if line.id not in {one.id for one in gone}]
     tried, problem = None, ""
-    if differing:
+    if differing or gone:
         before = _plan_of_last_run(rows, reckoned)
         kind = f"draft of {person.user_id}"
         reckoned.held.forget(kind, but=policy.content_hash)
@@ -235,7 +239,9 @@ def _preview(
         note_reading(kith, person, "draft of a policy", "", children=children)
     return render(
         request, "policy-preview.html", person, status=status, error=error, reason=reason, draft=draft, policy=policy,
-        differences=differing, problem=problem, waits=bool(differing) and not (tried or problem),
+        differences=differing, gone=[(one.id, title_of(one, draft.base), one.source) for one in gone], problem=problem,
+        ticked=frozenset(one.id for one in gone if sent.get(f"gone.{one.id}") == "yes"),
+        waits=bool(differing or gone) and not (tried or problem),
         rows=_figures(reckoned, tried) if tried else [],
         counts={kind: len(lines) for kind, lines in kinds.items()}, shown=shown, told=reckoned.told,
         references=reckoned.references, saves=Permission.POLICY in person.may,

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from html import unescape
 from threading import Barrier, BrokenBarrierError, Event
 from typing import Any
 
@@ -17,7 +18,7 @@ from httpx2 import Response
 from sqlalchemy import select, text
 from test_run_pages import run_once
 
-from matcher.catalogue import CATALOGUE, load_policy
+from matcher.catalogue import CATALOGUE, load_policy, title_of
 from matcher.instance import today
 from matcher.pipeline import match
 from matcher.policy_words import differences
@@ -175,6 +176,27 @@ def test_a_draft_is_tried_before_it_is_saved_and_then_in_force(service: Service)
     log = service.as_(Role.AUDITOR).get("/log?days=0").text
     assert "Put a policy in force" in log
     assert "Opened what a draft of the policy would change" in log
+
+
+def test_a_rule_that_goes_is_set_apart_ticked_by_itself_and_named_in_the_log(service: Service) -> None:
+    gone = {"rules__travel__on": None, "rules__minimum_age__on": None}
+    browser, typed = service.as_(Role.MANAGER), {**form(**gone), "reason": "The panel decided."}  # type: ignore[arg-type]
+    page = browser.post("/policy/draft", data=typed).text
+    apart, _, besides = page.partition("Rules that would no longer be asked")[2].partition("</ul>")
+    titles = [title_of(one, NATIONAL) for one in CATALOGUE if one.id in ("minimum_age", "travel")]
+    assert all(title in unescape(apart) for title in titles)
+    assert len(titles) == apart.count("<li>") == besides.count('name="gone.') == 2
+    for ticked in ({}, {"gone.travel": "yes"}):
+        refused = browser.post("/policy", data={**typed, **ticked}, headers=HTML)
+        assert (refused.status_code, "Tick each rule" in refused.text) == (422, True)
+        assert refused.text.count('value="yes" checked') == len(ticked)  # what was ticked is not lost
+    every = {"gone.travel": "yes", "gone.minimum_age": "yes"}
+    assert browser.post("/policy", data={**typed, **every}).status_code == 200
+    log = service.as_(Role.AUDITOR).get("/log?days=0").text
+    assert "rules that are no longer asked" in log
+    with service.database.read(service.north) as session:
+        entry = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.action == "policy in force")).one()
+    assert entry.details["no longer asked"] == ["minimum_age", "travel"]
 
 
 def test_what_the_last_run_found_is_not_searched_for_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
