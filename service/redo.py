@@ -27,7 +27,6 @@ _ACCOUNTS = frozenset({
     "bind account", "make token", "revoke token",
 })  # fmt: skip
 _NEVER_AGAIN = frozenset({
-    "commit budget",  # which the appointment does, once it is taken again
     "read", "log in", "log out", "run", "ask for run", "cancel run", "import: files looked at",
     "import: files thrown away",
 })  # fmt: skip
@@ -56,7 +55,7 @@ def _told(session: Session, authority: str, events: list[tables.AuditEvent], the
     team = session.scalars(select(tables.User).where(tables.User.authority_id == authority))
     accounts = {row.id: row.email for row in team}
     for one in events:
-        match = matches.get(one.subject)
+        match = matches.get(one.details["match"] if one.action == "commit budget" else one.subject)
         if _is_kept(one, match, names, there):
             continue
         subject = names.get(one.subject, one.subject)
@@ -70,8 +69,8 @@ def _told(session: Session, authority: str, events: list[tables.AuditEvent], the
 
 
 def _fields(one: tables.AuditEvent) -> str:
-    """Which fields were changed; of a child's word and of a standing, to what."""
-    codes = {name: one.details[name] for name in people.CODES.values() if name in one.details}
+    """Which fields were changed; of a child's word and of a standing, to what; whose budget, and by how much."""
+    codes = {name: one.details[name] for name in (*people.CODES.values(), "code", "pence") if name in one.details}
     fields = {**dict.fromkeys(one.details.get("fields") or ()), **codes}
     told = ", ".join(f"{name}: {word}" if word else str(name) for name, word in fields.items())
     return f"({told})" if told else ""
@@ -90,8 +89,16 @@ def _is_kept(one: tables.AuditEvent, match: tables.Match | None, names: dict[str
         return {*one.details["children"]} <= there
     if one.action == "volunteer status":
         return one.subject in there and one.details.get("status") in STOPPED
-    if match is None:
+    stands = match is not None and _stands(match, there)
+    if one.action == "commit budget":
+        return not stands  # by an appointment that is taken again it is committed again
+    if match is not None and one.action == "share" and State(match.state) in LIVE:
         return False
+    return stands
+
+
+def _stands(match: tables.Match, there: set[str]) -> bool:
+    """Whether a match stands in the restored database where it stood before, so that it needs no step to get there."""
     if State(match.state) in LIVE:  # a pause is kept
-        return match.id in there and one.details.get("state") == State.PAUSED
-    return {match.child_id, match.volunteer_id} <= there  # what is over needs no step before its end
+        return match.id in there and match.state == State.PAUSED
+    return {match.child_id, match.volunteer_id} <= there

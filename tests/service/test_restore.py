@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import Service
 from sqlalchemy import select
+from test_one_budget import paid_by_one
+from test_proposals import WAY, Desk
 from typer.testing import CliRunner
 
 from matcher.records import Agreement, Party, Status
@@ -301,3 +303,35 @@ def test_an_erasure_of_whom_came_back_since_is_told(service: Service, tmp_path: 
         f"erase child {names[0]} asked to be erased",
         f"add child {names[0]}",
     ]
+
+
+@pytest.mark.parametrize(("begun", "then"), [(0, "end"), (5, "pause"), (0, "")])
+def test_money_that_no_appointment_commits_again_is_told(
+    service: Service, tmp_path: Path, begun: int, then: str
+) -> None:
+    """What is over or paused is carried over, and nobody appoints again: then the list has what that committed."""
+    council, (one, _) = paid_by_one(service)
+    desk, file, spent = Desk(service), tmp_path / "x", select(tables.Budget.spent_pence)
+    backup(service.settings, file)
+    match = desk.propose(one.child, one.volunteer)
+    for number, (step, by) in enumerate(WAY):
+        if begun and number == begun:
+            backup(service.settings, file := tmp_path / "y")
+        desk.step(match, step, by)
+    if then:
+        desk.step(match, then, Party.AUTHORITY, "circumstances" if then == "pause" else "other")
+    with service.database.read(service.north) as session:
+        pence = session.scalars(spent.where(tables.Budget.code == council)).one()
+        names = Repository(session, service.keys).references()
+    service.database.close()
+    redo = restore(service.settings, file, replace=True).redo
+    told = [line.partition(" UTC: ")[2].rpartition(", by ")[0] for line in redo]
+    pair = f"{names[one.child]} with {names[one.volunteer]}"
+    if then:
+        assert told == [f"commit budget {pair} (code: {council}, pence: {pence})"]
+    else:
+        assert [line.partition(f" {pair}")[0] for line in told] == [
+            f"decision: {step}" for step in ("propose", *(step for step, _ in WAY))
+        ]
+    with service.database.read(service.north) as session:
+        assert session.scalars(spent.where(tables.Budget.code == council)).one() == 0
