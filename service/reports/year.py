@@ -23,7 +23,7 @@ from service.reports.figures import (
 )
 from service.reports.suppression import SMALL
 from service.reports.work import reasons
-from service.workflow import OBJECTS, PAUSE_REASONS, UNSAFE
+from service.workflow import FOLLOWS, OBJECTS, PAUSE_REASONS, Follows
 
 SECTIONS: Mapping[str, Section] = {
     "children": Section("What children and young people say", "What those with a visitor said when they were asked."),
@@ -46,6 +46,7 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
     def times(step: str, *reasons: str) -> int:
         return sum(count for (name, why), count in steps.items() if name == step and (not reasons or why in reasons))
 
+    concerns = sum(count for (_, why), count in steps.items() if FOLLOWS.get(why or "") is Follows.SUSPENDED)
     appointed = Table("Independent Visitors appointed", ("", "In the year"), (
         ("Children who were given a visitor", (len({one.child for one in begun}),)),
         ("Volunteers who were appointed to a child", (len({one.volunteer for one in begun}),)),
@@ -57,14 +58,15 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
         ("Of these, a no to any visitor at all", (times("child_declines", OBJECTS),)),
         ("A volunteer said no", (times("volunteer_declines"),)),
         ("A social worker said no", (times("social_worker_declines"),)),
+        ("A concern about a volunteer was recorded, who was suspended by it", (concerns,)),
         ("Visits were paused for a concern", (times("pause", *_CONCERNS),)),
         ("Past visits were looked into after a concern", (times("brought_up"),)),
     ), note="What people recorded in Kith.")  # fmt: skip
     return Report(
         f"Report to corporate parents, {year.title}",
         "What the Corporate Parenting Group is told of the year. Nobody is named, and small numbers of circumstances "
-        "are hidden. The last three sections are yours to write.",
-        (appointed, _circumstances(service, begun), reasons(ended), disputes),
+        "and of endings are hidden. The last three sections are yours to write.",
+        (appointed, _circumstances(service, begun), _endings(ended), disputes),
         tuple(replace(section, text=written.get(name, "")) for name, section in SECTIONS.items()),
     )
 
@@ -96,6 +98,17 @@ def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
     if len(known) < len(begun):  # how many could tell a number that the report on equality hides
         note = f"{note} Of some children Kith has the match alone: their circumstances are not recorded here.".strip()
     return Table("Circumstances of appointment", ("Circumstance", "Children"), tuple(rows), note=note, bars=0)
+
+
+def _endings(ended: Sequence[ReportedMatch]) -> Table:
+    """Why matches ended, without on whose word, and no sum from which a hidden number could be worked out."""
+    told = reasons(ended)
+    rows = []
+    for title, cells in told.rows[:-1]:
+        count = cells[-1]
+        assert isinstance(count, int)
+        rows.append((title, (HIDDEN if 0 < count < SMALL else count,)))
+    return Table(told.title, ("Reason", "Matches"), tuple(rows), note=told.note, bars=0)
 
 
 def _not_visited(child: Child, match: ReportedMatch) -> bool:
