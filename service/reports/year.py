@@ -23,7 +23,7 @@ from service.reports.figures import (
 )
 from service.reports.suppression import SMALL
 from service.reports.work import reasons
-from service.workflow import FOLLOWS, OBJECTS, PAUSE_REASONS, Follows
+from service.workflow import FOLLOWS, OBJECTS, PAUSE_REASONS, UNSAFE, Follows
 
 SECTIONS: Mapping[str, Section] = {
     "children": Section("What children and young people say", "What those with a visitor said when they were asked."),
