@@ -290,7 +290,7 @@ def take(
             return _step_form(request, person, rows, match, step, str(error), said_by, reason, **given)
         return refused(rows, str(error))
     if workflow.FOLLOWS.get(reason) is Follows.SUSPENDED:  # on their page stands what else was stopped, and who to ask
-        return RedirectResponse(f"/volunteers/{match.volunteer_id}?saved=yes", 303)
+        return RedirectResponse(f"/volunteers/{match.volunteer_id}?saved=suspended", 303)
     return RedirectResponse(f"/proposals/{match_id}", 303)
 
 

@@ -13,8 +13,9 @@ from fastapi.responses import Response
 from sqlalchemy import select
 
 from matcher.alone import Lapse
-from service import plans, runs, workflow
+from service import concerns, plans, runs, workflow
 from service.api.deps import Asking, Kith, may_identify, note_reading
+from service.concerns import Concern
 from service.database import tables
 from service.importing import uploads
 from service.pages.children import ORDER, line_of
@@ -25,6 +26,7 @@ from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
 from service.permissions import Permission
 from service.repository import Repository
+from service.standing import STOPPED
 from service.workflow import State
 
 router = APIRouter()
@@ -47,6 +49,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         reckoned = reckoning(kith, person, rows)
         run = last_run(rows, reckoned)
         paused = why_paused(rows, reckoned)
+        raised = about_volunteers(rows, reckoned, paused)
         sent = len(uploads.waiting(rows)) if Permission.WRITE in person.may else 0
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     waiting = [line for line in every if line.stands == "waiting"]
@@ -69,6 +72,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     }
     shown |= {id for about, _ in reckoned.instance.impossible for id in about if id.startswith("C")}
     shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
+    for concern in raised:
+        shown |= {one.child_id for one in (*concern.to_ask, *(match for _, match in concern.recorded if match))}
     note_reading(kith, person, "today", "", children=sorted(shown))
     going_on = set(workflow.APPOINTED) - {State.PAUSED}
     visiting = {match.volunteer_id for match in reckoned.matches if match.state in going_on}
@@ -79,13 +84,19 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     return render(
         request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
-        paused=paused, planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
+        paused=paused, concerns=raised, planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,
         counts=Counter(line.stands for line in every),
         visited=sum(match.state in going_on for match in reckoned.matches), stopped=stopped,
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,
     )  # fmt: skip
+
+
+def about_volunteers(rows: Repository, reckoned: Reckoning, paused: Mapping[str, str | None]) -> Sequence[Concern]:
+    """The concerns that are to be looked into. Who stands how is of the same data as the rest of the page."""
+    stopped = {one.id: one.status for one in reckoned.instance.volunteers if one.status in STOPPED}
+    return concerns.to_look_into(rows, stopped, reckoned.of_volunteer, paused)
 
 
 def why_paused(rows: Repository, reckoned: Reckoning) -> Mapping[str, str | None]:

@@ -151,6 +151,7 @@ def volunteer(
         told=reckoned.told,
         parts=tuple(forms.PARTS["volunteers"]),
         saved="saved" in request.query_params,
+        suspended_now=request.query_params.get("saved") == "suspended" and record.status in STOPPED,
         paused=[match for match in matches if match.state == State.PAUSED],
         to_ask=_to_ask(rows, volunteer_id) if record.status in STOPPED else [],
         label=label,
