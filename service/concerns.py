@@ -95,8 +95,9 @@ def _by_matches(
 ) -> Concern | None:
     """The same by what stands on the matches: of who was suspended by a file, or by days that a restore took away."""
     reasons = [(paused.get(one.id) or one.reason or "", one) for one in matches]
+    recorded: list[tuple[str, tables.Match | None]]
     recorded = [(why, one) for why, one in reasons if FOLLOWS.get(why) is Follows.SUSPENDED]
-    told = [one for _, one in recorded] or [one for one in matches if one.id in brought_up]
+    told = [one for _, one in recorded if one] or [one for one in matches if one.id in brought_up]
     return Concern(volunteer, min(one.since for one in told), recorded) if told else None
 
 

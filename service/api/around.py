@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import func, select
 
 from matcher.errors import NotFoundError
@@ -52,6 +52,14 @@ class Siblings(Given):
     children: list[Annotated[str, id_of("C")]] = Field(
         min_length=2, max_length=20, examples=[["C7KQ4M2XPH3R", "C2NB8T5WGX9K"]]
     )
+
+    @field_validator("children")
+    @classmethod
+    def _several(cls, children: list[str]) -> list[str]:
+        """A child with themselves would read as one who has no siblings."""
+        if len(set(children)) < len(children):
+            raise ValueError("Names a child twice. Give each of the siblings once.")
+        return children
 
 
 class Linked(FamilyLine):

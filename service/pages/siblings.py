@@ -60,6 +60,8 @@ def add_siblings(
             found = named_siblings(rows.references(), typed)
             if found is None:
                 raise NotFoundError("Write who they are, or none if there are none.")
+            if child_id in found:  # it would read as: they have none
+                raise NotFoundError(f"{rows.child(child_id).reference}: that is this child. Write who the others are.")
             if not found and _siblings(rows, child_id):
                 raise NotFoundError("Brothers and sisters are recorded. That they are none is for a manager to say.")
             link_siblings(rows, [child_id, *found], user_id=person.user_id)

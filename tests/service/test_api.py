@@ -213,6 +213,16 @@ def test_who_is_known_to_a_volunteer_is_a_child_in_kith(
     assert changed(desk, path, {"facts": {"known_children": child}}).status_code == 200
 
 
+def test_a_child_is_no_sibling_of_themselves(service: Service, desk: TestClient) -> None:
+    """By their own reference they would come to have none, and be matched by it."""
+    made = desk.post(f"{API}/children", json={"reference": "N1"}).json()["id"]
+    page = desk.post(f"/children/{made}/siblings", data={"siblings": "n1"}, headers={"Accept": "text/html"})
+    assert (page.status_code, "N1: that is this child" in page.text) == (422, True)
+    for children in ([made, made], [made]):
+        assert desk.post(f"{API}/families", json={"children": children}).status_code == 422
+    assert "Whether there are brothers and sisters is not recorded" in desk.get(f"/children/{made}").text
+
+
 def test_a_sibling_found_later_is_told_of_at_once(service: Service, desk: TestClient, manager: TestClient) -> None:
     active = desk.get(f"{API}/matches/{service.a_match()}").json()
     other = desk.post(f"{API}/children", json={"reference": "N1", "siblings": []}).json()["id"]

@@ -316,7 +316,9 @@ def test_what_is_not_shared_is_not_shown(service: Service) -> None:
     page = browser.get(f"/proposals/{match}/for-volunteer").text
     assert "Lives in" in page
     assert "years old" not in page
-    assert "They " not in browser.get(f"/proposals/{match}/for-child").text.partition("About them")[2]
+    shown = browser.get(f"/proposals/{match}/for-child").text
+    assert "They " not in shown.partition("About them")[2]
+    assert len(re.findall("<div><b>", shown.partition("You choose")[2])) == 3  # no answer stands out as the wrong one
 
 
 def test_the_log_tells_who_read_a_child_and_which_lists_had_them(service: Service) -> None:
