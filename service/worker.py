@@ -32,7 +32,7 @@ from service.crypto import KeyRing
 from service.database.base import utc_now
 from service.database.engine import Database
 from service.database.tables import Authority, Worker
-from service.database.upgrade import require_upgraded
+from service.database.upgrade import require_kept_apart, require_upgraded
 from service.logs import configure
 from service.runs import Held, NotHeldError
 from service.settings import Settings
@@ -57,12 +57,13 @@ def work(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT, or until the process that started it is gone."""
     configure(settings)
     database = Database(settings.database_url.get_secret_value(), pool_size=2)
-    database.check()
-    require_upgraded(database)
-    KeyRing.read(settings.keys_file)
-    if sys.platform != "win32":
-        CONTEXT.set_forkserver_preload(["service.plans"])
     try:
+        database.check()
+        require_upgraded(database)
+        require_kept_apart(database)
+        KeyRing.read(settings.keys_file)
+        if sys.platform != "win32":
+            CONTEXT.set_forkserver_preload(["service.plans"])
         Work(settings, database).until_stopped()
     finally:
         database.close()

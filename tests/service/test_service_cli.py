@@ -232,20 +232,22 @@ def test_a_database_of_another_version_is_said_before_anything_is_done_to_it(
         kith(*words)
 
 
-def test_it_is_not_served_by_a_role_that_row_level_security_does_not_hold(
-    environment: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+@pytest.mark.parametrize("words", [("serve", "--no-worker"), ("worker",)], ids=str)
+def test_neither_service_nor_worker_is_a_role_that_row_level_security_does_not_hold(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, words: tuple[str, ...]
 ) -> None:
     if environment.owner_url is None:
         pytest.skip("SQLite has no roles")
     kith("migrate")
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("it was started"))
+    monkeypatch.setattr("service.worker.Work.until_stopped", lambda _: pytest.fail("it was started"))
     administrator = make_url(request.getfixturevalue("postgres")).set(
         drivername="postgresql+psycopg", database=make_url(environment.owner_url.get_secret_value()).database
     )
     for above in (environment.owner_url.get_secret_value(), administrator.render_as_string(hide_password=False)):
         monkeypatch.setenv("KITH_DATABASE_URL", above)
         with pytest.raises(KithError, match="names a role that owns the tables"):
-            kith("serve", "--no-worker")
+            kith(*words)
 
 
 def test_a_service_that_is_told_to_stop_leaves_no_folder_behind(
