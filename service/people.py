@@ -116,6 +116,7 @@ def add_child(
     the no of a child who was named by a match alone so far.
     """
     rows.take_turn()
+    _refuse_name(CHILDREN, reference)
     row = rows.session.scalar(select(tables.Child).where(tables.Child.reference == reference))
     if row is not None and row.referral:
         raise proposals.TakenError("A child of that reference is here already. Change that one.")
@@ -198,6 +199,7 @@ def add_volunteer(
     Who comes back after they were erased stands where they stood: a suspension is not forgotten with what it was about.
     """
     rows.take_turn()
+    _refuse_name(VOLUNTEERS, reference)
     if rows.session.scalar(select(tables.Volunteer.id).where(tables.Volunteer.reference == reference)):
         raise proposals.TakenError("A volunteer of that reference is here already. Change that one.")
     _refuse_nearly(rows, tables.Volunteer, reference)
@@ -247,6 +249,13 @@ def _write_volunteer(
     if "known_children" in given and record.known_children is not None:
         record = replace(record, known_children=tuple(_named(rows, one) for one in record.known_children))
     rows.write_volunteer(row, record)
+
+
+def _refuse_name(sheet: Sheet, reference: str) -> None:
+    """Raises InputError for a reference that may be a name: references stand in headings, lists and letters."""
+    if not any(sign.isdigit() for sign in reference):
+        wrong, remedy = "has no number in it, and may be a name", "Write the council’s own reference, never a name"
+        raise InputError("That is no reference.", [Problem(sheet.name, 0, "reference", "", wrong, remedy)])
 
 
 def _refuse_nearly(rows: Repository, kind: type[tables.Child] | type[tables.Volunteer], reference: str) -> None:

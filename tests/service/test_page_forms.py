@@ -261,6 +261,16 @@ def test_a_new_child_with_a_sister_who_is_here(service: Service) -> None:
     assert f'href="/children/{sister.id}"' in page.text
 
 
+@pytest.mark.parametrize("kind", ["children", "volunteers"])
+def test_a_name_is_no_reference(service: Service, kind: str) -> None:
+    """It would stand in headings, lists and letters, where nobody is named."""
+    browser = service.as_(Role.COORDINATOR)
+    page = browser.post(f"/{kind}/new", data={"reference": "Jane Smith", "siblings": "none"}, headers=HTML)
+    assert (page.status_code, "Has no number in it, and may be a name." in page.text) == (422, True)
+    answer = browser.post(f"/api/v1/{kind}", json={"reference": "Jane Smith"})
+    assert (answer.status_code, "may be a name" in answer.text, "Jane" in answer.text) == (422, True, False)
+
+
 def test_who_comes_second_sees_what_is_recorded_now_and_keeps_what_they_typed(service: Service) -> None:
     child, _ = service.eligible_pair()
     first, second = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)

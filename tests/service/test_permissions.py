@@ -114,10 +114,10 @@ NAMES_OTHERS = {"POST /api/v1/exceptions", "POST /api/v1/families"}
 _ERASURE = {"reason": "entered by mistake"}
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /api/v1/tokens": lambda _: {"name": "report", "scopes": ["self"]},
-    "POST /api/v1/children": lambda _: {"reference": "NEW"},
+    "POST /api/v1/children": lambda _: {"reference": "NEW-1"},
     "PATCH /api/v1/children/{child_id}": lambda _: {"facts": {"fears_animals": "no"}},
     "PUT /api/v1/children/{child_id}/person": lambda _: {"name": "A"},
-    "POST /api/v1/volunteers": lambda _: {"reference": "NEW"},
+    "POST /api/v1/volunteers": lambda _: {"reference": "NEW-1"},
     "PATCH /api/v1/volunteers/{volunteer_id}": lambda _: {"facts": {"has_dog": "no"}},
     "POST /api/v1/volunteers/{volunteer_id}/status": lambda _: {"status": "suspended", "reason": "complaint"},
     "PUT /api/v1/volunteers/{volunteer_id}/person": lambda _: {"name": "A"},

@@ -185,7 +185,7 @@ def test_from_files_to_the_end_of_a_match(
         # A new volunteer, just like the first, is approved. The rerun follows by itself, and tells what it changes.
         like = desk.get(f"/volunteers/{first}")["reference"]
         new = desk.post(
-            "/volunteers", {"reference": "new", "facts": facts_like(tmp_path / "county/volunteers.csv", like)}
+            "/volunteers", {"reference": "N-1", "facts": facts_like(tmp_path / "county/volunteers.csv", like)}
         )
         tag = desk.http.get(f"/volunteers/{new['id']}").headers["ETag"]
         desk.http.post(
