@@ -27,7 +27,7 @@ from matcher.records import Agreement, Party
 from matcher.rules.budget import OutOfCountyBudget, out_of_county_pence
 from matcher.scoring import Fits
 from matcher.words import council
-from service import audit_log, plans, standing, steps, workflow
+from service import audit_log, budgets, plans, standing, steps, workflow
 from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
@@ -208,13 +208,7 @@ def _commit(rows: Repository, instance: Instance, match: tables.Match, user_id: 
     every = columns(instance)
     pair = every.pairs(np.array([every.child_at[match.child_id]]), np.array([every.volunteer_at[match.volunteer_id]]))
     pence = int(out_of_county_pence(pair, instance.policy)[0])
-    payer = instance.child(match.child_id).responsible_authority
-    budget = rows.session.scalar(select(tables.Budget).where(tables.Budget.code == payer))
-    if pence and budget is not None:
-        budget.spent_pence += pence
-        rows.session.flush()
-        details = {"code": budget.code, "pence": pence, "match": match.id}
-        audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "commit budget", budget.id, details=details))
+    budgets.commit(rows, instance.child(match.child_id).responsible_authority, pence, match, user_id=user_id)
 
 
 def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:

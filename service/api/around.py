@@ -10,10 +10,11 @@ from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import func, select
 
 from matcher.errors import NotFoundError
-from service import audit_log
+from service import budgets
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
     CHANGES,
+    CODE,
     ChildId,
     FamilyId,
     Given,
@@ -26,7 +27,6 @@ from service.api.shapes import (
     such_as,
     tell_version,
 )
-from service.audit_log import Entry
 from service.database import tables
 from service.families import UNLINK_REASONS, link_siblings, unlink_sibling
 from service.repository import Repository
@@ -141,14 +141,14 @@ def _members(rows: Repository, families: list[str]) -> dict[str, list[str]]:
 
 # ---- budgets ---------------------------------------------------------------------------------------------------------
 
-Code = Annotated[str, Path(pattern="^[EWSN][0-9]{8}$", examples=["E06000062"])]
+Code = Annotated[str, Path(pattern=CODE, examples=["E06000062"])]
 
 
 class Budget(Given):
     """What a responsible authority may spend this year on matches outside its county, in pence."""
 
-    budget_pence: int | None = Field(ge=0, le=10**9, examples=[600000], description="null: not recorded.")
-    spent_pence: int = Field(ge=0, le=10**9, examples=[150000])
+    budget_pence: int | None = Field(ge=0, le=budgets.MOST, examples=[600000], description="null: not recorded.")
+    spent_pence: int = Field(ge=0, le=budgets.MOST, examples=[150000])
 
 
 class BudgetLine(Budget):
@@ -162,7 +162,7 @@ class BudgetPage(BaseModel):
 
 
 @router.get("/budgets", tags=["budgets"])
-def budgets(
+def list_budgets(
     rows: Reading,
     page: PageNumber = 1,
     size: PageSize = 50,
@@ -184,8 +184,8 @@ def budgets(
 @router.get("/budgets/{code}", tags=["budgets"])
 def budget(code: Code, rows: Reading, response: Response) -> BudgetLine:
     """One authority's budget; all blank where none is recorded."""
-    row = rows.session.scalar(select(tables.Budget).where(tables.Budget.code == code))
-    tell_version(response, _stamp(row))
+    row = budgets.row_of(rows, code)
+    tell_version(response, budgets.stamp(row))
     return _budget(row) if row else BudgetLine(code=code, budget_pence=None, spent_pence=0)
 
 
@@ -195,21 +195,11 @@ def set_budget(
 ) -> BudgetLine:
     """A manager sets what may be spent."""
     rows.take_turn()
-    row = rows.session.scalar(select(tables.Budget).where(tables.Budget.code == code))
-    require_version(_stamp(row), expected)
-    if row is None:
-        row = tables.Budget(code=code)
-        rows.session.add(row)
-    row.budget_pence, row.spent_pence = given.budget_pence, given.spent_pence
-    rows.session.flush()
-    audit_log.record(rows.session, rows.keys, Entry(person.user_id, "set budget", row.id, details={"code": code}))
-    tell_version(response, _stamp(row))
+    require_version(budgets.stamp(budgets.row_of(rows, code)), expected)
+    row = budgets.set_budget(rows, code, given.budget_pence, given.spent_pence, user_id=person.user_id)
+    tell_version(response, budgets.stamp(row))
     return _budget(row)
 
 
 def _budget(row: tables.Budget) -> BudgetLine:
     return BudgetLine(code=row.code, budget_pence=row.budget_pence, spent_pence=row.spent_pence)
-
-
-def _stamp(row: tables.Budget | None) -> str:
-    return "none" if row is None else f"{row.budget_pence}-{row.spent_pence}"

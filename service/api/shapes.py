@@ -128,6 +128,10 @@ def tell_version(response: Response, version: object) -> None:
     response.headers["ETag"] = etag(version)
 
 
+CODE = "^[EWSN][0-9]{8}$"
+"""The ONS code of a council."""
+
+
 # ---- lists -----------------------------------------------------------------------------------------------------------
 
 PageNumber = Annotated[int, Query(ge=1, le=100_000)]

@@ -16,7 +16,7 @@ from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import MatchStatus, Party, Status
-from service import audit_log, people, runs, standing, steps
+from service import audit_log, budgets, people, runs, standing, steps
 from service.database import tables
 from service.database.base import utc_now
 from service.families import move, settle
@@ -160,12 +160,7 @@ class _Import:
                 self.rows.seal(exception, "reason", one.reason)
                 self.rows.seal(exception, "approved_by", one.approved_by)
                 self.session.add(exception)
-        for code, budget in self.given.authorities.items():
-            known = self.here.budgets.get(code)
-            if known is None:
-                self.session.add(tables.Budget(**asdict(budget)))
-            else:
-                known.budget_pence, known.spent_pence = budget.budget_pence, budget.spent_pence
+        self._budgets()
         self.session.flush()
         self.rows.set_capacities(self.policy)
         self.session.flush()
@@ -175,6 +170,20 @@ class _Import:
             raise InputError(f"{len(fallen)} volunteers would be stopped, or approved no more. A person records that.")
         for volunteer, status in fallen:
             standing.bring_up(self.rows, volunteer.id, status, "other", user_id=self.user_id or "")
+
+    def _budgets(self) -> None:
+        """A file tells both figures anew: what Kith has added to the one before is part of what it tells, or is not."""
+        for code, budget in self.given.authorities.items():
+            row = self.here.budgets.get(code)
+            before = None if row is None else (row.budget_pence, row.spent_pence)
+            if row is None:
+                row = tables.Budget(**asdict(budget))
+                self.session.add(row)
+                self.session.flush()
+            row.budget_pence, row.spent_pence = budget.budget_pence, budget.spent_pence
+            if before != (row.budget_pence, row.spent_pence):
+                by = self.user_id or audit_log.COMMAND
+                self.decided.append(audit_log.Entry(by, budgets.BY_FILE, row.id, details={"code": code}))
 
     def _end_matches(self) -> None:
         for match in self.given.matches:

@@ -6,6 +6,7 @@ without script, and nothing in it comes from another machine.
 
 from service.pages import (
     accounts,
+    budgets,
     children,
     entering,
     exceptions,
@@ -29,7 +30,7 @@ from service.pages import (
 ROUTERS = (
     sign_in.router, today.router, entering.router, siblings.router, children.router, shortlists.router,
     proposing.router, proposals.router, sharing.router, volunteers.router, runs.router, policy.router, imports.router,
-    imports.as_said, import_columns.router, reports.router, log.router, accounts.router, exceptions.router,
-    organisations.router,
+    imports.as_said, import_columns.router, budgets.router, reports.router, log.router, accounts.router,
+    exceptions.router, organisations.router,
 )  # fmt: skip
 """Every page."""

@@ -42,7 +42,7 @@ READ = {
     "run": "Opened why a run found no plan", "draft of a policy": "Opened what a draft of the policy would change",
     "import": "Opened files to be imported", "export": "Took out all that is kept of them",
     "decisions": "Took out the decisions, without names", "retention": "Opened who is due to be erased",
-    "list": "Opened a list",
+    "budget": "Opened a budget, with the matches that were added to it", "list": "Opened a list",
 }  # fmt: skip
 """Each word of `permissions.TELLS` as a sentence; "list" stands in entries of before, which cannot be altered."""
 DONE = {
@@ -55,7 +55,8 @@ DONE = {
     "erase child": "Erased a child", "erase volunteer": "Erased a volunteer",
     "approve exception": "Allowed an exception", "withdraw exception": "Withdrew an exception",
     "add organisation": "Added an organisation", "rename organisation": "Renamed an organisation",
-    "set budget": "Set a budget", "commit budget": "Committed the cost of an appointment",
+    "set budget": "Set a budget", "import: set budget": "Set a budget by a file",
+    "commit budget": "Committed the cost of an appointment",
     "share": "Chose what each is shown of the other", "report: words of the year": "Wrote into the report of the year",
     "import": "Took files in", "import: files looked at": "Sent files to look at",
     "import: files thrown away": "Threw files away", "import: columns": "Said what the columns of a file are",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -12,13 +13,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.records import Authority, Child, Party
+from matcher.words import council
 from matcher.writing.xlsx import POUNDS, TEXT, WHOLE, Book, Field, Value
 from service import reports, year_words
 from service.api.deps import Asking, Kith, Reading, may_identify
 from service.database import tables
+from service.pages import budgets
 from service.pages.children import standing
 from service.pages.html import as_workbook, render
 from service.pages.reckoning import Reckoned, Reckoning
+from service.permissions import Permission
 from service.reports import (
     HIDDEN,
     SECTIONS,
@@ -84,8 +88,25 @@ def _page(
         request, "report.html", person, report=MAKE[report](service, chosen, written), name=report, tabs=TABS,
         year=chosen, saved=saved, told_of=may_identify(person),
         years=years(service) if report in OF_A_YEAR else (), authority=authority.name if authority else "",
-        on=service.as_of, hidden=HIDDEN,
+        on=service.as_of, hidden=HIDDEN, budgets=_budgets(person, service) if report == "spending" else None,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """What a manager may change beside the report of spending."""
+
+    change: Mapping[str, str]
+    """Where to change a budget, by the name of the authority."""
+    add: Mapping[str, str]
+    """The councils of which none is recorded, by code."""
+
+
+def _budgets(person: Asking, service: Service) -> Budgets | None:
+    if Permission.APPROVE not in person.may:
+        return None
+    codes = [one.code for one in service.budgets]
+    return Budgets({council(one): f"/reports/budgets/{one}" for one in codes}, budgets.without(codes))
 
 
 @router.get("/{report}/xlsx")
@@ -192,7 +213,7 @@ def reported(rows: Repository, reckoned: Reckoning) -> Service:
     children += [ReportedChild(Child(id), "visited") for id in by_match_alone]
     visiting = {one.volunteer_id for one in appointed}
     steps = rows.session.execute(select(tables.Decision.at, tables.Decision.step, tables.Decision.reason))
-    budgets = rows.session.scalars(select(tables.Budget))
+    recorded = rows.session.scalars(select(tables.Budget))
     return Service(
         instance.as_of,
         children,
@@ -206,5 +227,5 @@ def reported(rows: Repository, reckoned: Reckoning) -> Service:
             if one.state in APPOINTED or one.state == State.ENDED
         ],
         [ReportedStep(at.date(), step, reason) for at, step, reason in steps],
-        [Authority(one.code, one.budget_pence, one.spent_pence) for one in budgets],
+        [Authority(one.code, one.budget_pence, one.spent_pence) for one in recorded],
     )  # fmt: skip

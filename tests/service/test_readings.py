@@ -18,7 +18,7 @@ from matcher.instance import today
 from matcher.readers import Reading
 from matcher.records import Agreement, ExceptionKind
 from matcher.shortlist import shortlist
-from service import exceptions, people
+from service import budgets, exceptions, people
 from service.database import tables
 from service.families import link_siblings
 from service.importing.uploads import hold, receive
@@ -73,6 +73,7 @@ def asked(service: Service, small_county: Reading) -> Mapping[str, Any]:
             "organisation_id": None, "import_id": session.scalars(select(tables.ImportBatch.id)).first(),
             "user_id": service.users["north", Role.ANALYST],
         }  # fmt: skip
+        budgets.commit(rows, "E06000062", 100, rows.match(match), user_id=user)
         organisation = tables.Organisation(name="Bluebell Homes")
         session.add(organisation)
         session.flush()
