@@ -24,6 +24,7 @@ from service.crypto import Place
 from service.database import tables
 from service.database.base import utc_now
 from service.families import with_siblings
+from service.pages import profiles
 from service.pages.children import standing as child_stands
 from service.pages.html import clock, render
 from service.pages.lists import Page
@@ -165,7 +166,7 @@ def _page(
         what_now=_what_now(state, overdue, _failing(reckoned, match)),
         impossible=reckoned.impossible(match.child_id, match.volunteer_id),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
-        timeline=[_told(rows, one) for one in decisions], origin=origin, party=PARTY, told=reckoned.told,
+        timeline=_timeline(rows, match, decisions), origin=origin, party=PARTY, told=reckoned.told,
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
         decides=Permission.DECIDE in person.may, error=reckoned.told(error), note=note,
@@ -213,14 +214,44 @@ def _referred(reckoned: Reckoning, match: tables.Match) -> bool:
     return any(one.id == match.child_id for one in reckoned.instance.children)
 
 
+def _timeline(rows: Repository, match: tables.Match, decisions: Sequence[tables.Decision]) -> list[dict[str, Any]]:
+    """What was decided, and what was chosen to be shared, the last first."""
+    event = tables.AuditEvent
+    chosen = rows.session.scalars(
+        select(event).where(event.chain == match.authority_id, event.subject == match.id, event.action == "share")
+    )
+    told = [*(_told(rows, one) for one in decisions), *(_shared(rows, one) for one in chosen)]
+    return sorted(told, key=lambda one: one["at"], reverse=True) if len(told) > len(decisions) else told
+
+
+def _shared(rows: Repository, event: tables.AuditEvent) -> dict[str, Any]:
+    """What the child is shown of the volunteer, and the volunteer of the child, by the labels of the form."""
+    of = {
+        "volunteer": {part.id: part.label for part in profiles.OF_VOLUNTEER},
+        "child": {part.id: part.label for part in profiles.OF_CHILD},
+    }
+    words = [
+        f"Of the {side}: {'; '.join(labels[one] for one in event.details.get(side, ()) if one in labels) or 'nothing'}."
+        for side, labels in of.items()
+    ]
+    return {
+        "title": "What each is shown of the other was chosen", "at": event.at, "user": _name(rows, event.actor),
+        "shared": " ".join(words),
+    }  # fmt: skip
+
+
+def _name(rows: Repository, user_id: str) -> str:
+    user = rows.session.get(tables.User, user_id)
+    return rows.keys.open(user.name, Place("users", user.id, "name")) if user else "an account that is gone"
+
+
 def _told(rows: Repository, decision: tables.Decision) -> dict[str, Any]:
-    user = rows.session.get(tables.User, decision.user_id)
     steps = {step.id: step.title for step in workflow.STEPS} | WAS
     title = steps.get(decision.step, decision.step.replace("_", " ").capitalize())
     return {
         "title": title, "at": decision.at, "by": _on_whose_word(decision), "reason": decision.reason,
         "note": rows.open(decision, "note"), "departs": decision.departs,
-        "user": rows.keys.open(user.name, Place("users", user.id, "name")) if user else "an account that is gone",
+        "user": _name(rows, decision.user_id),
     }  # fmt: skip
 
 

@@ -318,6 +318,12 @@ def test_what_is_not_shared_is_not_shown(service: Service) -> None:
     assert "years old" not in page
     shown = browser.get(f"/proposals/{match}/for-child").text
     assert "They " not in shown.partition("About them")[2]
+    browser.post(f"/proposals/{match}/share", data={}, headers=HTML)
+    story = browser.get(f"/proposals/{match}").text.partition("What happened")[2]
+    assert re.findall("<p>(Of the volunteer: .*?)</p>", story) == [
+        "Of the volunteer: nothing. Of the child: nothing.",
+        "Of the volunteer: nothing. Of the child: Postcode district.",
+    ]
     assert len(re.findall("<div><b>", shown.partition("You choose")[2])) == 3  # no answer stands out as the wrong one
 
 
