@@ -38,6 +38,7 @@ CORE = frozenset(
         "independent_of_authority",
         "independent_of_provider",
         "sibling_history",
+        "not_declined",
     }
 )
 """Pair rules that hold whatever a policy says, should one that switches them off ever get here."""

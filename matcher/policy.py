@@ -164,6 +164,14 @@ class Policy:
         """What a page or a shortlist bears: surrey 2026.1 (1a2b3c4d5e6f)."""
         return f"{self.name} {self.version} ({self.content_hash})"
 
+    def with_core(self, entries: Iterable[Entry]) -> Policy:
+        """The same policy with every core entry in force: one may have become core since the policy was written."""
+        sections = {name: dict(section) for name, section in self.sections.items()}
+        off = [entry for entry in entries if entry.core and not self.on(f"{entry.section}.{entry.id}")]
+        for entry in off:
+            sections[entry.section][entry.id] = {**sections[entry.section][entry.id], "on": True}
+        return replace(self, sections=sections) if off else self
+
     def checked(self, entries: Iterable[Entry]) -> Policy:
         """This policy, if nothing is wrong with it; raises PolicyError that names everything that is."""
         if wrong := self.wrong(entries):

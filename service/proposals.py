@@ -25,6 +25,7 @@ from matcher.instance import Instance, today
 from matcher.pairs import tables as columns
 from matcher.records import Agreement, Party
 from matcher.rules.budget import OutOfCountyBudget, out_of_county_pence
+from matcher.rules.pair import NotDeclined
 from matcher.scoring import Fits
 from matcher.words import council
 from service import audit_log, budgets, plans, standing, steps, workflow
@@ -34,7 +35,8 @@ from service.families import held_matches, with_siblings
 from service.repository import Repository
 from service.workflow import LIVE, Follows, Rules, State, StepRefusedError
 
-_CORE = frozenset(entry.id for entry in CATALOGUE if entry.core)
+_CORE = frozenset(entry.id for entry in CATALOGUE if entry.core) - {NotDeclined.id}
+"""What is asked of visits that go on: whether somebody had said no to the pair is a matter of proposing it."""
 _BUDGET = OutOfCountyBudget.id
 BEFORE_KITH = timedelta(days=366)
 """How long before it came with a file something may have been said of a match of which no beginning is on record."""
@@ -61,8 +63,8 @@ def failing_rules(
             return (f"{child} has a visitor now, or no referral.",)
         # A match that began before its child had a record here: what can be judged is the volunteer.
         alone = about_volunteer(instance, volunteer)
-        return tuple(one.sentence for one in alone if one.core and one.verdict in ("fails", "not recorded"))
-    asked = [one for one in reasons if (rules is Rules.ALL and not (paid and one.rule == _BUDGET)) or one.core]
+        return tuple(one.sentence for one in alone if one.rule in _CORE and one.verdict in ("fails", "not recorded"))
+    asked = [one for one in reasons if (rules is Rules.ALL and not (paid and one.rule == _BUDGET)) or one.rule in _CORE]
     found = [one.sentence for one in asked if one.verdict in ("fails", "not recorded")]
     violations = [
         one for one in audit(instance, [(child, volunteer)], whole=False) if not (paid and one.rule == _BUDGET)

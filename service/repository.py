@@ -153,11 +153,13 @@ class Repository:
         row.status = record.status
 
     def policy(self) -> tuple[tables.Policy, Policy]:
-        """The policy in force: its row and its content. Raises NotFoundError where none was recorded yet."""
+        """The policy in force: its row and its content, in which core rules hold also where it was written before they
+        were core. Raises NotFoundError where none was recorded yet.
+        """
         row = self.session.scalar(select(tables.Policy).order_by(tables.Policy.number.desc()).limit(1))
         if row is None:
             raise NotFoundError("No policy is recorded yet. Record one first.")
-        return row, self.policy_content(row).checked(CATALOGUE)
+        return row, self.policy_content(row).with_core(CATALOGUE).checked(CATALOGUE)
 
     def policy_content(self, row: tables.Policy) -> Policy:
         """The policy that a version holds, as it was written."""

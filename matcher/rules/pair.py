@@ -81,6 +81,7 @@ class NotDeclined(PairRule):
     title = "Nobody has said no to this pair before, and it has not ended before"
     short = "declined or ended before"
     source = "R 14; NS 7.3; NS 7.4"
+    core = True  # among the noes are those of children who do not feel safe
 
     def passes(self, pairs: Pairs, policy: Policy) -> Bools:
         return ~pairs.refused

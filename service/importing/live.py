@@ -26,8 +26,6 @@ from service.standing import STOPPED
 
 _Of = TypeVar("_Of", records.Match, records.Declined, records.RecordedException)
 
-_ASKED = frozenset({"not_declined"})
-"""Of every new live match, besides the core rules."""
 _WITHOUT_A_RECORD = frozenset({"sibling_history", "not_declined"} | {
     rule.id for rule in PAIR_RULES if rule.about == "volunteer"
 })  # fmt: skip
@@ -102,7 +100,7 @@ def _broken(matches: Sequence[records.Match], beside: Instance, known: Collectio
     child = np.array([every.child_at[match.child] for match in matches], dtype=np.int64)
     volunteer = np.array([every.volunteer_at[match.volunteer] for match in matches], dtype=np.int64)
     pairs = every.pairs(child, volunteer)
-    asked = [limit for limit in in_force(policy) if limit.core or limit.id in _ASKED]
+    asked = [limit for limit in in_force(policy) if limit.core]
     verdicts = {limit: limit.verdicts(pairs, policy) for limit in asked}
     for place, match in enumerate(matches):
         for limit, verdict in verdicts.items():

@@ -35,8 +35,6 @@ Rank = Literal["plan", "fit"]
 Ticked = Annotated[list[str] | None, Query(alias="with", max_length=MOST + 1)]
 """The volunteers to be compared: of the first ones, and of the published plan."""
 SIDE_BY_SIDE = 3
-SETTLED = "not_declined"
-"""What a no or an ending has settled: nobody is one thing away by it."""
 RULES_TOLD, TOLD = 4, 8
 """Rules that alone keep somebody away, and volunteers of each, that the page names."""
 
@@ -158,7 +156,7 @@ def shortlist_page(
     could = len(instance.volunteers) - sum(why.excluded.values())
     away, beyond = one_rule_away(instance, child_id, told=TOLD), farther(instance, child_id)
     fill = _to_fill(reckoned, child_id, away)
-    nearly = [one for one in away if one.rule != SETTLED and not (one.core and one.recorded)][:RULES_TOLD]
+    nearly = [one for one in away if not (one.core and one.recorded)][:RULES_TOLD]
     planned = reckoned.planned.volunteer_of.get(child_id)
     against = reckoned.planned.against(child_id) if planned else ""
     # Last, since whoever works out its effects has the interpreter besides from then on.

@@ -205,7 +205,6 @@ _MATTERS_OF_TASTE = [
     {"rules.age_gap.on": False},
     {"rules.requested_gender.on": False},
     {"rules.language.on": False},
-    {"rules.not_declined.on": False},
     {"rules.dbs_current.years": 1},
     {"rules.still_looked_after.after_care": "if_agreed"},
     {"rules.referral_age.support_years": 18},

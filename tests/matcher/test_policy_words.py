@@ -49,9 +49,9 @@ def differing(policy_file, text: str) -> list[str]:
         ("[rules.right_to_work]\non = true",
          "Our policy asks for proof that a volunteer may work in the United Kingdom; "
          "National Standards 2016 does not."),
-        ("[rules.not_declined]\non = false",
-         "National Standards 2016 asks that nobody has said no to this pair before, and it has not ended before; "
-         "Our policy does not."),
+        ("[rules.requested_gender]\non = false",
+         "National Standards 2016 asks that the volunteer is of the gender that the child asked for, where that is "
+         "essential; Our policy does not."),
         ("[scores.closeness]\nweight = 30",
          "Our policy weighs “A shorter journey” with 30; National Standards 2016 with 25."),
         ('[scores.culture]\nwhen = "always"\nweight = 30',

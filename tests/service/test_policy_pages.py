@@ -66,14 +66,14 @@ def test_a_form_that_nobody_touched_makes_the_policy_that_it_shows() -> None:
 
 def test_what_is_typed_is_what_the_policy_says() -> None:
     typed = form(scores__interests__weight="80", priorities__waiting_time__most_days="1,000",
-                 scores__culture__when="always", rules__not_declined__on=None,
+                 scores__culture__when="always", rules__age_gap__on=None,
                  objective__minimum_fit="200")  # fmt: skip
     policy = Draft.read(NATIONAL, 1, typed).policy
     assert policy is not None
     assert policy.number("scores.interests.weight") == 80
     assert policy.number("priorities.waiting_time.most_days") == 1000
     assert policy.choice("scores.culture.when") == "always"
-    assert (policy.on("rules.not_declined"), policy.minimum_fit) == (False, 200)
+    assert (policy.on("rules.age_gap"), policy.minimum_fit) == (False, 200)
     assert policy.origins["scores.interests"] == "ours"
     assert policy.origins["scores.closeness"] == "national"
 
