@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
@@ -24,11 +26,6 @@ from service.repository import Repository
 router = APIRouter()
 
 _Id = Annotated[str, Query(max_length=12, pattern="^([A-Z][2-9B-Z]{11})?$")]
-KINDS = {
-    "read": "What was opened", "decision": "Decisions", "share": "What is shown of whom", "import": "Files taken in",
-    "log in": "Signing in", "log out": "Signing out", "user": "Accounts", "policy": "Policies", "run": "Runs",
-}  # fmt: skip
-"""Words in the actions by which the log can be filtered, and what they are called."""
 READ = {
     "today": "Opened the page Today", "children": "Opened the list of children",
     "proposals": "Opened the list of proposals and matches",
@@ -45,34 +42,65 @@ READ = {
     "budget": "Opened a budget, with the matches that were added to it", "list": "Opened a list",
 }  # fmt: skip
 """Each word of `permissions.TELLS` as a sentence; "list" stands in entries of before, which cannot be altered."""
-DONE = {
-    "add child": "Added a child", "change child": "Changed facts of a child",
-    "add volunteer": "Added a volunteer", "change volunteer": "Changed facts of a volunteer",
-    "write person": "Wrote who somebody is", "volunteer status": "Changed where a volunteer stands",
-    "child objects": "Recorded that a child wants no visitor",
-    "child to be asked again": "Recorded that a child wants no visitor now", "hold referral": "Held a referral",
-    "link siblings": "Linked brothers and sisters", "unlink sibling": "Took a child out of a family",
-    "erase child": "Erased a child", "erase volunteer": "Erased a volunteer",
-    "approve exception": "Allowed an exception", "withdraw exception": "Withdrew an exception",
-    "add organisation": "Added an organisation", "rename organisation": "Renamed an organisation",
-    "set budget": "Set a budget", "import: set budget": "Set a budget by a file",
-    "commit budget": "Committed the cost of an appointment",
-    "share": "Chose what each is shown of the other", "report: words of the year": "Wrote into the report of the year",
-    "import": "Took files in", "import: files looked at": "Sent files to look at",
-    "import: files thrown away": "Threw files away", "import: columns": "Said what the columns of a file are",
-    "import: change child": "Changed facts of a child by a file",
-    "import: change volunteer": "Changed facts of a volunteer by a file",
-    "import: change match": "Changed the dates of a match by a file", "import: end match": "Ended a match by a file",
-    "ask for run": "Asked for a run", "cancel run": "Cancelled a run", "run": "Finished a run",
-    "publish plan": "Published a plan", "policy in force": "Put a policy in force",
-    "log in": "Signed in", "log out": "Signed out", "invite user": "Invited somebody",
-    "open user again": "Opened an account again", "disable user": "Closed an account",
-    "change role of user": "Gave an account another role", "choose password": "Chose a password",
-    "set password": "Set a password", "bind account": "Bound an account to the council’s own",
-    "make token": "Made a key for a program", "revoke token": "Revoked a key of a program",
-    "add authority": "Added an authority", "rotate keys": "Made a new key for what is sealed",
-    "drop keys": "Dropped old keys", "keep what was said no to": "Kept what was said no to, after a restore",
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Entries that are found together: what they are called, and each of their actions as what somebody did."""
+
+    label: str
+    done: Mapping[str, str]
+
+
+KINDS: Mapping[str, Kind] = {
+    "read": Kind("What was opened", {"read": "Opened a page"}),  # said by `READ`
+    "decision": Kind("Decisions", {}),  # an action for each step
+    "record": Kind("Children and volunteers", {
+        "add child": "Added a child", "change child": "Changed facts of a child",
+        "add volunteer": "Added a volunteer", "change volunteer": "Changed facts of a volunteer",
+        "write person": "Wrote who somebody is", "volunteer status": "Changed where a volunteer stands",
+        "child objects": "Recorded that a child wants no visitor",
+        "child to be asked again": "Recorded that a child wants no visitor now", "hold referral": "Held a referral",
+        "link siblings": "Linked brothers and sisters", "unlink sibling": "Took a child out of a family",
+        "erase child": "Erased a child", "erase volunteer": "Erased a volunteer",
+    }),
+    "share": Kind("What is shown of whom", {"share": "Chose what each is shown of the other"}),
+    "exception": Kind("Exceptions, budgets and organisations", {
+        "approve exception": "Allowed an exception", "withdraw exception": "Withdrew an exception",
+        "set budget": "Set a budget", "commit budget": "Committed the cost of an appointment",
+        "add organisation": "Added an organisation", "rename organisation": "Renamed an organisation",
+    }),
+    "import": Kind("Files taken in", {
+        "import": "Took files in", "import: change child": "Changed facts of a child by a file",
+        "import: change volunteer": "Changed facts of a volunteer by a file",
+        "import: change match": "Changed the dates of a match by a file",
+        "import: end match": "Ended a match by a file", "import: set budget": "Set a budget by a file",
+    }),
+    "look": Kind("Files looked at", {
+        "import: files looked at": "Sent files to look at", "import: files thrown away": "Threw files away",
+        "import: columns": "Said what the columns of a file are",
+    }),
+    "run": Kind("Runs and plans", {
+        "ask for run": "Asked for a run", "cancel run": "Cancelled a run", "run": "Finished a run",
+        "publish plan": "Published a plan",
+    }),
+    "policy": Kind("Policies", {"policy in force": "Put a policy in force"}),
+    "report": Kind("Reports", {"report: words of the year": "Wrote into the report of the year"}),
+    "log in": Kind("Signing in", {"log in": "Signed in"}),
+    "log out": Kind("Signing out", {"log out": "Signed out"}),
+    "user": Kind("Accounts", {
+        "invite user": "Invited somebody", "open user again": "Opened an account again",
+        "disable user": "Closed an account", "change role of user": "Gave an account another role",
+        "choose password": "Chose a password", "set password": "Set a password",
+        "bind account": "Bound an account to the council’s own",
+        "make token": "Made a key for a program", "revoke token": "Revoked a key of a program",
+    }),
+    "upkeep": Kind("Upkeep of Kith", {
+        "add authority": "Added an authority", "rotate keys": "Made a new key for what is sealed",
+        "drop keys": "Dropped old keys", "keep what was said no to": "Kept what was said no to, after a restore",
+    }),
 }  # fmt: skip
+DONE = {action: said for kind in KINDS.values() for action, said in kind.done.items()}
 """Each action as what somebody did; decisions are called by their steps."""
 _STEPS = {step.id: step.title for step in workflow.STEPS} | WAS
 DETAILS = {
@@ -154,7 +182,8 @@ def _log(
     with kith.database.read(person.authority_id) as session:
         query = select(AuditEvent).where(AuditEvent.chain == person.authority_id)
         if kind in KINDS:
-            query = query.where(AuditEvent.action.contains(kind, autoescape=True))
+            own = AuditEvent.action.in_(KINDS[kind].done)
+            query = query.where(own if kind != "decision" else AuditEvent.action.startswith("decision: "))
         if actor:
             query = query.where(AuditEvent.actor == actor)
         if days:

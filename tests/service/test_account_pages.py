@@ -16,7 +16,7 @@ from matcher.errors import KithError
 from service import audit_log, auth
 from service.database.tables import AuditEvent, User
 from service.pages.accounts import SAID
-from service.pages.log import DONE
+from service.pages.log import DONE, KINDS
 from service.permissions import Permission, Role
 
 HTML = {"Accept": "text/html"}
@@ -247,11 +247,33 @@ def test_every_permission_is_told_to_who_gives_a_role(service: Service) -> None:
     assert "put a policy in force" in page
 
 
-def test_whatever_is_entered_in_the_log_is_said_as_what_somebody_did() -> None:
+def entered() -> set[str]:
+    """The actions that Kith enters in its log, but for readings."""
     source = "".join(file.read_text(encoding="utf-8") for file in Path(service_package.__file__).parent.rglob("*.py"))
-    entered = set(re.findall(r'Entry\(\s*[\w.]+(?:\([^)]*\))?(?: or [^,]*)?, "([a-z: ]+)"', source)) - {"read"}
-    assert len(entered) > 30
-    assert entered - set(DONE) == set()
+    found = set(re.findall(r'Entry\(\s*[\w.]+(?:\([^)]*\))?(?: or [^,]*)?, "([a-z: ]+)"', source)) - {"read"}
+    assert len(found) > 30
+    return found
+
+
+def test_whatever_is_entered_in_the_log_is_said_as_what_somebody_did() -> None:
+    assert entered() - set(DONE) == set()
+
+
+def test_whatever_is_entered_in_the_log_is_found_under_one_kind_of_things(service: Service) -> None:
+    actions = {*DONE, *entered(), "read", "decision: propose", "decision: a step of before"}
+    with service.database.write(service.north) as session:
+        for action in sorted(actions):
+            audit_log.record(session, service.keys, audit_log.Entry("a command", action, "", f"“{action}”"))
+    auditor = service.as_(Role.AUDITOR)
+    pages = {kind: auditor.get(f"/log?kind={kind}", headers=HTML).text for kind in KINDS}
+    assert not [kind for kind, page in pages.items() if 'rel="next"' in page]  # each has all of its own
+    under = {kind: {one for one in actions if f"“{one}”" in page} for kind, page in pages.items()}
+    assert sorted(one for some in under.values() for one in some) == sorted(actions)
+    assert under["user"] == {
+        "invite user", "open user again", "disable user", "change role of user", "choose password", "set password",
+        "bind account", "make token", "revoke token",
+    }  # fmt: skip
+    assert not {one for one in under["import"] if "files" in one}  # what was looked at alone is not taken in
 
 
 def test_the_log_tells_a_number_as_it_is_and_of_records_how_many(service: Service) -> None:
