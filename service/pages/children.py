@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Annotated, Literal, get_args
 
@@ -14,6 +14,7 @@ from matcher import alone, records
 from matcher.catalogue import CATALOGUE
 from matcher.errors import NotFoundError
 from matcher.records import Agreement
+from matcher.rules.child import ChildAgrees
 from matcher.words import spoken
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
@@ -27,7 +28,7 @@ from service.workflow import FOLLOWS, LIVE, Follows, State
 
 router = APIRouter(prefix="/children")
 
-Show = Literal["everybody", "waiting", "planned", "proposed", "not ready", "visited"]
+Show = Literal["everybody", "waiting", "planned", "proposed", "not ready", "to ask", "visited"]
 Sort = Literal["wait", "priority", "reference"]
 RULE_TITLES = {entry.id: spoken(entry.id) for entry in CATALOGUE}
 
@@ -47,9 +48,15 @@ class ChildLine:
     words: str
     planned: str
     """The reference of the volunteer whom the published plan has for them, as long as nobody is proposed to them."""
+    to_ask: bool
+    """Whether somebody has to ask them first, or again, whether they would like a visitor."""
+    not_now: datetime | None
+    """When they said that they want no visitor now, if nobody asked them since."""
 
     def is_of(self, show: Show) -> bool:
-        return show in ("everybody", self.stands) or (show == "planned" and bool(self.planned))
+        if show == "planned":
+            return bool(self.planned)
+        return self.to_ask if show == "to ask" else show in ("everybody", self.stands)
 
 
 SAID_NO, ASK_AGAIN, PAUSED = "Said no", "Not asked again yet", "Visits paused"
@@ -82,10 +89,13 @@ def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
 def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
     stands, words = standing(reckoned, child)
     planned = reckoned.planned.to_propose.get(child.id)
+    said = not_now(reckoned, child) if stands == "not ready" else None
     return ChildLine(
         child.id, reckoned.references[child.id], facts.age(child.date_of_birth, reckoned.instance.as_of),
         facts.place(child.placement), child.coordinator, child.referred_on, child.waits_since,
         reckoned.priority.get(child.id), stands, words, reckoned.references[planned] if planned else "",
+        to_ask=stands == "not ready" and child.agrees not in (Agreement.YES, Agreement.NO),
+        not_now=said.since if said else None,
     )  # fmt: skip
 
 
@@ -158,16 +168,21 @@ def child(
         raise NotFoundError("There is no such child.")
     waiting = child_id not in instance.visited
     past = [match for match in reckoned.matches if match.child_id == child_id]
-    line = line_of(reckoned, record)
+    line, said = line_of(reckoned, record), not_now(reckoned, record)
+    against = [one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else []
+    groups = facts.about_child(record, instance.as_of)
+    if said:  # which the page tells by itself: that nobody has asked them yet would contradict it
+        against = [one for one in against if one.rule != ChildAgrees.id]
+        groups = _asked_again(groups)
     return render(
         request, "child.html", person,
         line=line, planned=of_plan(reckoned, child_id) if line.stands == "waiting" else None,
-        not_now=not_now(reckoned, record), said_no=record.agrees is Agreement.NO,
-        groups=facts.about_child(record, instance.as_of),
+        not_now=said, said_no=record.agrees is Agreement.NO,
+        groups=groups,
         gaps=reckoned.missing([child_id])[child_id],
         impossible=reckoned.impossible(child_id),
         rules=RULE_TITLES,
-        against=[one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else [],
+        against=against,
         live=reckoned.live.get(child_id),
         matches=past, broken=reckoned.broken,
         references=reckoned.references,
@@ -177,6 +192,14 @@ def child(
         saved="saved" in request.query_params,
         label=label,
     )  # fmt: skip
+
+
+def _asked_again(groups: tuple[facts.Group, ...]) -> tuple[facts.Group, ...]:
+    """Of a child who said that they want no visitor now: they were asked, though they count as not asked."""
+    return tuple(
+        (title, tuple(replace(fact, value=ASK_AGAIN) if fact.name == "agrees" else fact for fact in told))
+        for title, told in groups
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from matcher.words import counted, pounds
 from service.api.deps import Asking, Kith, may_identify, note_reading
 from service.database import tables
 from service.pages import journeys
-from service.pages.children import standing
+from service.pages.children import not_now, standing
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoning
 from service.plans import Found
@@ -169,6 +169,9 @@ def _without_shortlist(child: str, reckoned: Reckoning) -> tuple[int, str]:
     live = reckoned.live.get(child)
     if live is not None:
         return 4, "has a visitor now" if child in reckoned.instance.visited else "is under proposal now"
-    if any(one.id == child and one.agrees is Agreement.NO for one in reckoned.instance.children):
+    record = next((one for one in reckoned.instance.children if one.id == child), None)
+    if record is not None and record.agrees is Agreement.NO:
         return 4, "said no to a visitor"
+    if record is not None and record.agrees is not Agreement.YES:
+        return 4, "wants no visitor now" if not_now(reckoned, record) else "is to be asked first"
     return 0, "nobody could visit any more"

@@ -54,6 +54,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     waiting = [line for line in every if line.stands == "waiting"]
     longest, first = sorted(waiting, key=ORDER["wait"])[:TOP], sorted(waiting, key=ORDER["priority"])[:TOP]
+    to_ask = sorted((line for line in every if line.to_ask), key=ORDER["wait"])
+    unasked, again = [line for line in to_ask if not line.not_now], [line for line in to_ask if line.not_now]
     planned = sorted((line for line in every if line.planned), key=ORDER["wait"])
     under = [proposal_line(reckoned, match) for match in reckoned.matches if match.state in workflow.BEFORE_APPOINTMENT]
     under += [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.APPOINTED]
@@ -67,7 +69,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     wrong = [proposal_line(reckoned, match) for match in reckoned.matches if match.id in reckoned.broken]
     wrong.sort(key=lambda line: (line.match.state not in workflow.APPOINTED, line.child))
     stopped = [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.PAUSED]
-    shown = {line.id for line in (*longest, *first, *planned[:MOST_TOLD])} | {
+    shown = {line.id for line in (*longest, *first, *planned[:MOST_TOLD], *unasked[:TOP], *again[:TOP])} | {
         line.match.child_id for line in (*under, *reviews, *wrong, *stopped)
     }
     shown |= {id for about, _ in reckoned.instance.impossible for id in about if id.startswith("C")}
@@ -83,7 +85,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
 
     return render(
         request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
-        longest=longest, first=first, proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
+        longest=longest, first=first, unasked=unasked, again=again, top=TOP,
+        proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         paused=paused, concerns=raised, planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from conftest import Service
 from test_concerns import CONCERNS, led, others_of
 from test_proposals import Desk
+from test_runs import run_once
 
-from matcher.records import Party, Status
-from service import standing
+from matcher.instance import today
+from matcher.records import Agreement, Party, Status
+from matcher.shortlist import shortlist
+from service import runs, standing
+from service.pages.html import short_day
 from service.permissions import Role
 
 
@@ -73,7 +78,7 @@ def test_a_suspension_of_days_that_a_restore_took_away_is_told_by_the_matches(de
     for rows in desk.rows():
         row, of = rows.volunteer(desk.volunteer), rows.match(match)
         of.state, of.place, of.reason = "declined", None, "does not feel safe with this visitor"
-        rows.write_volunteer(row, standing.replace(rows.volunteer_record(row), status=Status.SUSPENDED))
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.SUSPENDED))
     assert f'href="/proposals/{match}"' in part(desk, CONCERNS_HERE)
 
 
@@ -86,3 +91,38 @@ def test_after_such_a_step_the_page_says_what_was_done_and_whom_to_tell(
     page = said(desk.service.as_(Role.COORDINATOR).post(f"/proposals/{match}/steps/{step}", data=form).text)
     assert "is suspended, and visits nobody. Tell a manager and the child’s social worker now" in page
     assert "Shortlists go by it" not in page
+
+
+def test_who_is_to_be_asked_first_or_again_does_not_drop_off_the_first_page(desk: Desk) -> None:
+    browser = desk.service.as_(Role.COORDINATOR)
+    run_once(desk.service.database, desk.service.keys, desk.service.north)
+    match = desk.propose()
+    desk.step(match, "child_declines", Party.CHILD, "does not want a visitor now")
+    for rows in desk.rows():
+        told = rows.references()
+        others = (one for one in rows.instance(today()).waiting if one.id != desk.child and one.agrees is Agreement.YES)
+        other = next(one for one in others if any(shortlist(rows.instance(today()), one.id, top=1)))
+        rows.write_child(rows.child(other.id), replace(other, agrees=Agreement.NOT_ASKED))
+        runs.ask_for(rows.session, desk.service.north, "match ended")
+    asked, not_asked = told[desk.child], told[other.id]
+    run = run_once(desk.service.database, desk.service.keys, desk.service.north)
+
+    here = part(desk, "To be asked, or asked again")
+    day = short_day(desk.now)
+    assert f"Said that they want no visitor now: 1 {asked} said so on {day}" in said(here)
+    assert 'href="/children?show=to%20ask&sort=wait"' in here
+    listed = said(browser.get("/children?show=to ask").text)
+    assert f"said “not now” on {day}" in listed
+    assert asked in listed
+    assert not_asked in listed
+    assert asked not in part(desk, "Waiting longest of those who are ready")
+
+    changed = said(browser.get(f"/runs/{run}?show=shortlists").text)
+    assert re.search(rf"{asked} .{{0,80}}?Wants no visitor now", changed)
+    assert re.search(rf"{not_asked} .{{0,80}}?Is to be asked first", changed)
+    assert "obody could visit any more" not in changed
+
+    page = said(browser.get(f"/children/{desk.child}").text)
+    assert "said that they want no visitor now" in page
+    assert "has not been asked yet" not in page
+    assert "Agrees to have a visitor Not asked again yet" in page
