@@ -177,6 +177,8 @@ def _page(
 def _what_now(state: State, overdue: bool, failing: Sequence[str]) -> str:
     if state is State.PAUSED and failing:
         return "No visits for now. They can be resumed once what stands above is in order; or end the match."
+    if state in workflow.APPOINTED and failing:
+        return "No visit goes ahead before what stands above is in order. Pause them until then, or end the match."
     return OVERDUE if overdue else WHAT_NOW.get(state, "")
 
 

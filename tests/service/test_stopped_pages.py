@@ -115,6 +115,22 @@ def test_a_paused_match_says_what_must_come_first_and_offers_no_button_that_woul
     assert "Resume the visits" in page(desk, f"/proposals/{match}")
 
 
+def test_visits_that_break_a_core_rule_are_to_be_paused(desk: Desk) -> None:
+    match = active(desk)
+    browser = desk.service.as_(Role.COORDINATOR)
+    button = f'href="/proposals/{match}/steps/pause" role="button"'
+    assert button not in browser.get(f"/proposals/{match}").text
+    desk.change_volunteer(status=Status.APPLICANT)
+    told = browser.get(f"/proposals/{match}").text
+    assert button in told
+    assert "The visits go on" not in told
+    assert "govuk-tag" not in browser.get("/").text.partition("Look at these now")[2].partition("</section>")[0]
+    desk.step(match, "review_falls_due", Party.AUTHORITY)
+    told = browser.get(f"/proposals/{match}").text
+    assert button in told
+    assert "The review was held, and the visits go on" not in told  # it would be refused
+
+
 def test_a_concern_leads_to_whom_it_stopped(desk: Desk) -> None:
     match = active(desk)
     form = page(desk, f"/proposals/{match}/steps/pause")
