@@ -24,7 +24,7 @@ from matcher.explain import explain
 from matcher.instance import Instance, today
 from matcher.pairs import tables as columns
 from matcher.records import Agreement, Party
-from matcher.rules.budget import OutOfCountyBudget, out_of_county_pence
+from matcher.rules.budget import OutOfCountyBudget
 from matcher.rules.pair import NotDeclined
 from matcher.scoring import Fits
 from matcher.words import council
@@ -205,12 +205,17 @@ def take_step(
 def _commit(rows: Repository, instance: Instance, match: tables.Match, user_id: str) -> None:
     """What an appointment outside the county costs in a year counts as committed from now on, as a proposal's did.
 
-    Until somebody sets the figure anew, by hand or by a file: then it is what they say.
+    Also while the policy leaves budgets out: it costs the same, and by the next policy what is left has to be true.
+    Where the place is not recorded, for which the rule would ask, there is nothing to reckon. The figure stands until
+    somebody sets it anew, by hand or by a file: then it is what they say.
     """
+    child = instance.child(match.child_id)
+    if child.placement_council is None:
+        return
     every = columns(instance)
-    pair = every.pairs(np.array([every.child_at[match.child_id]]), np.array([every.volunteer_at[match.volunteer_id]]))
-    pence = int(out_of_county_pence(pair, instance.policy)[0])
-    budgets.commit(rows, instance.child(match.child_id).responsible_authority, pence, match, user_id=user_id)
+    pair = every.pairs(np.array([every.child_at[child.id]]), np.array([every.volunteer_at[match.volunteer_id]]))
+    pence = int(OutOfCountyBudget().cost(pair, instance.policy)[0])
+    budgets.commit(rows, child.responsible_authority, pence, match, user_id=user_id)
 
 
 def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:

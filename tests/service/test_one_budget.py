@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from conftest import Service
@@ -12,9 +13,11 @@ from test_at_once import at_once
 from test_proposals import WAY, Desk
 
 from matcher.instance import today
+from matcher.readers import read_files
 from matcher.records import Party
 from matcher.shortlist import Candidate, shortlist
 from service.database import tables
+from service.importing import take_in
 from service.permissions import Role
 from service.proposals import Chosen, propose
 from service.repository import Repository
@@ -119,6 +122,78 @@ def test_an_appointment_is_paid_for_from_what_is_left(service: Service) -> None:
     with service.database.read(service.north) as session:
         entries = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.action == "commit budget")).all()
     assert [one.details for one in entries] == [{"code": council, "pence": first.cost_pence, "match": match}]
+
+
+def under(service: Service, **limits: object) -> None:
+    """Puts a policy in force that differs in what it says of this budget."""
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        policy = rows.policy()[1]
+        constraints = policy.sections["constraints"]
+        constraints = {**constraints, "out_of_county_budget": {**constraints["out_of_county_budget"], **limits}}
+        sections = {**policy.sections, "constraints": constraints}
+        rows.add_policy(replace(policy, sections=sections), user_id=None, reason="for a test")
+
+
+def test_a_spot_purchase_commits_its_price(service: Service) -> None:
+    council, (first, _) = paid_by_one(service)
+    under(service, method="spot_purchase", spot_purchase_pounds=1)
+    assert appointed_costs(service, council, first) == 100
+
+
+@pytest.mark.parametrize(
+    ("limits", "pence"), [({}, None), ({"method": "spot_purchase", "spot_purchase_pounds": 7}, 700)]
+)
+def test_an_appointment_is_committed_also_while_the_policy_leaves_budgets_out(
+    service: Service, limits: dict[str, object], pence: int | None
+) -> None:
+    """By the policy of tomorrow what is left has to be true."""
+    council, (first, _) = paid_by_one(service)
+    under(service, on=False, **limits)
+    assert appointed_costs(service, council, first) == (first.cost_pence if pence is None else pence)
+
+
+def test_without_a_budget_rule_a_child_whose_place_is_not_recorded_commits_nothing(service: Service) -> None:
+    council, (first, _) = paid_by_one(service)
+    under(service, on=False, method="spot_purchase")
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = rows.child(first.child)
+        rows.write_child(row, replace(rows.child_record(row, family_known=True), placement_council=None))
+        own = rows.volunteer(first.volunteer)
+        rows.write_volunteer(own, replace(rows.volunteer_record(own), areas=()))  # who names areas needs to know it
+    assert appointed_costs(service, council, first) == 0
+
+
+def test_a_match_that_comes_with_a_file_commits_nothing(service: Service) -> None:
+    """Its cost is part of the figure that whoever keeps the budget tells."""
+    council, (first, _) = paid_by_one(service)
+    before = spent(service, council)
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        pair = rows.child(first.child).reference, rows.volunteer(first.volunteer).reference
+        row = f"{pair[0]},{pair[1]},current,{today():%d/%m/%Y}"
+        reading = read_files(
+            {
+                "children.csv": f"child_id\n{pair[0]}\n".encode(),
+                "volunteers.csv": f"volunteer_id\n{pair[1]}\n".encode(),
+                "matches.csv": f"child_id,volunteer_id,status,started_on\n{row}\n".encode(),
+            },
+            today(),
+        )
+        take_in(rows, reading, today(), user_id=service.users["north", Role.MANAGER])
+        live = session.scalars(select(tables.Match.state).where(tables.Match.child_id == first.child)).all()
+    assert live == ["active"]
+    assert spent(service, council) == before
+
+
+def appointed_costs(service: Service, council: str, one: Candidate) -> int:
+    """What is committed more once a pair is appointed."""
+    before, desk = spent(service, council), Desk(service)
+    match = desk.propose(one.child, one.volunteer)
+    for step, by in WAY[:-1]:
+        desk.step(match, step, by)
+    return spent(service, council) - before
 
 
 def test_an_appointment_within_the_county_commits_nothing(service: Service) -> None:
