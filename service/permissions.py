@@ -63,6 +63,7 @@ PUBLIC = None
 
 ROUTES: Mapping[str, Permission | None] = {
     "GET /health": PUBLIC,
+    "HEAD /health": PUBLIC,  # as some who watch it ask
     "GET /ready": PUBLIC,
     "GET /metrics": PUBLIC,  # by a token of its own
     "GET /sign-in": PUBLIC,

@@ -29,6 +29,7 @@ class Readiness(BaseModel):
     worker: str = Field(examples=["ok"], description="ok, or silent for over a minute, or never seen.")
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 def health() -> dict[str, str]:
     """The process answers."""

@@ -93,6 +93,12 @@ def test_every_reading_of_a_child_is_in_the_log(service: Service) -> None:
     assert {event.actor for event in read} == {service.users["north", Role.COORDINATOR]}
 
 
+def test_whoever_watches_it_may_ask_for_the_head_alone(service: Service) -> None:
+    answer = service.client.head("/health")
+    assert (answer.status_code, service.client.get("/health").json()) == (200, {"status": "ok"})
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_headers_that_a_browser_obeys(service: Service) -> None:
     one, other = service.client.get("/health"), service.client.get("/health")
     policy = one.headers["Content-Security-Policy"]
