@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -28,20 +29,21 @@ BROUGHT_UP = "brought_up"
 
 CONCERN = "concern raised"
 LAPSED = "check lapsed"
+CHECKED = "checks complete"
 STATUS_REASONS = (
-    "panel approved", "checks complete", CONCERN, "complaint", LAPSED, "investigation closed",
+    "panel approved", CHECKED, CONCERN, "complaint", LAPSED, "investigation closed",
     "own wish", "moved away", "no longer suitable", "other",
 )  # fmt: skip
 REASONS_OF: Mapping[Status, tuple[str, ...]] = {
     Status.APPLICANT: ("investigation closed", "own wish", "other"),
-    Status.APPROVED: ("panel approved", "checks complete", "investigation closed", "other"),
+    Status.APPROVED: ("panel approved", CHECKED, "investigation closed", "other"),
     Status.SUSPENDED: (CONCERN, "complaint", LAPSED, "other"),
     Status.WITHDRAWN: (
         "no longer suitable", CONCERN, "complaint", LAPSED, "own wish", "moved away", "other",
     ),
     Status.RESIGNED: ("own wish", "moved away", "other"),
 }  # fmt: skip
-"""Which of them a person may give for each standing, as the page offers them."""
+"""Which of them a person may give for each standing."""
 
 _CONCERNS = frozenset({CONCERN, "complaint", "no longer suitable"})
 """Reasons for which the children whom somebody visited before are to be asked too."""
@@ -65,6 +67,69 @@ class BroughtUp:
         return {name: list(ids) for name, ids in asdict(self).items()}
 
 
+@dataclass(frozen=True)
+class Stop:
+    """One entry of the audit log that says why somebody visits nobody."""
+
+    at: datetime
+    by: str
+    """The id of the account, or the command."""
+    status: str
+    reason: str
+    """One of STATUS_REASONS; nothing where a file said it."""
+    match: str = ""
+    """The id of the match of which the concern was recorded, where that brought it about."""
+    said: str = ""
+    """The reason that was given there."""
+    again: bool = False
+    """Whether they were stopped already, and are as they were."""
+
+    @property
+    def is_concern(self) -> bool:
+        """As in `bring_up`: a suspension is one unless a check lapsed, since nobody said that it is none."""
+        return self.reason in _CONCERNS or (self.status == Status.SUSPENDED and self.reason != LAPSED)
+
+
+def stops(rows: Repository, row: tables.Volunteer) -> list[Stop]:
+    """What was recorded since somebody who is stopped came to be so, oldest first.
+
+    Nothing of who came so with a file, or whose days a restore took away.
+    """
+    entry, found = tables.AuditEvent, list[Stop]()
+    theirs = entry.chain == row.authority_id, entry.subject == row.id, entry.action.in_(_TELL_OF_IT)
+    for one in rows.session.scalars(select(entry).where(*theirs).order_by(entry.number.desc())):
+        status = one.details.get("status")
+        if status is None:  # of other facts
+            continue
+        if status not in STOPPED:
+            break
+        match = one.details.get("raised by", "")
+        said = _said_of(rows, match, one) if match else ""
+        found.append(Stop(one.at, one.actor, status, one.reason, match, said, one.details["status before"] == status))
+    return found[::-1] if row.status in STOPPED else []
+
+
+_TELL_OF_IT = ("volunteer status", "import: change volunteer")
+
+
+def _said_of(rows: Repository, match: str, after: tables.AuditEvent) -> str:
+    """The reason of the decision about a match that this followed from."""
+    entry = tables.AuditEvent
+    before = entry.chain == after.chain, entry.subject == match, entry.number < after.number
+    decided = entry.action.startswith("decision: ")
+    last = select(entry.reason).where(*before, decided).order_by(entry.number.desc()).limit(1)
+    return rows.session.scalar(last) or ""
+
+
+def reasons_of(rows: Repository, row: tables.Volunteer, status: Status) -> tuple[str, ...]:
+    """The reasons that a person may give for a standing: checks that are complete answer no concern."""
+    if status is not Status.APPROVED or row.status not in STOPPED:
+        return REASONS_OF[status]
+    recorded = stops(rows, row)
+    concern = any(one.is_concern for one in recorded) or (not recorded and row.status == Status.SUSPENDED)
+    return tuple(one for one in REASONS_OF[status] if not (concern and one == CHECKED))
+
+
 def needs_a_manager(before: Status | str | None, after: Status | str | None) -> bool:
     """Whether a change of status is a manager's: whoever was stopped is let back in, to whichever status.
 
@@ -75,9 +140,10 @@ def needs_a_manager(before: Status | str | None, after: Status | str | None) -> 
 
 def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:
     """Changes a volunteer's standing, with all that hangs on it. Raises InputError for a reason that is not known."""
-    if reason not in REASONS_OF[status]:
-        raise InputError(f"Who is {status} is so for one of these reasons: {', '.join(REASONS_OF[status])}.")
     rows.take_turn()
+    reasons = reasons_of(rows, row, status)
+    if reason not in reasons:
+        raise InputError(f"Who is {status} is so for one of these reasons: {', '.join(reasons)}.")
     return _set(rows, row, status, user_id=user_id, reason=reason)
 
 

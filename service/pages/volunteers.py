@@ -124,7 +124,7 @@ def _list(
 def volunteer(
     volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
 ) -> Response:
-    rows.volunteer(volunteer_id)
+    row = rows.volunteer(volunteer_id)
     instance = reckoned.instance
     record = instance.volunteer(volunteer_id)
     matches = reckoned.of_volunteer.get(volunteer_id, ())
@@ -154,7 +154,7 @@ def volunteer(
         suspended_now=request.query_params.get("saved") == "suspended" and record.status in STOPPED,
         paused=[match for match in matches if match.state == State.PAUSED],
         to_ask=_to_ask(rows, volunteer_id) if record.status in STOPPED else [],
-        label=label,
+        label=label, why=_why_stopped(rows, row),
     )  # fmt: skip
 
 
@@ -243,7 +243,7 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
             return f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
         if status not in tuple(Status):
             return "Choose where the volunteer stands from now on."
-        if reason not in standing.REASONS_OF[Status(status)]:
+        if reason not in standing.reasons_of(rows, row, Status(status)):
             return f"Choose why from now on they are {status}."
         if standing.needs_a_manager(row.status, status):
             refuse_without(person, Permission.APPROVE)
@@ -258,6 +258,21 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
         return _status_form(request, person, fresh, volunteer_id, given, error)
 
 
+@dataclass(frozen=True)
+class WhyStopped:
+    """Since when, by whom and why somebody visits nobody, as the pages tell it."""
+
+    stops: Sequence[standing.Stop]
+    names: Mapping[str, str]
+
+
+def _why_stopped(rows: Repository, row: tables.Volunteer) -> WhyStopped | None:
+    """None of who was not stopped."""
+    if row.status not in STOPPED:
+        return None
+    return WhyStopped(standing.stops(rows, row), rows.account_names())
+
+
 def _status_form(
     request: Request, person: Asking, rows: Repository, volunteer_id: str, given: Mapping[str, str], error: str = ""
 ) -> Response:
@@ -270,7 +285,7 @@ def _status_form(
     ]  # fmt: skip
     return render(
         request, "status.html", person, status=422 if error else 200, row=row, given=given, error=error,
-        choices={one: standing.REASONS_OF[one] for one in may},
+        choices={one: standing.reasons_of(rows, row, one) for one in may}, why=_why_stopped(rows, row),
         stands=_STANDS[row.status or ""],
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),

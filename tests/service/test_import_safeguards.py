@@ -313,6 +313,8 @@ def test_who_is_suspended_by_a_file_after_they_withdrew_has_the_past_brought_up(
     assert "brought_up" in story
     said = entries(service, volunteer, "import")[-1].details
     assert (said["status before"], said["status"]) == ("withdrawn", "suspended")
+    told = service.as_(Role.MANAGER).get(f"/volunteers/{volunteer}").text
+    assert told.index("Reason: own wish.") < told.index("by coordinator of north, with a file that gives no reason.")
 
 
 def test_many_entries_are_one_chain(service: Service) -> None:

@@ -8,7 +8,9 @@ import pytest
 from conftest import Service
 from test_proposals import WAY, Desk
 
+from matcher.instance import today
 from matcher.records import Party, Status
+from matcher.words import day
 from service import standing
 from service.permissions import Role
 from service.workflow import OBJECTS, StepRefusedError
@@ -183,3 +185,66 @@ def test_the_caution_is_not_printed_with_the_letter(desk: Desk) -> None:
     desk.step(match, "end", Party.CHILD, "boundaries not kept")
     html = desk.service.as_(Role.COORDINATOR).get(f"/proposals/{match}/letters/ending").text
     assert html.index('<div class="kith-screen">') < html.index(CAUTION) < html.index("<article")
+
+
+# ---- why somebody is suspended, and what lifts it --------------------------------------------------------------------
+
+
+def offered(desk: Desk) -> set[str]:
+    """The reasons for which a manager may approve the volunteer, as the form has them."""
+    form = desk.service.as_(Role.MANAGER).get(f"/volunteers/{desk.volunteer}/status").text
+    return set(re.findall(r'name="reason-approved" type="radio" value="([^"]*)"', form))
+
+
+def test_who_is_suspended_for_what_was_recorded_of_a_match_is_told_with_it(desk: Desk) -> None:
+    match = active(desk)
+    desk.step(match, "pause", Party.AUTHORITY, "does not feel safe with this visitor")
+    desk.step(match, "end", Party.CHILD, "boundaries not kept")
+    by = f" on {day(today())} by coordinator of north, for what was recorded of a match of theirs"
+    for path in (f"/volunteers/{desk.volunteer}", f"/volunteers/{desk.volunteer}/status"):
+        told = page(desk, path)
+        first, second = f"Suspended{by} : does not feel safe with this visitor.", f"Again{by} : boundaries not kept."
+        assert told.index(first) < told.index(second)
+        assert f'href="/proposals/{match}">a match of theirs' in desk.service.as_(Role.COORDINATOR).get(path).text
+
+
+def test_who_is_suspended_by_hand_is_told_with_the_reason_as_long_as_it_lasts(desk: Desk) -> None:
+    told = f"Suspended on {day(today())} by coordinator of north. Reason: check lapsed."
+    path = f"/volunteers/{desk.volunteer}/status"
+    suspend(desk, "check lapsed")
+    assert told in page(desk, path)
+    for rows in desk.rows():
+        back = rows.volunteer(desk.volunteer)
+        standing.set_status(rows, back, Status.APPROVED, user_id=desk.user, reason="checks complete")
+    assert "Suspended on" not in page(desk, path)
+    suspend(desk, "complaint")
+    assert "Reason: complaint." in page(desk, path)
+    assert told not in page(desk, path)  # that one was lifted
+
+
+def test_who_was_suspended_by_nobody_that_kith_knows_of_is_told_so(desk: Desk) -> None:
+    desk.change_volunteer(status=Status.SUSPENDED)
+    assert "Kith has no record of since when, by whom or why" in page(desk, f"/volunteers/{desk.volunteer}")
+    assert "checks complete" not in offered(desk)
+
+
+@pytest.mark.parametrize("reason", ["concern raised", "complaint", "other"])
+def test_checks_that_are_complete_lift_no_suspension_for_a_concern(desk: Desk, reason: str) -> None:
+    """Nor by way of another standing, nor where a check lapsed as well."""
+    suspend(desk, reason)
+    assert offered(desk) == {"panel approved", "investigation closed", "other"}
+    for rows in desk.rows():
+        row = rows.volunteer(desk.volunteer)
+        standing.set_status(rows, row, Status.RESIGNED, user_id=desk.user, reason="own wish")
+    suspend(desk, "check lapsed")
+    assert offered(desk) == {"panel approved", "investigation closed", "other"}
+    browser, path = desk.service.as_(Role.MANAGER), f"/api/v1/volunteers/{desk.volunteer}"
+    for why, code in (("checks complete", 422), ("investigation closed", 200)):
+        tag = {"If-Match": browser.get(path).headers["ETag"]}
+        answer = browser.post(f"{path}/status", json={"status": "approved", "reason": why}, headers=tag)
+        assert answer.status_code == code
+
+
+def test_checks_that_are_complete_lift_a_suspension_for_a_check_that_lapsed(desk: Desk) -> None:
+    suspend(desk, "check lapsed")
+    assert "checks complete" in offered(desk)
