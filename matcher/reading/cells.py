@@ -281,8 +281,8 @@ def sentence(text: str) -> str:
 def pounds(text: str) -> int:
     """An amount in pounds, as whole pence."""
     number = _number(text.removeprefix("£").replace(",", "").strip(), "pounds", "12500")
-    if not 0 <= number <= 100_000_000:
-        raise RefusedError("is not a likely amount", "Write pounds, 0 or more")
+    if not 0 <= number <= 10_000_000:
+        raise RefusedError("is not a likely amount", "Write pounds, from 0 to 10,000,000")
     return round(number * 100)
 
 

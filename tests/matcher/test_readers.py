@@ -289,6 +289,9 @@ def test_cells_without_a_heading_are_told(folder: Path) -> None:
 def test_miles_and_pounds() -> None:
     assert cells.miles("10 miles") == 16093  # 10 × 1609.344 = 16,093.44 m, never rounded up
     assert cells.pounds("£1,234.50") == 123450
+    assert cells.pounds("10,000,000") == 10**9  # which the service's database holds
+    with pytest.raises(cells.RefusedError, match="not a likely amount"):
+        cells.pounds("10000001")
     for text in ("0", "-3", "1e3", "inf", "١٠"):
         with pytest.raises(cells.RefusedError):
             cells.miles(text)
