@@ -225,7 +225,6 @@ ROUTES: Mapping[str, Permission | None] = {
 TELLS: Mapping[str, str] = {
     "GET /": "today",
     "GET /children": "children",
-    "POST /children/find": "children",
     "GET /children/{child_id}": "record",
     "GET /children/{child_id}/change/{part}": "record",
     "POST /children/{child_id}/change/{part}": "record",

@@ -141,9 +141,11 @@ def _list(
 ) -> Response:  # fmt: skip
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     shown = [line for line in every if line.is_of(show) and coordinator in ("", line.coordinator or "nobody")]
+    shown = shown if sought is None else []  # the table of everybody would pass for what was found
     query = {"show": show, "sort": sort, "coordinator": coordinator}
     page = Page.of(sorted(shown, key=ORDER[sort]), number, query)
-    note_reading(kith, person, "children", "", children=[line.id for line in page.lines])
+    if sought is None:
+        note_reading(kith, person, "children", "", children=[line.id for line in page.lines])
     counts = {name: sum(line.is_of(name) for line in every) for name in get_args(Show)}
     here = {line.id for line in every}
     alone_here = [one for id, one in reckoned.live.items() if id not in here]  # whose match is all that is recorded

@@ -21,7 +21,7 @@ Show = Literal["new", "changed", "unmatched", "dropped", "kept", "plan", "left",
 
 TABS: Mapping[Show, str] = {
     "new": "New", "changed": "Another volunteer", "unmatched": "Newly without", "dropped": "No longer waiting",
-    "kept": "Kept", "plan": "All proposed", "left": "Still waiting", "shortlists": "Shortlists",
+    "kept": "Kept", "plan": "All in the plan", "left": "Still waiting", "shortlists": "Shortlists",
 }  # fmt: skip
 _MORE = {
     "points": "{} better",

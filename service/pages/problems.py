@@ -17,7 +17,7 @@ from service.pages.html import render
 
 _TITLES = {
     403: "You cannot do this",
-    404: "Page not found",
+    404: "There is no such page",
     405: "This cannot be done here",
     409: "Not possible now",
     412: "Somebody changed this meanwhile",
@@ -65,6 +65,8 @@ class ProblemPages:
             headers["location"] = f"/sign-in?next={quote(request.url.path)}" if request.method == "GET" else "/sign-in"
             del headers["www-authenticate"]
         else:
+            if request.method == "GET" and problem.get("problems"):  # there was no form: the address is mistyped
+                status = problem["status"] = 404
             page = bytes(_page(request, status, problem).body)
             headers["content-type"] = "text/html; charset=utf-8"
         headers["content-length"] = str(len(page))

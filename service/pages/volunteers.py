@@ -110,6 +110,7 @@ def _list(
 ) -> Response:
     every = [line_of(reckoned, one) for one in reckoned.instance.volunteers]
     shown = [line for line in every if show in ("everybody", line.stands) or (show == "checks" and line.lapse)]
+    shown = shown if sought is None else []  # as in the list of children
     shown.sort(key=ORDER[sort])
     counts = {name: sum(line.stands == name for line in every) for name in Show.__args__}  # type: ignore[attr-defined]
     counts["checks"] = sum(line.lapse is not None for line in every)

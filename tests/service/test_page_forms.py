@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from io import BytesIO
 from typing import Any
@@ -13,6 +14,7 @@ from conftest import Service
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
+from matcher.instance import today
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import Child, Need, Place, Status, Volunteer
 from service.database import tables
@@ -257,6 +259,10 @@ def test_a_new_child_with_a_sister_who_is_here(service: Service) -> None:
     assert sister is not None
     form = {"reference": "C9001", "siblings": "C-nobody", "agrees": "not asked"}
     assert "There is no child “C-nobody” here" in browser.post("/children/new", data=form, headers=HTML).text
+    ahead = {**form, "siblings": "none", "referred_on": f"{today() + timedelta(days=1):%d/%m/%Y}"}
+    told = browser.post("/children/new", data=ahead, headers=HTML).text
+    assert "which is today" in told
+    assert "this run" not in told
     page = browser.post("/children/new", data={**form, "siblings": sister.reference}, headers=HTML)
     assert f'href="/children/{sister.id}"' in page.text
 

@@ -178,11 +178,21 @@ def test_a_refusal_is_a_page_for_a_person_and_json_for_a_program(service: Servic
     browser = service.as_(Role.COORDINATOR)
     page = browser.get("/children/C222222222BB", headers=HTML)
     assert page.status_code == 404
-    assert "Page not found" in page.text
+    assert "There is no such page" in page.text
     assert "Sign out" in page.text  # in the frame, with the way on
     assert "script-src 'nonce-" in page.headers["content-security-policy"]
     assert browser.get("/children/C222222222BB").headers["content-type"] == "application/problem+json"
-    assert "cannot be read" in browser.get("/children?page=none", headers=HTML).text
+    for mistyped in ("/children/C99", "/proposals/nothing", "/children?page=none"):  # where there was no form
+        page = browser.get(mistyped, headers=HTML)
+        assert (page.status_code, "There is no such page" in page.text) == (404, True)
+
+
+@pytest.mark.parametrize("what", ["children", "volunteers"])
+def test_a_reference_that_is_not_found_brings_no_table_of_others(service: Service, what: str) -> None:
+    page = service.as_(Role.COORDINATOR).post(f"/{what}/find", data={"reference": "C9999"}, headers=HTML).text
+    assert "“C9999”" in page
+    assert "<table" not in page
+    assert f'href="/{what}?show=everybody">All {what}</a>' in page
 
 
 def test_every_script_of_a_page_bears_the_nonce_of_its_answer(service: Service) -> None:
@@ -331,7 +341,7 @@ def test_the_log_tells_who_read_a_child_and_which_lists_had_them(service: Servic
     child, _ = service.eligible_pair()
     coordinator, auditor = service.as_(Role.COORDINATOR), service.as_(Role.AUDITOR)
     coordinator.get(f"/children/{child}")
-    coordinator.post("/children/find", data={"reference": "nobody"})  # a list of everybody, the first page of it
+    coordinator.get("/children?show=everybody")  # the first page of it
     rows = auditor.get(f"/log?subject={child}&days=0").text
     assert rows.count("Opened the record") == 1
     listed = auditor.get("/log?kind=read&days=1").text

@@ -95,7 +95,6 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
 }
 """Of a route, what stands in its path in place of the usual."""
 BODIES: Mapping[str, Mapping[str, str]] = {
-    "POST /children/find": {"reference": "nobody"},
     "POST /exceptions/{exception_id}/withdraw": {"version": "1", "reason": "The child has another visitor"},
     "POST /organisations/{organisation_id}": {"version": "1", "name": "Bluebell Care"},
     "POST /imports/files/{upload_id}/columns": {"shown": "children", "sheet": "children"},
