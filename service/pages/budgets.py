@@ -81,8 +81,6 @@ def _wrong(given: Mapping[str, str]) -> dict[str, str]:
     for name, column in FIELDS.items():
         if said := forms.wrong(AUTHORITIES, column, given[name]):
             errors[name] = said
-        elif (_pence(given[name]) or 0) > budgets.MOST:
-            errors[name] = f"“{given[name]}” is not a likely amount. Write pounds, up to {budgets.MOST // 100:,}."
     if not as_typed(given["spent"]):
         errors["spent"] = "Say what is spent or committed so far. Write 0 where nothing is."
     if given["reason"] not in budgets.REASONS:

@@ -94,7 +94,7 @@ def test_a_file_that_tells_the_figures_anew_begins_the_list_anew(service: Servic
     ("given", "said"),
     [
         ({"budget": "a lot"}, "“a lot” is not a number of pounds. Write digits, such as 12500."),
-        ({"budget": "10000001"}, "“10000001” is not a likely amount. Write pounds, up to 10,000,000."),
+        ({"budget": "10000001"}, "is not a likely amount. Write pounds, from 0 to 10,000,000."),
         ({"spent": " "}, "Say what is spent or committed so far. Write 0 where nothing is."),
         ({"spent": "-5"}, "“-5” is not a number of pounds."),
         ({"reason": "because"}, "Choose why you change it."),
