@@ -192,7 +192,7 @@ def two_runs(page: Page, kith: Installation) -> None:
         matches = plans.of_run(rows, held.run_id)[1].plan["matches"]
         for match in matches[:3]:
             volunteer = rows.volunteer(match["volunteer"])
-            standing.set_status(rows, volunteer, Status.SUSPENDED, user_id=user, reason=standing.STATUS_REASONS[0])
+            standing.set_status(rows, volunteer, Status.SUSPENDED, user_id=user, reason=standing.LAPSED)
     held = a_run(page, kith, authority, "A volunteer was suspended")
     runs.renew(kith.database, held, progress="Scoring the pairs")
     page.goto(f"{AT}/runs/{held.run_id}")
