@@ -24,6 +24,8 @@ class Page(Generic[Line]):
     query: Mapping[str, str]
     """The filters, as the address has them."""
     size: int = SIZE
+    path: str = ""
+    """Where the other pages stand, if not at the address of this one."""
 
     @classmethod
     def of(cls, every: Sequence[Line], number: int, query: Mapping[str, str]) -> Page[Line]:
@@ -62,7 +64,7 @@ class Page(Generic[Line]):
         return links
 
     def address(self, number: int) -> str:
-        return "?" + urlencode({**self.query, "page": number})
+        return f"{self.path}?" + urlencode({**self.query, "page": number})
 
 
 def named(references: Mapping[str, str], letter: str, asked: str) -> str | None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from sqlalchemy import func, select
 
 from matcher.words import counted
@@ -58,12 +58,12 @@ KINDS: Mapping[str, Kind] = {
     "record": Kind("Children and volunteers", {
         "add child": "Added a child", "change child": "Changed facts of a child",
         "add volunteer": "Added a volunteer", "change volunteer": "Changed facts of a volunteer",
-        "write person": "Wrote who somebody is", "volunteer status": "Changed where a volunteer stands",
-        "child objects": "Recorded that a child wants no visitor",
+        "write person": "Wrote who somebody is", "child objects": "Recorded that a child wants no visitor",
         "child to be asked again": "Recorded that a child wants no visitor now", "hold referral": "Held a referral",
         "link siblings": "Linked brothers and sisters", "unlink sibling": "Took a child out of a family",
         "erase child": "Erased a child", "erase volunteer": "Erased a volunteer",
     }),
+    "standing": Kind("Standing of volunteers", {"volunteer status": "Changed where a volunteer stands"}),
     "share": Kind("What is shown of whom", {"share": "Chose what each is shown of the other"}),
     "exception": Kind("Exceptions, budgets and organisations", {
         "approve exception": "Allowed an exception", "withdraw exception": "Withdrew an exception",
@@ -117,6 +117,8 @@ DETAILS = {
 """What a detail of an entry is called, where its name does not say so by itself."""
 _COUNTED = frozenset({"children", "concerned", "past", "paused", "withdrawn"})
 """Details that name many records: how many is told."""
+_PROVEN = {"OPTIMAL": "no better plan exists", "FEASIBLE": "the best found in the time that it had"}
+"""What a run says of its plan."""
 
 
 def words(event: AuditEvent) -> str:
@@ -133,10 +135,18 @@ def words(event: AuditEvent) -> str:
 
 
 def details_of(event: AuditEvent) -> list[tuple[str, str]]:
-    """What stands beside an entry, each with what it is called: of records how many, as each can be searched for."""
+    """What stands beside an entry, each with what it is called: of records how many, as each can be searched for.
+
+    What is empty is left out: that a detail concerns nobody is no news.
+    """
     sheet = "children" if event.action.endswith("child") else "volunteers"
     told = []
     for name, value in event.details.items():
+        if value in ([], "", None):
+            continue
+        if event.action == "run" and name == "status":
+            told.append(("how good the plan is", _PROVEN.get(str(value), str(value).lower())))
+            continue
         if not isinstance(value, list):
             said = str(value)
         elif name in _COUNTED:
@@ -165,20 +175,29 @@ def log(
 
 
 @router.post("/log/find")
-def find(request: Request, person: Asking, kith: Kith, reference: Annotated[str, Form(max_length=80)] = "") -> Response:
-    """By the council's reference of a child or a volunteer, which stands in no address."""
+def find(
+    request: Request, person: Asking, kith: Kith, reference: Annotated[str, Form(max_length=80)] = "",
+    kind: Annotated[str, Form(max_length=20)] = "",
+    actor: Annotated[str, Form(max_length=12, pattern="^([A-Z][2-9B-Z]{11})?$")] = "",
+    days: Annotated[int, Form(ge=0, le=3660)] = 0,
+) -> Response:  # fmt: skip
+    """By the council's reference of a child or a volunteer, which stands in no address.
+
+    Who reads the log is shown ids. The reference that they typed stands beside its id, and nobody else's does.
+    """
     with kith.database.read(person.authority_id) as session:
         references = Repository(session, kith.keys).references()
     id = named(references, "C", reference) or named(references, "V", reference)
-    if id is not None:
-        return RedirectResponse(f"/log?subject={id}&days=0", 303)
-    return _log(request, person, kith, "", "", "", 30, 1, sought=reference)
+    if id is None:
+        return _log(request, person, kith, "", "", "", 30, 1, sought=reference)
+    return _log(request, person, kith, kind, actor, id, days, 1, typed=reference.strip())
 
 
 def _log(
     request: Request, person: Asking, kith: Installation, kind: str, actor: str, subject: str, days: int, page: int,
-    sought: str | None = None,
+    *, sought: str | None = None, typed: str = "",
 ) -> Response:  # fmt: skip
+    """`sought` is a reference that nobody has, `typed` the one by which the subject was found."""
     with kith.database.read(person.authority_id) as session:
         query = select(AuditEvent).where(AuditEvent.chain == person.authority_id)
         if kind in KINDS:
@@ -196,7 +215,7 @@ def _log(
         events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
         names = Repository(session, kith.keys).account_names()
     filters = {"kind": kind, "actor": actor, "subject": subject, "days": str(days)}
-    found = Page(events, total, page, filters)
+    found = Page(events, total, page, filters, path="/log")
     return render(
         request,
         "log.html",
@@ -207,6 +226,7 @@ def _log(
         chosen=filters,
         words=words,
         sought=sought,
+        typed=typed,
         details=details_of,
     )
 

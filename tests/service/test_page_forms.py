@@ -360,9 +360,15 @@ def test_who_read_about_a_child_and_an_auditor_finds_the_record_by_reference(ser
     page = coordinator.get(f"/children/{child}/readers", headers=HTML).text
     assert "coordinator of north" in page
     assert "Opened the record" in page
-    found = auditor.post("/log/find", data={"reference": reference.lower()}, headers=HTML)
-    assert f"Only what was done to or with record {child}" in " ".join(found.text.split())
-    assert reference not in found.text  # who reads the log is shown ids
+    with service.database.read(service.north) as session:
+        others = {*Repository(session, service.keys).references().values()} - {reference}
+    sought = {"reference": reference.lower(), "kind": "read"}  # the filters are kept with it
+    found = " ".join(auditor.post("/log/find", data=sought, headers=HTML).text.split())
+    assert f"Only what was done to or with record {reference.lower()} ({child})" in found
+    assert f">{reference.lower()} ({child})</a>" in found
+    assert '<option value="read" selected>' in found
+    assert reference not in auditor.get(f"/log?subject={child}&days=0", headers=HTML).text  # who never typed it
+    assert not [other for other in others if re.search(rf"\b{other}\b", found)]  # who reads the log is shown ids
     assert "There is no record “nobody”" in auditor.post("/log/find", data={"reference": "nobody"}, headers=HTML).text
 
 
