@@ -10,11 +10,13 @@ from functools import cache
 from typing import Any
 
 from matcher import geography, vocabulary
+from matcher.constraints import PAIR_RULES
 from matcher.geography import METRES_PER_MILE
 from matcher.reading import cells
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Child, Place, Volunteer
+from matcher.rules.base import column_of
 from matcher.words import council, first_upper, listed
 from service.pages.labels import IF_BLANK, label
 from service.people import A_MANAGERS
@@ -60,6 +62,11 @@ PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 """Which columns stand together in a form: the parts of a person's page, in its order. Each fact is in one."""
+
+READS: Mapping[str, tuple[str, ...]] = {
+    rule.id: tuple(column_of(path)[1] for path in rule.reads) for rule in PAIR_RULES
+}
+"""The columns in which the facts stand that each rule goes by."""
 
 MOST = 2000
 """Letters in a field."""
@@ -109,6 +116,15 @@ class Field:
     known: str
     """The vocabulary of its words, if there is one to be looked up."""
     unread: tuple[Unread, ...]
+
+
+def fill_in(sheet: str, column: str, manager: bool) -> str:
+    """Where the field of a column is, from a person's page on; nothing where this person has no field for it."""
+    doors = {"family": "siblings#siblings", "status": "status"}
+    if column in doors or (column in A_MANAGERS and not manager):
+        return doors.get(column, "")
+    part = next((part for part, names in PARTS[sheet].items() if column in names), "")
+    return f"change/{part}#{column}" if part else ""
 
 
 def fields(

@@ -16,6 +16,7 @@ from matcher.catalogue import DOCUMENTS
 from matcher.instance import LONDON, today
 from matcher.words import council, counted, day, first_upper, listed, miles, pounds, spoken
 from service.auth import Person
+from service.pages import forms
 from service.permissions import ROUTES, Permission
 from service.reports.figures import months_since
 
@@ -108,6 +109,7 @@ def _environment() -> Environment:
     }  # fmt: skip
     environment.globals |= {
         "counted": counted, "documents": DOCUMENTS, "govukRebrand": False, "static": static_address,
+        "fill_in": forms.fill_in, "reads": forms.READS,
     }  # fmt: skip
     return environment
 

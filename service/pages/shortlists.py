@@ -19,7 +19,7 @@ from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.auth import Person
 from service.pages import facts, journeys
-from service.pages.forms import PARTS
+from service.pages.forms import fill_in
 from service.pages.html import as_workbook, render
 from service.pages.labels import label
 from service.pages.lists import LONG, Page
@@ -200,11 +200,8 @@ def _to_fill(reckoned: Reckoning, child_id: str, away: Sequence[Nearly]) -> list
     found = []
     for gap in reckoned.missing([child_id])[child_id]:
         waiting = sum(len(one.volunteers) for one in away if one.rule in gap.rules and not one.recorded)
-        if gap.column == "family":
-            part = "siblings"
-        else:
-            part = "change/" + next(part for part, names in PARTS["children"].items() if gap.column in names)
-        found.append(ToFill(label("children", gap.column), f"/children/{child_id}/{part}", waiting))
+        field = fill_in("children", gap.column, manager=True)
+        found.append(ToFill(label("children", gap.column), f"/children/{child_id}/{field}", waiting))
     return found
 
 

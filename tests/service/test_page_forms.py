@@ -414,4 +414,11 @@ def test_what_is_missing_is_told_with_the_rule_that_waits_for_it(service: Servic
     assert "DBS checked on" in shown
     assert "DBS current" in shown  # the rule that waits
     assert ", column" not in shown.partition("<main")[2]
+    links = set(re.findall(rf'href="({page.url.path}/change/\w+)#(\w+)"', shown))
+    assert len(links) > 5
+    assert any(column == "dbs_checked_on" for _, column in links)
+    for form, column in links:  # each leads to its field
+        assert f'id="{column}"' in browser.get(form, headers=HTML).text, column
+    assert forms.fill_in("children", "funding_agreed", manager=True) == "change/referral#funding_agreed"
+    assert not forms.fill_in("children", "funding_agreed", manager=False)  # they have no field for it
     assert not re.search(r"\b(dbs|mot)\b", re.sub(r"<[^>]*>", "", shown))

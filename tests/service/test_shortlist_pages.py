@@ -129,7 +129,10 @@ def test_brothers_and_sisters_who_are_not_known_are_filled_in_from_the_shortlist
         assert other is not None
         sister = other.reference
     browser, path = service.as_(Role.COORDINATOR), f"/children/{child}"
-    assert "Not ready" in browser.get(path, headers=HTML).text
+    told = browser.get(path, headers=HTML).text
+    assert "Not ready" in told
+    assert f'href="{path}/siblings#siblings"' in told.partition("matching needs it")[2].partition("</div>")[0]
+    assert 'id="siblings"' in browser.get(f"{path}/siblings", headers=HTML).text
     page = browser.get(f"{path}/shortlist", headers=HTML).text
     assert "No volunteer could visit now" in page
     assert re.search(r"Fill in “Brothers and sisters”</a>: then \d+ volunteers could perhaps be asked", page)
