@@ -59,7 +59,7 @@ class ChildLine:
         return self.to_ask if show == "to ask" else show in ("everybody", self.stands)
 
 
-SAID_NO, ASK_AGAIN, PAUSED = "Said no", "Not asked again yet", "Visits paused"
+SAID_NO, ASK_AGAIN, PAUSED, NOT_READY = "Said no", "Not asked again yet", "Visits paused", "Not ready"
 
 
 def not_now(reckoned: Reckoning, child: records.Child) -> tables.Match | None:
@@ -83,7 +83,7 @@ def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
         return "not ready", SAID_NO
     if not_now(reckoned, child):
         return "not ready", ASK_AGAIN
-    return ("waiting", "Waiting") if reckoned.ready_children.get(child.id) else ("not ready", "Not ready")
+    return ("waiting", "Waiting") if reckoned.ready_children.get(child.id) else ("not ready", NOT_READY)
 
 
 def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
@@ -153,6 +153,7 @@ def _list(
     return render(
         request, "children.html", person, page=page, show=show, sort=sort, coordinator=coordinator, sought=sought,
         missing=reckoned.missing([line.id for line in page.lines]), counts=counts, elsewhere=elsewhere,
+        why=reckoned.not_ready([line.id for line in page.lines if line.words == NOT_READY]),
         planned=reckoned.planned.plan is not None or show == "planned",
         coordinators=sorted({line.coordinator for line in every if line.coordinator}),
     )  # fmt: skip

@@ -24,6 +24,7 @@ from matcher.gaps import Gap, gaps
 from matcher.instance import Instance
 from matcher.pairs import tables as columns
 from matcher.plan import Plan
+from matcher.rules.child import ChildAgrees
 from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate, shortlist
@@ -32,6 +33,7 @@ from service import plans
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
 from service.matching import Held
+from service.pages.labels import label
 from service.pages.published import PlanToday
 from service.repository import with_references
 from service.workflow import LIVE, State
@@ -136,6 +138,19 @@ class Reckoning:
         for gap in gaps(self.instance, of=found.keys()):
             for id in gap.blank:
                 found[id].append(gap)
+        return found
+
+    def not_ready(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """What keeps each of these children who wait, or of these volunteers, from any match: the first, in short."""
+        missing, found = self.missing(ids), {}
+        for id in ids:
+            told = (alone.about_child if id.startswith("C") else alone.about_volunteer)(self.instance, id)
+            against = [one.rule for one in told if one.verdict == "fails"]
+            if against:
+                found[id] = "not asked yet" if against[0] == ChildAgrees.id else SHORT[against[0]]
+            elif gaps := missing[id]:
+                found[id] = f"not recorded: {label(gaps[0].sheet, gaps[0].column).partition(', ')[0]}"
+                found[id] += f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
         return found
 
     @cached_property

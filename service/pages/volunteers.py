@@ -19,7 +19,7 @@ from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refus
 from service.api.shapes import VolunteerId
 from service.database import tables
 from service.pages import exceptions, facts, forms
-from service.pages.children import PAUSED, RULE_TITLES, ChildLine, OfPlan, of_plan
+from service.pages.children import NOT_READY, PAUSED, RULE_TITLES, ChildLine, OfPlan, of_plan
 from service.pages.children import line_of as children_line
 from service.pages.entering import Given
 from service.pages.html import render
@@ -67,7 +67,7 @@ def line_of(reckoned: Reckoning, person: records.Volunteer) -> VolunteerLine:
         stands, words = "free", "Free"
     else:
         approved = person.status is Status.APPROVED
-        stands, words = "not ready", "Not ready" if approved else str(person.status or "status not recorded")
+        stands, words = "not ready", NOT_READY if approved else str(person.status or "status not recorded")
     limit = person.travel_limit_metres
     return VolunteerLine(
         person.id, reckoned.references[person.id], str(person.status or "not recorded"), facts.place(person.home),
@@ -118,6 +118,7 @@ def _list(
     return render(
         request, "volunteers.html", person, page=page, show=show, sort=sort, sought=sought,
         missing=reckoned.missing([line.id for line in page.lines]), counts={**counts, "everybody": len(every)},
+        why=reckoned.not_ready([line.id for line in page.lines if line.words == NOT_READY]),
     )  # fmt: skip
 
 

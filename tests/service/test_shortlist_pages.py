@@ -17,7 +17,7 @@ from sqlalchemy import select
 from matcher import shortlist, vocabulary
 from matcher.instance import today
 from matcher.records import ExceptionKind
-from service.database.tables import Child, Declined, Family, Match
+from service.database.tables import Child, Declined, Family, Match, Volunteer
 from service.exceptions import approve
 from service.matching import Held
 from service.pages import reckoning, shortlists
@@ -222,3 +222,29 @@ def test_a_match_is_told_since_its_visits_began_and_its_letter_bears_that_day(se
     assert f"since {began.day} {began:%b %Y}" in page
     letters = browser.get(f"/proposals/{match.id}/letters/appointment", headers=HTML).text
     assert letters.count(f"<br>{began.day} {began:%B %Y}</p>") == 2
+
+
+def test_the_lists_say_in_a_few_words_why_somebody_is_not_ready(service: Service) -> None:
+    child, volunteer = service.eligible_pair()
+    browser, mine = service.as_(Role.MANAGER), "A coordinator of one child"
+
+    def told(which: str, reference: str) -> str:
+        page = browser.get(f"/{which}", params={"show": "not ready", "coordinator": mine}, headers=HTML).text
+        row = next(row for row in page.split("<tr") if f">{reference}</a>" in row)
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", row))
+
+    def changed(which: str, id: str, **facts: str) -> None:
+        etag = {"If-Match": browser.get(f"/api/v1/{which}/{id}").headers["ETag"]}
+        assert browser.patch(f"/api/v1/{which}/{id}", json={"facts": facts}, headers=etag).status_code == 200
+
+    with service.database.read(service.north) as session:
+        asked, helper = session.get_one(Child, child).reference, session.get_one(Volunteer, volunteer).reference
+    changed("children", child, coordinator=mine, agrees="not asked")
+    assert "Not ready not asked yet" in told("children", asked)
+    changed("children", child, agrees="yes", safeguarding_issue="yes")
+    assert "Not ready held for a safeguarding issue" in told("children", asked)
+    changed("children", child, safeguarding_issue="no", date_of_birth="", referred_on="")
+    assert re.search("Not ready not recorded: .* and 1 more", told("children", asked))
+
+    changed("volunteers", volunteer, dbs_checked_on="")
+    assert "Not ready not recorded: DBS checked on" in told("volunteers", helper)
