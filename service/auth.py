@@ -70,9 +70,7 @@ def invite(
     A closed account of that address and authority is opened again, under the name and the role that are given now: what
     was done by it stays one person's. Raises KithError for an address that is taken or is none.
     """
-    address = email.strip().lower()
-    if address.count("@") != 1 or not all(address.split("@")) or len(address) > 254 or not address.isprintable():
-        raise KithError("That is not an email address. Write it as name@council.gov.uk.")
+    address = address_of(email)
     user = session.scalar(select(User).where(User.email == address).with_for_update())
     if user is not None and (user.authority_id != authority.id or user.disabled_at is None):
         raise KithError(
@@ -92,6 +90,14 @@ def invite(
     session.flush()
     audit_log.record(session, keys, replace(entry, subject=user.id))
     return user, secret
+
+
+def address_of(email: str) -> str:
+    """The address as accounts have it. Raises KithError for what is none."""
+    address = email.strip().lower()
+    if address.count("@") != 1 or not all(address.split("@")) or len(address) > 254 or not address.isprintable():
+        raise KithError("That is not an email address. Write it as name@council.gov.uk.")
+    return address
 
 
 def _forget_login(session: Session, user: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Path, Query, Request
@@ -26,8 +27,11 @@ Secret = Annotated[str, Path(max_length=64, pattern=r"^[\w-]+$")]
 
 SAID = {
     Permission.READ: "see records in which nobody is named", Permission.IDENTIFY: "see everybody’s records",
-    Permission.WRITE: "change records and import", Permission.DECIDE: "propose and record decisions",
-    Permission.APPROVE: "approve exceptions and spending, write the report of the year", Permission.RUN: "start runs",
+    Permission.WRITE: "change records and import, approve and suspend volunteers",
+    Permission.DECIDE: "propose and record decisions, publish plans",
+    Permission.APPROVE: "let a volunteer visit again who was stopped, approve exceptions and spending, "
+                        "write the report of the year",
+    Permission.RUN: "start runs, try drafts of the policy",
     Permission.LEARN: "download past decisions in which nobody is named", Permission.POLICY: "put a policy in force",
     Permission.PRIVACY: "tell people what is kept of them, and erase it", Permission.LOG: "read the audit log",
     Permission.USERS: "give accounts and roles",
@@ -55,22 +59,37 @@ def invite(
     name: Annotated[str, Form(max_length=100)] = "", role: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:  # fmt: skip
     """The link is shown once, to be handed on: Kith sends no letters by itself."""
-    given = {"email": email, "name": name, "role": role}
+    if faults := _faults(email, name, role):
+        return _page(request, person, kith, faults=faults, email=email, name=name, role=role)
     try:
-        if not name.strip() or role not in tuple(Role):
-            raise KithError("Give a name, and choose a role.")
         with kith.database.write(person.authority_id) as session:
             authority = session.get_one(Authority, person.authority_id)
-            secret = auth.invite(
+            before = session.scalar(select(User.id).where(User.email == auth.address_of(email)))  # was it closed?
+            user, secret = auth.invite(
                 session, kith.keys, authority=authority, email=email, name=name.strip(), role=Role(role),
                 by=person.user_id,
-            )[1]  # fmt: skip
+            )  # fmt: skip
+            again = before == user.id
     except KithError as error:
-        return _page(request, person, kith, error=str(error), **given)
+        return _page(request, person, kith, faults={"email": str(error)}, email=email, name=name, role=role)
     base = str(kith.settings.public_url or request.base_url).rstrip("/")
     by_password = auth.by_password(kith.settings, Role(role))
     link = f"{base}/welcome/{secret}" if by_password else f"{base}/sign-in"
-    return _page(request, person, kith, link=link, invited=name.strip())
+    return _page(request, person, kith, link=link, invited=name.strip(), again=again)
+
+
+def _faults(email: str, name: str, role: str) -> dict[str, str]:
+    """What is wrong with an invitation, by the field that it is about."""
+    faults = {}
+    if not name.strip():
+        faults["name"] = "Give a name."
+    try:
+        auth.address_of(email)
+    except KithError as error:
+        faults["email"] = str(error)
+    if role not in tuple(Role):
+        faults["role"] = "Choose a role."
+    return faults
 
 
 @router.get("/users/{user_id}/close")
@@ -96,7 +115,7 @@ def close(user_id: UserId, request: Request, person: Asking, kith: Kith) -> Resp
     except NotFoundError:
         raise
     except KithError as error:
-        return _page(request, person, kith, error=str(error))
+        return _page(request, person, kith, faults={"": str(error)})
     return RedirectResponse(f"/users?changed={user_id}", 303)
 
 
@@ -149,18 +168,19 @@ def _role_form(
 
 
 def _page(
-    request: Request, person: Asking, kith: Kith, *, error: str = "", link: str = "", invited: str = "",
-    changed: str = "", email: str = "", name: str = "", role: str = "",
+    request: Request, person: Asking, kith: Kith, *, faults: Mapping[str, str] | None = None, link: str = "",
+    invited: str = "", again: bool = False, changed: str = "", email: str = "", name: str = "", role: str = "",
 ) -> Response:  # fmt: skip
+    """`faults` are by the field that they are about; "" is about none."""
     with kith.database.read(person.authority_id) as session:
         accounts = session.scalars(select(User).where(User.authority_id == person.authority_id)).all()
         names = Repository(session, kith.keys).account_names()
     saved = next((one for one in accounts if one.id == changed), None)
     accounts = sorted(accounts, key=lambda one: (one.disabled_at is not None, names[one.id].casefold()))
     return render(
-        request, "users.html", person, status=422 if error else 200, accounts=accounts, names=names, roles=Role,
-        duties=duties, error=error, link=link, invited=invited, saved=saved, hours=auth.INVITATION_HOURS,
-        email=email, name=name, role=role,
+        request, "users.html", person, status=422 if faults else 200, accounts=accounts, names=names, roles=Role,
+        duties=duties, faults=faults or {}, link=link, invited=invited, again=again, saved=saved,
+        hours=auth.INVITATION_HOURS, email=email, name=name, role=role,
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def invited(service: Service, **changed: str) -> str:
 
 def test_somebody_is_invited_chooses_a_password_and_signs_in(service: Service) -> None:
     page = invited(service)
-    assert "Somebody New" in page
+    assert "Somebody New has an account." in page
     found = re.search(r"<code>https?://[^/]+(/welcome/[\w-]+)</code>", page)
     assert found is not None
     link = found[1]
@@ -51,15 +51,20 @@ def test_somebody_is_invited_chooses_a_password_and_signs_in(service: Service) -
 
 
 def test_an_invitation_that_cannot_be_says_why_and_keeps_what_was_typed(service: Service) -> None:
+    every = {"name": "Give a name.", "role": "Choose a role.", "email": "That is not an email address."}
     for changed, told in (
-        ({"name": " "}, "Give a name"),
-        ({"role": "owner"}, "choose a role"),
-        ({"email": "nobody"}, "not an email address"),
-        ({"email": "manager@south.invalid"}, "already"),
+        ({"name": " "}, {"name"}),
+        ({"role": "owner"}, {"role"}),
+        ({"email": "nobody"}, {"email"}),
+        ({"name": "", "email": "nobody", "role": ""}, {"name", "email", "role"}),
     ):
         page = invited(service, **changed)
-        assert told in page
+        assert {field for field, said in every.items() if f'<a href="#{field}">{said}' in page} == told
+        assert {field for field in every if f'id="{field}-error"' in page} == told
         assert "new@north.invalid" in page or "email" in changed
+    assert '<a href="#email">There is an account with that address already' in invited(
+        service, email="manager@south.invalid"
+    )
 
 
 def test_a_closed_account_is_signed_out_and_nobody_closes_their_own_or_anothers(service: Service) -> None:
@@ -106,6 +111,8 @@ def test_a_closed_account_is_opened_again_by_a_new_invitation_and_by_nothing_of_
     again = {"name": "Back Again", "email": "Coordinator@north.invalid", "role": "auditor"}
     assert "already" in service.as_(Role.ADMINISTRATOR, "south").post("/users", data=again, headers=HTML).text
     page = invited(service, **again)
+    assert "The account of Back Again is open again." in page
+    assert "has an account" not in page
     found = re.search(r"<code>https?://[^/]+(/welcome/[\w-]+)</code>", page)
     assert found is not None
     with service.database.read(service.north) as session:
@@ -315,4 +322,8 @@ def test_the_log_says_steps_and_details_as_a_person_would(service: Service) -> N
     assert "opaque" not in roles
     assert "See everybody’s records, change records and import" in roles
     assert "See records in which nobody is named, start runs" in roles
+    of = dict(re.findall(r"<dt>(\w+)</dt><dd>(.*?)</dd>", roles))
+    assert {role for role, said in of.items() if "publish plans" in said} == {"Coordinator", "Manager"}
+    assert {role for role, said in of.items() if "approve and suspend volunteers" in said} == {"Coordinator", "Manager"}
+    assert {role for role, said in of.items() if "let a volunteer visit again" in said} == {"Manager"}
     assert "download past decisions in which nobody is named" in roles
