@@ -13,7 +13,7 @@ from service.api.deps import Asking, Kith, Reading
 from service.api.shapes import ChildId, VolunteerId
 from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
-from service.pages.shortlists import Card, Rank, cards, note_shown, standing, waiting
+from service.pages.shortlists import Card, Rank, cards, note_shown, standing, times_apart, waiting
 from service.proposals import Chosen, TakenError
 from service.repository import Repository
 from service.workflow import StepRefusedError
@@ -87,10 +87,11 @@ def _propose_form(
     beyond = reckoned.who_could(child_id, 0, 1, others) if here and not card else []
     notes = [note for one in ([card.candidate] if card else beyond) for note in one.notes.values()]
     note_shown(kith, person, child_id, shown, [error, *notes])
+    record = reckoned.instance.child(child_id)
     return render(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id],
-        record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card,
-        notes=notes, rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
+        record=record, volunteer=reckoned.references[volunteer_id], card=card,
+        notes=notes, times_apart=times_apart(record, reckoned.instance.volunteer(volunteer_id)), rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
     )  # fmt: skip

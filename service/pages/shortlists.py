@@ -66,6 +66,7 @@ class Card:
     bars: Sequence[Bar]
     lapse: str
     """The first of their checks to lapse within two months, in words."""
+    times_apart: bool
 
     @property
     def sentences(self) -> list[str]:
@@ -89,9 +90,16 @@ def _as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card
                 candidate, volunteer, reckoned.references[volunteer.id],
                 facts.age(volunteer.date_of_birth, reckoned.instance.as_of), bars(candidate.scores),
                 f"{facts.CHECK_NAMES[lapse.rule]} on {day(lapse.on)}" if lapse and lapse.on else "",
+                times_apart(reckoned.instance.child(candidate.child), volunteer),
             )
         )  # fmt: skip
     return found
+
+
+def times_apart(child: records.Child, volunteer: records.Volunteer) -> bool:
+    """Whether no time suits both, as far as they have said: no rule forbids the pair, and no visit may ever be found."""
+    both_said = child.free_times and volunteer.free_times is not None
+    return bool(both_said) and set(child.free_times or ()).isdisjoint(volunteer.free_times or ())
 
 
 def in_a_row(shown: Sequence[Card]) -> int:

@@ -248,3 +248,27 @@ def test_the_lists_say_in_a_few_words_why_somebody_is_not_ready(service: Service
 
     changed("volunteers", volunteer, dbs_checked_on="")
     assert "Not ready not recorded: DBS checked on" in told("volunteers", helper)
+
+
+def test_times_that_never_meet_are_told_before_somebody_proposes(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reckoning, "MOST", 99)
+    child, volunteer = service.eligible_pair()
+    browser, told = service.as_(Role.COORDINATOR), "No time that suits both is recorded.</strong>"
+
+    def changed(path: str, times: str) -> None:
+        etag = {"If-Match": browser.get(f"/api/v1/{path}").headers["ETag"]}
+        answer = browser.patch(f"/api/v1/{path}", json={"facts": {"free_times": times}}, headers=etag)
+        assert answer.status_code == 200, answer.text
+
+    changed(f"children/{child}", "weekday daytime")
+    changed(f"volunteers/{volunteer}", "weekend; weekday daytime")
+    asked = f"/children/{child}/propose/{volunteer}?rank=fit"
+    assert told not in browser.get(asked, headers=HTML).text
+    changed(f"volunteers/{volunteer}", "weekend")
+    assert told in browser.get(asked, headers=HTML).text
+    cards = browser.get(f"/children/{child}/shortlist?rank=fit", headers=HTML).text.split('<li class="kith-card')
+    assert any(told in card for card in cards if f"/propose/{volunteer}?" in card)
+    changed(f"volunteers/{volunteer}", "")  # nobody has asked them
+    assert told not in browser.get(asked, headers=HTML).text
