@@ -7,10 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
 
 from service import proposals, workflow
 from service.api.deps import Asking, Kith, Reading
 from service.api.shapes import ChildId, VolunteerId
+from service.database import tables
 from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.pages.shortlists import Card, Rank, cards, note_shown, standing, times_apart, waiting
@@ -92,6 +94,15 @@ def _propose_form(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id],
         record=record, volunteer=reckoned.references[volunteer_id], card=card,
-        notes=notes, times_apart=times_apart(record, reckoned.instance.volunteer(volunteer_id)), rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
+        notes=notes, times_apart=times_apart(record, reckoned.instance.volunteer(volunteer_id)),
+        rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
+        live=_live(kith, person, child_id) if error else None,
     )  # fmt: skip
+
+
+def _live(kith: Kith, person: Asking, child_id: str) -> str | None:
+    """The proposal or the match that the child has by now: somebody may have made it since this page was asked for."""
+    with kith.database.read(person.authority_id) as session:
+        live = tables.Match.child_id == child_id, tables.Match.state.in_(workflow.LIVE)
+        return session.scalar(select(tables.Match.id).where(*live))

@@ -97,7 +97,7 @@ def _as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card
 
 
 def times_apart(child: records.Child, volunteer: records.Volunteer) -> bool:
-    """Whether no time suits both, as far as they have said: no rule forbids the pair, and no visit may ever be found."""
+    """Whether no time suits both, of those that they have said: no rule forbids it, and no visit may be possible."""
     both_said = child.free_times and volunteer.free_times is not None
     return bool(both_said) and set(child.free_times or ()).isdisjoint(volunteer.free_times or ())
 

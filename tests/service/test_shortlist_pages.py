@@ -17,11 +17,13 @@ from sqlalchemy import select
 from matcher import shortlist, vocabulary
 from matcher.instance import today
 from matcher.records import ExceptionKind
+from service import proposals
 from service.database.tables import Child, Declined, Family, Match, Volunteer
 from service.exceptions import approve
 from service.matching import Held
 from service.pages import reckoning, shortlists
 from service.permissions import Role
+from service.proposals import TakenError
 from service.repository import Repository
 
 HTML = {"Accept": "text/html"}
@@ -272,3 +274,26 @@ def test_times_that_never_meet_are_told_before_somebody_proposes(
     assert any(told in card for card in cards if f"/propose/{volunteer}?" in card)
     changed(f"volunteers/{volunteer}", "")  # nobody has asked them
     assert told not in browser.get(asked, headers=HTML).text
+
+
+def test_who_proposes_to_a_child_who_has_a_proposal_by_now_is_led_to_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, volunteer = service.eligible_pair()
+    browser, path = service.as_(Role.COORDINATOR), f"/children/{child}/propose/{volunteer}"
+    sent = {"rank": "fit", "reason": "first on the shortlist"}
+    unchosen = browser.post(path, data={"rank": "fit"}, headers=HTML).text
+    assert "Nothing was proposed" in unchosen
+    assert "by now" not in unchosen
+    first = browser.post(path, data=sent, headers=HTML)
+    assert first.url.path.startswith("/proposals/")
+    second = browser.post(path, data=sent, headers=HTML)  # from another tab
+    assert second.status_code == 422
+    assert f'href="{first.url.path}">Open it</a>' in second.text
+
+    def quicker(*_: object, **__: object) -> None:
+        raise TakenError("Somebody was quicker.")
+
+    monkeypatch.setattr(proposals, "propose", quicker)
+    raced = browser.post(path, data={**sent, "reason": "other"}, headers=HTML).text
+    assert f'href="{first.url.path}">Open it</a>' in raced
