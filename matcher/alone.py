@@ -19,6 +19,8 @@ from matcher.rules.base import Limit, Verdict
 
 CHECKS = ("dbs_current", "vehicle_documents", "database_check")
 """The rules about a volunteer that hold today and stop holding by the calendar alone."""
+_NO_MORE = ("still_looked_after", "referral_age", "time_left")
+"""The rules about a child that, once they refuse one, time alone never lets pass again."""
 _FIRST = 8
 """Volunteers by whom most children are found to lack nothing that every volunteer waits for."""
 
@@ -65,6 +67,16 @@ def _kept_from_all(every: Tables, limit: Limit, path: str, children: Ints, volun
         blanks = dict(limit.blanks(every.pairs_within(some, volunteers, None), policy))
         kept.append(some[blanks[path].reshape(len(some), -1).all(axis=1)])
     return np.concatenate(kept)
+
+
+def beyond_a_visitor(instance: Instance) -> frozenset[str]:
+    """The children who wait in vain: their care has ended, or they are beyond the age for a visitor; by id."""
+    every = tables(instance).children_alone(np.arange(len(instance.waiting)))
+    beyond = np.zeros(len(instance.waiting), dtype=np.bool_)
+    for limit in _about(instance, "child"):
+        if limit.id in _NO_MORE:
+            beyond |= limit.verdicts(every, instance.policy) == Verdict.FAILS
+    return frozenset(instance.waiting[row].id for row in np.flatnonzero(beyond).tolist())
 
 
 def ready_volunteers(instance: Instance) -> Mapping[str, bool]:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
+from matcher import alone
 from matcher.records import Authority, Child, Party
 from matcher.words import council
 from matcher.writing.xlsx import POUNDS, TEXT, WHOLE, Book, Field, Value
@@ -206,7 +207,8 @@ def _shows(column: Sequence[reports.Cell]) -> str:
 def reported(rows: Repository, reckoned: Reckoning) -> Service:
     """What the reports are made from, as the data stand."""
     instance = reckoned.instance
-    children = [ReportedChild(one, standing(reckoned, one)[0]) for one in instance.children]
+    beyond = alone.beyond_a_visitor(instance)
+    children = [ReportedChild(one, standing(reckoned, one)[0], one.id in beyond) for one in instance.children]
     there = {one.id for one in instance.children}
     appointed = [one for one in reckoned.matches if one.state in APPOINTED]
     by_match_alone = dict.fromkeys(one.child_id for one in appointed if one.child_id not in there)

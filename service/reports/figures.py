@@ -71,6 +71,8 @@ class ReportedChild:
 
     record: Child
     stands: str
+    beyond: bool = False
+    """Whether no visitor can come to them any more, as far as is recorded: see `alone.beyond_a_visitor`."""
 
     @property
     def by_match_alone(self) -> bool:

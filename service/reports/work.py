@@ -44,22 +44,34 @@ def band(day: date | None, now: date) -> str:
 
 
 def waits(service: Service) -> Report:
-    waiting = [one for one in service.children if one.stands != "visited"]
+    without = [one for one in service.children if one.stands != "visited"]
+    waiting, beyond = [one for one in without if not one.beyond], [one for one in without if one.beyond]
     now = service.as_of
     counts = Counter((band(one.record.waits_since, now), one.stands) for one in waiting)
     titles = [*(title for _, title in BANDS), LONGEST, NOT_RECORDED]
     columns = STANDS[:3]
     rows = [(title, tuple(counts[title, stands] for stands in columns)) for title in titles]
+    if beyond:  # in the total, which is of everybody without a visitor, and in no wait
+        in_vain = Counter(one.stands for one in beyond)
+        rows.append(("Care ended, or beyond the age for a visitor", tuple(in_vain[stands] for stands in columns)))
     bands = Table(
         "How long children have waited", ("Since the referral", "Ready", "Not ready", "Under proposal", "All"),
         with_totals(rows), bars=3, last_is_total=True,
         note="Ready: nothing but a volunteer is missing. Not ready: consent, approval or a fact is missing. "
         "Whoever has no visitor waits, from the day of the referral on, whatever came between.",
     )  # fmt: skip
-    return Report("Waits", _told_wait(waiting, now), (bands, _by_authority(waiting, now)))
+    return Report("Waits", _told_wait(waiting, len(beyond), now), (bands, _by_authority(waiting, now)))
 
 
-def _told_wait(waiting: Sequence[ReportedChild], now: date) -> str:
+def _told_wait(waiting: Sequence[ReportedChild], beyond: int, now: date) -> str:
+    told = _told_of(waiting, now)
+    if beyond:
+        apart = counted(beyond, "more has none, and counts", "more have none, and count").capitalize()
+        told += f" {apart} apart: care has ended, or they are beyond the age for one."
+    return told
+
+
+def _told_of(waiting: Sequence[ReportedChild], now: date) -> str:
     known = [one.record.waits_since for one in waiting if one.record.waits_since]
     if not waiting:
         return "No child waits for a visitor."

@@ -86,6 +86,20 @@ def test_waits_by_band_and_by_who_can_be_matched() -> None:
     assert cells(authorities) == {"North Northamptonshire": (6, 1, 6)}
 
 
+def test_who_can_have_no_visitor_any_more_is_counted_apart_from_those_who_wait() -> None:
+    waits = [ReportedChild(Child(str(at), referred_on=date(2026, 8, 15)), "waiting") for at in range(6)]
+    beyond = [ReportedChild(Child(str(at), referred_on=date(2015, 8, 15)), "not ready", beyond=True) for at in (6, 7)]
+    report = reports.waits(Figures(NOW, [*waits, *beyond]))
+    assert report.lead == (
+        "6 children have no visitor yet. Half of them have waited 3 months or longer. "
+        "2 more have none, and count apart: care has ended, or they are beyond the age for one."
+    )
+    told = cells(report.tables[0])
+    assert told["2 years and over"] == (0, 0, 0, 0)
+    assert told["Care ended, or beyond the age for a visitor"] == (0, 2, 0, 2)
+    assert told["All"] == (6, 2, 0, 8)
+
+
 # ---- matches and endings ---------------------------------------------------------------------------------------------
 
 MATCHES = [
@@ -331,7 +345,9 @@ def test_what_is_downloaded_is_what_the_page_tells(service: Service) -> None:
     waits = CalamineWorkbook.from_filelike(BytesIO(browser.get("/reports/waits/xlsx").content))
     name, *numbers = waits.get_sheet_by_name("How long children have waited").to_python()[-1]
     assert (name, numbers[-1], sum(numbers[:-1])) == ("All", children, children)
-    assert f"{children} children have no visitor yet" in browser.get("/reports").text
+    page = browser.get("/reports").text
+    told = re.search(r"(\w+) child\w* ha\w+ no visitor yet", page), re.search(r"(\w+) more ha\w+ none", page)
+    assert sum(1 if one[1] == "One" else int(one[1]) for one in told if one) == children
     assert "No child waits for a visitor." in service.as_(Role.MANAGER, "south").get("/reports").text
 
 
