@@ -207,6 +207,7 @@ def whom(
         request, "whom.html", person, could=could, against=against, page=found, everybody=everybody,
         line=line_of(reckoned, instance.volunteer(volunteer_id)),
         found=[(one, children_line(reckoned, instance.child(one.child))) for one in found.lines], told=reckoned.told,
+        gaps=[] if found.lines else reckoned.missing([volunteer_id])[volunteer_id], rules=RULE_TITLES, label=label,
     )  # fmt: skip
 
 

@@ -297,3 +297,16 @@ def test_who_proposes_to_a_child_who_has_a_proposal_by_now_is_led_to_it(
     monkeypatch.setattr(proposals, "propose", quicker)
     raced = browser.post(path, data={**sent, "reason": "other"}, headers=HTML).text
     assert f'href="{first.url.path}">Open it</a>' in raced
+
+
+def test_whom_nobody_can_be_proposed_to_for_want_of_facts_is_asked_for_the_facts(service: Service) -> None:
+    _, volunteer = service.eligible_pair()
+    browser, path = service.as_(Role.COORDINATOR), f"/volunteers/{volunteer}"
+    assert "Not recorded, and" not in browser.get(f"{path}/shortlist", headers=HTML).text
+    etag = {"If-Match": browser.get(f"/api/v1{path}").headers["ETag"]}
+    blank = {"facts": {"commitment_until": "", "travel_limit_miles": "", "areas": "", "home": ""}}
+    assert browser.patch(f"/api/v1{path}", json=blank, headers=etag).status_code == 200
+    page = browser.get(f"{path}/shortlist", headers=HTML).text
+    assert "No child who waits could be visited" in page
+    assert page.index(f'href="{path}/change/offer#commitment_until"') < page.index("No child who waits")
+    assert "alone stands in the way" not in page
