@@ -121,7 +121,7 @@ def test_whoever_changes_what_matters_asks_for_a_run(service: Service) -> None:
         user = service.users["north", Role.MANAGER]
         for status in (Status.SUSPENDED, Status.APPROVED):
             standing.set_status(rows, volunteer, status, user_id=user, reason="other")
-        people.add_child(rows, "a new referral", {}, None, user_id=user)
+        people.add_child(rows, "a new referral 1", {}, None, user_id=user)
     with service.database.read(service.north) as session:
         run = session.scalars(select(tables.Run)).one()
         assert run.reasons == ["volunteer suspended", "volunteer approved", "child referred"]
