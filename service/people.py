@@ -19,7 +19,7 @@ from matcher.instance import Instance, today
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Agreement, Status
-from matcher.references import bare
+from matcher.references import at_odds, bare
 from matcher.standing import broken
 from service import audit_log, proposals, runs
 from service.audit_log import Entry
@@ -95,8 +95,10 @@ def _cannot_be(rows: Repository, sheet: Sheet, record: Any) -> list[Problem]:
     try:
         Instance.of(**own, policy=rows.policy()[1], as_of=today())
     except InputError as error:
-        return [one for one in error.problems if one.rejected]
-    return []
+        found = [one for one in error.problems if one.rejected]
+    else:
+        found = []
+    return found + [Problem(sheet.name, 0, *told[:1], "", *told[1:]) for told in at_odds(record)]
 
 
 # ---- children --------------------------------------------------------------------------------------------------------

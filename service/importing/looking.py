@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from matcher.errors import InputError
+from matcher.errors import InputError, Problem
 from matcher.instance import Instance
 from matcher.policy import Policy
 from matcher.readers import Reading
@@ -29,6 +29,7 @@ from matcher.records import (
     Status,
     Volunteer,
 )
+from matcher.references import at_odds
 from matcher.words import counted, day, first_upper, listed, pounds
 from service import exceptions
 from service.database import tables
@@ -163,7 +164,8 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
     """The same where what is here was read already, and the files were found to have no problem by themselves."""
     reading, as_of = here.reading, given.as_of
     problems = (
-        *wrong(here, reading, policy), *live.refused(here, reading), *impossible_dates(here, reading, as_of)
+        *wrong(here, reading, policy), *live.refused(here, reading), *impossible_dates(here, reading, as_of),
+        *_at_odds(reading),
     )  # fmt: skip
     if problems:
         raise InputError(f"{len(problems)} problems have to be mended first: {problems[0]}", problems)
@@ -174,6 +176,14 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
         told.newly_live(here.rows.instance(as_of))
     told.budgets()
     return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched())
+
+
+def _at_odds(reading: Reading) -> Iterator[Problem]:
+    """Numbers of a row that cannot both be: a form would refuse them too."""
+    for sheet in (CHILDREN.name, VOLUNTEERS.name):
+        for place, record in enumerate(reading.records[sheet]):
+            for column, what, remedy in at_odds(record):
+                yield Problem(reading.files[sheet], reading.rows[sheet][place], column, "", what, remedy)
 
 
 def stamp(rows: Repository, files: Mapping[str, bytes], as_of: date, *also: str) -> str:
