@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
 from matcher.alone import Lapse
@@ -20,7 +20,7 @@ from service.database import tables
 from service.importing import uploads
 from service.pages.children import ORDER, line_of
 from service.pages.facts import CHECK_NAMES
-from service.pages.html import render
+from service.pages.html import NAVIGATION, render
 from service.pages.plan import changed_shortlists
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
@@ -41,9 +41,9 @@ MOST_TOLD = 6
 
 @router.get("/")
 def today_page(request: Request, person: Asking, kith: Kith) -> Response:
-    """For those who may identify children; others are shown their way to what they may do."""
+    """For those who may identify children; others are sent to the first page that they may open."""
     if not may_identify(person):
-        return render(request, "start.html", person)
+        return RedirectResponse(next(href for href, _, needed in NAVIGATION if needed in person.may), 303)
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         reckoned = reckoning(kith, person, rows)

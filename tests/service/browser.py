@@ -75,7 +75,7 @@ def sign_in(page: Page, role: Role) -> None:
     page.fill("#email", f"{role}@north.invalid")
     page.fill("#password", PASSWORD)
     page.locator("main").get_by_role("button", name="Sign in").click()
-    page.wait_for_url(re.compile(r"/$"))
+    page.wait_for_url(re.compile(r"/(runs|log|users)?$"))  # where each role begins
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from service.pages import html, profiles
 from service.pages.html import waited
 from service.pages.shortlists import bars
 from service.pages.sign_in import own_path
-from service.permissions import MAY, PUBLIC, ROUTES, Role
+from service.permissions import MAY, PUBLIC, ROUTES, Permission, Role
 from service.proposals import Chosen, propose, take_step
 from service.repository import Repository
 from service.runs import ask_for
@@ -91,6 +91,8 @@ def test_every_page_with_every_role(service: Service, monkeypatch: pytest.Monkey
                     expected = {409}  # nobody is appointed yet
                 elif line in ("GET /import", "GET /reports/budgets"):
                     expected = {303}  # which lead elsewhere
+                elif line == "GET /":
+                    expected = {200 if Permission.IDENTIFY in MAY[role] else 303}
                 elif method == "GET":
                     expected = {200}
                 else:
@@ -107,6 +109,13 @@ def test_who_is_not_signed_in_is_led_to_the_login_and_back(service: Service) -> 
     for line, needs in PAGES.items():
         if needs is not PUBLIC and line.startswith("GET") and "{" not in line:
             assert service.client.get(line.split()[1], headers=HTML, follow_redirects=False).status_code == 303, line
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_may_not_see_the_first_page_is_sent_to_what_they_may(service: Service, role: Role) -> None:
+    first = {Role.ANALYST: "/runs", Role.AUDITOR: "/log", Role.ADMINISTRATOR: "/users"}.get(role, "/")
+    answer = service.as_(role).get("/", headers=HTML, follow_redirects=True)
+    assert (answer.status_code, answer.url.path) == (200, first)
 
 
 def test_a_form_without_its_token_changes_nothing(service: Service) -> None:
