@@ -76,6 +76,12 @@ class Draft:
         return cls(base, number, typed, {}, None)
 
     @classmethod
+    def again(cls, base: Policy, number: int, earlier: Policy) -> Draft:
+        """The form as an earlier version says it, over the policy in force. A limit that it did not know is as now."""
+        now, then = cls.of(base, number).typed, cls.of(earlier, number).typed
+        return cls(base, number, {name: value or now.get(name, "") for name, value in then.items()}, {}, None)
+
+    @classmethod
     def read(cls, base: Policy, number: int, form: Mapping[str, Any]) -> Draft:
         """What a form says. A core rule has no switch, and whatever else is sent is not read."""
         names = [*cls.of(base, number).typed, *(f"{_path(entry)}.on" for entry in CATALOGUE if not entry.core)]

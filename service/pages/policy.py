@@ -84,6 +84,7 @@ def _policy(
     return render(
         request, "policy.html", person, row=row, policy=policy, aim=objective_words(policy), groups=groups,
         in_force=in_force, names=rows.account_names(), tries=Permission.RUN in person.may,
+        saves=Permission.POLICY in person.may,
     )  # fmt: skip
 
 
@@ -138,9 +139,15 @@ def versions(
 
 
 @router.get("/draft")
-def draft_page(request: Request, person: Asking, rows: Reading) -> Response:
+def draft_page(
+    request: Request, person: Asking, rows: Reading, again: Annotated[int, Query(ge=0, le=1_000_000)] = 0
+) -> Response:
+    """`again` is the number of an earlier version with which the draft begins; else it begins with the one in force."""
     row, policy = rows.policy()
-    return _form(request, person, Draft.of(policy, row.number))
+    if not again:
+        return _form(request, person, Draft.of(policy, row.number))
+    earlier = rows.policy_content(policies.numbered(rows.session, again))
+    return _form(request, person, Draft.again(policy, row.number, earlier), again)
 
 
 @router.post("/draft")
@@ -188,7 +195,7 @@ def save(request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: 
     return RedirectResponse(f"/policy/versions?other={number}", 303)
 
 
-def _form(request: Request, person: Asking, draft: Draft) -> Response:
+def _form(request: Request, person: Asking, draft: Draft, again: int = 0) -> Response:
     entries = draft.entries
     groups = [
         (title, [one for one in entries if one.section == section and (not about or one.about == about)])
@@ -196,7 +203,7 @@ def _form(request: Request, person: Asking, draft: Draft) -> Response:
     ]
     return render(
         request, "policy-draft.html", person, status=422 if draft.wrong else 200, draft=draft, groups=groups,
-        places={field.name: (entry.title, field.label) for entry in entries for field in entry.fields}
+        again=again, places={field.name: (entry.title, field.label) for entry in entries for field in entry.fields}
         | {field.name: (field.label, "") for field in draft.aims},
     )  # fmt: skip
 

@@ -178,6 +178,44 @@ def test_a_draft_is_tried_before_it_is_saved_and_then_in_force(service: Service)
     assert "Opened what a draft of the policy would change" in log
 
 
+def _as_sent(page: str) -> dict[str, str]:
+    """What a browser sends of the form of a draft."""
+    own = page.partition('action="/policy/draft"')[2].partition("</form>")[0]
+    fields = re.findall(r'<input [^>]*name="([^"]+)"[^>]*value="([^"]*)"([^>]*)>', own)
+    sent = {name: unescape(value) for name, value, rest in fields if not name.endswith(".on") or "checked" in rest}
+    for name, options in re.findall(r'<select [^>]*name="([^"]+)"[^>]*>(.*?)</select>', own):
+        sent[name] = unescape(re.findall(r'<option value="([^"]*)" selected>', options)[0])
+    return sent
+
+
+def test_an_earlier_version_is_put_in_force_again_by_way_of_a_draft(service: Service) -> None:
+    manager = service.as_(Role.MANAGER)
+    assert "Try this one again" not in manager.get("/policy/versions/1").text  # it is in force
+    typed = form(rules__travel__miles="8", rules__minimum_age__on=None, scores__culture__when="always")
+    saved = manager.post("/policy", data={**typed, "gone.minimum_age": "yes", "reason": "The panel decided."})
+    assert saved.status_code == 200
+    assert 'href="/policy/draft?again=1"' in manager.get("/policy/versions/1").text
+    assert "Try this one again" not in service.as_(Role.COORDINATOR).get("/policy/versions/1").text
+    page = service.as_(Role.MANAGER).get("/policy/draft?again=1").text
+    assert "It begins with what version 1 said" in page
+    sent = _as_sent(page)
+    assert sent["base"] == "2"
+    manager = service.as_(Role.MANAGER)
+    assert "a journey of eight miles; the draft of 25 miles" in manager.post("/policy/draft", data=sent).text
+    assert "Say in 3 to 500" in manager.post("/policy", data=sent, headers=HTML).text  # as of every draft
+    assert manager.post("/policy", data={**sent, "reason": "It was better."}).status_code == 200
+    with service.database.read(service.north) as session:
+        row, policy = Repository(session, service.keys).policy()
+    assert (row.number, differences(NATIONAL, policy)) == (3, ())
+    assert manager.get("/policy/draft?again=9", headers=HTML).status_code == 404
+
+
+def test_a_limit_that_an_earlier_version_did_not_know_is_as_now() -> None:
+    sections = {**NATIONAL.sections, "rules": {**NATIONAL.sections["rules"], "travel": {"on": True, "source": "x"}}}
+    draft = Draft.again(NATIONAL, 2, replace(NATIONAL, sections=sections))
+    assert draft.typed["rules.travel.miles"] == Draft.of(NATIONAL, 2).typed["rules.travel.miles"] != ""
+
+
 def test_a_rule_that_goes_is_set_apart_ticked_by_itself_and_named_in_the_log(service: Service) -> None:
     gone = {"rules__travel__on": None, "rules__minimum_age__on": None}
     browser, typed = service.as_(Role.MANAGER), {**form(**gone), "reason": "The panel decided."}  # type: ignore[arg-type]
@@ -354,6 +392,7 @@ def test_from_the_policy_to_the_next_version(site: Site) -> None:
     for path in (
         "/policy",
         "/policy/draft",
+        "/policy/draft?again=1",
         "/policy/versions",
         "/policy/versions/1",
         "/policy/versions?one=2&other=2",
