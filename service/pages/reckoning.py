@@ -143,7 +143,7 @@ class Reckoning:
     def not_ready(self, ids: Sequence[str]) -> Mapping[str, str]:
         """What keeps each of these children who wait, or of these volunteers, from any match: the first, in short."""
         missing, found = self.missing(ids), {}
-        for id in ids:
+        for id in (one for one in ids if one not in self.instance.visited):
             told = (alone.about_child if id.startswith("C") else alone.about_volunteer)(self.instance, id)
             against = [one.rule for one in told if one.verdict == "fails"]
             if against:
