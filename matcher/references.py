@@ -93,6 +93,11 @@ _LIKE_LATIN = str.maketrans("авекмнорстухіјѕαβεζηικμνο�
 
 
 @lru_cache(1 << 16)
+def has_number(reference: str) -> bool:
+    """Whether a digit is in it: a reference without one may be somebody's name."""
+    return any(sign.isdigit() for sign in reference)
+
+
 def bare(id: str) -> str:
     """An id without what a spreadsheet or a hand changes: C-007, c7 and C7.0 are one, and С7 with a Cyrillic С."""
     plain = unicodedata.normalize("NFKD", re.sub(r"\.0+$", "", id).casefold()).translate(_LIKE_LATIN)

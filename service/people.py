@@ -19,7 +19,7 @@ from matcher.instance import Instance, today
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Agreement, Status
-from matcher.references import at_odds, bare
+from matcher.references import at_odds, bare, has_number
 from matcher.standing import broken
 from service import audit_log, proposals, runs
 from service.audit_log import Entry
@@ -255,7 +255,7 @@ def _write_volunteer(
 
 def _refuse_name(sheet: Sheet, reference: str) -> None:
     """Raises InputError for a reference that may be a name: references stand in headings, lists and letters."""
-    if not any(sign.isdigit() for sign in reference):
+    if not has_number(reference):
         wrong, remedy = "has no number in it, and may be a name", "Write the council’s own reference, never a name"
         raise InputError("That is no reference.", [Problem(sheet.name, 0, "reference", "", wrong, remedy)])
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from sqlalchemy import select
 
 from matcher.errors import KithError
-from matcher.references import bare
+from matcher.references import bare, has_number
 from service import audit_log
 from service.database import tables
 from service.database.base import utc_now
@@ -87,7 +87,7 @@ def _refuse(rows: Repository, told: Mapping[str, str]) -> None:
 
 def _tells(reference: str) -> bool:
     """Whether a reference is none of the words and numbers that a report is made of, such as 12 or 2026."""
-    return any(sign.isdigit() for sign in reference) and (len(reference) > 4 or not reference.isdigit())
+    return has_number(reference) and (len(reference) > 4 or not reference.isdigit())
 
 
 def _stands_in(reference: str, text: str) -> bool:

@@ -9,7 +9,7 @@ from matcher.errors import Problem
 from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.records import Agreement, ExceptionKind, MatchStatus
-from matcher.references import bare
+from matcher.references import bare, has_number
 from service.importing.here import Here, ends
 from service.workflow import APPOINTED, LIVE, MATCH_STATUS, State
 
@@ -47,7 +47,7 @@ def _names(here: Here, reading: Reading) -> Iterator[Problem]:
     there = {*here.children, *(child.id for child in reading.records["children"])}
     for place, volunteer in enumerate(reading.records["volunteers"]):
         for child in volunteer.known_children or ():
-            if child not in there and not any(sign.isdigit() for sign in child):
+            if child not in there and not has_number(child):
                 yield Problem(reading.files["volunteers"], reading.rows["volunteers"][place], "known_children", child,
                               "is no child in Kith, and no reference either, as it has no number",
                               "Write the child's reference, never a name")  # fmt: skip

@@ -179,8 +179,9 @@ class _Import:
             if row is None:
                 row = tables.Budget(**asdict(budget))
                 self.session.add(row)
-                self.session.flush()
-            row.budget_pence, row.spent_pence = budget.budget_pence, budget.spent_pence
+                self.session.flush()  # which gives it an id
+            else:
+                row.budget_pence, row.spent_pence = budget.budget_pence, budget.spent_pence
             if before != (row.budget_pence, row.spent_pence):
                 by = self.user_id or audit_log.COMMAND
                 self.decided.append(audit_log.Entry(by, budgets.BY_FILE, row.id, details={"code": code}))

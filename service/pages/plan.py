@@ -89,8 +89,8 @@ def changes(
     person: Asking, kith: Kith, reckoned: Reckoning, row: tables.Plan, found: Found, show: Show | None, number: int
 ) -> dict[str, Any]:
     """The tabs with their counts, one page of the chosen one, and the map. To who may not identify children, counts."""
-    changes: Sequence[Mapping[str, Any]] = found.diff["changes"] if found.diff else ()
-    of_kind = {kind: [one for one in changes if one["kind"] == kind] for kind in TABS}
+    every: Sequence[Mapping[str, Any]] = found.diff["changes"] if found.diff else ()
+    of_kind = {kind: [one for one in every if one["kind"] == kind] for kind in TABS}
     differs = {kind: lines for kind, lines in of_kind.items() if lines}
     lists = {**differs, "plan": found.plan["matches"], "left": found.plan["unmatched"]}
     if shortlists := changed_shortlists(reckoned, found):
