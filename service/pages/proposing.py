@@ -15,7 +15,7 @@ from service.api.shapes import ChildId, VolunteerId
 from service.database import tables
 from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
-from service.pages.shortlists import Card, Rank, cards, note_shown, standing, times_apart, waiting
+from service.pages.shortlists import Card, Rank, as_cards, cards, note_shown, standing, waiting
 from service.proposals import Chosen, TakenError
 from service.repository import Repository
 from service.workflow import StepRefusedError
@@ -86,15 +86,13 @@ def _propose_form(
     shown = cards(reckoned, child_id, rank == "plan") if here else []
     card, planned = _card(shown, volunteer_id), _planned(reckoned, child_id, volunteer_id)
     others = [one.id for one in reckoned.instance.volunteers if one.id != volunteer_id]
-    beyond = reckoned.who_could(child_id, 0, 1, others) if here and not card else []
-    notes = [note for one in ([card.candidate] if card else beyond) for note in one.notes.values()]
-    note_shown(kith, person, child_id, shown, [error, *notes])
-    record = reckoned.instance.child(child_id)
+    beyond = as_cards(reckoned, reckoned.who_could(child_id, 0, 1, others)) if here and not card else []
+    about = card or next(iter(beyond), None)
+    note_shown(kith, person, child_id, [*shown, *beyond], [error])
     return render(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id],
-        record=record, volunteer=reckoned.references[volunteer_id], card=card,
-        notes=notes, times_apart=times_apart(record, reckoned.instance.volunteer(volunteer_id)),
+        record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card, about=about,
         rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
         live=_live(kith, person, child_id) if error else None,

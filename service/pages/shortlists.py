@@ -56,6 +56,14 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What to know of a pair before it is chosen; `alarm` is the part that must not be overlooked."""
+
+    alarm: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Card:
     """One volunteer of a shortlist as the page shows them."""
 
@@ -69,6 +77,17 @@ class Card:
     times_apart: bool
 
     @property
+    def to_know(self) -> list[Note]:
+        """The same wherever the pair is chosen: on the shortlist, side by side with others, and as it is proposed."""
+        checks = Note("", "All checks that this policy asks for are in date for two months or more.")
+        found = [Note(f"A check lapses soon: {self.lapse}.", "") if self.lapse else checks]
+        if self.times_apart:
+            found.append(Note("No time that suits both is recorded.", "Ask both first when visits could be."))
+        if share := round(self.candidate.unknown / 10):
+            found.append(Note("", f"{share}% of what fit rests on is not recorded."))
+        return [*found, *(Note("", words) for words in self.candidate.notes.values())]
+
+    @property
     def sentences(self) -> list[str]:
         """What it says of them, which may name other children."""
         effect = self.candidate.effect
@@ -77,10 +96,10 @@ class Card:
 
 def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
     """The first of the volunteers who could visit."""
-    return _as_cards(reckoned, reckoned.shortlist(child_id, by_plan))
+    return as_cards(reckoned, reckoned.shortlist(child_id, by_plan))
 
 
-def _as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card]:
+def as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card]:
     found = []
     for candidate in candidates:
         volunteer = reckoned.instance.volunteer(candidate.volunteer)
@@ -90,13 +109,13 @@ def _as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card
                 candidate, volunteer, reckoned.references[volunteer.id],
                 facts.age(volunteer.date_of_birth, reckoned.instance.as_of), bars(candidate.scores),
                 f"{facts.CHECK_NAMES[lapse.rule]} on {day(lapse.on)}" if lapse and lapse.on else "",
-                times_apart(reckoned.instance.child(candidate.child), volunteer),
+                _times_apart(reckoned.instance.child(candidate.child), volunteer),
             )
         )  # fmt: skip
     return found
 
 
-def times_apart(child: records.Child, volunteer: records.Volunteer) -> bool:
+def _times_apart(child: records.Child, volunteer: records.Volunteer) -> bool:
     """Whether no time suits both, of those that they have said: no rule forbids it, and no visit may be possible."""
     both_said = child.free_times and volunteer.free_times is not None
     return bool(both_said) and set(child.free_times or ()).isdisjoint(volunteer.free_times or ())
@@ -174,7 +193,7 @@ def shortlist_page(
     named = {card.volunteer.id for card in shown}
 
     def more(skip: int, top: int) -> Sequence[Card]:
-        return _as_cards(reckoned, reckoned.who_could(child_id, skip, top, named))
+        return as_cards(reckoned, reckoned.who_could(child_id, skip, top, named))
 
     # To look at all of them closely takes its time where they are hundreds: a page of them, and for who asks.
     asked = {"rank": rank, "everybody": "yes"}
@@ -224,7 +243,7 @@ def workbook(
     order, first = {card.volunteer.id: card.candidate.rank for card in shown}, in_a_row(shown)
     if everybody:
         everyone = len(reckoned.instance.volunteers)
-        shown += _as_cards(reckoned, reckoned.who_could(child_id, 0, everyone, order.keys()))
+        shown += as_cards(reckoned, reckoned.who_could(child_id, 0, everyone, order.keys()))
     note_shown(kith, person, child_id, shown, file="xlsx")
     points = [{bar.label: bar.points for bar in card.bars if bar.counts} for card in shown]
     scores = list(dict.fromkeys(bar.label for card in shown for bar in card.bars))

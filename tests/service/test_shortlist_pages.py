@@ -271,7 +271,16 @@ def test_times_that_never_meet_are_told_before_somebody_proposes(
     changed(f"volunteers/{volunteer}", "weekend")
     assert told in browser.get(asked, headers=HTML).text
     cards = browser.get(f"/children/{child}/shortlist?rank=fit", headers=HTML).text.split('<li class="kith-card')
-    assert any(told in card for card in cards if f"/propose/{volunteer}?" in card)
+    card = next(one for one in cards if f"/propose/{volunteer}?" in one)
+    other = next(found[1] for one in cards if (found := re.search(r"/propose/(\w+)", one)) and found[1] != volunteer)
+    compared = browser.get(f"/children/{child}/compare?rank=fit&with={volunteer}&with={other}", headers=HTML).text
+    to_know = re.search(r'<ul class="[^"]*kith-to-know">.*?</ul>', card, re.DOTALL)
+    assert to_know is not None
+    assert told in to_know[0]
+    assert to_know[0] in compared
+    assert to_know[0] in browser.get(asked, headers=HTML).text
+    monkeypatch.setattr(reckoning, "MOST", 1)  # as they may be of somebody beyond the first
+    assert to_know[0] in browser.get(asked, headers=HTML).text
     changed(f"volunteers/{volunteer}", "")  # nobody has asked them
     assert told not in browser.get(asked, headers=HTML).text
 
