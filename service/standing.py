@@ -7,9 +7,11 @@ standing is (R 16).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 
 from sqlalchemy import select
 
@@ -30,22 +32,26 @@ BROUGHT_UP = "brought_up"
 CONCERN = "concern raised"
 LAPSED = "check lapsed"
 CHECKED = "checks complete"
+CLOSED, UNSUITABLE = "investigation closed", "no longer suitable"
 STATUS_REASONS = (
-    "panel approved", CHECKED, CONCERN, "complaint", LAPSED, "investigation closed",
-    "own wish", "moved away", "no longer suitable", "other",
+    "panel approved", CHECKED, CONCERN, "complaint", LAPSED, CLOSED,
+    "own wish", "moved away", UNSUITABLE, "other",
 )  # fmt: skip
 REASONS_OF: Mapping[Status, tuple[str, ...]] = {
-    Status.APPLICANT: ("investigation closed", "own wish", "other"),
-    Status.APPROVED: ("panel approved", CHECKED, "investigation closed", "other"),
+    Status.APPLICANT: (CLOSED, "own wish", "other"),
+    Status.APPROVED: ("panel approved", CHECKED, CLOSED, "other"),
     Status.SUSPENDED: (CONCERN, "complaint", LAPSED, "other"),
     Status.WITHDRAWN: (
-        "no longer suitable", CONCERN, "complaint", LAPSED, "own wish", "moved away", "other",
+        UNSUITABLE, CONCERN, "complaint", LAPSED, "own wish", "moved away", "other",
     ),
     Status.RESIGNED: ("own wish", "moved away", "other"),
 }  # fmt: skip
 """Which of them a person may give for each standing."""
 
-_CONCERNS = frozenset({CONCERN, "complaint", "no longer suitable"})
+OUTCOMES = frozenset({CLOSED, UNSUITABLE})
+"""Reasons that say what came of a concern, where a manager gives them."""
+
+_CONCERNS = frozenset({CONCERN, "complaint", UNSUITABLE})
 """Reasons for which the children whom somebody visited before are to be asked too."""
 
 _PAUSED_FOR = {**dict.fromkeys(_CONCERNS, workflow.CONCERN_PAUSES), LAPSED: workflow.LAPSE_PAUSES}
@@ -83,6 +89,10 @@ class Stop:
     """The reason that was given there."""
     again: bool = False
     """Whether they were stopped already, and are as they were."""
+    stopped_before: bool = False
+    """Whether they were stopped already, in this way or another."""
+    closes: bool = False
+    """Whether a manager said by it what came of the concerns before."""
 
     @property
     def is_concern(self) -> bool:
@@ -95,21 +105,45 @@ def stops(rows: Repository, row: tables.Volunteer) -> list[Stop]:
 
     Nothing of who came so with a file, or whose days a restore took away.
     """
-    entry, found = tables.AuditEvent, list[Stop]()
-    theirs = entry.chain == row.authority_id, entry.subject == row.id, entry.action.in_(_TELL_OF_IT)
-    for one in rows.session.scalars(select(entry).where(*theirs).order_by(entry.number.desc())):
-        status = one.details.get("status")
-        if status is None:  # of other facts
-            continue
-        if status not in STOPPED:
-            break
-        match = one.details.get("raised by", "")
-        said = _said_of(rows, match, one) if match else ""
-        found.append(Stop(one.at, one.actor, status, one.reason, match, said, one.details["status before"] == status))
-    return found[::-1] if row.status in STOPPED else []
+    return since_stopped(rows, told(rows, [row.id])[row.id]) if row.status in STOPPED else []
+
+
+def told(rows: Repository, volunteers: Collection[str]) -> Mapping[str, Sequence[tables.AuditEvent]]:
+    """The entries of the audit log about where volunteers stand, by id, oldest first."""
+    entry = tables.AuditEvent
+    theirs = entry.chain == rows.session.info["authority"], entry.subject.in_(volunteers)
+    found: dict[str, list[tables.AuditEvent]] = defaultdict(list)
+    query = select(entry).where(*theirs, entry.action.in_(_TELL_OF_IT)).order_by(entry.number)
+    for one in rows.session.scalars(query):
+        if "status" in one.details:  # others are of other facts
+            found[one.subject].append(one)
+    return found
+
+
+def since_stopped(rows: Repository, entries: Sequence[tables.AuditEvent]) -> list[Stop]:
+    """Of the entries about one volunteer, those since they were approved or an applicant the last time."""
+    found = list(takewhile(lambda one: one.details["status"] in STOPPED, reversed(entries)))
+    return [_stop(rows, one) for one in reversed(found)]
+
+
+def still_open(recorded: Sequence[Stop]) -> list[Stop]:
+    """The concerns of which no manager has said yet what came of them.
+
+    Whatever else becomes of the volunteer meanwhile answers none: that they resigned, say.
+    """
+    last = max((n for n, one in enumerate(recorded, start=1) if one.closes), default=0)
+    return [one for one in recorded[last:] if one.is_concern]
 
 
 _TELL_OF_IT = ("volunteer status", "import: change volunteer")
+
+
+def _stop(rows: Repository, one: tables.AuditEvent) -> Stop:
+    status, before, match = one.details["status"], one.details["status before"], one.details.get("raised by", "")
+    return Stop(
+        one.at, one.actor, status, one.reason, match, _said_of(rows, match, one) if match else "",
+        again=before == status, stopped_before=before in STOPPED, closes="looked into" in one.details,
+    )  # fmt: skip
 
 
 def _said_of(rows: Repository, match: str, after: tables.AuditEvent) -> str:
@@ -121,13 +155,22 @@ def _said_of(rows: Repository, match: str, after: tables.AuditEvent) -> str:
     return rows.session.scalar(last) or ""
 
 
-def reasons_of(rows: Repository, row: tables.Volunteer, status: Status) -> tuple[str, ...]:
-    """The reasons that a person may give for a standing: checks that are complete answer no concern."""
-    if status is not Status.APPROVED or row.status not in STOPPED:
-        return REASONS_OF[status]
+def reasons_of(rows: Repository, row: tables.Volunteer, status: Status, *, manager: bool) -> tuple[str, ...]:
+    """The reasons that a person may give for a standing: checks that are complete answer no concern.
+
+    What came of a concern a manager says of those too who stay away, whatever the reason for which they went.
+    """
+    reasons = REASONS_OF[status]
+    if row.status not in STOPPED:
+        return reasons
     recorded = stops(rows, row)
-    concern = any(one.is_concern for one in recorded) or (not recorded and row.status == Status.SUSPENDED)
-    return tuple(one for one in REASONS_OF[status] if not (concern and one == CHECKED))
+    concern = any(one.is_concern for one in recorded)
+    unknown = not recorded or recorded[0].stopped_before  # what stopped them first may have been one
+    if status is Status.APPROVED and (concern or (unknown and (recorded or row.status == Status.SUSPENDED))):
+        return tuple(one for one in reasons if one != CHECKED)
+    if status in (Status.WITHDRAWN, Status.RESIGNED) and manager and (unknown or still_open(recorded)):
+        return (CLOSED, *reasons)
+    return reasons
 
 
 def needs_a_manager(before: Status | str | None, after: Status | str | None) -> bool:
@@ -138,13 +181,19 @@ def needs_a_manager(before: Status | str | None, after: Status | str | None) -> 
     return before in STOPPED and after not in STOPPED
 
 
-def set_status(rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str) -> BroughtUp:
-    """Changes a volunteer's standing, with all that hangs on it. Raises InputError for a reason that is not known."""
+def set_status(
+    rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, manager: bool = False
+) -> BroughtUp:
+    """Changes a volunteer's standing, with all that hangs on it. Raises InputError for a reason that is not known.
+
+    Args:
+        manager: whether it is a manager's word, who alone says what came of a concern.
+    """
     rows.take_turn()
-    reasons = reasons_of(rows, row, status)
+    reasons = reasons_of(rows, row, status, manager=manager)
     if reason not in reasons:
         raise InputError(f"Who is {status} is so for one of these reasons: {', '.join(reasons)}.")
-    return _set(rows, row, status, user_id=user_id, reason=reason)
+    return _set(rows, row, status, user_id=user_id, reason=reason, looked_into=manager and reason in OUTCOMES)
 
 
 def suspend(rows: Repository, match: tables.Match, *, user_id: str) -> BroughtUp:
@@ -158,14 +207,17 @@ def suspend(rows: Repository, match: tables.Match, *, user_id: str) -> BroughtUp
 
 
 def _set(
-    rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, raised_by: str = ""
-) -> BroughtUp:
+    rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, raised_by: str = "",
+    looked_into: bool = False,
+) -> BroughtUp:  # fmt: skip
     before = rows.volunteer_record(row)
     rows.write_volunteer(row, replace(before, status=status))
     rows.session.flush()
     approved = status is Status.APPROVED
     brought = BroughtUp() if approved else bring_up(rows, row.id, status, reason, user_id=user_id, but=raised_by)
     raised = {"raised by": raised_by} if raised_by else {}
+    if looked_into:
+        raised["looked into"] = "yes"
     details = {**audit_log.told_codes("status", before.status, status), **raised, **brought.to_dict()}
     audit_log.record(rows.session, rows.keys, Entry(user_id, "volunteer status", row.id, reason, details))
     runs.ask_for(rows.session, row.authority_id, "volunteer approved" if approved else "volunteer suspended")

@@ -183,7 +183,8 @@ def set_status(
 
     Whoever is approved no longer has every proposal withdrawn and every appointment paused in the same transaction;
     where a concern is the reason, the past appointments are brought up too. Whoever was suspended, withdrawn or
-    resigned becomes an applicant or approved again by a manager alone. To stop somebody the version is not asked.
+    resigned becomes an applicant or approved again by a manager alone, who also says what came of a concern about
+    somebody who stays away: “investigation closed” or “no longer suitable”. To stop somebody the version is not asked.
     """
 
     def write(rows: Repository) -> StatusChanged:
@@ -192,7 +193,10 @@ def set_status(
             require_version(row.version, expected)
         if standing.needs_a_manager(row.status, given.status):
             refuse_without(person, Permission.APPROVE)
-        brought = standing.set_status(rows, row, given.status, user_id=person.user_id, reason=given.reason)
+        brought = standing.set_status(
+            rows, row, given.status, user_id=person.user_id, reason=given.reason,
+            manager=Permission.APPROVE in person.may,
+        )  # fmt: skip
         tell_version(response, row.version)
         return StatusChanged(id=row.id, version=row.version, status=given.status, **brought.to_dict())
 

@@ -112,7 +112,7 @@ DETAILS = {
     "served": "list shown", "break a rule": "live matches that break a rule by it",
     "break the rule": "live matches that break the rule for siblings by it", "past": "past matches brought up",
     "paused": "matches paused", "state": "stands as", "by": "on whose word", "hash": "seal of the policy",
-    "no longer asked": "rules that are no longer asked",
+    "no longer asked": "rules that are no longer asked", "looked into": "says what came of a concern",
 }  # fmt: skip
 """What a detail of an entry is called, where its name does not say so by itself."""
 _COUNTED = frozenset({"children", "concerned", "past", "paused", "withdrawn"})

@@ -236,7 +236,7 @@ def status_page(
 def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, given: Given) -> Response:
     """Each standing has its reasons: of those that were chosen, the one of the standing counts."""
     status = given.get("status", "")
-    reason = given.get(f"reason-{status}", "")
+    reason, manager = given.get(f"reason-{status}", ""), Permission.APPROVE in person.may
 
     def write(rows: Repository) -> str:
         """What is wrong with what was sent; nothing where it was saved."""
@@ -246,11 +246,11 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
             return f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
         if status not in tuple(Status):
             return "Choose where the volunteer stands from now on."
-        if reason not in standing.reasons_of(rows, row, Status(status)):
+        if reason not in standing.reasons_of(rows, row, Status(status), manager=manager):
             return f"Choose why from now on they are {status}."
         if standing.needs_a_manager(row.status, status):
             refuse_without(person, Permission.APPROVE)
-        standing.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason)
+        standing.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason, manager=manager)
         return ""
 
     error = attempt(kith, person, write)
@@ -282,13 +282,16 @@ def _status_form(
     row = rows.volunteer(volunteer_id)
     theirs = select(tables.Match.state).where(tables.Match.volunteer_id == volunteer_id)
     states = [State(state) for state in rows.session.scalars(theirs)]
-    may = [
-        one for one in Status
-        if one != row.status and (Permission.APPROVE in person.may or not standing.needs_a_manager(row.status, one))
-    ]  # fmt: skip
+    manager = Permission.APPROVE in person.may
+    may = [one for one in Status if one != row.status and (manager or not standing.needs_a_manager(row.status, one))]
+    choices = {one: standing.reasons_of(rows, row, one, manager=manager) for one in may}
+    now = Status(row.status) if row.status in STOPPED else None
+    stay = standing.reasons_of(rows, row, now, manager=manager) if now else ()
+    if now and standing.CLOSED in stay:  # who has gone stays so, and a manager says what came of it
+        choices[now] = tuple(one for one in stay if one in standing.OUTCOMES)
     return render(
         request, "status.html", person, status=422 if error else 200, row=row, given=given, error=error,
-        choices={one: standing.reasons_of(rows, row, one) for one in may}, why=_why_stopped(rows, row),
+        choices=choices, why=_why_stopped(rows, row),
         stands=_STANDS[row.status or ""],
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),

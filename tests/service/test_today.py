@@ -72,6 +72,75 @@ def test_a_concern_about_who_has_gone_already_stands_there_too(desk: Desk) -> No
     assert f'href="/proposals/{now}"' in part(desk, CONCERNS_HERE)
 
 
+def recorded(desk: Desk, role: Role, status: Status, reason: str) -> int:
+    """By whom, over the API as on the page; the code of the answer."""
+    browser, path = desk.service.as_(role), f"/api/v1/volunteers/{desk.volunteer}"
+    tag = {"If-Match": desk.service.as_(Role.MANAGER).get(path).headers["ETag"]}
+    body = {"status": status.value, "reason": reason}
+    return browser.post(f"{path}/status", json=body, headers=tag).status_code
+
+
+def may_record(desk: Desk, role: Role) -> set[tuple[Status, str]]:
+    """What the form offers somebody to record."""
+    form = desk.service.as_(role).get(f"/volunteers/{desk.volunteer}/status").text
+    offered = re.findall(r'name="reason-(\w+)" type="radio" value="([^"]+)"', form)
+    return {(Status(status), reason) for status, reason in offered}
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [(Status.SUSPENDED, "concern raised"), (Status.SUSPENDED, "other"), (Status.WITHDRAWN, "complaint"), None],
+)
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.MANAGER])
+def test_nothing_but_what_came_of_it_closes_a_concern(
+    desk: Desk, role: Role, raised: tuple[Status, str] | None
+) -> None:
+    """Whatever becomes of the volunteer meanwhile: that they resigned tells nobody whether a child is safe."""
+    _, now = others_of(desk)
+    if raised:
+        assert recorded(desk, Role.COORDINATOR, *raised) == 200
+    else:
+        desk.step(now, "end", Party.CHILD, "does not feel safe with this visitor")
+    first = said(part(desk, CONCERNS_HERE))
+    assert first
+    stopped = (Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED)
+    every = {(one, why) for one in stopped for why in standing.REASONS_OF[one]}
+    for status, reason in sorted(every - {(Status.WITHDRAWN, "no longer suitable")}):
+        assert recorded(desk, role, status, reason) == 200
+        assert part(desk, CONCERNS_HERE), (status, reason)
+    assert recorded(desk, Role.COORDINATOR, Status.WITHDRAWN, "no longer suitable") == 200
+    assert part(desk, CONCERNS_HERE)
+    for other in (Role.ANALYST, Role.AUDITOR, Role.ADMINISTRATOR):
+        assert recorded(desk, other, Status.WITHDRAWN, "no longer suitable") == 403
+    for status in (Status.WITHDRAWN, Status.RESIGNED):
+        assert recorded(desk, Role.COORDINATOR, status, "investigation closed") == 422
+        assert part(desk, CONCERNS_HERE)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (Status.APPLICANT, "other"), (Status.APPROVED, "investigation closed"),
+        (Status.RESIGNED, "investigation closed"),
+        (Status.WITHDRAWN, "investigation closed"), (Status.WITHDRAWN, "no longer suitable"),
+    ],
+)  # fmt: skip
+def test_a_manager_closes_it_also_of_who_stays_away(desk: Desk, status: Status, reason: str) -> None:
+    others_of(desk)
+    assert recorded(desk, Role.COORDINATOR, Status.SUSPENDED, "concern raised") == 200
+    assert recorded(desk, Role.COORDINATOR, Status.RESIGNED, "own wish") == 200
+    assert (status, reason) in may_record(desk, Role.MANAGER)
+    assert (Status.RESIGNED, "investigation closed") not in may_record(desk, Role.COORDINATOR)
+    assert part(desk, CONCERNS_HERE)
+    assert recorded(desk, Role.MANAGER, status, reason) == 200
+    assert part(desk, CONCERNS_HERE) == ""
+    if status in standing.STOPPED:  # what was answered is not asked again, and a new one is told by itself
+        assert recorded(desk, Role.COORDINATOR, Status.RESIGNED, "moved away") == 200
+        assert part(desk, CONCERNS_HERE) == ""
+        assert recorded(desk, Role.COORDINATOR, Status.WITHDRAWN, "complaint") == 200
+        assert "Complaint" in said(part(desk, CONCERNS_HERE))
+
+
 def test_a_suspension_of_days_that_a_restore_took_away_is_told_by_the_matches(desk: Desk) -> None:
     """A restore keeps the suspension and what the child said, and not the entry in the log."""
     match = led(desk, 0)
@@ -80,6 +149,10 @@ def test_a_suspension_of_days_that_a_restore_took_away_is_told_by_the_matches(de
         of.state, of.place, of.reason = "declined", None, "does not feel safe with this visitor"
         rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.SUSPENDED))
     assert f'href="/proposals/{match}"' in part(desk, CONCERNS_HERE)
+    assert recorded(desk, Role.COORDINATOR, Status.RESIGNED, "own wish") == 200
+    assert part(desk, CONCERNS_HERE)
+    assert recorded(desk, Role.MANAGER, Status.RESIGNED, "investigation closed") == 200
+    assert part(desk, CONCERNS_HERE) == ""
 
 
 @pytest.mark.parametrize(("steps", "step", "by", "reason"), CONCERNS, ids=lambda one: str(one))
