@@ -195,6 +195,8 @@ def _xlsx(report: Report, service: Service) -> bytes:
 def _value(cell: reports.Cell) -> Value:
     if isinstance(cell, Pence | Percent):
         return cell.amount / 100
+    if isinstance(cell, reports.Between):
+        return str(cell)
     return cell if cell is None or isinstance(cell, int) else "hidden"
 
 

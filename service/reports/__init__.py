@@ -1,12 +1,13 @@
 """The reports: figures of the service, and of nobody by name. Pure: records in, tables out.
 
-A number of one to four in a table about who people are is hidden, and with it what it could be worked out from: see
-`suppression`. What is not recorded is a group of its own, never left out.
+A number of one to four in a table about who people are is told as just that, and others as
+ranges, so that it cannot be worked out: see `suppression`. What is not recorded is a group of its own, never left out.
 """
 
 from service.reports.equality import equality
 from service.reports.figures import (
     HIDDEN,
+    Between,
     Cell,
     Pence,
     Percent,
@@ -24,6 +25,7 @@ from service.reports.work import endings, matches, spend, waits
 from service.reports.year import SECTIONS, yearly
 
 __all__ = [
-    "HIDDEN", "SECTIONS", "Cell", "Pence", "Percent", "Report", "ReportedChild", "ReportedMatch", "ReportedStep",
-    "Section", "Service", "Table", "Year", "endings", "equality", "matches", "spend", "waits", "yearly", "years",
+    "HIDDEN", "SECTIONS", "Between", "Cell", "Pence", "Percent", "Report", "ReportedChild", "ReportedMatch",
+    "ReportedStep", "Section", "Service", "Table", "Year", "endings", "equality", "matches", "spend", "waits", "yearly",
+    "years",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who gets a visitor, by ethnicity, sex, age and need; small numbers hidden, and what they could be worked out from."""
+"""Who gets a visitor, by ethnicity, sex, age and need; small numbers told as such, so that nobody is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from matcher import vocabulary
 from matcher.records import Status
 from service.reports.figures import HIDDEN, NOT_RECORDED, Cell, Report, Service, Table, months_since
-from service.reports.suppression import SMALL, hidden
+from service.reports.suppression import FEW, SMALL, TOO_FEW, ranges
 from service.reports.work import median_months
 
 _ETHNICITIES = {
@@ -63,36 +63,48 @@ def _groups(now: date, ages: Sequence[tuple[int, str]], *, needs: bool = False) 
 
 
 def _protected(title: str, people: Sequence[tuple[Any, bool]], group: Group, now: date) -> Table:
-    """Who has no visitor and who has one, by group; of volunteers who visits nobody and who visits a child."""
+    """Who has no visitor and who has one, by group; of volunteers who visits nobody and who visits a child.
+
+    Where that could not be told without telling of single ones, how many are of each group is told alone.
+    """
     of_children = title.startswith("Children")
     _, names, named = group
-    headings = (title.partition(" by ")[2].capitalize(), *(_OF_CHILDREN if of_children else _OF_VOLUNTEERS))
     sorted_out = Counter((named(one), visits) for one, visits in people)
     counts = [[sorted_out[name, False], sorted_out[name, True]] for name in names]
-    hide = hidden(counts) if len(people) >= SMALL else None
-    if hide is None:
-        return Table(title, headings, (), note=_TOO_FEW if people else "There is nobody to count.")
+    if len(people) < SMALL:
+        return Table(title, (), (), note=TOO_FEW if people else "There is nobody to count.")
+    told, split = ranges(counts), True
+    if told is None:
+        counts, split = [[sum(cells)] for cells in counts], False
+        told = ranges(counts)
+    if told is None:
+        return Table(title, (), (), note=TOO_FEW)
     rows: list[tuple[str, tuple[Cell, ...]]] = []
     for row, name in enumerate(names):
-        numbers = (*counts[row], sum(counts[row]))
-        cells: list[Cell] = [HIDDEN if (row, at) in hide else count for at, count in enumerate(numbers)]
-        if of_children:
+        cells: list[Cell] = [told.get((row, at), count) for at, count in enumerate(counts[row])]
+        if split:
+            cells.append(told.get((row, len(cells)), sum(counts[row])))
+        if split and of_children:
             since = [one.waits_since for one, has in people if one.waits_since and not has and named(one) == name]
-            told = len(since) >= SMALL and (row, 0) not in hide
-            cells.append(median_months(since, now) if told else HIDDEN if since else None)
+            nobody = counts[row][0] == 0
+            cells.append(None if nobody else median_months(since, now) if len(since) >= SMALL else HIDDEN)
         rows.append((name, tuple(cells)))
-    totals = [sum(one[at] for one in counts) for at in (0, 1)]
-    rows.append(("All", (*totals, sum(totals), *((None,) if of_children else ()))))
-    return Table(title, headings, tuple(rows), bars=2, last_is_total=True)
+    totals = [sum(cells) for cells in zip(*counts, strict=True)]
+    rows.append(("All", (*totals, *((sum(totals),) if split else ()), *((None,) if split and of_children else ()))))
+    columns = (_OF_CHILDREN if of_children else _OF_VOLUNTEERS) if split else ("All",)
+    headings = (title.partition(" by ")[2].capitalize(), *columns)
+    return Table(
+        title, headings, tuple(rows), note="" if split else _NOT_SPLIT, bars=2 if split else 0, last_is_total=True
+    )
 
 
 _LEAD = (
     "Whether some groups wait longer than others, and whether volunteers are as different as the children are. "
-    f"Numbers from 1 to {SMALL - 1} are hidden, and with each of them as many others as it takes that nobody can "
-    "work it out from the totals. A child of whom Kith has the match alone counts as not recorded; "
-    "of volunteers, those are counted who are approved or visit a child."
+    f"So that nobody can be picked out, a number from {FEW} is told as “{FEW}”, and where it could be worked out from "
+    "the others, the smallest of those that will do is told as a range too. A child of whom Kith has the match alone "
+    "counts as not recorded; of volunteers, those are counted who are approved or visit a child."
 )
-"""The same whatever the figures are: a number here could tell one that is hidden below."""
+"""The same whatever the figures are: a number here could tell one that is not told below."""
 _OF_CHILDREN = ("Without a visitor", "With a visitor", "All", "Half wait at least (months)")
 _OF_VOLUNTEERS = ("Visit nobody now", "Visit a child", "All")
-_TOO_FEW = "There are too few to tell these numbers without telling of single ones."
+_NOT_SPLIT = "Who has a visitor and who has none is not told apart here: it would tell of single ones."

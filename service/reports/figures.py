@@ -23,12 +23,23 @@ class Percent:
     sign: str = "%"
 
 
+@dataclass(frozen=True)
+class Between:
+    """A number that is told as a range, both ends in it."""
+
+    lowest: int
+    highest: int
+
+    def __str__(self) -> str:
+        return f"{self.lowest:,} to {self.highest:,}"
+
+
 class Hidden:
     """A number that is not told."""
 
 
 HIDDEN = Hidden()
-Cell = int | Pence | Percent | Hidden | None
+Cell = int | Pence | Percent | Between | Hidden | None
 """None where there is nothing to tell."""
 
 

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from matcher.pairs import is_residential
 from matcher.records import Child, Contact
 from service.reports.figures import (
-    HIDDEN,
     Cell,
     Report,
     ReportedMatch,
@@ -21,7 +20,7 @@ from service.reports.figures import (
     is_live,
     months_since,
 )
-from service.reports.suppression import SMALL
+from service.reports.suppression import FEW, SMALL, TOO_FEW, ranges
 from service.reports.work import reasons
 from service.workflow import FOLLOWS, OBJECTS, PAUSE_REASONS, UNSAFE, Follows
 
@@ -64,8 +63,8 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
     ), note="What people recorded in Kith.")  # fmt: skip
     return Report(
         f"Report to corporate parents, {year.title}",
-        "What the Corporate Parenting Group is told of the year. Nobody is named, and small numbers of circumstances "
-        "and of endings are hidden. The last three sections are yours to write.",
+        "What the Corporate Parenting Group is told of the year. Nobody is named, and of circumstances and "
+        f"endings a number from {FEW} is told as no more than that. The last three sections are yours to write.",
         (appointed, _circumstances(service, begun), _endings(ended), disputes),
         tuple(replace(section, text=written.get(name, "")) for name, section in SECTIONS.items()),
     )
@@ -90,25 +89,29 @@ def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
         ("Unaccompanied", lambda one, _: one.unaccompanied is True),
     )  # fmt: skip
     rows: list[tuple[str, tuple[Cell, ...]]] = []
-    for title, passes in tests if known else ():
-        count = sum(passes(child, match) for child, match in known)
-        rows.append((title, (HIDDEN if 0 < count < SMALL else count,)))
-    none = "" if begun else "No child was given a visitor in that year."
-    note = "A child may count in several lines." if known else none
-    if len(known) < len(begun):  # how many could tell a number that the report on equality hides
+    children = {child.id for child, _ in known}
+    told = len(children) >= SMALL  # of fewer, "1 to 4" would say all but the number, which stands above
+    for title, passes in tests if told else ():
+        count = len({child.id for child, match in known if passes(child, match)})
+        rows.append((title, (FEW if 0 < count < SMALL else count,)))
+    none = TOO_FEW if begun else "No child was given a visitor in that year."
+    note = "A child may count in several lines." if told else none
+    if len({one.child for one in begun}) > len(
+        children
+    ):  # how many could tell a number that the report on equality hides
         note = f"{note} Of some children Kith has the match alone: their circumstances are not recorded here.".strip()
     return Table("Circumstances of appointment", ("Circumstance", "Children"), tuple(rows), note=note, bars=0)
 
 
 def _endings(ended: Sequence[ReportedMatch]) -> Table:
-    """Why matches ended, without on whose word, and no sum from which a hidden number could be worked out."""
+    """Why matches ended, without on whose word. How many ended in all is known, by who had a visitor a year before."""
     told = reasons(ended)
-    rows = []
-    for title, cells in told.rows[:-1]:
-        count = cells[-1]
-        assert isinstance(count, int)
-        rows.append((title, (HIDDEN if 0 < count < SMALL else count,)))
-    return Table(told.title, ("Reason", "Matches"), tuple(rows), note=told.note, bars=0)
+    counts = [(title, cells[-1]) for title, cells in told.rows[:-1]]
+    instead = ranges([[count] for _, count in counts if isinstance(count, int)])
+    if instead is None:
+        return Table(told.title, (), (), note=TOO_FEW)
+    rows = tuple((title, (instead.get((row, 0), count),)) for row, (title, count) in enumerate(counts))
+    return Table(told.title, ("Reason", "Matches"), rows, note=told.note, bars=0)
 
 
 def _not_visited(child: Child, match: ReportedMatch) -> bool:
