@@ -7,9 +7,10 @@ person, and only if the independent audit passes it on the data of that moment.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import func, select
@@ -157,6 +158,29 @@ def newest_runs(session: Session, page: int, size: int) -> tuple[int, list[tuple
     found = session.execute(order.offset((page - 1) * size).limit(size))
     total = session.scalar(select(func.count()).select_from(tables.Run)) or 0
     return total, [(run, plan) for run, plan in found]
+
+
+_SAME: dict[tuple[str, str], bool] = {}
+"""Whether a plan is that of the run before, by the ids of the two: both are sealed and long, and stay what they are."""
+
+
+def unchanged(rows: Repository, found: Collection[tables.Plan]) -> set[str]:
+    """The ids of those of these plans whose runs found every match and every shortlist as the run before had them."""
+    every = rows.session.scalars(select(tables.Plan).order_by(tables.Plan.created_at, tables.Plan.id)).all()
+    asked, same = {plan.id for plan in found}, set()
+    for before, plan in pairwise(every):
+        if plan.id in asked:
+            pair = before.id, plan.id
+            if pair not in _SAME:
+                told = _content(rows, plan)
+                _SAME[pair] = not told.shortlists and _matches(told) == _matches(_content(rows, before))
+            if _SAME[pair]:
+                same.add(plan.id)
+    return same
+
+
+def _matches(found: Found) -> set[tuple[str, str]]:
+    return {(one["child"], one["volunteer"]) for one in found.plan["matches"]}
 
 
 def row_of(session: Session, run_id: str) -> tables.Plan | None:

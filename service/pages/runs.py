@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from matcher.instance import today
-from matcher.words import counted
+from matcher.words import counted, first_upper
 from service import metrics, plans, runs
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
 from service.api.health import SILENT_SECONDS
@@ -18,7 +19,7 @@ from service.api.shapes import RunId
 from service.database import tables
 from service.database.base import utc_now
 from service.pages.html import render
-from service.pages.lists import SIZE, Page
+from service.pages.lists import LONG, Page
 from service.pages.plan import Show, changes, figures
 from service.pages.reckoning import reckoning
 from service.permissions import Permission
@@ -64,15 +65,18 @@ class Line:
     why: str
     run: tables.Run
     took: str
+    quiet: bool = False
+    """Whether Kith began it by itself and it changed nothing: a list folds it away with its neighbours."""
 
     @classmethod
-    def of(cls, run: tables.Run, plan: tables.Plan | None) -> Line:
+    def of(cls, run: tables.Run, plan: tables.Plan | None, unchanged: Collection[str] = ()) -> Line:
         # Whoever starts a run by hand says what happened; "manual" is then there so that it begins at once.
         # So is "nightly" where a change was to be seen as well: the first run of an installation may be by day.
         reasons = [one for one in run.reasons if one not in BECAUSE] or run.reasons
         why = ", ".join(BECAUSE.get(one, one) for one in reasons)
         state = "published" if plan and plan.is_current else run.state
-        return cls(run.id, state, why[:1].upper() + why[1:], run, _took(run))
+        quiet = run.user_id is None and plan is not None and plan.published_at is None and plan.id in unchanged
+        return cls(run.id, state, first_upper(why), run, _took(run), quiet)
 
     @property
     def goes_on(self) -> bool:
@@ -135,16 +139,30 @@ def start(
 
 
 def _list(request: Request, person: Asking, kith: Kith, rows: Repository, number: int, error: str = "") -> Response:
-    total, found = plans.newest_runs(rows.session, number, SIZE)
-    lines = [Line.of(run, plan) for run, plan in found]
+    total, found = plans.newest_runs(rows.session, number, LONG)
+    unchanged = plans.unchanged(rows, [plan for _, plan in found if plan])
+    lines = [Line.of(run, plan, unchanged) for run, plan in found]
+    if number == 1 and lines:
+        lines[0] = replace(lines[0], quiet=False)  # the newest says when Kith last looked, whatever it found
     now = next((line for line in lines if line.goes_on), None) if number == 1 else None
     published = plans.current(rows.session)
     return render(
         request, "runs.html", person, status=422 if error else 200, error=error, why=WHY, names=rows.account_names(),
-        page=Page(lines, total, number, {}), now=now, worker=_worker(kith) if now else True,
+        page=Page(folded(lines), total, number, {}, LONG), now=now, worker=_worker(kith) if now else True,
         published=_of_run(rows, published), reason=_why_published(person, rows, published),
         starts=Permission.RUN in person.may, steps=len(STEPS),
     )  # fmt: skip
+
+
+def folded(lines: Sequence[Line]) -> list[list[Line]]:
+    """Each run by itself, but the quiet ones that follow each other together."""
+    groups: list[list[Line]] = []
+    for line in lines:
+        if groups and line.quiet and groups[-1][0].quiet:
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return groups
 
 
 def _worker(kith: Kith) -> bool:

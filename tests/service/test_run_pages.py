@@ -101,6 +101,42 @@ def test_only_who_is_led_to_a_run_that_was_there_is_told_that_none_was_started(s
     assert there in again.text
 
 
+def test_runs_that_kith_began_and_that_changed_nothing_are_folded_away(service: Service) -> None:
+    """Not those that a person asked for or whose plan was published, nor one that changed something, nor the newest."""
+    database, north, browser = service.database, service.north, service.as_(Role.COORDINATOR)
+
+    def a_night_later() -> None:
+        with database.write(north) as session:
+            for run in session.scalars(select(tables.Run)):
+                run.requested_at -= timedelta(days=1)
+
+    def by_itself() -> str:
+        run_id, _ = run_once(database, service.keys, north, "nightly")
+        a_night_later()
+        return run_id
+
+    first, *quiet = [by_itself() for _ in range(4)]
+    started = browser.post("/runs", data={"reason": "manual"}, follow_redirects=False).headers["location"]
+    by_hand = started.rpartition("/")[2]
+    held = runs.take(database, north)
+    assert held is not None
+    plans.make(database, service.keys, held, lambda _: None)
+    a_night_later()
+    published = by_itself()
+    assert browser.post(f"/runs/{published}/publish", data={"reason": "for a test"}).status_code == 200
+    alone = by_itself()
+    with database.write(north) as session:
+        refuse_first(Repository(session, service.keys), alone)
+    changed, *again = [by_itself() for _ in range(4)]
+    page = browser.get("/runs").text
+    folds = re.findall(r"<details.*?</details>", page, re.DOTALL)
+    assert [re.findall(r"/runs/(\w+)", fold) for fold in folds] == [again[1::-1], quiet[::-1]]
+    assert "2 runs that changed nothing" in folds[0]
+    assert re.findall(r'<th scope="row"[^>]*><a class="govuk-link" href="/runs/(\w+)', page) == [
+        again[2], changed, alone, published, by_hand, first,
+    ]  # fmt: skip
+
+
 def test_what_is_left_is_told_beside_a_plan_only_while_the_records_are_those_it_read(service: Service) -> None:
     """An appointment made since counts as committed: beside the whole plan it would count on both sides."""
     run_id, _ = run_once(service.database, service.keys, service.north)
