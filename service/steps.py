@@ -5,7 +5,7 @@ What a step brings about besides, of the child or of the volunteer, is for `prop
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import func, select
@@ -43,9 +43,8 @@ def take(
     Whoever calls holds the rows of the child and of the volunteer, or of the one whom the step is about.
     """
     moment, before = at or utc_now(), State(match.state)
-    after = workflow.take(
-        step, workflow.Progress(before, match.since), by=by, at=moment, reason=reason, hard_rules=hard_rules
-    )
+    now = workflow.Progress(before, match.since, why_paused(rows, [match]).get(match.id))
+    after = workflow.take(step, now, by=by, at=moment, reason=reason, hard_rules=hard_rules)
     match.state, match.since = after.state, after.since
     if after.state not in LIVE:
         match.place, match.over_by, match.reason = None, by, reason
@@ -62,6 +61,16 @@ def take(
     decide(rows, match, step, by, user_id, moment, reason, note)
     if after.state is State.ENDED:
         runs.ask_for(rows.session, match.authority_id, "match ended")
+
+
+def why_paused(rows: Repository, matches: Iterable[tables.Match]) -> Mapping[str, str | None]:
+    """The reason of each pause that goes on, by match; none of what came paused with a file."""
+    ids = [match.id for match in matches if match.state == State.PAUSED]
+    if not ids:
+        return {}
+    of_pause = tables.Decision.step == "pause", tables.Decision.match_id.in_(ids)
+    said = select(tables.Decision.match_id, tables.Decision.reason).where(*of_pause).order_by(tables.Decision.number)
+    return dict.fromkeys(ids) | {one.match_id: one.reason for one in rows.session.execute(said)}
 
 
 def note(rows: Repository, match: tables.Match, step: str, *, user_id: str, reason: str) -> None:

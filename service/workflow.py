@@ -93,6 +93,14 @@ class Step:
     """Whether it is a no, which nothing may refuse."""
     besides: tuple[Party, ...] = ()
     """Whose word it is as well, by what the step says."""
+    only_after: tuple[str, ...] = ()
+    """The reasons of a pause after which alone it leads on; none where it does not matter."""
+    not_after: tuple[str, ...] = ()
+    """The reasons of a pause after which it does not."""
+
+    def fits(self, paused_for: str | None) -> bool:
+        """Whether it leads on after a pause for this reason."""
+        return paused_for not in self.not_after and (not self.only_after or paused_for in self.only_after)
 
     @property
     def follows(self) -> dict[str, str]:
@@ -179,7 +187,11 @@ _FORWARD = (
          rules=Rules.NONE),
     Step("review_held", "The review was held, and the visits go on", (State.REVIEW_DUE,), State.ACTIVE, (_AUTHORITY,),
          "N Review; R 15", rules=Rules.CORE),
-    Step("resume", "Resume the visits", (State.PAUSED,), State.ACTIVE, (_AUTHORITY,), "S 14.19", rules=Rules.CORE),
+    Step("resume", "Resume the visits", (State.PAUSED,), State.ACTIVE, (_AUTHORITY,), "S 14.19", rules=Rules.CORE,
+         not_after=(UNSAFE,)),
+    # That the volunteer was found suitable does not make the child feel safe.
+    Step("child_resumes", "The child was asked again and would like the visits to go on", (State.PAUSED,), State.ACTIVE,
+         (_CHILD,), "S 14.19; NS 7.3", rules=Rules.CORE, besides=(_AUTHORITY,), only_after=(UNSAFE,)),
 )  # fmt: skip
 
 
@@ -220,11 +232,13 @@ class Progress:
 
     state: State
     since: datetime
+    paused_for: str | None = None
+    """The reason of the pause, where the visits are paused."""
 
 
-def possible(state: State) -> tuple[Step, ...]:
-    """The steps that lead on from a state, forward ones first."""
-    return tuple(step for step in STEPS if state in step.starts)
+def possible(state: State, paused_for: str | None = None) -> tuple[Step, ...]:
+    """The steps that lead on from a state, forward ones first; where visits are paused, by the reason of it."""
+    return tuple(step for step in STEPS if state in step.starts and step.fits(paused_for))
 
 
 def is_final(step_id: str) -> bool:
@@ -249,9 +263,12 @@ def take(
             known reason, or a hard rule fails now.
     """
     step = next((step for step in STEPS if step.id == step_id), None)
-    if step is None or now.state not in step.starts:
-        could = "; ".join(one.title for one in possible(now.state)) or "nothing: it is over"
-        raise StepRefusedError(f"That cannot follow while the proposal is “{now.state}”. Possible: {could}.")
+    follow = possible(now.state, now.paused_for)
+    if step is None or step not in follow:
+        could, why = "; ".join(one.title for one in follow), f" for “{now.paused_for}”" if now.paused_for else ""
+        raise StepRefusedError(
+            f"That cannot follow while the proposal is “{now.state}”{why}. Possible: {could or 'nothing: it is over'}."
+        )
     if by not in step.by:
         raise StepRefusedError(f"“{step.title}” is the word of the {' or '.join(step.by)}. Record who said it.")
     if step.reasons and reason not in step.reasons:
@@ -305,7 +322,10 @@ def table() -> str:
     for step in STEPS:
         parties = ", ".join(step.by) + "".join(f", with the {party}" for party in step.besides)
         wait = f", {int(step.wait.total_seconds() // 3600)} hours after the step before" if step.wait else ""
-        cells = (f"`{step.id}`", step.title, ", ".join(step.starts), step.to, parties, step.rules + wait,
+        starts = ", ".join(step.starts)
+        starts += "".join(f" for “{reason}”" for reason in step.only_after)
+        starts += "".join(f", but not for “{reason}”" for reason in step.not_after)
+        cells = (f"`{step.id}`", step.title, starts, step.to, parties, step.rules + wait,
                  ", ".join(step.reasons), step.source)  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import select
 
 from matcher.records import Party
-from service import proposals, workflow
+from service import proposals, steps, workflow
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading
 from service.api.shapes import (
     CHANGES,
@@ -242,6 +242,6 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
         ],
         possible=[
             Possible(step=one.id, title=one.title, by=list(one.by), reasons=list(one.reasons), follows=one.follows)
-            for one in workflow.possible(State(row.state))
+            for one in workflow.possible(State(row.state), steps.why_paused(rows, [row]).get(row.id))
         ],
     )  # fmt: skip

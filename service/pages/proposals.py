@@ -31,6 +31,7 @@ from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.permissions import Permission
 from service.repository import Repository
+from service.steps import why_paused
 from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
 
 router = APIRouter()
@@ -56,6 +57,11 @@ OVERDUE = (
     "A review is overdue, as far as Kith knows. Ask the child, the volunteer and the social worker how it goes; begin "
     "the review here, and record it when it was held."
 )
+WHERE_UNSAFE = (
+    "No visits for now: the child does not feel safe with this visitor. Whatever was found, the visits go on only if "
+    "the child would like it. Have somebody whom they trust ask them again, and record what they say. If they would "
+    "not, or are not sure, end the match."
+)
 WAS = {
     "propose": "Proposed", "volunteer_accepts": "The volunteer is willing",
     "appoint": "Appointed", "review_falls_due": "A review fell due", "review_held": "The review was held",
@@ -70,6 +76,7 @@ NEXT = {
     "child_agrees": "Ask the child", "appoint": "Send the letters of appointment",
     "first_visit": "Ask how the first visit went", "review_held": "Hold the review",
     "resume": "Resume the visits, or end the match",
+    "child_resumes": "Ask the child whether the visits are to go on, or end the match",
 }  # fmt: skip
 """What there is to do before a step can be recorded, for a list."""
 WAY = (*workflow.BEFORE_APPOINTMENT, State.APPOINTED, State.ACTIVE)
@@ -89,7 +96,9 @@ class Line:
 
 def line_of(reckoned: Reckoning, match: tables.Match) -> Line:
     state = State(match.state)
-    step = forward(state) if state is not State.ACTIVE else None  # visits go on by themselves until a review is due
+    step = (
+        forward(state, reckoned.paused.get(match.id)) if state is not State.ACTIVE else None
+    )  # visits go on by themselves until a review is due
     waits_until = ready_at(match, step)
     told = NEXT.get(step.id, step.title) if step else ""
     if waits_until:
@@ -104,9 +113,9 @@ def ready_at(match: tables.Match, step: Step | None) -> datetime | None:
     return at if at and at > utc_now() else None
 
 
-def forward(state: State) -> Step | None:
+def forward(state: State, paused_for: str | None) -> Step | None:
     """The step that leads on, if there is one."""
-    return next((step for step in workflow.possible(state) if not step.final), None)
+    return next((step for step in workflow.possible(state, paused_for) if not step.final), None)
 
 
 @router.get("/proposals")
@@ -156,14 +165,14 @@ def _page(
         select(tables.Decision).where(tables.Decision.match_id == match.id).order_by(tables.Decision.number.desc())
     ).all()
     origin = rows.session.get(tables.Proposal, match.id)
-    steps = workflow.possible(state)
-    step = forward(state)
+    paused_for = reckoned.paused.get(match.id)
+    steps, step = workflow.possible(state, paused_for), forward(state, paused_for)
     overdue = state is State.ACTIVE and match.next_review_on is not None and match.next_review_on < today()
     return render(
         request, "proposal.html", person, status=status, shared="shared" in request.query_params,
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
         step=step, others=[one for one in steps if one.final], ready_at=ready_at(match, step), overdue=overdue,
-        what_now=_what_now(state, overdue, _failing(reckoned, match)),
+        what_now=_what_now(state, paused_for, overdue, _failing(reckoned, match)),
         impossible=reckoned.impossible(match.child_id, match.volunteer_id),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
         timeline=_timeline(rows, match, decisions), origin=origin, party=PARTY, told=reckoned.told,
@@ -174,7 +183,9 @@ def _page(
     )  # fmt: skip
 
 
-def _what_now(state: State, overdue: bool, failing: Sequence[str]) -> str:
+def _what_now(state: State, paused_for: str | None, overdue: bool, failing: Sequence[str]) -> str:
+    if paused_for == workflow.UNSAFE:
+        return WHERE_UNSAFE + (" What stands above must be in order as well." if failing else "")
     if state is State.PAUSED and failing:
         return "No visits for now. They can be resumed once what stands above is in order; or end the match."
     if state in workflow.APPOINTED and failing:
@@ -273,7 +284,7 @@ def _on_whose_word(decision: tables.Decision) -> str:
 def step_page(match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading) -> Response:
     match = rows.match(match_id)
     note_reading(kith, person, "proposal", match.child_id)
-    step = _step(match, step_id)
+    step = _step(rows, match, step_id)
     if step is None:
         return _page(request, person, rows, reckoning(kith, person, rows), match, status=409, error=_moved_on(match))
     return _step_form(request, person, rows, match, step)
@@ -287,7 +298,7 @@ def take(
     clock: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:  # fmt: skip
     match = rows.match(match_id)
-    step, given = _step(match, step_id), {"note": note, "day": day, "clock": clock}
+    step, given = _step(rows, match, step_id), {"note": note, "day": day, "clock": clock}
 
     def refused(now: Repository, error: str) -> Response:
         note_reading(kith, person, "proposal", match.child_id)
@@ -327,8 +338,9 @@ def take(
     return RedirectResponse(f"/proposals/{match_id}", 303)
 
 
-def _step(match: tables.Match, step_id: str) -> Step | None:
-    return next((step for step in workflow.possible(State(match.state)) if step.id == step_id), None)
+def _step(rows: Repository, match: tables.Match, step_id: str) -> Step | None:
+    follow = workflow.possible(State(match.state), why_paused(rows, [match]).get(match.id))
+    return next((step for step in follow if step.id == step_id), None)
 
 
 def _happened(day: str, clock: str) -> datetime | None:

@@ -36,6 +36,7 @@ from service.matching import Held
 from service.pages.labels import label
 from service.pages.published import PlanToday
 from service.repository import with_references
+from service.steps import why_paused
 from service.workflow import LIVE, State
 
 DAYS_AHEAD = 60
@@ -55,6 +56,8 @@ class Reckoning:
     references: Mapping[str, str]
     matches: Sequence[tables.Match]
     planned: PlanToday
+    paused: Mapping[str, str | None]
+    """Why the visits of each match that is paused are so, by its id."""
 
     failing: dict[str, Sequence[str]]
     """Why the next step of a match would be refused, by its id: filled as pages ask."""
@@ -186,7 +189,9 @@ def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
         matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
         # The plan is read anew with them: whoever is erased is taken out of it as well.
         planned = PlanToday(plans.published(rows), held.instance)
-        kept = _KEPT[person.authority_id] = Reckoning(held, rows.references(), matches, planned, {})
+        kept = _KEPT[person.authority_id] = Reckoning(
+            held, rows.references(), matches, planned, why_paused(rows, matches), {}
+        )  # fmt: skip
     return kept
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import select
 
 from matcher.alone import Lapse
 from service import concerns, plans, runs, workflow
@@ -48,8 +47,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         rows = Repository(session, kith.keys)
         reckoned = reckoning(kith, person, rows)
         run = last_run(rows, reckoned)
-        paused = why_paused(rows, reckoned)
-        raised = about_volunteers(rows, reckoned, paused)
+        raised = about_volunteers(rows, reckoned)
         sent = len(uploads.waiting(rows)) if Permission.WRITE in person.may else 0
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     waiting = [line for line in every if line.stands == "waiting"]
@@ -87,7 +85,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, unasked=unasked, again=again, top=TOP,
         proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
-        paused=paused, concerns=raised, planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
+        paused=reckoned.paused, concerns=raised, planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,
         counts=Counter(line.stands for line in every),
@@ -96,20 +94,10 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     )  # fmt: skip
 
 
-def about_volunteers(rows: Repository, reckoned: Reckoning, paused: Mapping[str, str | None]) -> Sequence[Concern]:
+def about_volunteers(rows: Repository, reckoned: Reckoning) -> Sequence[Concern]:
     """The concerns that are to be looked into. Who stands how is of the same data as the rest of the page."""
     stopped = {one.id: one.status for one in reckoned.instance.volunteers if one.status in STOPPED}
-    return concerns.to_look_into(rows, stopped, reckoned.of_volunteer, paused)
-
-
-def why_paused(rows: Repository, reckoned: Reckoning) -> Mapping[str, str | None]:
-    """The reason of each pause that goes on, by match; none of what came paused with a file."""
-    ids = [match.id for match in reckoned.matches if match.state == State.PAUSED]
-    if not ids:
-        return {}
-    of_pause = tables.Decision.step == "pause", tables.Decision.match_id.in_(ids)
-    said = select(tables.Decision.match_id, tables.Decision.reason).where(*of_pause).order_by(tables.Decision.number)
-    return dict.fromkeys(ids) | {one.match_id: one.reason for one in rows.session.execute(said)}
+    return concerns.to_look_into(rows, stopped, reckoned.of_volunteer, reckoned.paused)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from matcher.instance import today
 from matcher.records import Party, Status
 from matcher.words import day
 from service import standing
+from service.database.base import utc_now
 from service.permissions import Role
-from service.workflow import OBJECTS, StepRefusedError
+from service.workflow import OBJECTS, UNSAFE, StepRefusedError
 
 
 @pytest.fixture
@@ -115,6 +116,36 @@ def test_a_paused_match_says_what_must_come_first_and_offers_no_button_that_woul
         desk.step(match, "resume", Party.AUTHORITY)
     desk.change_volunteer(status=Status.APPROVED)
     assert "Resume the visits" in page(desk, f"/proposals/{match}")
+
+
+def test_a_child_who_felt_unsafe_is_asked_before_the_visits_go_on(desk: Desk) -> None:
+    """That a manager has lifted the suspension is not the child's word."""
+    match, browser = active(desk), desk.service.as_(Role.COORDINATOR)
+    desk.step(match, "pause", Party.AUTHORITY, UNSAFE)
+    for rows in desk.rows():
+        row = rows.volunteer(desk.volunteer)
+        standing.set_status(
+            rows, row, Status.APPROVED, user_id=desk.user, reason="investigation closed", manager=True
+        )  # fmt: skip
+        rows.match(match).since = desk.now = utc_now()
+    path = f"/proposals/{match}"
+    told = page(desk, path)
+    assert "the visits go on only if the child would like it" in told
+    assert "Resume the visits" not in told
+    api = f"/api/v1/matches/{match}"
+    seen = browser.get(api)
+    tag, possible = {"If-Match": seen.headers["ETag"]}, seen.json()["possible"]
+    assert [(one["step"], one["by"]) for one in possible if one["step"] != "end"] == [("child_resumes", ["child"])]
+    for body in ({"step": "resume", "by": "authority"}, {"step": "child_resumes", "by": "authority"}):
+        assert browser.post(f"{api}/steps", json=body, headers=tag).status_code == 409
+    assert browser.post(f"{path}/steps/resume", data={"version": tag["If-Match"].strip('"')}).status_code == 409
+    assert page(desk, path) == told
+    assert "would like the visits to go on" in browser.get(f"{path}/steps/child_resumes").text
+    assert send(desk, f"{path}/steps/child_resumes", version=tag["If-Match"].strip('"')) == path
+    told = page(desk, path)
+    assert re.search(r"Active .*would like the visits to go on .{0,80}, on the word of the child", told)
+    desk.step(match, "pause", Party.AUTHORITY, "circumstances")  # another pause is another matter
+    assert "Resume the visits" in page(desk, path)
 
 
 def test_visits_that_break_a_core_rule_are_to_be_paused(desk: Desk) -> None:

@@ -12,7 +12,9 @@ from service.workflow import (
     APPOINTED,
     BEFORE_APPOINTMENT,
     LIVE,
+    PAUSE_REASONS,
     STEPS,
+    UNSAFE,
     Progress,
     Rules,
     State,
@@ -40,7 +42,8 @@ def rules_fail(_: Rules) -> tuple[str, ...]:
 def go(step: str, state: State, *, by: Party | None = None, rules=rules_pass, at: datetime = LATER, reason="") -> State:  # type: ignore[no-untyped-def]
     found = next(one for one in STEPS if one.id == step)
     told = reason if reason != "" else (found.reasons[0] if found.reasons else None)
-    return take(step, Progress(state, NOON), by=by or found.by[0], at=at, reason=told, hard_rules=rules).state
+    why = found.only_after[0] if found.only_after else None
+    return take(step, Progress(state, NOON, why), by=by or found.by[0], at=at, reason=told, hard_rules=rules).state
 
 
 def test_the_whole_way() -> None:
@@ -106,6 +109,24 @@ def test_what_cannot_follow_is_refused_with_what_could() -> None:
         go("child_agrees", State.CHILD_THINKS, by=Party.AUTHORITY)
     with pytest.raises(StepRefusedError, match="needs a reason: planned ending"):
         go("end", State.ACTIVE, reason="because")
+
+
+def test_who_felt_unsafe_is_asked_before_the_visits_go_on() -> None:
+    """By the child's own word alone, and by no other step of the authority's; after any other pause as ever."""
+    paused = {reason: Progress(State.PAUSED, NOON, reason) for reason in (*PAUSE_REASONS, None)}
+    for reason, now in paused.items():
+        on = [step.id for step in possible(State.PAUSED, reason) if step.to is not State.ENDED]
+        assert on == (["child_resumes"] if reason == UNSAFE else ["resume"])
+        for step, by in ((step, by) for step in STEPS if step.to is not State.ENDED for by in Party):
+            if (step.id, by) == (on[0], step.by[0]):
+                assert take(step.id, now, by=by, at=LATER, reason=None, hard_rules=rules_pass).state is State.ACTIVE
+            else:
+                with pytest.raises(StepRefusedError):
+                    take(step.id, now, by=by, at=LATER, reason=None, hard_rules=rules_pass)
+        for by in Party:  # who would not like it, or whoever says so for them
+            assert take("end", now, by=by, at=LATER, reason=UNSAFE, hard_rules=rules_fail).state is State.ENDED
+    with pytest.raises(StepRefusedError, match=f"“paused” for “{UNSAFE}”. Possible: The child was asked again"):
+        take("resume", paused[UNSAFE], by=Party.AUTHORITY, at=LATER, reason=None, hard_rules=rules_pass)
 
 
 def test_every_state_is_reached_and_left() -> None:
