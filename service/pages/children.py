@@ -13,6 +13,8 @@ from fastapi.responses import RedirectResponse, Response
 from matcher import alone, records
 from matcher.catalogue import CATALOGUE
 from matcher.errors import NotFoundError
+from matcher.explain import why_nobody
+from matcher.instance import Instance
 from matcher.records import Agreement
 from matcher.rules.child import ChildAgrees
 from matcher.words import spoken
@@ -24,6 +26,7 @@ from service.pages.html import render
 from service.pages.labels import label
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
+from service.repository import ids_in
 from service.workflow import FOLLOWS, LIVE, Follows, State
 
 router = APIRouter(prefix="/children")
@@ -165,13 +168,14 @@ def child(
 ) -> Response:
     rows.child(child_id)
     instance, siblings = reckoned.instance, _siblings(reckoned, child_id)
-    note_reading(kith, person, "record", child_id, children=siblings)
     record = next((one for one in instance.children if one.id == child_id), None)
     if record is None:
         raise NotFoundError("There is no such child.")
     waiting = child_id not in instance.visited
     past = [match for match in reckoned.matches if match.child_id == child_id]
     line, said = line_of(reckoned, record), not_now(reckoned, record)
+    nobody = _why_nobody(instance, child_id) if line.stands == "waiting" else ""
+    note_reading(kith, person, "record", child_id, children=[*siblings, *sorted({*ids_in(nobody, "C")} - {child_id})])
     against = [one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else []
     groups = facts.about_child(record, instance.as_of)
     if said:  # which the page tells by itself: that nobody has asked them yet would contradict it
@@ -180,7 +184,7 @@ def child(
     return render(
         request, "child.html", person,
         line=line, planned=of_plan(reckoned, child_id) if line.stands == "waiting" else None,
-        not_now=said, said_no=record.agrees is Agreement.NO,
+        not_now=said, said_no=record.agrees is Agreement.NO, nobody=reckoned.told(nobody),
         groups=groups,
         gaps=reckoned.missing([child_id])[child_id],
         impossible=reckoned.impossible(child_id),
@@ -195,6 +199,12 @@ def child(
         saved="saved" in request.query_params,
         label=label,
     )  # fmt: skip
+
+
+def _why_nobody(instance: Instance, child_id: str) -> str:
+    """Why no volunteer could visit a child who is ready; nothing where somebody could."""
+    why = why_nobody(instance, child_id)
+    return why.reason if sum(why.excluded.values()) == len(instance.volunteers) else ""
 
 
 def _asked_again(groups: tuple[facts.Group, ...]) -> tuple[facts.Group, ...]:

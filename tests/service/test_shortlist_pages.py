@@ -151,6 +151,36 @@ def test_brothers_and_sisters_who_are_not_known_are_filled_in_from_the_shortlist
     assert "for a manager" in refused.text
 
 
+def test_a_child_whom_nobody_could_visit_is_led_to_why_and_not_to_a_list_of_nobody(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, _ = service.eligible_pair()
+    browser, path = service.as_(Role.COORDINATOR), f"/children/{child}"
+    see, why = "See who could visit", "See why nobody could visit, and what would change that"
+
+    def changed(**facts: str) -> str:
+        etag = {"If-Match": browser.get(f"/api/v1{path}").headers["ETag"]}
+        assert browser.patch(f"/api/v1{path}", json={"facts": facts}, headers=etag).status_code == 200
+        return browser.get(path, headers=HTML).text
+
+    page = browser.get(path, headers=HTML).text
+    assert see in page
+    assert why not in page
+    for facts in ({"safeguarding_issue": "yes"}, {"safeguarding_issue": "no", "agrees": "not asked"}):
+        page = changed(**facts)
+        assert see not in page
+        assert why in page.partition("What stands in the way of any match")[2]
+    assert see in changed(agrees="yes")
+    with service.database.write(service.north) as session:
+        for one in session.scalars(select(Volunteer)):
+            session.add(Declined(child_id=child, volunteer_id=one.id, said_by="child"))
+    page = browser.get(path, headers=HTML).text
+    assert see not in page
+    assert re.search(
+        rf"No volunteer could visit now</h2>\s*<p[^>]*>No volunteer is eligible: .*?{why}", page, re.DOTALL
+    )
+
+
 def _new_family(session):  # type: ignore[no-untyped-def]
     family = Family(known=False, references=[])
     session.add(family)
