@@ -1,8 +1,8 @@
-"""What the rules say of one person, whoever the other side is: who is ready to be matched, and whose checks lapse."""
+"""What the rules say of one person, whoever the other side is: who is ready, who lacks a check, whose checks lapse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -15,12 +15,15 @@ from matcher.instance import Instance
 from matcher.pairs import Between, Bools, Ints, Pairs, Tables, tables
 from matcher.policy import Policy
 from matcher.records import Child, Status, Volunteer
-from matcher.rules.base import Limit, Verdict
+from matcher.rules.base import Limit, Verdict, column_of
+from matcher.words import listed, spoken
 
 CHECKS = ("dbs_current", "vehicle_documents", "database_check")
 """The rules about a volunteer that hold today and stop holding by the calendar alone."""
 _NO_MORE = ("still_looked_after", "referral_age", "time_left")
 """The rules about a child that, once they refuse one, time alone never lets pass again."""
+_AS_A_VISITOR = ("support_sessions",)
+"""The rules about a volunteer that ask what they did while they visited: whoever is to be approved has that to come."""
 _FIRST = 8
 """Volunteers by whom most children are found to lack nothing that every volunteer waits for."""
 
@@ -84,6 +87,49 @@ def ready_volunteers(instance: Instance) -> Mapping[str, bool]:
     pairs = tables(instance).volunteers_alone(np.arange(len(instance.volunteers)))
     ready = _ready(pairs, instance, "volunteer")
     return dict(zip((volunteer.id for volunteer in instance.volunteers), ready.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """A check that the policy asks of whoever is approved, and that a volunteer lacks."""
+
+    volunteer: str
+    rule: str
+    blank: tuple[str, ...]
+    """The columns that are not recorded; none where what they say is not enough, or not any more."""
+    sentence: str
+    """As the rule says it."""
+
+
+def unchecked(volunteers: Sequence[Volunteer], policy: Policy, as_of: date) -> tuple[Unchecked, ...]:
+    """The checks that these lack, each as if they were approved: what is blank, has lapsed, or falls short."""
+    instance = Instance.kept(
+        (), [replace(one, status=Status.APPROVED) for one in volunteers], policy=policy, as_of=as_of
+    )  # fmt: skip
+    every = tables(instance)
+    pairs = every.volunteers_alone(np.arange(len(instance.volunteers)))
+    found = []
+    for limit in (one for one in _about(instance, "volunteer") if one.id not in _AS_A_VISITOR):
+        verdicts = limit.verdicts(pairs, policy)
+        blanks = [(column_of(path)[1], where) for path, where in limit.blanks(pairs, policy)]
+        for row in np.flatnonzero(verdicts != Verdict.PASSES).tolist():
+            one = instance.volunteers[row]
+            between = Between(Child(""), one, instance, every.volunteers_alone(np.array([row])))
+            blank = tuple(column for column, where in blanks if where[row])
+            sentence = limit.reason(between, policy, Verdict(int(verdicts[row])))
+            found.append(Unchecked(one.id, limit.id, blank, sentence))
+    return tuple(found)
+
+
+def told_unchecked(lacking: Sequence[Unchecked], called: Callable[[str], str] = spoken) -> str:
+    """What one volunteer lacks, to go on in a sentence: “DBS checked on” is not recorded; the licence has lapsed.
+
+    Args:
+        called: how a column is called where it is told.
+    """
+    blank = [f"“{called(column)}”" for column in dict.fromkeys(one for each in lacking for one in each.blank)]
+    said = [f"{listed(blank)} {'is' if len(blank) == 1 else 'are'} not recorded"] if blank else []
+    return "; ".join([*said, *(one.sentence.rstrip(".") for one in lacking if not one.blank)])
 
 
 @dataclass(frozen=True)

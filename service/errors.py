@@ -21,6 +21,7 @@ from service.database.engine import crossed
 from service.permissions import Permission
 from service.proposals import TakenError
 from service.runs import RunError
+from service.standing import UncheckedError
 from service.workflow import StepRefusedError
 
 
@@ -96,6 +97,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (TakenError, 409),
     (StepRefusedError, 409),
     (RunError, 409),
+    (UncheckedError, 409),
     (LoginError, 401),
     (KithError, 422),
 )

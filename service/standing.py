@@ -8,15 +8,19 @@ standing is (R 16).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 
 from sqlalchemy import select
 
+from matcher import alone
+from matcher.alone import Unchecked
 from matcher.errors import InputError
+from matcher.instance import today
 from matcher.records import Party, Status
+from matcher.words import spoken
 from service import audit_log, runs, steps, workflow
 from service.audit_log import Entry
 from service.database import tables
@@ -56,6 +60,20 @@ _CONCERNS = frozenset({CONCERN, "complaint", UNSUITABLE})
 
 _PAUSED_FOR = {**dict.fromkeys(_CONCERNS, workflow.CONCERN_PAUSES), LAPSED: workflow.LAPSE_PAUSES}
 """For which reason visits are paused, by the reason of the standing; for any other they are “circumstances”."""
+
+
+class UncheckedError(InputError):
+    """Nobody is approved who lacks a check that the policy in force asks: the record would say what is not known."""
+
+    def __init__(self, reference: str, lacking: Sequence[Unchecked]) -> None:
+        super().__init__(not_yet(reference, lacking))
+        self.reference, self.lacking = reference, tuple(lacking)
+
+
+def not_yet(reference: str, lacking: Sequence[Unchecked], called: Callable[[str], str] = spoken) -> str:
+    """Why somebody is not approved yet, and where that is put right, in a sentence."""
+    told = alone.told_unchecked(lacking, called)
+    return f"{reference} cannot be approved yet: {told}; put that right on their page first."
 
 
 @dataclass(frozen=True)
@@ -173,6 +191,12 @@ def reasons_of(rows: Repository, row: tables.Volunteer, status: Status, *, manag
     return reasons
 
 
+def unchecked(rows: Repository, row: tables.Volunteer) -> tuple[Unchecked, ...]:
+    """The checks that the policy in force asks and that a volunteer lacks today, under their reference."""
+    record = replace(rows.volunteer_record(row), id=row.reference)
+    return alone.unchecked([record], rows.policy()[1], today())
+
+
 def needs_a_manager(before: Status | str | None, after: Status | str | None) -> bool:
     """Whether a change of status is a manager's: whoever was stopped is let back in, to whichever status.
 
@@ -184,7 +208,9 @@ def needs_a_manager(before: Status | str | None, after: Status | str | None) -> 
 def set_status(
     rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, manager: bool = False
 ) -> BroughtUp:
-    """Changes a volunteer's standing, with all that hangs on it. Raises InputError for a reason that is not known.
+    """Changes a volunteer's standing, with all that hangs on it.
+
+    Raises InputError for a reason that is not known, UncheckedError for who is to be approved and lacks a check.
 
     Args:
         manager: whether it is a manager's word, who alone says what came of a concern.
@@ -193,6 +219,8 @@ def set_status(
     reasons = reasons_of(rows, row, status, manager=manager)
     if reason not in reasons:
         raise InputError(f"Who is {status} is so for one of these reasons: {', '.join(reasons)}.")
+    if status is Status.APPROVED and (lacking := unchecked(rows, row)):
+        raise UncheckedError(row.reference, lacking)
     return _set(rows, row, status, user_id=user_id, reason=reason, looked_into=manager and reason in OUTCOMES)
 
 

@@ -125,7 +125,7 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
     return Echo(
         usable=True,
         stamp=importing.stamp(rows, contents, today()),
-        problems=[_problem(one) for one in reading.problems],
+        problems=[_problem(one) for one in (*reading.problems, *echo.notes)],
         new=dict(echo.new),
         same=dict(echo.same),
         changed=_changed(echo.changed),

@@ -185,6 +185,7 @@ def set_status(
     where a concern is the reason, the past appointments are brought up too. Whoever was suspended, withdrawn or
     resigned becomes an applicant or approved again by a manager alone, who also says what came of a concern about
     somebody who stays away: “investigation closed” or “no longer suitable”. To stop somebody the version is not asked.
+    Nobody is approved (409) who lacks a check that the policy in force asks: what is blank or has lapsed is named.
     """
 
     def write(rows: Repository) -> StatusChanged:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from matcher import alone
 from matcher.errors import InputError, Problem
 from matcher.instance import Instance
 from matcher.policy import Policy
@@ -117,6 +118,8 @@ class Echo:
     same: Mapping[str, int]
     untouched: Mapping[str, int]
     """Children and volunteers who are here and of whom the files say nothing: they stay as they are."""
+    notes: tuple[Problem, ...] = ()
+    """What there is to say of rows that are taken in as they are."""
 
     @property
     def new(self) -> Mapping[str, int]:
@@ -175,7 +178,8 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
     if live.any_new(here, given):
         told.newly_live(here.rows.instance(as_of))
     told.budgets()
-    return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched())
+    notes = tuple(_unchecked(here, given, policy))
+    return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched(), notes)
 
 
 def _at_odds(reading: Reading) -> Iterator[Problem]:
@@ -184,6 +188,26 @@ def _at_odds(reading: Reading) -> Iterator[Problem]:
         for place, record in enumerate(reading.records[sheet]):
             for column, what, remedy in at_odds(record):
                 yield Problem(reading.files[sheet], reading.rows[sheet][place], column, "", what, remedy)
+
+
+def _unchecked(here: Here, given: Instance, policy: Policy) -> Iterator[Problem]:
+    """Who is approved in the files and lacks a check: an import loses nothing, and nobody is approved so on a page."""
+    reading, approved = here.reading, []
+    for said in given.volunteers:
+        before = here.record(VOLUNTEERS.name, said.id)
+        after = said if before is None else here.kept(VOLUNTEERS.name, before, said)
+        if after.status is Status.APPROVED:
+            approved.append(replace(after, id=said.id))
+    lacking = defaultdict(list)
+    for one in alone.unchecked(approved, policy, given.as_of):
+        lacking[one.volunteer].append(one)
+    for place, record in enumerate(reading.records[VOLUNTEERS.name]):
+        if found := lacking.get(record.id):
+            wrong = f"stands there, and {alone.told_unchecked(found)}"
+            remedy = "Until that is put right no child is matched with them"
+            row = reading.rows[VOLUNTEERS.name][place]
+            told = reading.files[VOLUNTEERS.name], row, "status", str(Status.APPROVED), wrong, remedy
+            yield Problem(*told, rejected=False)
 
 
 def stamp(rows: Repository, files: Mapping[str, bytes], as_of: date, *also: str) -> str:

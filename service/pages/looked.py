@@ -29,7 +29,8 @@ class Looked:
     @property
     def notes(self) -> Sequence[Problem]:
         """What there is to say of rows that can be used."""
-        return [one for one in self.reading.problems if not one.rejected]
+        own = [one for one in self.reading.problems if not one.rejected]
+        return [*own, *self.echo.notes] if self.echo else own
 
     @property
     def given(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -228,8 +229,9 @@ _STANDS: Mapping[str, str] = {
 def status_page(
     volunteer_id: VolunteerId, request: Request, person: Asking, rows: Reading, status: Status | None = None
 ) -> Response:
-    """With a status chosen already, where a button has named it."""
-    return _status_form(request, person, rows, volunteer_id, {"status": status or ""})
+    """With a status chosen already, where a button has named it, and what is in its way."""
+    lacking = standing.unchecked(rows, rows.volunteer(volunteer_id)) if status is Status.APPROVED else ()
+    return _status_form(request, person, rows, volunteer_id, {"status": status or ""}, lacking=lacking)
 
 
 @router.post("/{volunteer_id}/status")
@@ -237,6 +239,7 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
     """Each standing has its reasons: of those that were chosen, the one of the standing counts."""
     status = given.get("status", "")
     reason, manager = given.get(f"reason-{status}", ""), Permission.APPROVE in person.may
+    lacking: tuple[alone.Unchecked, ...] = ()
 
     def write(rows: Repository) -> str:
         """What is wrong with what was sent; nothing where it was saved."""
@@ -253,12 +256,16 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
         standing.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason, manager=manager)
         return ""
 
-    error = attempt(kith, person, write)
+    try:
+        error = attempt(kith, person, write)
+    except standing.UncheckedError as refused:
+        lacking = refused.lacking
+        error = standing.not_yet(refused.reference, lacking, partial(label, "volunteers"))
     if not error:
         return RedirectResponse(f"/volunteers/{volunteer_id}?saved=yes", 303)
     with kith.database.read(person.authority_id) as session:
         fresh = Repository(session, kith.keys)
-        return _status_form(request, person, fresh, volunteer_id, given, error)
+        return _status_form(request, person, fresh, volunteer_id, given, error, lacking)
 
 
 @dataclass(frozen=True)
@@ -277,8 +284,9 @@ def _why_stopped(rows: Repository, row: tables.Volunteer) -> WhyStopped | None:
 
 
 def _status_form(
-    request: Request, person: Asking, rows: Repository, volunteer_id: str, given: Mapping[str, str], error: str = ""
-) -> Response:
+    request: Request, person: Asking, rows: Repository, volunteer_id: str, given: Mapping[str, str], error: str = "",
+    lacking: Sequence[alone.Unchecked] = (),
+) -> Response:  # fmt: skip
     row = rows.volunteer(volunteer_id)
     theirs = select(tables.Match.state).where(tables.Match.volunteer_id == volunteer_id)
     states = [State(state) for state in rows.session.scalars(theirs)]
@@ -295,5 +303,5 @@ def _status_form(
         stands=_STANDS[row.status or ""],
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
-        kept_back=len(may) < len(Status) - 1,
+        kept_back=len(may) < len(Status) - 1, lacking=lacking, label=label,
     )  # fmt: skip

@@ -7,7 +7,15 @@ from datetime import date
 
 from making import AS_OF, a_child, a_volunteer, an_instance
 
-from matcher.alone import about_child, about_volunteer, lapses, ready_children, ready_volunteers
+from matcher.alone import (
+    about_child,
+    about_volunteer,
+    lapses,
+    ready_children,
+    ready_volunteers,
+    told_unchecked,
+    unchecked,
+)
 from matcher.explain import explain
 from matcher.records import Agreement, Status
 from matcher.shortlist import shortlist
@@ -64,3 +72,29 @@ def test_a_check_lapses_on_its_anniversary_and_not_a_day_before():
 
 def test_what_is_not_recorded_lapses_on_no_day():
     assert lapses(an_instance([], [a_volunteer("V1", dbs_checked_on=None)]), 60) == ()
+
+
+def test_a_check_is_lacking_that_the_rules_ask_of_whoever_is_approved():
+    """Not the approval itself, nor what somebody does as a visitor."""
+    asked = an_instance([], []).policy
+    whole = a_volunteer("V1", status=Status.APPLICANT, support_sessions=None)
+    assert unchecked([whole], asked, AS_OF) == ()
+    lapsed = replace(whole, id="V2", dbs_checked_on=date(2023, 11, 1), core_training_on=None)
+    young = replace(whole, id="V3", date_of_birth=date(2009, 1, 1), references_accepted=None)
+    found = unchecked([whole, lapsed, young], asked, AS_OF)
+    assert {(one.volunteer, one.rule, one.blank) for one in found} == {
+        ("V2", "dbs_current", ()), ("V2", "training", ("core_training_on",)),
+        ("V3", "minimum_age", ()), ("V3", "references", ("references_accepted",)),
+    }  # fmt: skip
+    told = told_unchecked([one for one in found if one.volunteer == "V3"])
+    assert told == "“references accepted” is not recorded; V3 is 17, and must be over 21"
+
+
+def test_who_passes_the_rules_about_themselves_but_for_the_status_lacks_nothing():
+    everybody = [
+        a_volunteer(f"V{n}", **{field: None})
+        for n, field in enumerate(("date_of_birth", "drives", "right_to_work", "database_checked_on", "has_dog"))
+    ]
+    instance = an_instance([], everybody)
+    lacking = {one.volunteer for one in unchecked(everybody, instance.policy, AS_OF)}
+    assert {id for id, ready in ready_volunteers(instance).items() if not ready} == lacking

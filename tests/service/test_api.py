@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
-from service_rows import cell, files_of
+from service_rows import cell, files_of, put_in_order
 from sqlalchemy import func, select
 
 from matcher.readers import Reading
@@ -128,6 +128,8 @@ def test_a_suspension_stops_every_visit_in_the_same_transaction(
                 tables.Match.volunteer_id == active.volunteer_id, tables.Match.state == "ended"
             )
         ).all()
+    with service.database.write(service.north) as session:
+        put_in_order(Repository(session, service.keys), active.volunteer_id)
     path = f"/volunteers/{active.volunteer_id}/status"
     told = changed(desk, path, {"status": "suspended", "reason": "concern raised"}, "POST").json()
     assert (told["paused"], sorted(told["past"])) == ([active.id], sorted(past))

@@ -12,6 +12,7 @@ from threading import Event
 
 import pytest
 from conftest import Service
+from service_rows import put_in_order
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -118,6 +119,7 @@ def test_whoever_changes_what_matters_asks_for_a_run(service: Service) -> None:
         rows = Repository(session, service.keys)
         volunteer = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status == "approved")).first()
         assert volunteer is not None
+        put_in_order(rows, volunteer.id)
         user = service.users["north", Role.MANAGER]
         for status in (Status.SUSPENDED, Status.APPROVED):
             standing.set_status(rows, volunteer, status, user_id=user, reason="other")
