@@ -10,7 +10,7 @@ from pathlib import Path
 
 from service.permissions import table as permissions
 from service.settings import settings_table
-from service.workflow import consequences, diagram
+from service.workflow import consequences, diagram, speakers
 from service.workflow import table as steps
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -27,6 +27,7 @@ def write(file: str, pattern: str, content: str) -> None:
 
 write("workflow.md", r"```mermaid\n.*?```", f"```mermaid\n{diagram()}\n```")
 write("workflow.md", r"\| reason \|.*?(?=\n\n)", consequences())
+write("workflow.md", r"\| reason for an ending \|.*?(?=\n\n)", speakers())
 write("workflow.md", r"(?<=```\n\n)(\| step.*)?\Z", f"{steps()}\n")
 write("operations.md", r"\| setting \|.*?(?=\n\n)", settings_table())
 write("permissions.md", r"\| route \|.*\Z", f"{permissions()}\n")

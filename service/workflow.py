@@ -98,6 +98,10 @@ class Step:
     not_after: tuple[str, ...] = ()
     """The reasons of a pause after which it does not."""
 
+    def reasons_of(self, by: Party) -> tuple[str, ...]:
+        """Those of its reasons that can be somebody's word."""
+        return tuple(reason for reason in self.reasons if reason not in NOT_SAID_BY.get(by, ()))
+
     def fits(self, paused_for: str | None) -> bool:
         """Whether it leads on after a pause for this reason."""
         return paused_for not in self.not_after and (not self.only_after or paused_for in self.only_after)
@@ -136,6 +140,17 @@ END_REASONS = (
     "boundaries not kept", "serious concern about the volunteer", "serious concern about the child",
     "support not attended", "other",
 )  # fmt: skip
+
+
+_WISHES = frozenset({"child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS})
+_OF_THE_VOLUNTEER = frozenset({"circumstances of the volunteer", "support not attended"})
+NOT_SAID_BY: Mapping[Party, frozenset[str]] = {
+    _CHILD: _OF_THE_VOLUNTEER,
+    _VOLUNTEER: _WISHES | {"support not attended"},
+    _WORKER: _OF_THE_VOLUNTEER,
+    Party.PLANNED: frozenset(END_REASONS) - {"planned ending", "age", "left care", "moved away", "other"},
+}
+"""Reasons of an ending that would make no sense as the word of somebody. Whoever speaks keeps what is for safety."""
 
 
 class Follows(StrEnum):
@@ -271,8 +286,9 @@ def take(
         )
     if by not in step.by:
         raise StepRefusedError(f"“{step.title}” is the word of the {' or '.join(step.by)}. Record who said it.")
-    if step.reasons and reason not in step.reasons:
-        raise StepRefusedError(f"“{step.title}” needs a reason: {', '.join(step.reasons)}.")
+    if step.reasons and reason not in step.reasons_of(by):
+        whose = "as planned" if by is Party.PLANNED else f"on the word of the {by}"
+        raise StepRefusedError(f"“{step.title}”, {whose}, needs a reason: {', '.join(step.reasons_of(by))}.")
     if reason is not None and not step.reasons:  # it would bring about what belongs to another step
         raise StepRefusedError(f"“{step.title}” has no reason to give.")
     if at < now.since and not step.final:
@@ -328,6 +344,16 @@ def table() -> str:
         cells = (f"`{step.id}`", step.title, starts, step.to, parties, step.rules + wait,
                  ", ".join(step.reasons), step.source)  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def speakers() -> str:
+    """Who may give which reasons for an ending, as a Markdown table."""
+    by = _noes()[-1].by
+    lines = [f"| reason for an ending | {' | '.join(by)} |", "|" + "---|" * (1 + len(by))]
+    for reason in END_REASONS:
+        may = ("–" if reason in NOT_SAID_BY.get(party, ()) else "yes" for party in by)
+        lines.append(f"| {reason} | {' | '.join(may)} |")
     return "\n".join(lines)
 
 

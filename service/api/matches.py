@@ -63,6 +63,9 @@ class Possible(BaseModel):
     title: str = Field(examples=["The volunteer was asked"])
     by: list[Party]
     reasons: list[str]
+    reasons_of: dict[Party, list[str]] = Field(
+        examples=[{}], description="Of a step that several may speak for and that asks for a reason: those of each."
+    )
     follows: dict[str, str] = Field(
         examples=[{}], description="What a reason brings about besides, at once, by the reason."
     )
@@ -241,7 +244,10 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
             for one in decisions
         ],
         possible=[
-            Possible(step=one.id, title=one.title, by=list(one.by), reasons=list(one.reasons), follows=one.follows)
+            Possible(
+                step=one.id, title=one.title, by=list(one.by), reasons=list(one.reasons), follows=one.follows,
+                reasons_of={by: list(one.reasons_of(by)) for by in one.by} if len(one.by) > 1 and one.reasons else {},
+            )
             for one in workflow.possible(State(row.state), steps.why_paused(rows, [row]).get(row.id))
         ],
     )  # fmt: skip

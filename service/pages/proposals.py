@@ -26,6 +26,7 @@ from service.database.base import utc_now
 from service.families import with_siblings
 from service.pages import profiles
 from service.pages.children import standing as child_stands
+from service.pages.entering import Given
 from service.pages.html import clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
@@ -292,10 +293,9 @@ def step_page(match_id: MatchId, step_id: str, request: Request, person: Asking,
 
 @router.post("/proposals/{match_id}/steps/{step_id}")
 def take(
-    match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading,
-    version: Annotated[int, Form()] = 0, said_by: Annotated[str, Form(max_length=20)] = "",
-    reason: Annotated[str, Form(max_length=60)] = "", note: Note = "", day: Annotated[str, Form(max_length=40)] = "",
-    clock: Annotated[str, Form(max_length=10)] = "",
+    match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading, sent: Given,
+    version: Annotated[int, Form()] = 0, said_by: Annotated[str, Form(max_length=20)] = "", note: Note = "",
+    day: Annotated[str, Form(max_length=40)] = "", clock: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:  # fmt: skip
     match = rows.match(match_id)
     step, given = _step(rows, match, step_id), {"note": note, "day": day, "clock": clock}
@@ -308,10 +308,13 @@ def take(
     if step is None or (version != match.version and not step.final):
         return refused(rows, _moved_on(match))
     party = said_by or (step.by[0] if len(step.by) == 1 else "")
+    reason = sent.get(
+        "reason" if len(step.by) == 1 else f"reason-{party}", ""
+    )  # each who may speak has reasons of theirs
     try:
         if party not in step.by:
             raise StepRefusedError("Choose whose word it is.")
-        if step.reasons and reason not in step.reasons:
+        if step.reasons and reason not in step.reasons_of(Party(party)):
             raise StepRefusedError("Choose a reason.")
         at = _happened(day, clock)
 

@@ -121,7 +121,8 @@ class Acts(People):
             return
         possible = [one for one in FINAL if match.state in one.starts] or list(FINAL)
         step = data.draw(st.sampled_from(possible))
-        by, reason = data.draw(st.sampled_from(step.by)), data.draw(st.sampled_from(step.reasons))
+        by = data.draw(st.sampled_from(step.by))
+        reason = data.draw(st.sampled_from(step.reasons_of(by)))
         answer = self.take(role, match, step, by, reason, days_ago, stale=stale)
         if match.state in step.starts and Permission.DECIDE in MAY[role] and days_ago is None:
             assert answer.status_code == 200, f"{step.id} of what is {match.state} was refused: {answer.text}"

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from matcher.instance import today
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from matcher.records import Child, Need, Place, Status, Volunteer
+from matcher.records import Child, Need, Party, Place, Status, Volunteer
 from service.database import tables
 from service.pages import forms, volunteers
 from service.people import columns_of
@@ -26,6 +26,7 @@ from service.permissions import Role
 from service.proposals import Chosen, propose
 from service.repository import Repository
 from service.standing import REASONS_OF
+from service.workflow import STEPS
 
 HTML = {"Accept": "text/html"}
 
@@ -356,6 +357,28 @@ def test_a_standing_opens_its_own_reasons_and_approve_has_its_answer_already(sit
     assert shown() == set(REASONS_OF[Status.SUSPENDED])
     page.check("input[value=resigned]")
     assert shown() == set(REASONS_OF[Status.RESIGNED])
+
+
+def test_whoever_ends_a_match_is_offered_their_own_reasons(site: Site) -> None:
+    """Also without script; what was chosen under another who might have spoken does not count."""
+    page = site.page(script=False)
+    page.goto(f"{site.at}/proposals?show=matches")
+    page.locator("main table a").first.click()
+    page.get_by_role("link", name="End the match").click()
+    ending = next(step for step in STEPS if step.id == "end")
+
+    def shown() -> set[str | None]:
+        return {one.get_attribute("value") for one in page.locator("input[name^=reason]").all() if one.is_visible()}
+
+    assert shown() == set()
+    for party in Party:
+        page.check(f"input[name=said_by][value='{party}']")
+        assert shown() == {*ending.reasons_of(party)}
+    page.check("input[name='reason-planned'][value=other]")
+    page.check("input[name=said_by][value=volunteer]")
+    page.get_by_role("button", name="Record").click()
+    assert "Choose a reason." in page.inner_text(".govuk-error-summary")
+    assert page.locator("input[name=said_by][value=volunteer]").is_checked()
 
 
 def test_who_read_about_a_child_and_an_auditor_finds_the_record_by_reference(service: Service) -> None:

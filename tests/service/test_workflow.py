@@ -11,10 +11,13 @@ from matcher.records import Party
 from service.workflow import (
     APPOINTED,
     BEFORE_APPOINTMENT,
+    CHILD_OBJECTS,
+    FOLLOWS,
     LIVE,
     PAUSE_REASONS,
     STEPS,
     UNSAFE,
+    Follows,
     Progress,
     Rules,
     State,
@@ -22,6 +25,7 @@ from service.workflow import (
     diagram,
     possible,
     review_due,
+    speakers,
     table,
     take,
 )
@@ -79,6 +83,24 @@ def test_every_party_may_end_a_match_at_any_time(state: State, party: Party) -> 
     assert go("end", state, by=party, rules=rules_fail, at=NOON) is State.ENDED
 
 
+@pytest.mark.parametrize("party", Party)
+def test_nobody_is_recorded_as_saying_what_is_not_theirs_to_say(party: Party) -> None:
+    ending = next(step for step in STEPS if step.id == "end")
+    fitting = ending.reasons_of(party)
+    assert "other" in fitting
+    for reason in ending.reasons:
+        if reason in fitting:
+            assert go("end", State.ACTIVE, by=party, reason=reason) is State.ENDED
+            continue
+        with pytest.raises(StepRefusedError) as refused:
+            go("end", State.ACTIVE, by=party, reason=reason)
+        assert str(refused.value).endswith(f"needs a reason: {', '.join(fitting)}.")
+    for_safety = {reason for reason in ending.reasons if FOLLOWS.get(reason) in (Follows.SUSPENDED, Follows.HELD)}
+    assert for_safety <= {*fitting} or party is Party.PLANNED
+    assert ("circumstances of the volunteer" in fitting) is (party in (Party.VOLUNTEER, Party.AUTHORITY))
+    assert (CHILD_OBJECTS in fitting) is (party not in (Party.VOLUNTEER, Party.PLANNED))
+
+
 @pytest.mark.parametrize("step", [step for step in STEPS if step.rules is not Rules.NONE], ids=lambda step: step.id)
 def test_a_step_forward_is_refused_with_the_rules_reason(step) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(StepRefusedError, match="lapsed on 01/11/2026") as refused:
@@ -124,7 +146,8 @@ def test_who_felt_unsafe_is_asked_before_the_visits_go_on() -> None:
                 with pytest.raises(StepRefusedError):
                     take(step.id, now, by=by, at=LATER, reason=None, hard_rules=rules_pass)
         for by in Party:  # who would not like it, or whoever says so for them
-            assert take("end", now, by=by, at=LATER, reason=UNSAFE, hard_rules=rules_fail).state is State.ENDED
+            why = "other" if by is Party.PLANNED else UNSAFE
+            assert take("end", now, by=by, at=LATER, reason=why, hard_rules=rules_fail).state is State.ENDED
     with pytest.raises(StepRefusedError, match=f"“paused” for “{UNSAFE}”. Possible: The child was asked again"):
         take("resume", paused[UNSAFE], by=Party.AUTHORITY, at=LATER, reason=None, hard_rules=rules_pass)
 
@@ -140,6 +163,7 @@ def test_the_document_is_drawn_from_the_steps() -> None:
     document = (DOCS / "workflow.md").read_text(encoding="utf-8")
     assert diagram() in document
     assert table() in document
+    assert speakers() in document
 
 
 @pytest.mark.parametrize(
