@@ -38,6 +38,8 @@ class Figures:
     """A plan in a few numbers."""
 
     matched: int
+    pinned: int
+    """Of these, who were proposed to already, so that the plan keeps them."""
     left: int
     ready: int | None
     """How many of those left wait for nothing but a volunteer, while the records are those that the run read."""
@@ -63,7 +65,7 @@ def figures(reckoned: Reckoning, run: tables.Run, plan: Mapping[str, Any]) -> Fi
         if one.budget_pence is not None and same
     )
     return Figures(
-        len(plan["matches"]), len(plan["unmatched"]),
+        len(plan["matches"]), sum(bool(match.get("pinned")) for match in plan["matches"]), len(plan["unmatched"]),
         sum(reckoned.ready_children.get(one["child"], False) for one in plan["unmatched"]) if same else None,
         sum(map(bool, points)) if points else None,
         len(reckoned.without_contact) if same else None,

@@ -21,7 +21,7 @@ from service.api.deps import Asking, Kith, Reading, may_identify
 from service.database import tables
 from service.pages import budgets
 from service.pages.children import standing
-from service.pages.html import as_workbook, render
+from service.pages.html import as_workbook, in_london, render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
 from service.reports import (
@@ -216,7 +216,9 @@ def reported(rows: Repository, reckoned: Reckoning) -> Service:
     by_match_alone = dict.fromkeys(one.child_id for one in appointed if one.child_id not in there)
     children += [ReportedChild(Child(id), "visited") for id in by_match_alone]
     visiting = {one.volunteer_id for one in appointed}
-    steps = rows.session.execute(select(tables.Decision.at, tables.Decision.step, tables.Decision.reason))
+    decision = tables.Decision
+    steps = rows.session.execute(select(decision.at, decision.step, decision.reason, decision.match_id)).all()
+    appointed_here = {one.match_id for one in steps if one.step == "appoint"}
     recorded = rows.session.scalars(select(tables.Budget))
     return Service(
         instance.as_of,
@@ -226,10 +228,11 @@ def reported(rows: Repository, reckoned: Reckoning) -> Service:
             ReportedMatch(
                 one.child_id, one.volunteer_id, one.started_on, one.ended_on, one.state == State.ENDED,
                 Party(one.over_by) if one.over_by else None, one.reason,
+                unbegun=one.started_on is None and one.id in appointed_here,
             )
             for one in reckoned.matches
             if one.state in APPOINTED or one.state == State.ENDED
         ],
-        [ReportedStep(at.date(), step, reason) for at, step, reason in steps],
+        [ReportedStep(in_london(one.at).date(), one.step, one.reason) for one in steps],
         [Authority(one.code, one.budget_pence, one.spent_pence) for one in recorded],
     )  # fmt: skip

@@ -75,6 +75,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     for concern in raised:
         shown |= {one.child_id for one in (*concern.to_ask, *(match for _, match in concern.recorded if match))}
     note_reading(kith, person, "today", "", children=sorted(shown))
+    to_begin = sum(match.state == State.APPOINTED for match in reckoned.matches)
     going_on = set(workflow.APPOINTED) - {State.PAUSED}
     visiting = {match.volunteer_id for match in reckoned.matches if match.state in going_on}
 
@@ -89,7 +90,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,
         counts=Counter(line.stands for line in every),
-        visited=sum(match.state in going_on for match in reckoned.matches), stopped=stopped,
+        visited=sum(match.state in going_on for match in reckoned.matches) - to_begin, to_begin=to_begin,
+        stopped=stopped,
         free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,
     )  # fmt: skip
 

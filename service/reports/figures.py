@@ -102,6 +102,9 @@ class ReportedMatch:
     over: bool
     over_by: Party | None = None
     reason: str | None = None
+    unbegun: bool = False
+    """Appointed, and no visit was made, or was before it ended. Without it, a match that has no first day on record
+    began on some day before all that is reported."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,10 @@ class Year:
     def holds(self, day: date | None) -> bool:
         return day is not None and Year.of(day) == self
 
+    def days(self, until: date) -> tuple[date, date]:
+        """The first, and the last or the latest."""
+        return date(self.first, 4, 1), min(date(self.first + 1, 3, 31), until)
+
     def months(self, until: date) -> list[tuple[date, date]]:
         """First and last day of each month that has begun."""
         found = []
@@ -164,9 +171,24 @@ def years(service: Service) -> list[Year]:
 
 
 def is_live(match: ReportedMatch, on: date) -> bool:
-    """Whether somebody visited on that day."""
+    """Whether somebody visited at the end of that day."""
     begun = match.started_on is None or match.started_on <= on
-    return begun and (match.ended_on > on if match.ended_on else not match.over)
+    return counts(match) and begun and (match.ended_on is None or match.ended_on > on)
+
+
+def began(match: ReportedMatch, first: date, last: date) -> bool:
+    """Whether visits began between two days."""
+    return counts(match) and match.started_on is not None and first <= match.started_on <= last
+
+
+def ended(match: ReportedMatch, first: date, last: date) -> bool:
+    """Whether visits ended between two days. Who visits after them is who did before, and who began, less these."""
+    return counts(match) and match.ended_on is not None and first <= match.ended_on <= last
+
+
+def counts(match: ReportedMatch) -> bool:
+    """Whether there were visits of which it is known whether they go on, and else since when they do not."""
+    return not match.unbegun and (match.ended_on is not None or not match.over)
 
 
 def months_since(day: date, now: date) -> int:

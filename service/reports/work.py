@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from statistics import median
 
 from matcher.records import Child, Party
@@ -22,6 +22,9 @@ from service.reports.figures import (
     Service,
     Table,
     Year,
+    began,
+    counts,
+    ended,
     is_live,
     months_since,
     with_totals,
@@ -108,22 +111,40 @@ def _by_authority(waiting: Sequence[ReportedChild], now: date) -> Table:
 
 
 def matches(service: Service, year: Year) -> Report:
-    rows: list[tuple[str, tuple[Cell, ...]]] = []
-    for first, last in year.months(service.as_of):
-        end = min(last, service.as_of)
-        begun = sum(first <= one.started_on <= end for one in service.matches if one.started_on)
-        ended = sum(first <= one.ended_on <= end for one in service.matches if one.ended_on)
-        rows.append((f"{first:%B %Y}", (begun, ended, sum(is_live(one, end) for one in service.matches))))
-    begun_in = [one for one in service.matches if year.holds(one.started_on)]
-    unknown = sum(one.started_on is None for one in service.matches)
-    note = f"{counted(unknown, 'match has', 'matches have')} no beginning on record.".capitalize() if unknown else ""
-    months = Table(
-        "Month by month", ("Month", "Visits began", "Matches ended", "With a visitor at the end"), tuple(rows),
-        note=note, bars=0,
+    first, last = year.days(service.as_of)
+    before = sum(is_live(one, first - timedelta(days=1)) for one in service.matches)
+    rows: list[tuple[str, tuple[Cell, ...]]] = [(f"Before {first:%B %Y}", (None, None, before))]
+    months = [(start, min(end, service.as_of)) for start, end in year.months(service.as_of)]
+    for name, start, end in [*((f"{start:%B %Y}", start, end) for start, end in months), ("The year", first, last)]:
+        numbers = (sum(within(one, start, end) for one in service.matches) for within in (began, ended))
+        rows.append((name, (*numbers, sum(is_live(one, end) for one in service.matches))))
+    table = Table(
+        "Month by month", ("Month", "Visits began", "Visits ended", "Go on at the end"), tuple(rows),
+        note=_not_counted(service), bars=0, last_is_total=True,
     )  # fmt: skip
-    told = _many(len(begun_in), "child was given a visitor", "children were given a visitor")
-    lead = f"{told} between {year.title.replace(' to ', ' and ')}."
-    return Report("Matches made", lead, (months, _proposals(service, year)))
+    begun = [one for one in service.matches if began(one, first, last)]
+    children = len({one.child for one in begun})
+    told = _many(children, "child was given a visitor", "children were given a visitor")
+    twice = "" if children == len(begun) else f", {len(begun)} in all since some had another before"
+    lead = f"{told} between {year.title.replace(' to ', ' and ')}{twice}."
+    return Report("Matches made", lead, (table, _proposals(service, year)))
+
+
+def _not_counted(service: Service) -> str:
+    """Of which day a match counts, and which matches the months leave out."""
+    to_begin = sum(one.unbegun and not one.over for one in service.matches)
+    never = sum(one.unbegun and one.over for one in service.matches)
+    of_old = sum(not one.unbegun and counts(one) and one.started_on is None for one in service.matches)
+    no_end = sum(not one.unbegun and not counts(one) for one in service.matches)
+    told = [
+        "Counted from the first visit to the last day of the match, pauses included.",
+        to_begin and f"{_many(to_begin, 'match is', 'matches are')} appointed, and the first visit is yet to come.",
+        never
+        and f"{_many(never, 'match', 'matches')} ended before a first visit: only the report of endings has them.",
+        of_old and f"{_many(of_old, 'match has', 'matches have')} no beginning on record, and went on from the first.",
+        no_end and f"{_many(no_end, 'match is', 'matches are')} over since a day that is not on record: left out here.",
+    ]
+    return " ".join(one for one in told if one)
 
 
 _STEPS = (
@@ -140,7 +161,10 @@ def _proposals(service: Service, year: Year) -> Table:
     if not any(counts[step] for step, _ in _STEPS):
         return Table(title, headings, (), note="Nobody recorded a step of a proposal in that year.")
     rows = tuple((told, (counts[step],)) for step, told in _STEPS)
-    note = "Steps that were recorded in Kith. A proposal can take several of them, and over two years."
+    note = (
+        "Steps that people recorded in Kith in that year. A proposal can take several of them, and over two years. "
+        "What came with a file was appointed elsewhere, so more visits can begin than are appointed here."
+    )
     return Table(title, headings, rows, note=note, bars=0)
 
 
@@ -148,39 +172,45 @@ LASTED = ((6, "Under 6 months"), (12, "6 to 12 months"), (24, "1 to 2 years"))
 
 
 def endings(service: Service, year: Year) -> Report:
-    ended = [one for one in service.matches if one.over and year.holds(one.ended_on)]
-    lead = f"{_many(len(ended), 'match', 'matches')} ended from {year.title}."
+    over = [one for one in service.matches if one.over and year.holds(one.ended_on)]
+    lead = f"{_many(len(over), 'match', 'matches')} ended from {year.title}."
     before = sum(one.over and one.ended_on is not None and Year.of(one.ended_on) < year for one in service.matches)
-    if not ended and before:
+    if not over and before:
         lead += f" In the years before there {'was one' if before == 1 else f'were {before}'}: choose a year."
-    lasted: Counter[str] = Counter()
-    for one in ended:
-        months = months_since(one.started_on, one.ended_on) if one.started_on and one.ended_on else None
-        known = next((title for below, title in LASTED if months is not None and months < below), LONGEST)
-        lasted[NOT_RECORDED if months is None else known] += 1
-    titles = [*(title for _, title in LASTED), LONGEST, NOT_RECORDED]
-    rows = with_totals([(title, (lasted[title],)) for title in titles], across=False) if ended else ()
-    headings, note = ("From the first visit", "Matches"), "" if ended else NONE_ENDED
+    lasted = Counter(_lasted(one) for one in over)
+    titles = [*(title for _, title in LASTED), LONGEST, NOT_RECORDED, *([NEVER] if lasted[NEVER] else [])]
+    rows = with_totals([(title, (lasted[title],)) for title in titles], across=False) if over else ()
+    headings, note = ("From the first visit", "Matches"), "" if over else NONE_ENDED
     how_long = Table("How long they had lasted", headings, rows, note=note, bars=0, last_is_total=True)
-    return Report("Endings", lead, (reasons(ended), how_long))
+    return Report("Endings", lead, (reasons(over), how_long))
 
 
+def _lasted(match: ReportedMatch) -> str:
+    if match.unbegun:
+        return NEVER
+    if match.started_on is None or match.ended_on is None:
+        return NOT_RECORDED
+    months = months_since(match.started_on, match.ended_on)
+    return next((title for below, title in LASTED if months < below), LONGEST)
+
+
+NEVER = "Ended before a first visit"
 NONE_ENDED = "No match ended in that year."
 _BY = {Party.CHILD: "By the child", Party.VOLUNTEER: "By the volunteer", Party.PLANNED: "As planned"}
 _OTHERS = "By others"
 
 
-def reasons(ended: Sequence[ReportedMatch]) -> Table:
+def reasons(over: Sequence[ReportedMatch]) -> Table:
     """Why matches ended, and on whose word; reasons that nobody gave are left out."""
     counts: Counter[tuple[str, str]] = Counter()
-    for one in ended:
+    for one in over:
         reason = one.reason if one.reason in END_REASONS else NOT_RECORDED
         counts[reason.capitalize(), _BY.get(one.over_by, _OTHERS) if one.over_by else _OTHERS] += 1
     columns = (*_BY.values(), _OTHERS)
     titles = [*(one.capitalize() for one in END_REASONS), NOT_RECORDED]
     given = [(title, tuple(counts[title, by] for by in columns)) for title in titles]
-    rows = with_totals([one for one in given if any(one[1])]) if ended else ()
-    note = "“Other” is also what a file says that gives no reason." if ended else NONE_ENDED
+    rows = with_totals([one for one in given if any(one[1])]) if over else ()
+    note = "“Other” is also what a file says that gives no reason." if over else NONE_ENDED
     return Table("Why they ended", ("Reason", *columns, "All"), rows, note=note, bars=len(columns), last_is_total=True)
 
 

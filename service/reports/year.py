@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 
 from matcher.pairs import is_residential
 from matcher.records import Child, Contact
+from matcher.words import day
 from service.reports.figures import (
     Cell,
     Report,
@@ -17,6 +19,8 @@ from service.reports.figures import (
     Service,
     Table,
     Year,
+    began,
+    ended,
     is_live,
     months_since,
 )
@@ -37,9 +41,10 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
 
     `written` is what was written of the year, by section.
     """
-    begun = [one for one in service.matches if year.holds(one.started_on)]
-    end = min(year.months(service.as_of)[-1][1], service.as_of)
-    ended = [one for one in service.matches if one.over and year.holds(one.ended_on)]
+    first, last = year.days(service.as_of)
+    before = first - timedelta(days=1)
+    begun = [one for one in service.matches if began(one, first, last)]
+    over = [one for one in service.matches if one.over and year.holds(one.ended_on)]
     steps = Counter((one.step, one.reason) for one in service.steps if year.holds(one.on))
 
     def times(step: str, *reasons: str) -> int:
@@ -47,11 +52,15 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
 
     concerns = sum(count for (_, why), count in steps.items() if FOLLOWS.get(why or "") is Follows.SUSPENDED)
     appointed = Table("Independent Visitors appointed", ("", "In the year"), (
+        (f"Children with a visitor before {first:%B %Y}", (sum(is_live(one, before) for one in service.matches),)),
+        ("Visits that began", (len(begun),)),
+        ("Visits that ended", (sum(ended(one, first, last) for one in service.matches),)),
+        (f"Children with a visitor on {day(last)}", (sum(is_live(one, last) for one in service.matches),)),
         ("Children who were given a visitor", (len({one.child for one in begun}),)),
-        ("Volunteers who were appointed to a child", (len({one.volunteer for one in begun}),)),
-        ("Children with a visitor at the end", (sum(is_live(one, end) for one in service.matches),)),
+        ("Volunteers who began to visit a child", (len({one.volunteer for one in begun}),)),
         ("Reviews held with the child and the volunteer", (times("review_held"),)),
-    ), note="Counted from the first visit.")  # fmt: skip
+    ), note="Visits count from the first one to the last day of the match. Those before, and those that began, less "
+        "those that ended, are those at the end.")  # fmt: skip
     disputes = Table("Disputes and refusals", ("What was recorded", "Times"), (
         ("A child said no to a visitor who was proposed", (times("child_declines"),)),
         ("Of these, a no to any visitor at all", (times("child_declines", OBJECTS),)),
@@ -65,7 +74,7 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
         f"Report to corporate parents, {year.title}",
         "What the Corporate Parenting Group is told of the year. Nobody is named, and of circumstances and "
         f"endings a number from {FEW} is told as no more than that. The last three sections are yours to write.",
-        (appointed, _circumstances(service, begun), _endings(ended), disputes),
+        (appointed, _circumstances(service, begun), _endings(over), disputes),
         tuple(replace(section, text=written.get(name, "")) for name, section in SECTIONS.items()),
     )
 
@@ -103,9 +112,9 @@ def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
     return Table("Circumstances of appointment", ("Circumstance", "Children"), tuple(rows), note=note, bars=0)
 
 
-def _endings(ended: Sequence[ReportedMatch]) -> Table:
+def _endings(over: Sequence[ReportedMatch]) -> Table:
     """Why matches ended, without on whose word. How many ended in all is known, by who had a visitor a year before."""
-    told = reasons(ended)
+    told = reasons(over)
     counts = [(title, cells[-1]) for title, cells in told.rows[:-1]]
     instead = ranges([[count] for _, count in counts if isinstance(count, int)])
     if instead is None:

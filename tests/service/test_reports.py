@@ -13,6 +13,8 @@ from browser import HOSTILE, Site, faults
 from conftest import Service
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
@@ -109,16 +111,54 @@ MATCHES = [
 def test_matches_month_by_month() -> None:
     months = reports.matches(Figures(NOW, matches=MATCHES), Year(2026)).tables[0]
     rows = cells(months)
-    assert list(rows) == ["April 2026", "May 2026", "June 2026", "July 2026", "August 2026", "September 2026",
-                          "October 2026", "November 2026"]  # fmt: skip
+    assert list(rows) == ["Before April 2026", "April 2026", "May 2026", "June 2026", "July 2026", "August 2026",
+                          "September 2026", "October 2026", "November 2026", "The year"]  # fmt: skip
     # April: b and c began, d ended; at its end a, b, c, e and f. May: e ended. October: c ended.
     assert rows["April 2026"] == (2, 1, 5)
     assert rows["May 2026"] == (0, 1, 4)
     assert rows["October 2026"] == (0, 1, 3)
-    assert "2 matches have no beginning on record." in months.note
+    assert "2 matches have no beginning on record, and went on from the first." in months.note
     report = reports.matches(Figures(NOW, matches=MATCHES), Year(2025))
     assert report.lead.startswith("2 children were given a visitor")  # a and d
-    assert len(report.tables[0].rows) == 12
+    assert len(report.tables[0].rows) == 14
+
+
+DAYS = st.none() | st.dates(date(2025, 3, 1), NOW)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(DAYS, DAYS, st.booleans(), st.booleans()), max_size=8))
+def test_months_and_the_year_add_up(given_: list[tuple[date | None, date | None, bool, bool]]) -> None:
+    """Who is visited at the end is who was before, and who began, less who ended; in every report the same number."""
+    matches = []
+    for number, (first, last, over, unbegun) in enumerate(given_):
+        last = last if over and (first is None or last is None or last >= first) else None
+        matches.append(ReportedMatch(str(number), "v", first, last, over, unbegun=unbegun and first is None))
+    figures = Figures(NOW, matches=matches)
+    for year in (Year(2025), Year(2026)):
+        (_, before), *months, (_, whole) = reports.matches(figures, year).tables[0].rows
+        live = before[2]
+        for _, (began, ended, after) in months:
+            assert after == live + began - ended  # type: ignore[operator]
+            live = after
+        sums = tuple(sum(cells[at] for _, cells in months) for at in (0, 1))  # type: ignore[misc]
+        assert whole == (*sums, live)
+        appointed = [one for _, (one,) in reports.yearly(figures, year).tables[0].rows]
+        assert appointed[:4] == [before[2], *sums, live]
+    (_, first_year), (_, second_year) = (reports.matches(figures, Year(one)).tables[0].rows[at]
+                                         for one, at in ((2025, -1), (2026, 0)))  # fmt: skip
+    assert first_year[2] == second_year[2]
+
+
+def test_an_appointment_without_a_visit_yet_is_told_apart_from_a_match_of_old() -> None:
+    appointed = ReportedMatch("a", "v", None, None, over=False, unbegun=True)
+    never = ReportedMatch("b", "w", None, date(2026, 9, 1), over=True, unbegun=True)
+    figures = Figures(NOW, matches=[appointed, never, ReportedMatch("c", "x", None, None, over=False)])
+    months = reports.matches(figures, Year(2026)).tables[0]
+    assert {cells for _, cells in months.rows} == {(None, None, 1), (0, 0, 1)}
+    assert "One match is appointed, and the first visit is yet to come." in months.note
+    assert "One match ended before a first visit: only the report of endings has them." in months.note
+    assert cells(reports.endings(figures, Year(2026)).tables[1])["Ended before a first visit"] == (1,)
 
 
 def test_endings_by_reason_and_by_whom() -> None:
@@ -231,8 +271,9 @@ def test_the_report_of_the_year() -> None:
     ]  # fmt: skip
     report = reports.yearly(Figures(NOW, children, matches=matches, steps=steps), Year(2026))
     appointed, circumstances, why, disputes = report.tables
-    # Six children, one known by the match alone, and c of MATCHES; v0 to v4, v9 and x
-    assert [one for _, one in appointed.rows] == [(8,), (7,), (7,), (0,)]
+    # Before: d. Began: six children, one known by the match alone, and c of MATCHES. c and d ended.
+    # Volunteers: v0 to v4, v9 and x.
+    assert [one for _, one in appointed.rows] == [(1,), (8,), (2,), (7,), (8,), (7,), (0,)]
     told = cells(circumstances)
     assert told["No or infrequent contact with parents"] == (6,)
     assert told["Not visited by a parent in the twelve months before"] == (6,)

@@ -89,6 +89,21 @@ def visited(told: str) -> int:
     return int(re.search(r"(\d+) matches with visits", told)[1])  # type: ignore[index]
 
 
+def test_each_match_counts_once_on_the_first_page(desk: Desk) -> None:
+    before = visited(page(desk, "/"))
+    match = desk.propose()
+    for step, by in WAY[:-1]:
+        desk.step(match, step, by)
+    told = page(desk, "/")
+    assert (visited(told), f"{before} matches with visits , 1 more to begin" in told) == (before, True)
+    months = page(desk, "/reports/matches")
+    assert "One match is appointed, and the first visit is yet to come." in months
+    desk.step(match, *WAY[-1])
+    told = page(desk, "/")
+    assert (visited(told), "more to begin" in told) == (before + 1, False)
+    assert "yet to come" not in page(desk, "/reports/matches")
+
+
 def test_who_is_suspended_is_called_so_and_what_was_paused_is_told(desk: Desk) -> None:
     active(desk)
     child, volunteer = references(desk)
