@@ -62,8 +62,8 @@ class PlanEffect:
             return f"Not possible as things stand: {self.impossible}"
         others = [
             (self.left, "leaves {} without a visitor"),
-            (self.changed, "gives another volunteer to {}"),
-            (self.gained, "gives a visitor to {}"),
+            (self.changed, "means a different volunteer for {}"),
+            (self.gained, "finds a visitor for {}"),
         ]
         people = [what.format(counted(len(ids), "other child", "other children")) for ids, what in others if ids]
         if not self.exact:

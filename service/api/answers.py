@@ -64,7 +64,7 @@ _REASON = {
 _EFFECT = {
     "child": _CHILD, "volunteer": _VOLUNTEER, "loss": 42, "most": 42, "tiers": {"points": 42}, "left": [], "gained": [],
     "changed": [_OTHER], "impossible": "", "exact": True,
-    "sentence": "This choice gives another volunteer to one other child. The whole plan is 42 points worse.",
+    "sentence": "This choice means a different volunteer for one other child. The whole plan is 42 points worse.",
 }  # fmt: skip
 _CANDIDATE = {
     "rank": 1, "child": _CHILD, "volunteer": _VOLUNTEER, "points": 334, "fit": 214, "priority": 120, "unknown": 150,

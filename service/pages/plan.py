@@ -20,9 +20,11 @@ from service.repository import ids_in
 Show = Literal["new", "changed", "unmatched", "dropped", "kept", "plan", "left", "shortlists"]
 
 TABS: Mapping[Show, str] = {
-    "new": "New", "changed": "Another volunteer", "unmatched": "Newly without", "dropped": "No longer waiting",
-    "kept": "Kept", "plan": "All in the plan", "left": "Still waiting", "shortlists": "Shortlists",
+    "new": "New", "changed": "Different volunteer", "unmatched": "Newly without", "dropped": "No longer waiting",
+    "shortlists": "Shortlists", "left": "Still waiting", "kept": "As before", "plan": "All in the plan",
 }  # fmt: skip
+"""What changed comes first. What stays is a long list, and shown to who asks for it."""
+_CHANGED: tuple[Show, ...] = ("new", "changed", "unmatched", "dropped", "shortlists")
 _MORE = {
     "points": "{} better",
     "children_without_parental_contact": "a volunteer for {} more of the children without regular contact with parents",
@@ -97,19 +99,22 @@ def changes(
     lists = {**differs, "plan": found.plan["matches"], "left": found.plan["unmatched"]}
     if shortlists := changed_shortlists(reckoned, found):
         lists["shortlists"] = shortlists
-    chosen = show if show in lists else next(iter(lists))
+    chosen = show if show in lists else next((kind for kind in _CHANGED if kind in lists), None)
+    if chosen is None and not found.before:
+        chosen = "plan"
     told = {
-        "tabs": [(kind, TABS[kind]) for kind in lists], "counts": {kind: len(lines) for kind, lines in lists.items()},
+        "tabs": [(kind, TABS[kind]) for kind in TABS if kind in lists],
+        "counts": {kind: len(lines) for kind, lines in lists.items()},
         "show": chosen, "differs": {kind: len(lines) for kind, lines in differs.items()},
         "shortlists": len(shortlists),
     }  # fmt: skip
     if not may_identify(person):
         note_reading(kith, person, "plan", "", plan=row.id)
         return {**told, "page": None, "map": None}
-    lines = lists[chosen]
+    lines = lists[chosen] if chosen else ()
     if chosen != "shortlists":  # which have an order of their own
         lines = sorted(lines, key=lambda one: reckoned.references.get(one["child"], ""))
-    page = Page.of(lines, number, {"show": chosen})
+    page = Page.of(lines, number, {"show": chosen or ""})
     reasons = " ".join(one.get("reason", "") for one in page.lines)  # which name other children
     named = {*ids_in(reasons, "C"), *(one["child"] for one in page.lines)}
     here = {child.id for child in reckoned.instance.children}

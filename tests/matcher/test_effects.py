@@ -90,19 +90,19 @@ def test_who_loses_is_told_by_number_and_by_id():
         (
             {"points": 1204},
             {"left": ("C2",), "gained": ("C5",), "changed": ("C3", "C4")},
-            "This choice leaves one other child without a visitor, gives another volunteer to 2 other children and "
-            "gives a visitor to one other child. The whole plan is 1,204 points worse.",
+            "This choice leaves one other child without a visitor, means a different volunteer for 2 other children "
+            "and finds a visitor for one other child. The whole plan is 1,204 points worse.",
         ),
         (
             {"children_matched": 0, "fit": 1},
             {"changed": ("C3",)},
-            "This choice gives another volunteer to one other child. The whole plan is one point of fit worse.",
+            "This choice means a different volunteer for one other child. The whole plan is one point of fit worse.",
         ),
         ({"children_matched": 2, "fit": 9}, {}, "The whole plan has 2 fewer children with a visitor."),
         (
             {"points": 0},
             {"changed": ("C3",)},
-            "This choice gives another volunteer to one other child. The whole plan loses nothing by it.",
+            "This choice means a different volunteer for one other child. The whole plan loses nothing by it.",
         ),
     ],
 )

@@ -151,7 +151,7 @@ def test_a_draft_is_tried_before_it_is_saved_and_then_in_force(service: Service)
     browser = service.as_(Role.MANAGER)
     page = browser.post("/policy/draft", data=typed).text
     told = page.partition("Who gains")[2]
-    sections = told.partition("Who loses")[0], told.partition("Who loses")[2].partition("another volunteer")[0]
+    sections = told.partition("Who loses")[0], told.partition("Who loses")[2].partition("a different volunteer")[0]
     for section, children in zip(sections, (gains, loses), strict=True):
         assert set(re.findall(r'href="/children/(\w+)"', section)) == children
         assert all(references[child] in section for child in children)

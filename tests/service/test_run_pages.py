@@ -186,6 +186,28 @@ def test_what_a_plan_changes_is_told_and_a_person_publishes_it(service: Service)
     assert "Opened a plan" in log
 
 
+def test_what_a_plan_changes_comes_first_and_what_stays_is_for_who_asks(service: Service) -> None:
+    database, north, browser = service.database, service.north, service.as_(Role.COORDINATOR)
+    chosen, listed = r'<a href="\?show=(\w+)" aria-current="true"', '<th scope="row"'
+    first, _ = run_once(database, service.keys, north)
+    assert re.findall(chosen, browser.get(f"/runs/{first}").text) == ["plan"]  # all of it is new
+    with database.write(north) as session:
+        runs.find(session, first).requested_at -= timedelta(days=1)
+    same, _ = run_once(database, service.keys, north)
+    page = browser.get(f"/runs/{same}").text
+    assert "Nothing changes: every child in the plan keeps their volunteer in it" in page
+    assert re.findall(chosen, page) == []
+    assert listed not in page.partition("What changes")[2].partition("</section>")[0]
+    assert listed in browser.get(f"/runs/{same}?show=kept").text
+    with database.write(north) as session:
+        refuse_first(Repository(session, service.keys), same)
+    changed, _ = run_once(database, service.keys, north)
+    page = browser.get(f"/runs/{changed}").text
+    assert re.findall(chosen, page)[0] in ("new", "changed", "unmatched")
+    shown = re.findall(r'href="\?show=(\w+)"', page)
+    assert shown[-2:] == ["kept", "plan"]  # after what changed
+
+
 def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(service: Service) -> None:
     database, keys, north = service.database, service.keys, service.north
     browser = service.as_(Role.COORDINATOR)
