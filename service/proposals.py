@@ -100,6 +100,8 @@ class Chosen:
     rank: int
     alternatives: tuple[str, ...]
     """Ids of the volunteers on the shortlist, in their order."""
+    planned_for: tuple[str, ...] = ()
+    """Ids of other children for whom the published plan proposed the volunteer, as they were told."""
 
 
 def propose(
@@ -150,8 +152,9 @@ def propose(
         )
     )  # fmt: skip
     decision = steps.decide(
-        rows, match, "propose", Party.AUTHORITY, user_id, now, reason, note, departs=chosen.rank != 1
-    )
+        rows, match, "propose", Party.AUTHORITY, user_id, now, reason, note, departs=chosen.rank != 1,
+        planned_for=chosen.planned_for,
+    )  # fmt: skip
     rows.seal(decision, "scores", json.dumps(_scores(instance, child.id, {*chosen.alternatives, volunteer.id})))
     return match
 

@@ -22,6 +22,10 @@ TAKEN_IN = "taken_in"
 """The first step in the story of a match that a file brought while it was live."""
 
 
+PLANNED_FOR = "planned for"
+"""Of a proposal, in the log: the other children for whom the published plan proposed the volunteer."""
+
+
 def _none(_rules: Rules) -> Sequence[str]:
     return ()
 
@@ -101,6 +105,7 @@ def decide(
     note: str | None,
     *,
     departs: bool = False,
+    planned_for: Sequence[str] = (),
 ) -> tables.Decision:
     """Writes one decision into a match's story, and into the audit log."""
     last = rows.session.scalar(select(func.max(tables.Decision.number)).where(tables.Decision.match_id == match.id))
@@ -110,7 +115,8 @@ def decide(
     )  # fmt: skip
     rows.seal(decision, "note", note)
     rows.session.add(decision)
-    entry = audit_log.Entry(user_id, f"decision: {step}", match.id, reason or "", {"state": match.state, "by": by})
+    details = {"state": match.state, "by": by} | ({PLANNED_FOR: list(planned_for)} if planned_for else {})
+    entry = audit_log.Entry(user_id, f"decision: {step}", match.id, reason or "", details)
     audit_log.record(rows.session, rows.keys, entry)
     return decision
 

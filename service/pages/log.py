@@ -22,6 +22,7 @@ from service.pages.labels import label_of
 from service.pages.lists import SIZE, Page, named
 from service.pages.proposals import WAS
 from service.repository import Repository
+from service.steps import PLANNED_FOR
 
 router = APIRouter()
 
@@ -113,9 +114,10 @@ DETAILS = {
     "break the rule": "live matches that break the rule for siblings by it", "past": "past matches brought up",
     "paused": "matches paused", "state": "stands as", "by": "on whose word", "hash": "seal of the policy",
     "no longer asked": "rules that are no longer asked", "looked into": "says what came of a concern",
+    PLANNED_FOR: "other children for whom the published plan proposed the volunteer",
 }  # fmt: skip
 """What a detail of an entry is called, where its name does not say so by itself."""
-_COUNTED = frozenset({"children", "concerned", "past", "paused", "withdrawn"})
+_COUNTED = frozenset({"children", "concerned", "past", "paused", "withdrawn", PLANNED_FOR})
 """Details that name many records: how many is told."""
 _PROVEN = {"OPTIMAL": "no better plan exists", "FEASIBLE": "the best found in the time that it had"}
 """What a run says of its plan."""

@@ -32,7 +32,7 @@ from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.permissions import Permission
 from service.repository import Repository
-from service.steps import why_paused
+from service.steps import PLANNED_FOR, why_paused
 from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
 
 router = APIRouter()
@@ -153,7 +153,7 @@ def proposal(
     match_id: MatchId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
 ) -> Response:
     match = rows.match(match_id)
-    note_reading(kith, person, "proposal", match.child_id)
+    note_reading(kith, person, "proposal", match.child_id, children=_planned_for(rows, match))
     return _page(request, person, rows, reckoned, match)
 
 
@@ -176,7 +176,9 @@ def _page(
         what_now=_what_now(state, paused_for, overdue, _failing(reckoned, match)),
         impossible=reckoned.impossible(match.child_id, match.volunteer_id),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
-        timeline=_timeline(rows, match, decisions), origin=origin, party=PARTY, told=reckoned.told,
+        timeline=_timeline(rows, match, decisions), origin=origin,
+        planned_for=[reckoned.references.get(id, "a child who was erased") for id in _planned_for(rows, match)],
+        party=PARTY, told=reckoned.told,
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
         decides=Permission.DECIDE in person.may, error=reckoned.told(error), note=note,
@@ -254,6 +256,14 @@ def _shared(rows: Repository, event: tables.AuditEvent) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _planned_for(rows: Repository, match: tables.Match) -> list[str]:
+    """The other children for whom the published plan proposed the volunteer, as whoever proposed them was told."""
+    event = tables.AuditEvent
+    ours = event.chain == match.authority_id, event.subject == match.id, event.action == "decision: propose"
+    told = rows.session.scalars(select(event).where(*ours)).first()
+    return sorted(told.details.get(PLANNED_FOR, ())) if told else []
+
+
 def _name(rows: Repository, user_id: str) -> str:
     user = rows.session.get(tables.User, user_id)
     return rows.keys.open(user.name, Place("users", user.id, "name")) if user else "an account that is gone"
@@ -284,7 +294,7 @@ def _on_whose_word(decision: tables.Decision) -> str:
 @router.get("/proposals/{match_id}/steps/{step_id}")
 def step_page(match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading) -> Response:
     match = rows.match(match_id)
-    note_reading(kith, person, "proposal", match.child_id)
+    note_reading(kith, person, "proposal", match.child_id, children=_planned_for(rows, match))
     step = _step(rows, match, step_id)
     if step is None:
         return _page(request, person, rows, reckoning(kith, person, rows), match, status=409, error=_moved_on(match))
@@ -301,7 +311,7 @@ def take(
     step, given = _step(rows, match, step_id), {"note": note, "day": day, "clock": clock}
 
     def refused(now: Repository, error: str) -> Response:
-        note_reading(kith, person, "proposal", match.child_id)
+        note_reading(kith, person, "proposal", match.child_id, children=_planned_for(now, match))
         reckoned = reckoning(kith, person, now)
         return _page(request, person, now, reckoned, now.match(match_id), status=409, error=error, **given)
 

@@ -48,7 +48,10 @@ def propose(
         if reason not in _reasons(card, _planned(reckoned, child_id, volunteer_id)):
             raise StepRefusedError("Choose why you propose this volunteer.")
         alternatives = tuple(one.volunteer.id for one in shown)
-        chosen = Chosen(rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives)
+        chosen = Chosen(
+            rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives,
+            planned_for=tuple(reckoned.planned.elsewhere(child_id, volunteer_id)),
+        )  # fmt: skip
         with kith.database.write(person.authority_id) as session:
             afresh = Repository(session, kith.keys, kith.matching.opened(person.authority_id))
             match = proposals.propose(

@@ -100,6 +100,14 @@ class PlanToday:
             self._place[child] = next(one.rank for one in listed if one.volunteer == volunteer)
         return self._place[child]
 
+    def elsewhere(self, child: str, volunteer: str) -> Sequence[str]:
+        """The other children for whom it proposes a volunteer, who would have no place left for all of them.
+
+        It is known at once, while what a choice means for everybody else is still being worked out.
+        """
+        others = [one for one in self.children_of.get(volunteer, ()) if one != child and one in self.to_propose]
+        return others if others and len(others) >= self._places[volunteer] - len(self._held[volunteer]) else []
+
     def _free(self, child: str, volunteer: str) -> bool:
         """Whether the volunteer has a place left, and is not proposed to a brother or sister.
 

@@ -13,14 +13,14 @@ from matcher import records
 from matcher.explain import Points, in_short, why_nobody
 from matcher.shortlist import Candidate
 from matcher.whatif import Nearly, farther, one_rule_away
-from matcher.words import day, first_upper, spoken
+from matcher.words import day, first_upper, listed, spoken
 from matcher.writing.xlsx import DATE, WHOLE, Book, Field
 from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.auth import Person
 from service.pages import facts, journeys
 from service.pages.forms import fill_in
-from service.pages.html import as_workbook, render
+from service.pages.html import as_workbook, long_day, render
 from service.pages.labels import label
 from service.pages.lists import LONG, Page
 from service.pages.published import TELLS_OF_OTHERS
@@ -75,12 +75,16 @@ class Card:
     lapse: str
     """The first of their checks to lapse within two months, in words."""
     times_apart: bool
+    elsewhere: Sequence[str] = ()
+    """The ids of other children for whom the published plan proposes them."""
+    published_on: str = ""
 
     @property
     def to_know(self) -> list[Note]:
         """The same wherever the pair is chosen: on the shortlist, side by side with others, and as it is proposed."""
         checks = Note("", "All checks that this policy asks for are in date for two months or more.")
-        found = [Note(f"A check lapses soon: {self.lapse}.", "") if self.lapse else checks]
+        found = [Note("", self.planned)] if self.elsewhere else []
+        found.append(Note(f"A check lapses soon: {self.lapse}.", "") if self.lapse else checks)
         if self.times_apart:
             found.append(Note("No time that suits both is recorded.", "Ask both first when visits could be."))
         if share := round(self.candidate.unknown / 10):
@@ -88,10 +92,21 @@ class Card:
         return [*found, *(Note("", words) for words in self.candidate.notes.values())]
 
     @property
+    def planned(self) -> str:
+        """What the published plan says of them, where another child would go without: that child's reference alone."""
+        if not self.elsewhere:
+            return ""
+        others = "another child" if len(self.elsewhere) == 1 else "other children"
+        return (
+            f"In the plan published on {self.published_on} this volunteer is for {others} ({listed(self.elsewhere)}), "
+            "and nobody is proposed there yet."
+        )
+
+    @property
     def sentences(self) -> list[str]:
         """What it says of them, which may name other children."""
         effect = self.candidate.effect
-        return [self.candidate.why, *([effect.sentence] if effect else [])]
+        return [self.candidate.why, self.planned, *([effect.sentence] if effect else [])]
 
 
 def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
@@ -100,7 +115,7 @@ def cards(reckoned: Reckoning, child_id: str, by_plan: bool) -> list[Card]:
 
 
 def as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card]:
-    found = []
+    found, plan = [], reckoned.planned.plan
     for candidate in candidates:
         volunteer = reckoned.instance.volunteer(candidate.volunteer)
         lapse = reckoned.first_lapse.get(volunteer.id)
@@ -110,6 +125,7 @@ def as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card]
                 facts.age(volunteer.date_of_birth, reckoned.instance.as_of), bars(candidate.scores),
                 f"{facts.CHECK_NAMES[lapse.rule]} on {day(lapse.on)}" if lapse and lapse.on else "",
                 _times_apart(reckoned.instance.child(candidate.child), volunteer),
+                reckoned.planned.elsewhere(candidate.child, volunteer.id), long_day(plan.published_at) if plan else "",
             )
         )  # fmt: skip
     return found

@@ -20,13 +20,13 @@ from matcher import alone
 from matcher.instance import today
 from matcher.records import Party, Status
 from matcher.shortlist import shortlist
-from service import plans, privacy, standing
+from service import matching, plans, privacy, standing
 from service.database import tables
 from service.pages import reckoning
 from service.pages.html import long_day
 from service.permissions import Role
 from service.plans import Published
-from service.proposals import Chosen, propose
+from service.proposals import Chosen, failing_rules, propose
 from service.repository import Repository
 from service.workflow import IN_PLAN, State, StepRefusedError
 
@@ -291,6 +291,40 @@ def test_in_the_plan_is_a_reason_for_what_the_published_plan_proposes_and_for_no
     with pytest.raises(StepRefusedError, match="published plan does not propose them to each other"):
         desk.propose(desk.child, others[0], IN_PLAN)
     assert desk.propose(desk.child, desk.volunteer, IN_PLAN).state == State.PROPOSED
+
+
+def test_whoever_proposes_is_told_at_once_for_whom_else_the_plan_has_the_volunteer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the effects of the choice are worked out; and the proposal keeps that they were told."""
+    monkeypatch.setattr(matching, "PATIENCE", 0.0)
+    with desk.service.database.read(desk.service.north) as session:
+        instance = Repository(session, desk.service.keys).instance(today())
+    at_once = {match.child for match in instance.pins}
+    other, volunteer, child = next(
+        (planned, volunteer, one.id)
+        for planned, volunteer in sorted(desk.plan.volunteer_of.items())
+        for one in instance.waiting
+        if not at_once & {planned, one.id}
+        and one.id != planned
+        and desk.plan.volunteer_of.get(one.id) != volunteer
+        and not failing_rules(instance, one.id, volunteer)
+    )
+    on = f"In the plan published on {long_day(desk.plan.published_at)}"
+    says = f"{on} this volunteer is for another child ({desk.names[other]}), and nobody is proposed there yet."
+    path = f"/children/{child}/propose/{volunteer}"
+    assert says in desk.words(path)
+    assert on not in desk.words(f"/children/{other}/propose/{volunteer}")
+    coordinator = desk.service.as_(Role.COORDINATOR)
+    made = coordinator.post(path, data={"reason": "the child's wish", "rank": "plan"}, follow_redirects=False)
+    assert made.status_code == 303, made.text
+    match = made.headers["location"]
+    assert f"The published plan proposed {desk.names[volunteer]} for {desk.names[other]} then." in desk.words(match)
+    with desk.service.database.read(desk.service.north) as session:
+        read = select(tables.AuditEvent).where(tables.AuditEvent.action == "read")
+        last = session.scalars(read.order_by(tables.AuditEvent.number.desc())).first()
+    assert last is not None
+    assert last.details["children"] == [other]
 
 
 def test_who_reads_of_a_child_by_the_plan_stands_in_the_log(desk: Desk) -> None:
