@@ -69,3 +69,19 @@ def test_today_and_the_lists_that_it_leads_to_fit_a_telephone(site: Site) -> Non
     assert all(one.bounding_box()["width"] > 200 for one in told.all())  # type: ignore[index]
     assert told.count()
     page.context.close()
+
+
+def test_a_long_list_of_people_is_a_short_page_on_a_telephone(site: Site) -> None:
+    """Each is a card of a few lines, where it was a line for every fact: no wider than the telephone, and all told."""
+    page = site.page(width=390)
+    for path in ("/children?show=everybody", "/volunteers"):
+        page.goto(site.at + path)
+        cards = page.locator(".kith-people tbody tr")
+        heights = cards.evaluate_all("all => all.map(one => one.offsetHeight)")
+        assert sum(heights) / len(heights) < 170, path  # a line each: 250
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        first = cards.first
+        who, *facts, stands = (one.bounding_box() for one in first.locator("th, td").all())
+        assert all(one["y"] >= who["y"] + who["height"] for one in facts), path  # type: ignore[index]
+        assert stands["y"] < min(one["y"] for one in facts), path  # type: ignore[index]
+    page.context.close()
