@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Path, Query, Request
@@ -15,6 +16,7 @@ from matcher.words import first_upper, listed
 from service import auth
 from service.api.deps import Asking, Kith
 from service.auth import LoginError
+from service.database.base import utc_now
 from service.database.tables import Authority, User
 from service.pages.html import render
 from service.permissions import MAY, Permission, Role
@@ -69,13 +71,13 @@ def invite(
                 session, kith.keys, authority=authority, email=email, name=name.strip(), role=Role(role),
                 by=person.user_id,
             )  # fmt: skip
-            again = before == user.id
+            again, until = before == user.id, user.invited_until
     except KithError as error:
         return _page(request, person, kith, faults={"email": str(error)}, email=email, name=name, role=role)
     base = str(kith.settings.public_url or request.base_url).rstrip("/")
     by_password = auth.by_password(kith.settings, Role(role))
     link = f"{base}/welcome/{secret}" if by_password else f"{base}/sign-in"
-    return _page(request, person, kith, link=link, invited=name.strip(), again=again)
+    return _page(request, person, kith, link=link, invited=name.strip(), again=again, until=until)
 
 
 def _faults(email: str, name: str, role: str) -> dict[str, str]:
@@ -169,7 +171,8 @@ def _role_form(
 
 def _page(
     request: Request, person: Asking, kith: Kith, *, faults: Mapping[str, str] | None = None, link: str = "",
-    invited: str = "", again: bool = False, changed: str = "", email: str = "", name: str = "", role: str = "",
+    invited: str = "", again: bool = False, until: datetime | None = None, changed: str = "",
+    email: str = "", name: str = "", role: str = "",
 ) -> Response:  # fmt: skip
     """`faults` are by the field that they are about; "" is about none."""
     with kith.database.read(person.authority_id) as session:
@@ -180,7 +183,7 @@ def _page(
     return render(
         request, "users.html", person, status=422 if faults else 200, accounts=accounts, names=names, roles=Role,
         duties=duties, faults=faults or {}, link=link, invited=invited, again=again, saved=saved,
-        hours=auth.INVITATION_HOURS, email=email, name=name, role=role,
+        until=until, now=utc_now(), email=email, name=name, role=role,
     )  # fmt: skip
 
 

@@ -5,6 +5,18 @@ for (const button of document.querySelectorAll('[data-print]')) {
   button.hidden = false
   button.addEventListener('click', () => window.print())
 }
+// What is to be handed on is copied by a button; without script its field is selected by hand.
+for (const button of document.querySelectorAll('[data-copy]')) {
+  const field = document.getElementById(button.dataset.copy)
+  button.hidden = false
+  field.addEventListener('focus', () => field.select())
+  button.addEventListener('click', async () => {
+    field.select()
+    // Beyond this machine a browser has a clipboard for pages over HTTPS alone.
+    try { await navigator.clipboard.writeText(field.value) } catch { if (!document.execCommand('copy')) return }
+    button.textContent = button.dataset.copied
+  })
+}
 // Known words are suggested as they are typed, each after the last semicolon; without script they are in the list below.
 for (const input of document.querySelectorAll('input[data-known]')) {
   const words = [...document.querySelectorAll(`#known-${input.dataset.known} [data-words]`)].flatMap(one => one.textContent.split('; '))

@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from browser import Site
 from conftest import Service
 from sqlalchemy import select
 
@@ -16,6 +17,7 @@ from matcher.errors import KithError
 from service import audit_log, auth
 from service.database.tables import AuditEvent, User
 from service.pages.accounts import SAID
+from service.pages.html import clock, moment
 from service.pages.log import DONE, KINDS
 from service.permissions import Permission, Role
 
@@ -31,7 +33,7 @@ def invited(service: Service, **changed: str) -> str:
 def test_somebody_is_invited_chooses_a_password_and_signs_in(service: Service) -> None:
     page = invited(service)
     assert "Somebody New has an account." in page
-    found = re.search(r"<code>https?://[^/]+(/welcome/[\w-]+)</code>", page)
+    found = re.search(r'value="https?://[^/]+(/welcome/[\w-]+)"', page)
     assert found is not None
     link = found[1]
     assert link not in service.as_(Role.ADMINISTRATOR).get("/users", headers=HTML).text  # shown once
@@ -113,7 +115,7 @@ def test_a_closed_account_is_opened_again_by_a_new_invitation_and_by_nothing_of_
     page = invited(service, **again)
     assert "The account of Back Again is open again." in page
     assert "has an account" not in page
-    found = re.search(r"<code>https?://[^/]+(/welcome/[\w-]+)</code>", page)
+    found = re.search(r'value="https?://[^/]+(/welcome/[\w-]+)"', page)
     assert found is not None
     with service.database.read(service.north) as session:
         account = session.get_one(User, user)  # the same row: what was done by it stays one person's
@@ -327,3 +329,28 @@ def test_the_log_says_steps_and_details_as_a_person_would(service: Service) -> N
     assert {role for role, said in of.items() if "approve and suspend volunteers" in said} == {"Coordinator", "Manager"}
     assert {role for role, said in of.items() if "let a volunteer visit again" in said} == {"Manager"}
     assert "download past decisions in which nobody is named" in roles
+
+
+def test_the_link_of_an_invitation_is_copied_by_a_button_and_says_until_when_it_holds(site: Site) -> None:
+    for script in (True, False):
+        page = site.page(Role.ADMINISTRATOR, script=script)
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.goto(f"{site.at}/users")
+        email = f"script-{script}@north.invalid".lower()
+        page.fill("#name", "Somebody New")
+        page.fill("#email", email)
+        page.select_option("#role", "coordinator")
+        page.get_by_role("button", name="Invite").click()
+        told, field = page.locator(".kith-saved"), page.get_by_label("The link for Somebody New")
+        with site.kith.database.read() as session:
+            until = session.scalars(select(User.invited_until).where(User.email == email)).one()
+        assert f"It is good once, until {moment(until)}" in told.inner_text()
+        assert "/welcome/" in field.input_value()
+        assert f"the link holds until {clock(until)}" in page.locator("table").inner_text()
+        copy = page.locator("[data-copy]")
+        assert copy.is_visible() == script
+        if script:
+            copy.click()
+            page.get_by_role("button", name="Copied").wait_for()
+            assert page.evaluate("navigator.clipboard.readText()") == field.input_value()
+        page.context.close()
