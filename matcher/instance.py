@@ -365,12 +365,17 @@ def _yet_to_come(children: Sequence[Child], volunteers: Sequence[Volunteer], as_
 
 
 def _in_the_future(sheet: str, column: str, dates: Sequence[date | None], as_of: date) -> list[Problem]:
-    called = "which is today" if as_of == today() else "the date of this run"  # a form has no run
     return [
-        Problem(sheet, row, column, f"{day:%d/%m/%Y}", f"is after {as_of:%d/%m/%Y}, {called}", "Correct the date")
+        Problem(sheet, row, column, f"{day:%d/%m/%Y}", is_after(as_of), "Correct the date")
         for row, day in enumerate(dates, start=1)
         if day is not None and day > as_of
     ]  # fmt: skip
+
+
+def is_after(as_of: date) -> str:
+    """What is wrong with a date that is yet to come."""
+    called = "which is today" if as_of == today() else "the date of this run"  # a form has no run
+    return f"is after {as_of:%d/%m/%Y}, {called}"
 
 
 def families(links: Sequence[tuple[str, str | None]]) -> dict[str, str]:

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from rapidfuzz import fuzz, process
 
 from matcher.errors import InputError, Problem
+from matcher.impossible import impossible, odd
 from matcher.instance import Instance, find_problems
 from matcher.policy import Policy
 from matcher.reading.cells import ERRORS, RefusedError, Remark, as_typed
 from matcher.reading.files import KINDS, OTHER_KINDS, File, Folder, Grid, HeldFolder, find_file, read_grid
 from matcher.reading.mapping import MAPPING, Layout, mapping_of, read_mapping, tidy
-from matcher.reading.sheets import PROBLEMS, SHEETS, Column, Sheet
+from matcher.reading.sheets import CHILDREN, PROBLEMS, SHEETS, VOLUNTEERS, Column, Sheet
 from matcher.reading.workbooks import Standing, by_default, has_own_file, passed_over, standing_in, with_rows
 from matcher.words import listed
 
@@ -221,6 +222,13 @@ def _without_dangling(read: Mapping[str, _SheetReading], as_of: date) -> Reading
         sheet = read[problem.file]
         column = sheet.headings.get(problem.column, problem.column)
         sheet.problems.append(replace(problem, file=sheet.file, row=sheet.rows[problem.row - 1], column=column))
+    for name in (CHILDREN.name, VOLUNTEERS.name):
+        sheet = read[name]
+        for row, record in zip(sheet.rows, sheet.records, strict=True):
+            for faults, rejected in ((impossible(record, as_of), True), (odd(record, as_of), False)):
+                for one in faults:
+                    place = sheet.file, row, sheet.headings.get(one.column, one.column)
+                    sheet.problems.append(Problem(*place, one.value, one.wrong, one.remedy, rejected))
     for sheet in read.values():
         refused = {problem.row for problem in sheet.problems if problem.rejected}
         kept = [place for place, row in enumerate(sheet.rows) if row not in refused]

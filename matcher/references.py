@@ -72,22 +72,6 @@ def impossible_dates(children: Sequence[Child], matches: Sequence[Match], as_of:
     return problems
 
 
-def at_odds(record: Child | Volunteer) -> Iterator[tuple[str, str, str]]:
-    """Two numbers of a person that cannot both be: the column to be told of it, what is wrong, and what to do.
-
-    Nobody is hurt by them: a wish that nobody can meet is met by nobody. So a record that has them is matched all the
-    same, and only what is entered from now on is held against this.
-    """
-    for least, most in (("prefers_from_age", "prefers_to_age"), ("youngest_age", "oldest_age")):
-        youngest, oldest = getattr(record, least, None), getattr(record, most, None)
-        if youngest is not None and oldest is not None and youngest > oldest:
-            yield most, "is below the youngest age that stands with it", "Correct one of the two"
-    if isinstance(record, Volunteer):
-        accepted, professional = record.references_accepted, record.professional_references
-        if accepted is not None and professional is not None and professional > accepted:
-            yield "professional_references", "is more than all the references accepted", "Correct one of the two"
-
-
 _LIKE_LATIN = str.maketrans("авекмнорстухіјѕαβεζηικμνορτυχ", "abekmhopctyxijsabezhikmnoptyx")
 """Cyrillic and Greek letters that nobody can tell from Latin ones, at least as capitals."""
 

@@ -15,11 +15,12 @@ from sqlalchemy import ColumnElement, or_, select
 
 from matcher import records
 from matcher.errors import InputError, Problem
+from matcher.impossible import impossible
 from matcher.instance import Instance, today
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Agreement, Status
-from matcher.references import at_odds, bare, has_number
+from matcher.references import bare, has_number
 from matcher.standing import broken
 from service import audit_log, proposals, runs
 from service.audit_log import Entry
@@ -98,7 +99,7 @@ def _cannot_be(rows: Repository, sheet: Sheet, record: Any) -> list[Problem]:
         found = [one for one in error.problems if one.rejected]
     else:
         found = []
-    return found + [Problem(sheet.name, 0, *told[:1], "", *told[1:]) for told in at_odds(record)]
+    return found + [Problem(sheet.name, 0, *fault) for fault in impossible(record, today())]
 
 
 # ---- children --------------------------------------------------------------------------------------------------------

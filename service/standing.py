@@ -17,7 +17,8 @@ from sqlalchemy import select
 
 from matcher import alone
 from matcher.alone import Unchecked
-from matcher.errors import InputError
+from matcher.errors import InputError, Problem
+from matcher.impossible import impossible
 from matcher.instance import today
 from matcher.records import Party, Status
 from matcher.words import spoken
@@ -219,9 +220,19 @@ def set_status(
     reasons = reasons_of(rows, row, status, manager=manager)
     if reason not in reasons:
         raise InputError(f"Who is {status} is so for one of these reasons: {', '.join(reasons)}.")
+    _refuse_impossible(rows, row, status)
     if status is Status.APPROVED and (lacking := unchecked(rows, row)):
         raise UncheckedError(row.reference, lacking)
     return _set(rows, row, status, user_id=user_id, reason=reason, looked_into=manager and reason in OUTCOMES)
+
+
+def _refuse_impossible(rows: Repository, row: tables.Volunteer, status: Status) -> None:
+    """Raises InputError for facts that cannot be of somebody of this standing, and could be as they stood before."""
+    before = rows.volunteer_record(row)
+    known = {*impossible(before, today())}
+    faults = [one for one in impossible(replace(before, status=status), today()) if one not in known]
+    if faults:
+        raise InputError(f"{row.reference} cannot be {status}.", [Problem("volunteers", 0, *one) for one in faults])
 
 
 def suspend(rows: Repository, match: tables.Match, *, user_id: str) -> BroughtUp:

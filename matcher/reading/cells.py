@@ -251,8 +251,22 @@ def interests(text: str) -> tuple[str, ...]:
     return tags
 
 
+@dataclass(frozen=True)
+class Count:
+    """Reads a number of things, or of completed years, of which there are never more than so many."""
+
+    what: str
+    most: int
+
+    def __call__(self, text: str) -> int:
+        number = count(text)
+        if number > self.most:
+            raise RefusedError(f"is not a likely {self.what}", f"Write a number from 0 to {self.most}")
+        return number
+
+
 def count(text: str) -> int:
-    """A number of things, or of completed years."""
+    """A number of things, whatever they are."""
     if not re.fullmatch(r"[0-9]{1,3}", text):
         raise RefusedError("is not a whole number", "Write digits, such as 2")
     return int(text)

@@ -111,6 +111,9 @@ _STRENGTH = cells.one_of(
 _AGREES = cells.one_of(Agreement, {"y": Agreement.YES, "n": Agreement.NO, "not yet": Agreement.NOT_ASKED})
 _NEEDS = cells.SomeOf(Need)
 _TIMES = cells.SomeOf(Time)
+_AGE = cells.Count("age", 120)
+_REFERENCES = cells.Count("number of references", 20)
+_SESSIONS = cells.Count("number of support sessions in a year", 366)
 _FAMILY = Column(
     "family", cells.family, "A reference that brothers and sisters share; none if the child has none", "F012"
 )  # fmt: skip
@@ -212,9 +215,9 @@ CHILDREN = Sheet(
         Column("hoped_visits", cells.one_of(Rhythm), "How often the child hopes for a visit; blank: as the policy "
                "hopes", "fortnightly", optional=True),
         Column("free_times", _TIMES, f"When visits suit, between semicolons: {', '.join(Time)}", "weekend; evening"),
-        Column("prefers_from_age", cells.count, "The youngest visitor that the child would like; blank if any", "25",
+        Column("prefers_from_age", _AGE, "The youngest visitor that the child would like; blank if any", "25",
                optional=True),
-        Column("prefers_to_age", cells.count, "The oldest visitor that the child would like; blank if any", "45",
+        Column("prefers_to_age", _AGE, "The oldest visitor that the child would like; blank if any", "45",
                optional=True),
         Column("fears_animals", cells.yes_or_no, "Does the child fear dogs or other animals? yes or no", "no"),
     ),
@@ -241,8 +244,8 @@ VOLUNTEERS = Sheet(
                "services officer, or lives with one; none if none", "none"),
         Column("travel_limit_miles", cells.miles, "How far the volunteer travels, in miles", "15",
                "travel_limit_metres"),
-        Column("references_accepted", cells.count, "How many references are accepted", "2"),
-        Column("professional_references", cells.count, "How many of these are from an employer, colleague, teacher or "
+        Column("references_accepted", _REFERENCES, "How many references are accepted", "2"),
+        Column("professional_references", _REFERENCES, "How many of these are from an employer, colleague, teacher or "
                "other professional", "1"),
         Column("core_training_on", cells.day, "When the core training was completed", "20/12/2025"),
         Column("safeguarding_training_on", cells.day, "When the safeguarding training was completed", "20/12/2025"),
@@ -259,7 +262,7 @@ VOLUNTEERS = Sheet(
                "yes or no", "no"),
         Column("medical_clearance_on", cells.day, "If so: when the doctor cleared it", "18/12/2025", optional=True),
         Column("database_checked_on", cells.day, "When the authority's social care records were checked", "12/12/2025"),
-        Column("support_sessions", cells.count, "If the volunteer has had a match: support sessions in the last twelve "
+        Column("support_sessions", _SESSIONS, "If the volunteer has had a match: support sessions in the last twelve "
                "months of visiting", "4", optional=True),
         Column("organisations", cells.organisations, "Providers of care of which the volunteer is a member, patron, "
                "trustee or employee, paid or not; none if none", "none"),
@@ -271,9 +274,9 @@ VOLUNTEERS = Sheet(
         Column("needs_accepted", _NEEDS, "Additional needs to which the volunteer says yes; none if none",
                "autism; mobility"),
         Column("commitment_until", cells.day, "Until when the volunteer has committed to visit", "31/12/2028"),
-        Column("youngest_age", cells.count, "The youngest age that the volunteer says yes to; blank if any", "8",
+        Column("youngest_age", _AGE, "The youngest age that the volunteer says yes to; blank if any", "8",
                optional=True),
-        Column("oldest_age", cells.count, "The oldest age that the volunteer says yes to; blank if any", "15",
+        Column("oldest_age", _AGE, "The oldest age that the volunteer says yes to; blank if any", "15",
                optional=True),
         Column("areas", cells.councils, "Councils in which the volunteer is willing to visit; blank if any",
                "West Northamptonshire", optional=True),
@@ -288,9 +291,9 @@ VOLUNTEERS = Sheet(
         Column("has_dog", cells.yes_or_no, "Does the volunteer bring a dog? yes or no", "no"),
         Column("preferred_gender", _GENDER, "Whom the volunteer would rather visit; blank if anyone", "female",
                optional=True),
-        Column("prefers_from_age", cells.count, "The youngest child whom the volunteer would like to visit; blank if "
+        Column("prefers_from_age", _AGE, "The youngest child whom the volunteer would like to visit; blank if "
                "any", "10", optional=True),
-        Column("prefers_to_age", cells.count, "The oldest child whom the volunteer would like to visit; blank if any",
+        Column("prefers_to_age", _AGE, "The oldest child whom the volunteer would like to visit; blank if any",
                "14", optional=True),
     ),
     "The volunteers, whatever their status, one a row",

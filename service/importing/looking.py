@@ -30,7 +30,6 @@ from matcher.records import (
     Status,
     Volunteer,
 )
-from matcher.references import at_odds
 from matcher.words import counted, day, first_upper, listed, pounds
 from service import exceptions
 from service.database import tables
@@ -168,7 +167,6 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
     reading, as_of = here.reading, given.as_of
     problems = (
         *wrong(here, reading, policy), *live.refused(here, reading), *impossible_dates(here, reading, as_of),
-        *_at_odds(reading),
     )  # fmt: skip
     if problems:
         raise InputError(f"{len(problems)} problems have to be mended first: {problems[0]}", problems)
@@ -180,14 +178,6 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
     told.budgets()
     notes = tuple(_unchecked(here, given, policy))
     return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched(), notes)
-
-
-def _at_odds(reading: Reading) -> Iterator[Problem]:
-    """Numbers of a row that cannot both be: a form would refuse them too."""
-    for sheet in (CHILDREN.name, VOLUNTEERS.name):
-        for place, record in enumerate(reading.records[sheet]):
-            for column, what, remedy in at_odds(record):
-                yield Problem(reading.files[sheet], reading.rows[sheet][place], column, "", what, remedy)
 
 
 def _unchecked(here: Here, given: Instance, policy: Policy) -> Iterator[Problem]:

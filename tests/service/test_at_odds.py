@@ -1,18 +1,26 @@
-"""Two numbers that cannot both be are refused where they are entered, and keep nothing else from being recorded."""
+"""Facts that cannot be are refused where they are entered, and keep nothing else from being recorded."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from html import unescape
 
 import pytest
 from conftest import Service
 
+from matcher.instance import today
+from service import standing
 from service.database import tables
 from service.permissions import Role
 from service.repository import Repository
 
 HTML = {"Accept": "text/html"}
 BELOW = "Is below the youngest age that stands with it. Correct one of the two."
+TODAY = f"{today():%d/%m/%Y}"
+TOMORROW = f"{today() + timedelta(days=1):%d/%m/%Y}"
+TO_COME = f"Is after {TODAY}, which is today. Correct the date."
+UNBORN = "Is before the date of birth. Correct one of the two."
+SESSIONS = "“600” is not a likely number of support sessions in a year. Write a number from 0 to 366."
 MORE = "Is more than all the references accepted. Correct one of the two."
 
 
@@ -23,9 +31,18 @@ MORE = "Is more than all the references accepted. Correct one of the two."
         ("volunteers", "offer", {"youngest_age": "14", "oldest_age": "12"}, "oldest_age", BELOW),
         ("volunteers", "checks", {"references_accepted": "2", "professional_references": "5"},
          "professional_references", MORE),
+        ("children", "referral", {"last_parental_visit": TOMORROW}, "last_parental_visit", TO_COME),
+        ("children", "referral", {"looked_after_since": TOMORROW}, "looked_after_since", TO_COME),
+        ("children", "referral", {"looked_after_since": "01/01/1950"}, "looked_after_since", UNBORN),
+        ("children", "referral", {"referred_on": "01/01/1950"}, "referred_on", UNBORN),
+        ("volunteers", "checks", {"dbs_checked_on": TOMORROW}, "dbs_checked_on", TO_COME),
+        ("volunteers", "checks", {"licence_checked_on": TOMORROW}, "licence_checked_on", TO_COME),
+        ("volunteers", "checks", {"support_sessions": "600"}, "support_sessions", SESSIONS),
+        ("volunteers", "about", {"date_of_birth": TODAY}, "date_of_birth",
+         "Makes an approved volunteer 0 years old. Correct it: nobody under 18 is approved."),
     ],
 )  # fmt: skip
-def test_two_numbers_that_cannot_both_be_are_refused_beside_the_field(
+def test_what_cannot_be_is_refused_beside_the_field(
     service: Service, which: str, part: str, said: dict[str, str], field: str, told: str
 ) -> None:
     id = dict(zip(("children", "volunteers"), service.eligible_pair(), strict=True))[which]
@@ -37,8 +54,23 @@ def test_two_numbers_that_cannot_both_be_are_refused_beside_the_field(
     assert told in beside
     etag = {"If-Match": browser.get(f"/api/v1/{which}/{id}").headers["ETag"]}
     assert browser.patch(f"/api/v1/{which}/{id}", json={"facts": said}, headers=etag).status_code == 422
-    same = dict.fromkeys(said, "20")
-    assert browser.patch(f"/api/v1/{which}/{id}", json={"facts": same}, headers=etag).status_code == 200
+    same = dict.fromkeys(said, TODAY if "/" in said[field] else "20")
+    if field != "date_of_birth":
+        assert browser.patch(f"/api/v1/{which}/{id}", json={"facts": same}, headers=etag).status_code == 200
+
+
+def test_nobody_under_18_is_approved_whatever_the_policy_asks(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "unchecked", lambda *_: ())  # as under a policy that names no age
+    browser = service.as_(Role.MANAGER)
+    body = {"reference": "V-901", "facts": {"date_of_birth": TODAY}}
+    made = browser.post("/api/v1/volunteers", json=body)
+    path, approve = f"/api/v1/volunteers/{made.json()['id']}", {"status": "approved", "reason": "panel approved"}
+    refused = browser.post(f"{path}/status", json=approve, headers={"If-Match": made.headers["ETag"]})
+    assert refused.status_code == 422
+    assert "nobody under 18 is approved" in refused.text
+    assert browser.get(path).json()["status"] == "applicant"
 
 
 def test_what_stood_there_before_keeps_no_child_from_saying_no(service: Service) -> None:
