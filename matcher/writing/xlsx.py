@@ -1,4 +1,4 @@
-"""Workbooks that a person opens: text, numbers and dates in tables with a frozen heading and a filter.
+"""Workbooks that a person opens, prints and sends on: tables with a heading that stays in sight, on each page too.
 
 Nothing in them is ever a formula or a link, the same content gives the same bytes, and no temporary file is left.
 """
@@ -22,6 +22,9 @@ Value = str | int | float | date | None
 TEXT, DATE, WHOLE, MILES, POUNDS = "@", "dd/mm/yyyy", "#,##0", "0.0", "£#,##0.00"
 """Number formats."""
 
+WIDE = 190
+"""Letters, all columns together, that can still be read on one page across; more go on beside it."""
+
 MOST_LETTERS = 32_767
 """Of one cell; Excel holds no more."""
 
@@ -38,9 +41,12 @@ class Field:
 
 
 class Book:
-    """A workbook in the making. `made` is the date that it bears: never the clock's, so that bytes repeat."""
+    """A workbook in the making. `made` is the date that it bears: never the clock's, so that bytes repeat.
 
-    def __init__(self, made: date) -> None:
+    `heading` is printed above each page: whose it is, what, and of when.
+    """
+
+    def __init__(self, made: date, heading: str = "") -> None:
         from xlsxwriter import Workbook
 
         self._bytes = BytesIO()
@@ -49,6 +55,7 @@ class Book:
         }  # fmt: skip
         self.book = Workbook(self._bytes, options)
         self.book.set_properties({"created": datetime.combine(made, time(), UTC)})
+        self._heading = heading
         self._formats: dict[tuple[tuple[str, Any], ...], Format] = {}
 
     def format(self, **properties: Any) -> Format:
@@ -57,23 +64,44 @@ class Book:
             self._formats[key] = self.book.add_format({"valign": "top", **properties})
         return self._formats[key]
 
-    def table(self, name: str, fields: Sequence[Field], rows: Iterable[Sequence[Value]] = ()) -> Worksheet:
-        """A worksheet with a heading, which stays in sight, and rows below it, which can be filtered."""
-        sheet = self.book.add_worksheet(name)
+    def table(
+        self, name: str, fields: Sequence[Field], rows: Iterable[Sequence[Value]] = (), *, total: bool = False
+    ) -> Worksheet:
+        """A worksheet with a heading, which stays in sight, and rows below it, which can be filtered.
+
+        Args:
+            total: the last row sums up the others; no filter takes it for one of them.
+        """
+        sheet, every = self.book.add_worksheet(name), list(rows)
         for column, field in enumerate(fields):
-            wraps = {"text_wrap": True} if field.width > 40 else {}
-            sheet.set_column(column, column, field.width, self.format(num_format=field.shows, **wraps))
+            sheet.set_column(column, column, field.width, self.format(num_format=field.shows, **_wraps(field)))
             self.write(sheet, 0, column, field.heading, bold=True, bg_color="#D9E6F2", text_wrap=True)
             if field.note:
                 sheet.write_comment(0, column, field.note, {"x_scale": 2.5, "y_scale": 1.5})
-        last = 0
-        for last, row in enumerate(rows, start=1):
+        for number, row in enumerate(every, start=1):
+            summed = {"bold": True, "top": 1} if total and number == len(every) else {}
             for column, (field, value) in enumerate(zip(fields, row, strict=True)):
-                wraps = {"text_wrap": True} if field.width > 40 else {}
-                self.write(sheet, last, column, value, num_format=field.shows, **wraps)
+                shows = DATE if isinstance(value, date) and field.shows == TEXT else field.shows
+                beside = {"align": "right"} if isinstance(value, str) and field.shows != TEXT else {}
+                self.write(sheet, number, column, value, num_format=shows, **_wraps(field), **beside, **summed)
         sheet.freeze_panes(1, 1)
-        sheet.autofilter(0, 0, last, max(len(fields) - 1, 0))
+        sheet.autofilter(0, 0, max(len(every) - total, 0), max(len(fields) - 1, 0))
+        self._prints(sheet, sum(field.width for field in fields))
         return sheet
+
+    def _prints(self, sheet: Worksheet, width: int) -> None:
+        """On A4 across, the heading on each page, and so small that the columns fit if they can still be read."""
+        sheet.set_paper(9)
+        sheet.set_landscape()
+        sheet.set_margins(left=0.5, right=0.5, top=0.8, bottom=0.7)
+        sheet.repeat_rows(0)
+        if width <= WIDE:
+            sheet.fit_to_pages(1, 0)
+        else:
+            sheet.repeat_columns("A:A")
+        if self._heading:
+            sheet.set_header("&L" + self._heading.replace("&", "&&")[:240])
+        sheet.set_footer("&L&A&RPage &P of &N")
 
     def write(self, sheet: Worksheet, row: int, column: int, value: Value, **properties: Any) -> None:
         """One cell; row and column count from 0. A text that looks like a formula is neutralised."""
@@ -91,3 +119,7 @@ class Book:
         """The finished workbook."""
         self.book.close()
         return self._bytes.getvalue()
+
+
+def _wraps(field: Field) -> dict[str, Any]:
+    return {"text_wrap": True} if field.width > 40 else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -27,6 +28,7 @@ from service.permissions import Permission
 from service.reports import (
     HIDDEN,
     SECTIONS,
+    Between,
     Pence,
     Percent,
     Report,
@@ -37,6 +39,7 @@ from service.reports import (
     Year,
     years,
 )
+from service.reports.suppression import FEW
 from service.repository import Repository
 from service.workflow import APPOINTED, State
 from service.year_words import WordsError
@@ -116,7 +119,14 @@ def workbook(
 ) -> Response:  # fmt: skip
     service = reported(rows, reckoned)
     chosen = _year(service, year)
-    content = _xlsx(MAKE[report](service, chosen, _written(person, rows, chosen)), service)
+    made = MAKE[report](service, chosen, _written(person, rows, chosen))
+    authority = rows.session.get(tables.Authority, person.authority_id)
+    about: list[tuple[str, Value]] = [
+        ("Authority", authority.name if authority else ""), ("Report", made.title),
+        *([("Period", chosen.title)] if report in OF_A_YEAR else []), ("As of", service.as_of),
+        *([("Policy", f"Version {rows.policy()[0].number}: it says who is ready")] if report == "waits" else []),
+    ]  # fmt: skip
+    content = _xlsx(made, about, service.as_of)
     of_year = f"-{chosen.first}-{chosen.first + 1}" if report in OF_A_YEAR else f"-{service.as_of}"
     return as_workbook(content, f"kith-{report}{of_year}.xlsx")
 
@@ -175,27 +185,33 @@ def _words_form(
     )  # fmt: skip
 
 
-def _xlsx(report: Report, service: Service) -> bytes:
-    book = Book(service.as_of)
-    about = [[report.title, report.lead], ["As of", f"{service.as_of:%d/%m/%Y}"]]
-    about += [[table.title, " ".join(filter(None, (table.lead, table.note)))] for table in report.tables]
-    book.table("About", (Field("Report", 40), Field("What it tells", 90)), about)
-    for table in report.tables:
+def _xlsx(report: Report, about: list[tuple[str, Value]], as_of: date) -> bytes:
+    """What is told of it comes first, on a worksheet of its own; whose it is, what and of when is on each page."""
+    (_, authority), *_ = about
+    book = Book(as_of, f"{authority}: {report.title}, as of {as_of.day} {as_of:%B %Y}")
+    cells = [cell for table in report.tables for _, row in table.rows for cell in row]
+    if any(isinstance(cell, Between) for cell in cells):
+        about = [*about, ("Small numbers", f"Not told as they are: “{FEW}” is one of these, “56 to 59” likewise.")]
+    told = [(one.title, " ".join(filter(None, (one.lead, one.note)))) for one in report.tables]
+    lines = [*about, ("What it tells", report.lead), *(one for one in told if one[1])]
+    book.table("About", (Field("Report", 40), Field("What it tells", 90)), lines)
+    for table in (one for one in report.tables if one.rows):
         first, *others = table.headings
         fields = [Field(first or "What", 44)] + [
             Field(heading, 16, _shows([cells[at] for _, cells in table.rows])) for at, heading in enumerate(others)
         ]
-        book.table(table.title[:31], fields, [[name, *map(_value, cells)] for name, cells in table.rows])
+        rows = [[name, *map(_value, cells)] for name, cells in table.rows]
+        book.table(table.title[:31], fields, rows, total=table.last_is_total)
     for section in report.to_write:
-        lines = [[line] for line in section.text.split("\n") if line]
-        book.table(section.title[:31], (Field(section.title, 90, TEXT, section.hint),), lines)
+        words = [(line,) for line in section.text.split("\n") if line]
+        book.table(section.title[:31], (Field(section.title, 90, TEXT, section.hint),), words)
     return book.content()
 
 
 def _value(cell: reports.Cell) -> Value:
     if isinstance(cell, Pence | Percent):
         return cell.amount / 100
-    if isinstance(cell, reports.Between):
+    if isinstance(cell, Between):
         return str(cell)
     return cell if cell is None or isinstance(cell, int) else "hidden"
 

@@ -26,7 +26,7 @@ from matcher.shortlist import shortlists
 from matcher.writing.corrections import write_corrections
 from matcher.writing.export import write_files
 from matcher.writing.template import template, write_templates
-from matcher.writing.xlsx import Book, Field
+from matcher.writing.xlsx import WHOLE, Book, Field
 
 AS_OF = date(2026, 11, 1)
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
@@ -325,3 +325,22 @@ def test_the_row_of_the_headings_is_found_below_a_title(tmp_path: Path, above: l
     grid = read_grid(tmp_path / "x.csv")
     assert likely_heading_row(grid) == at
     assert headed(grid, at) == read_grid(tmp_path / "x.csv", heading_row=at)
+
+
+def test_a_table_prints_across_with_its_heading_on_each_page_and_its_sum_is_no_row_to_filter() -> None:
+    book = Book(AS_OF, "R&D county")
+    rows = [["A", AS_OF, 1], ["B", "none", 2], ["All", None, 3]]
+    book.table("Narrow", (Field("Name"), Field("Day"), Field("Number", 12, WHOLE)), rows, total=True)
+    book.table("Wide", [Field(f"F{number}", 20) for number in range(12)])
+    content = book.content()
+    narrow, wide = part(content, "xl/worksheets/sheet1.xml"), part(content, "xl/worksheets/sheet2.xml")
+    for one in (narrow, wide):
+        assert 'orientation="landscape"' in one
+        assert "&amp;LR&amp;&amp;D county" in one
+    assert '<autoFilter ref="A1:C3"/>' in narrow
+    assert 'fitToHeight="0"' in narrow
+    assert "fitToHeight" not in wide  # so many columns could not be read on one page
+    names = part(content, "xl/workbook.xml")
+    assert "Narrow!$1:$1" in names
+    assert "Wide!$A:$A,Wide!$1:$1" in names
+    assert cells(content, "Narrow")[1] == ["A", AS_OF, 1]  # a day is a day in a column of text too

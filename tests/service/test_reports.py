@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from html import unescape
 from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 from browser import HOSTILE, Site, faults
@@ -23,9 +24,9 @@ from matcher.records import Authority, Child, Contact, Gender, Need, Party, Stat
 from service import privacy, reports
 from service.database import tables
 from service.database.base import utc_now
-from service.pages.reports import TABS
+from service.pages.reports import TABS, _xlsx
 from service.permissions import Role
-from service.reports import Between, Pence, Percent, ReportedChild, ReportedMatch, ReportedStep, Table, Year
+from service.reports import Between, Pence, Percent, Report, ReportedChild, ReportedMatch, ReportedStep, Table, Year
 from service.reports import Service as Figures
 from service.reports.figures import months_since
 from service.repository import Repository
@@ -320,7 +321,8 @@ def test_what_is_downloaded_is_what_the_page_tells(service: Service) -> None:
         assert f'filename="kith-{name}' in answer.headers["content-disposition"]
         book = CalamineWorkbook.from_filelike(BytesIO(answer.content))
         assert book.sheet_names[0] == "About"
-        assert len(book.sheet_names) > 1
+        page = browser.get(f"/reports/{name}?year=2026").text
+        assert len(book.sheet_names) == 1 + page.count("<table") + page.count("kith-write")
     waits = CalamineWorkbook.from_filelike(BytesIO(browser.get("/reports/waits/xlsx").content))
     name, *numbers = waits.get_sheet_by_name("How long children have waited").to_python()[-1]
     assert (name, numbers[-1], sum(numbers[:-1])) == ("All", children, children)
@@ -328,6 +330,48 @@ def test_what_is_downloaded_is_what_the_page_tells(service: Service) -> None:
     told = re.search(r"(\w+) child\w* ha\w+ no visitor yet", page), re.search(r"(\w+) more ha\w+ none", page)
     assert sum(1 if one[1] == "One" else int(one[1]) for one in told if one) == children
     assert "No child waits for a visitor." in service.as_(Role.MANAGER, "south").get("/reports").text
+
+
+def xml(content: bytes, part: str) -> str:
+    return ZipFile(BytesIO(content)).read(f"xl/{part}").decode()
+
+
+def test_a_workbook_says_whose_it_is_what_and_of_when_and_prints_so(service: Service) -> None:
+    browser = service.as_(Role.MANAGER)
+    content = browser.get("/reports/matches/xlsx?year=2026").content
+    assert content == browser.get("/reports/matches/xlsx?year=2026").content
+    about = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_name("About").to_python()
+    with service.database.read() as session:
+        authority = session.get(tables.Authority, service.north)
+        assert authority is not None
+    assert about[1:5] == [
+        ["Authority", authority.name], ["Report", "Matches made"], ["Period", Year.of(today()).title],
+        ["As of", today()],
+    ]  # fmt: skip
+    for sheet in ("sheet1.xml", "sheet2.xml"):
+        printed = xml(content, f"worksheets/{sheet}")
+        assert 'orientation="landscape"' in printed
+        assert '<pageSetUpPr fitToPage="1"/>' in printed
+        assert f"<oddHeader>&amp;L{authority.name}: Matches made, as of" in printed
+        assert 'topLeftCell="B2"' in printed  # the heading and the first column stay
+    assert "_xlnm.Print_Titles" in xml(content, "workbook.xml")
+    assert ["Policy", "Version 1: it says who is ready"] in [
+        row[:2] for row in CalamineWorkbook.from_filelike(BytesIO(browser.get("/reports/waits/xlsx").content))
+        .get_sheet_by_name("About").to_python()
+    ]  # fmt: skip
+
+
+def test_a_workbook_says_that_small_numbers_are_told_as_ranges() -> None:
+    def book(report: Report) -> list[list[object]]:
+        content = _xlsx(report, [("Authority", "R & D council"), ("As of", NOW)], NOW)
+        assert "R &amp;&amp; D council" in xml(content, "worksheets/sheet1.xml")
+        return CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_name("About").to_python()
+
+    def report(*cells: reports.Cell) -> Report:
+        return Report("A report", "", (Table("One", ("", "Number"), tuple((str(one), (one,)) for one in cells)),))
+
+    assert "Small numbers" in [row[0] for row in book(report(Between(1, 4), 12))]
+    assert "Small numbers" not in [row[0] for row in book(report(5, 12))]
 
 
 WORDS = {
