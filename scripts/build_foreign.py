@@ -1,4 +1,4 @@
-"""Writes the tiny sample in the headings and codes of others: python scripts/build_foreign.py.
+"""Writes the tiny sample in the headings, codes and ids of others: python scripts/build_foreign.py.
 
 Whoever adds a column to the tiny sample runs it again; the columns that it does not rename keep their names.
 """
@@ -16,6 +16,20 @@ Row = dict[str, str]
 Cell = Callable[[Row], str]
 
 
+OWN = {"C": "CLA-700", "V": "IVF-70", "F": "SIB-7"}
+"""What stands for the letter of an id: other systems number people in their own way. So nobody in these files could be
+somebody of another sample, and a demonstration takes them in."""
+
+
+def own(id: str) -> str:
+    """CLA-7001 of C1; what is no id, as “none”, as it is."""
+    return OWN.get(id[:1], id[:1]) + id[1:]
+
+
+def _own(column: str) -> Cell:
+    return lambda row: own(row[column])
+
+
 def _code(column: str, codes: Mapping[str, str]) -> Cell:
     return lambda row: codes[row[column]] if row.get(column) else ""
 
@@ -27,7 +41,7 @@ def _answers(column: str) -> Cell:
 
 # Heading -> our column, or what is made of a row. First the columns of the return, then the council's own.
 CHILDREN: dict[str, str | Cell] = {
-    "CHILD": "child_id",
+    "CHILD": _own("child_id"),
     "SEX": _code("gender", {"male": "1", "female": "2"}),
     "DOB": "date_of_birth",
     "ETHNIC": "ethnicity",
@@ -36,7 +50,7 @@ CHILDREN: dict[str, str | Cell] = {
     "HOME_POST": lambda _: "",
     "PL_POST": "placement",
     "PL_LA": "placement_council",
-    "SIB_GROUP": "family",
+    "SIB_GROUP": _own("family"),
     "LANG": "languages",
     "HOBBIES": "interests",
     "IV_CONSENT": _code("agrees", {"yes": "AGREED", "no": "REFUSED", "not asked": "PENDING"}),
@@ -48,7 +62,7 @@ VOLUNTEERS: dict[str, str | Cell] = {
     "Start time": lambda _: "02/01/2026 09:12",
     "Email": lambda _: "anonymous",
     "Name": lambda _: "",
-    "Volunteer number": "volunteer_id",
+    "Volunteer number": _own("volunteer_id"),
     "What is your date of birth?": "date_of_birth",
     "How do you describe your gender?": _code("gender", {"male": "Man", "female": "Woman"}),
     "Where do you live? (First half of your postcode)": "home",
