@@ -54,6 +54,11 @@ def first_upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def same(name: str) -> str:
+    """A person's name such that two ways of writing it are one: capitals and spaces do not part them."""
+    return " ".join(name.casefold().split())
+
+
 def counted(number: int, one: str, many: str) -> str:
     """one child, of 1; 3 children, of 3."""
     return f"one {one}" if number == 1 else f"{number:,} {many}"

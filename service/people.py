@@ -22,6 +22,7 @@ from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Agreement, Status
 from matcher.references import bare, has_number
 from matcher.standing import broken
+from matcher.words import same
 from service import audit_log, proposals, runs
 from service.audit_log import Entry
 from service.database import tables
@@ -102,6 +103,14 @@ def _cannot_be(rows: Repository, sheet: Sheet, record: Any) -> list[Problem]:
     return found + [Problem(sheet.name, 0, *fault) for fault in impossible(record, today())]
 
 
+def _as_their_account(rows: Repository, record: records.Child) -> records.Child:
+    """The coordinator under the name of their account: a caseload goes by names, and one person is one."""
+    if record.coordinator is None:
+        return record
+    named = next((one for one in rows.coordinators() if same(one) == same(record.coordinator)), record.coordinator)
+    return replace(record, coordinator=named)
+
+
 # ---- children --------------------------------------------------------------------------------------------------------
 
 _SAID_NO = Problem(
@@ -127,7 +136,7 @@ def add_child(
     back = rows.come_back(tables.Child, reference) if row is None else None
     row = row or back
     before = records.Child("") if row is None else rows.child_record(row, family_known=False)
-    record = read_facts(CHILDREN, given, before)
+    record = _as_their_account(rows, read_facts(CHILDREN, given, before))
     if row is not None and row.objects and record.agrees is not Agreement.NO:
         raise InputError("This child has said no to any visitor.", [_SAID_NO])
     checked(rows, CHILDREN, record, before)
@@ -157,6 +166,7 @@ def change_child(
     rows.take_turn()
     before = rows.child_record(row, family_known=True)
     record = read_facts(CHILDREN, given, before)
+    record = _as_their_account(rows, record) if "coordinator" in given else record
     checked(rows, CHILDREN, record, before)
     _write_child(rows, row, record, user_id)
     rows.session.flush()

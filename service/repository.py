@@ -30,7 +30,11 @@ from matcher.references import bare, may_be
 from service.crypto import KeyRing, Place
 from service.database import tables
 from service.database.base import ID_LENGTH, Base
+from service.permissions import MAY, Permission
 from service.workflow import MATCH_STATUS, State
+
+_COORDINATE = [role for role in MAY if Permission.DECIDE in MAY[role]]
+"""The roles of those who may look after a child's match."""
 
 _CHILD: TypeAdapter[records.Child] = TypeAdapter(records.Child)
 _VOLUNTEER: TypeAdapter[records.Volunteer] = TypeAdapter(records.Volunteer)
@@ -274,6 +278,12 @@ class Repository:
         """The name of each account of the authority, by id."""
         accounts = select(tables.User).where(tables.User.authority_id == self.session.info["authority"])
         return {user.id: self.open(user, "name") or "" for user in self.session.scalars(accounts)}
+
+    def coordinators(self) -> list[str]:
+        """The names of those who have an account and may be a child's coordinator, in order."""
+        which = tables.User.authority_id == self.session.info["authority"], tables.User.disabled_at.is_(None)
+        users = self.session.scalars(select(tables.User).where(*which, tables.User.role.in_(_COORDINATE)))
+        return sorted({self.open(user, "name") or "" for user in users} - {""})
 
     def places(self, policy: Policy) -> Mapping[str, int]:
         """How many children at once the policy and the exceptions allow each volunteer, whoever is asked for."""

@@ -15,18 +15,19 @@ from matcher.catalogue import CATALOGUE
 from matcher.errors import NotFoundError
 from matcher.explain import why_nobody
 from matcher.instance import Instance
-from matcher.records import Agreement
+from matcher.records import Agreement, Child
 from matcher.rules.child import ChildAgrees
-from matcher.words import spoken
+from matcher.words import same, spoken
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database import tables
 from service.pages import facts, forms
+from service.pages.forms import COORDINATOR
 from service.pages.html import render
 from service.pages.labels import label
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
-from service.repository import ids_in
+from service.repository import Repository, ids_in
 from service.workflow import FOLLOWS, LIVE, Follows, State
 
 router = APIRouter(prefix="/children")
@@ -143,7 +144,9 @@ def _list(
     number: int, sought: str | None = None,
 ) -> Response:  # fmt: skip
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
-    shown = [line for line in every if line.is_of(show) and coordinator in ("", line.coordinator or "nobody")]
+    names = {same(line.coordinator): line.coordinator for line in every if line.coordinator}
+    coordinator = names.get(same(coordinator), coordinator)
+    shown = [line for line in every if line.is_of(show) and _is_theirs(coordinator, line.coordinator)]
     shown = shown if sought is None else []  # the table of everybody would pass for what was found
     query = {"show": show, "sort": sort, "coordinator": coordinator}
     page = Page.of(sorted(shown, key=ORDER[sort]), number, query)
@@ -152,14 +155,19 @@ def _list(
     counts = {name: sum(line.is_of(name) for line in every) for name in get_args(Show)}
     here = {line.id for line in every}
     alone_here = [one for id, one in reckoned.live.items() if id not in here]  # whose match is all that is recorded
-    elsewhere = sum(coordinator in ("", one.coordinator or "nobody") for one in alone_here)
+    elsewhere = sum(_is_theirs(coordinator, one.coordinator) for one in alone_here)
     return render(
         request, "children.html", person, page=page, show=show, sort=sort, coordinator=coordinator, sought=sought,
         missing=reckoned.missing([line.id for line in page.lines]), counts=counts, elsewhere=elsewhere,
         why=reckoned.not_ready([line.id for line in page.lines if line.words == NOT_READY]),
         planned=reckoned.planned.plan is not None or show == "planned",
-        coordinators=sorted({line.coordinator for line in every if line.coordinator}),
+        coordinators=sorted(names.values()),
     )  # fmt: skip
+
+
+def _is_theirs(chosen: str, coordinator: str | None) -> bool:
+    """Whether a child is one of the coordinator who was chosen; of anybody's where none was."""
+    return not chosen or same(chosen) == same(coordinator or "nobody")
 
 
 @router.get("/{child_id}")
@@ -196,9 +204,15 @@ def child(
         told=reckoned.told,
         siblings=siblings, with_page={one.id for one in instance.children}, family_known=record.family is not None,
         parts=tuple(forms.PARTS["children"]),
-        saved="saved" in request.query_params,
+        saved="saved" in request.query_params, stranger=_stranger(request, rows, record),
         label=label,
     )  # fmt: skip
+
+
+def _stranger(request: Request, rows: Repository, child: Child) -> str:
+    """The coordinator who was just saved, where nobody with that name has an account."""
+    name = child.coordinator if request.query_params.get("saved") == COORDINATOR else None
+    return name if name and same(name) not in map(same, rows.coordinators()) else ""
 
 
 def _why_nobody(instance: Instance, child_id: str) -> str:

@@ -80,8 +80,8 @@ VOLUNTEER = Side("volunteer", VOLUNTEERS, records.Volunteer(""), Repository.volu
 
 
 @router.get("/children/new")
-def new_child(request: Request, person: Asking) -> Response:
-    return _new(request, person, CHILD)
+def new_child(request: Request, person: Asking, kith: Kith) -> Response:
+    return _new(request, person, kith, CHILD)
 
 
 @router.post("/children/new")
@@ -94,8 +94,8 @@ def add_child(request: Request, person: Asking, kith: Kith, given: Given) -> Res
 
 
 @router.get("/volunteers/new")
-def new_volunteer(request: Request, person: Asking) -> Response:
-    return _new(request, person, VOLUNTEER)
+def new_volunteer(request: Request, person: Asking, kith: Kith) -> Response:
+    return _new(request, person, kith, VOLUNTEER)
 
 
 @router.post("/volunteers/new")
@@ -120,29 +120,33 @@ def _add(
     if not errors and not any(one.error for one in made):
         try:
             with kith.database.write(person.authority_id) as session:
-                id = add(Repository(session, kith.keys), reference, forms.changed(made, given))
-            return RedirectResponse(f"{side.page(id)}?saved=yes", 303)
+                id = add(Repository(session, kith.keys), reference, facts := forms.changed(made, given))
+            return _saved_page(side, id, facts)
         except TakenError as error:
             errors["reference"] = str(error)
         except NotFoundError as error:
             errors["siblings"] = str(error)
         except InputError as error:
             errors |= _by_field(error)
-    return _new(request, person, side, given, errors)
+    return _new(request, person, kith, side, given, errors)
 
 
 def _new(
-    request: Request, person: Person, side: Side, given: Mapping[str, str] | None = None,
+    request: Request, person: Person, kith: Installation, side: Side, given: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     parts = {
         TITLES[side.sheet.name][part]: _fields(person, side, part, side.blank, given, errors)
         for part in forms.PARTS[side.sheet.name]
     }
+    coordinators: list[str] = []
+    if side is CHILD:
+        with kith.database.read(person.authority_id) as session:
+            coordinators = Repository(session, kith.keys).coordinators()
     return render(
         request, "facts-form.html", person, status=200 if given is None else 422, side=side, row=None, parts=parts,
         errors=errors or {}, given=given or {}, title=f"Add a {side.word}", back=f"/{side.sheet.name}", moved=False,
-        words_of=forms.words_of,
+        words_of=forms.words_of, coordinators=coordinators,
     )  # fmt: skip
 
 
@@ -190,8 +194,9 @@ def _change(
     if given is not None:
         given = forms.understood(side.sheet, given)
         try:
-            if attempt(kith, person, lambda rows: _saved(person, rows, side, id, part, given)):
-                return RedirectResponse(f"{side.page(id)}?saved=yes", 303)
+            facts = attempt(kith, person, lambda rows: _saved(person, rows, side, id, part, given))
+            if facts is not None:
+                return _saved_page(side, id, facts)
         except InputError as error:
             errors = _by_field(error)
     # A form that comes back shows what is recorded now, as the first one did.
@@ -202,6 +207,7 @@ def _change(
         row = side.row(rows, id)
         record = side.record(rows, row)
         made = _fields(person, side, part, record, given, errors)
+        coordinators = rows.coordinators() if side is CHILD else []
         known = record.known_children or () if "known_children" in forms.PARTS[side.sheet.name][part] else ()
         children = sorted(id for id, reference in rows.references().items() if reference in known) if known else []
     if children:
@@ -211,19 +217,27 @@ def _change(
     return render(
         request, "facts-form.html", person, status=200 if given is None else 409 if moved else 422, side=side, row=row,
         parts={"": made}, errors=errors, given=given or {}, title=title, back=side.page(id), moved=moved,
-        words_of=forms.words_of,
+        words_of=forms.words_of, coordinators=coordinators,
     )  # fmt: skip
 
 
-def _saved(person: Person, rows: Repository, side: Side, id: str, part: str, given: Mapping[str, str]) -> bool:
-    """Whether what was typed could be saved: of the version that was looked at, and no field is wrong."""
+def _saved_page(side: Side, id: str, facts: Mapping[str, str]) -> Response:
+    """The page of whom something was saved; it says whether a coordinator who was named has an account."""
+    what = forms.COORDINATOR if facts.get(forms.COORDINATOR) else "yes"
+    return RedirectResponse(f"{side.page(id)}?saved={what}", 303)
+
+
+def _saved(
+    person: Person, rows: Repository, side: Side, id: str, part: str, given: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """What was saved; None where nothing could be: somebody changed it meanwhile, or a field is wrong."""
     row = side.row(rows, id)
     made = _fields(person, side, part, side.record(rows, row), given)
     if str(row.version) != given.get("version") or any(one.error for one in made):
-        return False
+        return None
     if facts := forms.changed(made, given):
         side.change(rows, row, facts, user_id=person.user_id)
-    return True
+    return facts
 
 
 def _fields(

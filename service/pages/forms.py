@@ -79,6 +79,8 @@ _VOCABULARIES: tuple[tuple[Callable[[str], Any], str], ...] = (
 )  # fmt: skip
 """Of which vocabulary the words are that a reader takes, where they are too many to choose from."""
 _SEVERAL = (cells.interests, cells.languages, cells.councils, cells.organisations, cells.references)
+COORDINATOR = "coordinator"
+"""The column that names somebody who may have an account: those who have one are suggested."""
 NONE = "none"
 """What is ticked where a list is known to be empty."""
 LEFT_OUT = "left out"
