@@ -28,6 +28,7 @@ from matcher.rules.budget import OutOfCountyBudget
 from matcher.rules.pair import NotDeclined
 from matcher.scoring import Fits
 from matcher.words import council
+from matcher.words import day as written
 from service import audit_log, budgets, plans, standing, steps, workflow
 from service.database import tables
 from service.database.base import utc_now
@@ -228,7 +229,9 @@ def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:
     # Of a match that came with a file it is told when it was taken in, and that is no beginning.
     day = begun.date() if begun else match.started_on or match.created_at.date() - BEFORE_KITH
     if at < datetime.combine(day, time(), UTC) - timedelta(hours=1):  # in summer London's day begins an hour earlier
-        raise StepRefusedError("That was before this proposal or match began. Check the day and the time.")
+        raise StepRefusedError(
+            f"That was before this proposal or match began, on {written(day)}. Check the day and the time."
+        )
 
 
 def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:

@@ -55,8 +55,8 @@ def take(
         _free(rows, match)
     on = min(moment.astimezone(LONDON).date(), today())
     if after.state is State.ACTIVE:
+        first = match.started_on is None  # as well where the visits were paused before they began
         match.started_on = min(match.started_on or on, today())
-        first = before is State.APPOINTED
         match.next_review_on = on + workflow.REVIEWS[0 if first else 1]
     if after.state is State.ENDED:
         _ended(match, max(on, min(match.started_on or on, today())))  # nothing ends before it began

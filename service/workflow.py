@@ -13,7 +13,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from matcher.errors import KithError
+from matcher.instance import LONDON
 from matcher.records import MatchStatus, Party
+from matcher.words import day
 
 
 class State(StrEnum):
@@ -97,6 +99,8 @@ class Step:
     """The reasons of a pause after which alone it leads on; none where it does not matter."""
     not_after: tuple[str, ...] = ()
     """The reasons of a pause after which it does not."""
+    took_place: bool = False
+    """Whether it is something of which the day counts, and is asked for."""
 
     def reasons_of(self, by: Party) -> tuple[str, ...]:
         """Those of its reasons that can be somebody's word."""
@@ -109,7 +113,13 @@ class Step:
     @property
     def follows(self) -> dict[str, str]:
         """What its reasons bring about besides, by the reason."""
-        return {reason: FOLLOWS[reason].value for reason in self.reasons if reason in FOLLOWS}
+        told = {reason: FOLLOWS[reason].value for reason in self.reasons if reason in FOLLOWS}
+        return {reason: words + self._then(reason) for reason, words in told.items()}
+
+    def _then(self, reason: str) -> str:
+        """What has to be before the visits go on again, after a pause for this reason."""
+        asked = self.to is State.PAUSED and reason == UNSAFE
+        return " After that too the visits go on only if the child, asked again, would like it." if asked else ""
 
 
 OBJECTS, CHILD_OBJECTS = "objects to any visitor", "child objects to any visitor"
@@ -193,15 +203,17 @@ _FORWARD = (
          State.CHILD_CONSIDERS, (_VOLUNTEER,), "S 8; NS 2.3"),
     Step("child_would_meet", "The child would like to meet, and the social worker agrees", (State.CHILD_CONSIDERS,),
          State.MEETING, (_CHILD,), "S 8; R 14", besides=(_WORKER,)),
-    Step("meeting_held", "The meeting was held", (State.MEETING,), State.CHILD_THINKS, (_AUTHORITY,), "N Matching"),
+    Step("meeting_held", "The meeting was held", (State.MEETING,), State.CHILD_THINKS, (_AUTHORITY,), "N Matching",
+         took_place=True),
     Step("child_agrees", "The child says yes", (State.CHILD_THINKS,), State.AGREED, (_CHILD,), "N Matching; NS 2.3",
          wait=THINKING_TIME),
     Step("appoint", "Appointed: the letters are sent", (State.AGREED,), State.APPOINTED, (_AUTHORITY,), "R 14"),
-    Step("first_visit", "The first visit was made", (State.APPOINTED,), State.ACTIVE, (_VOLUNTEER,), "N Review; S 9"),
+    Step("first_visit", "The first visit was made", (State.APPOINTED,), State.ACTIVE, (_VOLUNTEER,), "N Review; S 9",
+         took_place=True),
     Step("review_falls_due", "A review is due", (State.ACTIVE,), State.REVIEW_DUE, (_AUTHORITY,), "N Review; NS 9.1",
          rules=Rules.NONE),
     Step("review_held", "The review was held, and the visits go on", (State.REVIEW_DUE,), State.ACTIVE, (_AUTHORITY,),
-         "N Review; R 15", rules=Rules.CORE),
+         "N Review; R 15", rules=Rules.CORE, took_place=True),
     Step("resume", "Resume the visits", (State.PAUSED,), State.ACTIVE, (_AUTHORITY,), "S 14.19", rules=Rules.CORE,
          not_after=(UNSAFE,)),
     # That the volunteer was found suitable does not make the child feel safe.
@@ -292,7 +304,11 @@ def take(
     if reason is not None and not step.reasons:  # it would bring about what belongs to another step
         raise StepRefusedError(f"“{step.title}” has no reason to give.")
     if at < now.since and not step.final:
-        raise StepRefusedError("That was before the step that came before it. Check the day and the time.")
+        before = now.since.astimezone(LONDON)
+        raise StepRefusedError(
+            f"That was before the step that came before it, which was on {day(before.date())} at {before:%H:%M}. Check "
+            "the day and the time."
+        )
     if step.wait and at < now.since + step.wait:
         hours = int(step.wait.total_seconds() // 3600)
         raise StepRefusedError(f"The child has {hours} hours to think it over. A yes counts after that, a no at once.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -12,9 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
-from matcher.instance import LONDON, today
-from matcher.reading import cells
-from matcher.reading.cells import RefusedError
+from matcher.instance import today
 from matcher.records import MatchStatus, Party
 from matcher.words import listed
 from service import proposals, workflow
@@ -30,6 +28,7 @@ from service.pages.entering import Given
 from service.pages.html import clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
+from service.pages.when import happened
 from service.permissions import Permission
 from service.repository import Repository
 from service.steps import PLANNED_FOR, why_paused
@@ -48,12 +47,20 @@ WHAT_NOW = {
     "social worker too.",
     State.MEETING: "Arrange a meeting of the child, the volunteer and you, where the child likes to be.",
     State.CHILD_THINKS: "Leave the child at least 24 hours. Nobody should press for a yes.",
-    State.AGREED: "Send the letters of appointment. All rules are checked once more as you record it.",
+    State.AGREED: "Send the letters of appointment. All rules are checked once more as you record it. From then on it "
+    "is a match: a year’s cost of visits outside the county is committed, and only an ending frees the two.",
     State.APPOINTED: "The first visits are arranged. Ask both sides how the first one went.",
     State.ACTIVE: "The visits go on. The next review comes up on the first page when it is due.",
     State.REVIEW_DUE: "Ask the child, the volunteer and the social worker how it goes.",
     State.PAUSED: "No visits for now. Resume them, or end the match.",
 }
+TO_OPEN = {
+    State.PROPOSED: ("share", "Choose what each is told"),
+    State.VOLUNTEER_CONSIDERS: ("for-volunteer", "Read what they were told"),
+    State.CHILD_CONSIDERS: ("for-child", "Open the profile"),
+    State.AGREED: ("letters/appointment", "Open the letters"),
+}
+"""What to have at hand for what comes next, and where it is under the proposal's own address."""
 OVERDUE = (
     "A review is overdue, as far as Kith knows. Ask the child, the volunteer and the social worker how it goes; begin "
     "the review here, and record it when it was held."
@@ -172,6 +179,7 @@ def _page(
     return render(
         request, "proposal.html", person, status=status, shared="shared" in request.query_params,
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
+        at_hand=TO_OPEN.get(state) if origin and _referred(reckoned, match) else None,
         step=step, others=[one for one in steps if one.final], ready_at=ready_at(match, step), overdue=overdue,
         what_now=_what_now(state, paused_for, overdue, _failing(reckoned, match)),
         impossible=reckoned.impossible(match.child_id, match.volunteer_id),
@@ -326,7 +334,7 @@ def take(
             raise StepRefusedError("Choose whose word it is.")
         if step.reasons and reason not in step.reasons_of(Party(party)):
             raise StepRefusedError("Choose a reason.")
-        at = _happened(day, clock)
+        at = happened(day, clock, match.since)
 
         def record(now: Repository) -> None:
             if not step.final and now.match(match_id).version != version:
@@ -354,21 +362,6 @@ def take(
 def _step(rows: Repository, match: tables.Match, step_id: str) -> Step | None:
     follow = workflow.possible(State(match.state), why_paused(rows, [match]).get(match.id))
     return next((step for step in follow if step.id == step_id), None)
-
-
-def _happened(day: str, clock: str) -> datetime | None:
-    """When a step was taken, in London, by what was typed; None for now. Raises StepRefusedError."""
-    if not day.strip() and not clock.strip():
-        return None
-    try:
-        on = cells.written_day(day.strip()) if day.strip() else today()
-        hour = time.fromisoformat(clock.strip().replace(".", ":").zfill(5) if clock.strip() else "12:00")
-    except (RefusedError, ValueError):
-        raise StepRefusedError("Write when it was as a day, such as 03/05/2026, and a time, such as 14:30.") from None
-    at = datetime.combine(on, hour, LONDON)
-    if at > utc_now():
-        raise StepRefusedError("That is yet to come. Record it when it has happened.")
-    return at
 
 
 def _moved_on(match: tables.Match) -> str:

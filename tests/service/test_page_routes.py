@@ -13,7 +13,7 @@ from sqlalchemy import select
 from matcher.explain import Points
 from matcher.instance import today
 from matcher.records import Child, ExceptionKind, Party, Volunteer
-from service import exceptions, organisations
+from service import exceptions, organisations, steps
 from service.audit_log import Entry, record, verify
 from service.database.base import utc_now
 from service.database.tables import Decision, ImportBatch, Match
@@ -403,7 +403,7 @@ def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(servic
     for day, clock, told in (
         (f"{today() + timedelta(days=2):%d/%m/%Y}", "", "That is yet to come"),
         ("last week", "", "Write when it was as a day"),
-        (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before this proposal or match began"),
+        (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before this proposal or match began, on"),
     ):
         answer = browser.post(
             address, data={"version": version, "day": day, "clock": clock, "note": "Rang."}, headers=HTML
@@ -414,3 +414,34 @@ def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(servic
     page = browser.post(address, data={"version": version, "day": f"{when:%d/%m/%Y}", "clock": "14:30"}, headers=HTML)
     assert f"{when.day} {when:%B %Y} at 2:30pm" in page.text
     assert "The volunteer was asked" in page.text
+    # The next one was on the same day, at a time that nobody remembers, and the one after it today.
+    said = browser.get(f"/proposals/{match}", headers=HTML).text
+    assert "When it took place" not in said
+    for step, day, told in (
+        ("volunteer_accepts", when, f"{when.day} {when:%B %Y} at 2:30pm"),
+        ("child_would_meet", today(), f"{today().day} {today():%B %Y} at"),
+        ("meeting_held", today(), f"{today().day} {today():%B %Y} at"),
+    ):
+        version = str(int(version) + 1)
+        before = {"version": version, "day": f"{when - timedelta(days=1):%d/%m/%Y}", "clock": "9:15"}
+        page = browser.post(f"/proposals/{match}/steps/{step}", data=before, headers=HTML)
+        assert "the step that came before it, which was on " in page.text
+        assert 'value="9:15"' in page.text
+        sent = {"version": version, "day": f"{day:%d/%m/%Y}", "clock": ""}
+        page = browser.post(f"/proposals/{match}/steps/{step}", data=sent, headers=HTML)
+        assert page.status_code == 200, step
+        assert page.text.count(told) >= 2 - (step == "child_would_meet"), step
+        assert ("When it took place" in page.text) is (step == "child_would_meet")
+
+
+def test_a_first_review_comes_six_weeks_after_visits_begin_also_where_they_were_paused_first(service: Service) -> None:
+    match = service.a_match()
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = rows.match(match)
+        row.state, row.started_on = "appointed", None
+        for step, reason in (("pause", "circumstances"), ("resume", None)):
+            steps.take(
+                rows, row, step, by=Party.AUTHORITY, user_id=service.users["north", Role.COORDINATOR], reason=reason
+            )
+        assert (row.started_on, row.next_review_on) == (today(), today() + timedelta(weeks=6))

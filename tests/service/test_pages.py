@@ -189,7 +189,7 @@ def test_the_whole_day(site: Site, script: bool) -> None:
     page.locator(f"a[href$='{proposal.rpartition('/')[2]}']").click()
     page.get_by_role("link", name="End the match").click()
     page.get_by_label("As planned").check()
-    page.get_by_label("Planned ending").check()
+    page.locator("input[name='reason-planned'][value='planned ending']").check()
     page.get_by_role("button", name="Record: end the match").click()
     assert "Ended" in page.inner_text("h1")
     assert "Reason: planned ending" in page.inner_text(".kith-timeline")

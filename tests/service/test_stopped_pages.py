@@ -95,7 +95,7 @@ def test_each_match_counts_once_on_the_first_page(desk: Desk) -> None:
     for step, by in WAY[:-1]:
         desk.step(match, step, by)
     told = page(desk, "/")
-    assert (visited(told), f"{before} matches with visits , 1 more to begin" in told) == (before, True)
+    assert (visited(told), f"{before} matches with visits 1 more to begin" in told) == (before, True)
     months = page(desk, "/reports/matches")
     assert "One match is appointed, and the first visit is yet to come." in months
     desk.step(match, *WAY[-1])
