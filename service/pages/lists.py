@@ -45,9 +45,14 @@ class Page(Generic[Line]):
         return (self.number - 1) * self.size + 1
 
     @property
+    def last(self) -> int:
+        """The number of the last page."""
+        return max(1, -(-self.total // self.size))
+
+    @property
     def links(self) -> dict[str, Any] | None:
         """As the design system's pagination takes them; None where one page is enough."""
-        last = -(-self.total // self.size)
+        last = self.last
         if last < 2:
             return None
         near = {1, last, self.number - 1, self.number, self.number + 1} & set(range(1, last + 1))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import func, select
 
-from matcher.words import counted
+from matcher.words import council, counted, pounds
 from service import audit_log, workflow
 from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
@@ -21,6 +23,7 @@ from service.pages.html import render
 from service.pages.labels import label_of
 from service.pages.lists import SIZE, Page, named
 from service.pages.proposals import WAS
+from service.redo import RESTORE
 from service.repository import Repository
 from service.steps import PLANNED_FOR
 
@@ -112,13 +115,19 @@ DETAILS = {
     "weakened": "safeguards that weakened", "confirmed": "confirmed one by one", "concerned": "whom they concern",
     "served": "list shown", "break a rule": "live matches that break a rule by it",
     "break the rule": "live matches that break the rule for siblings by it", "past": "past matches brought up",
-    "paused": "matches paused", "state": "stands as", "by": "on whose word", "hash": "seal of the policy",
+    "paused": "matches paused", "state": "stands as", "by": "on whose word", "import": "by import",
     "no longer asked": "rules that are no longer asked", "looked into": "says what came of a concern",
+    "run": "by run", "before": "in place of",
     PLANNED_FOR: "other children for whom the published plan proposed the volunteer",
 }  # fmt: skip
 """What a detail of an entry is called, where its name does not say so by itself."""
-_COUNTED = frozenset({"children", "concerned", "past", "paused", "withdrawn", PLANNED_FOR})
-"""Details that name many records: how many is told."""
+_AN_ID = re.compile("[A-Z][2-9B-Z]{11}")
+_NO_NEWS = frozenset({"hash"})
+"""What proves an entry to a program and says nothing to a person."""
+_SEALED = frozenset({"confirmed", "weakened"})
+"""Details that name a safeguard with the seal of what was confirmed of it."""
+PROGRAMS = {audit_log.COMMAND: "IT, on the server", "worker": "Kith, by itself", RESTORE: "Kith, after a restore"}
+"""Who acted where nobody had signed in."""
 _PROVEN = {"OPTIMAL": "no better plan exists", "FEASIBLE": "the best found in the time that it had"}
 """What a run says of its plan."""
 
@@ -144,21 +153,36 @@ def details_of(event: AuditEvent) -> list[tuple[str, str]]:
     sheet = "children" if event.action.endswith("child") else "volunteers"
     told = []
     for name, value in event.details.items():
-        if value in ([], "", None):
+        if value in ([], "", None) or name in _NO_NEWS:
             continue
         if event.action == "run" and name == "status":
             told.append(("how good the plan is", _PROVEN.get(str(value), str(value).lower())))
-            continue
-        if not isinstance(value, list):
-            said = str(value)
-        elif name in _COUNTED:
-            said = counted(len(value), "record", "records")
-        elif name == "fields":
-            said = "; ".join(label_of(sheet, one) for one in value)
+        elif name == "pence":
+            told.append(("a year’s cost", pounds(int(value))))
+        elif name == "code":
+            told.append((DETAILS[name], council(str(value))))
         else:
-            said = ", ".join(map(str, value))
-        told.append((DETAILS.get(name, name), said))
+            told.append((DETAILS.get(name, name), _said(name, value, sheet)))
     return told
+
+
+def _said(name: str, value: Any, sheet: str) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    if all(_AN_ID.fullmatch(str(one)) for one in value):
+        return counted(len(value), "record", "records")
+    if name == "fields":
+        return "; ".join(label_of(sheet, one) for one in value)
+    if name in _SEALED:
+        times = Counter(_safeguard(str(one), sheet) for one in value)
+        return "; ".join(f"{said} ({number} times)" if number > 1 else said for said, number in times.items())
+    return ", ".join(map(str, value))
+
+
+def _safeguard(sealed: str, sheet: str) -> str:
+    """Which fact of whom: "children agrees: 4d7f…" of a whole import, "agrees: 4d7f…" of one person's."""
+    of, _, field = sealed.partition(":")[0].rpartition(" ")
+    return f"{of}: {label_of(of, field)}" if of else label_of(sheet, field)
 
 
 @router.get("/log")
@@ -181,18 +205,19 @@ def find(
     request: Request, person: Asking, kith: Kith, reference: Annotated[str, Form(max_length=80)] = "",
     kind: Annotated[str, Form(max_length=20)] = "",
     actor: Annotated[str, Form(max_length=12, pattern="^([A-Z][2-9B-Z]{11})?$")] = "",
-    days: Annotated[int, Form(ge=0, le=3660)] = 0,
+    days: Annotated[int, Form(ge=0, le=3660)] = 0, page: Annotated[int, Form(ge=1, le=100_000)] = 1,
 ) -> Response:  # fmt: skip
     """By the council's reference of a child or a volunteer, which stands in no address.
 
-    Who reads the log is shown ids. The reference that they typed stands beside its id, and nobody else's does.
+    Who reads the log is shown ids. The reference that they typed stands beside its id, and nobody else's does; so do
+    the filters on every page of what was found, which is asked for by forms for that.
     """
     with kith.database.read(person.authority_id) as session:
         references = Repository(session, kith.keys).references()
     id = named(references, "C", reference) or named(references, "V", reference)
     if id is None:
         return _log(request, person, kith, "", "", "", 30, 1, sought=reference)
-    return _log(request, person, kith, kind, actor, id, days, 1, typed=reference.strip())
+    return _log(request, person, kith, kind, actor, id, days, page, typed=reference.strip())
 
 
 def _log(
@@ -230,6 +255,7 @@ def _log(
         sought=sought,
         typed=typed,
         details=details_of,
+        programs=PROGRAMS,
     )
 
 

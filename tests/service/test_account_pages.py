@@ -307,6 +307,13 @@ def test_the_log_says_steps_and_details_as_a_person_would(service: Service) -> N
         ("run", {"status": "OPTIMAL", "matches": 7}),
         ("volunteer status", {"status before": "approved", "status": "suspended", "break the rule": []}),
         ("change child", {"fields": ["culture_request", "miles_from_home"]}),
+        (
+            "import",
+            {"children": 2, "confirmed": ["children agrees: 4d7f0a", "children agrees: 5c", "exceptions kind: 6"]},
+        ),
+        ("import: change volunteer", {"import": "I42858MC3W4Z", "weakened": ["drives: 4d7f0a"]}),
+        ("policy in force", {"number": 2, "hash": "4d7f0a"}),
+        ("commit budget", {"code": "E06000061", "pence": 5926, "match": "M3HG8K5QWN2P"}),
         ("import: change child", {"fields": ["metres_from_home"], "agrees before": "no", "agrees": "yes"}),
     )
     with service.database.write(service.north) as session:
@@ -317,9 +324,14 @@ def test_the_log_says_steps_and_details_as_a_person_would(service: Service) -> N
         "Decision: proposed", "Decision: the volunteer was asked", "stands as: proposed; on whose word: authority",
         "how good the plan is: no better plan exists; matches: 7", "stood as: approved; stands as: suspended</td>",
         "safeguards that weakened: 2", "Changed facts of a child", "A visitor of like culture; Distance from home",
+        "confirmed one by one: children: Agrees to have a visitor (2 times); exceptions: Kind</td>",
+        "by import: I42858MC3W4Z; safeguards that weakened: Drives the child</td>", "version: 2</td>",
+        "council: North Northamptonshire; a year’s cost: £59.26; match: M3HG8K5QWN2P</td>",
         "Changed facts of a child by a file", "the child said before: no; the child says: yes",
     ):  # fmt: skip
         assert told in page
+    assert "4d7f0a" not in page  # a seal says nothing to a person
+    assert "<code>" not in page  # nor does a command to who has no command line
     roles = service.as_(Role.ADMINISTRATOR).get("/users", headers=HTML).text.partition("What each role may do")[2]
     assert "opaque" not in roles
     assert "See everybody’s records, change records and import" in roles

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from matcher.instance import today
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import Child, Need, Party, Place, Status, Volunteer
+from service import audit_log
 from service.database import tables
 from service.pages import forms, volunteers
 from service.people import columns_of
@@ -379,6 +380,32 @@ def test_whoever_ends_a_match_is_offered_their_own_reasons(site: Site) -> None:
     page.get_by_role("button", name="Record").click()
     assert "Choose a reason." in page.inner_text(".govuk-error-summary")
     assert page.locator("input[name=said_by][value=volunteer]").is_checked()
+
+
+def test_filters_and_the_reference_keep_on_every_page_of_the_log(service: Service) -> None:
+    """By the reference other pages are asked for by forms: it stands in no address."""
+    child, _ = service.eligible_pair()
+    auditor, user = service.as_(Role.AUDITOR), service.users["north", Role.COORDINATOR]
+    with service.database.write(service.north) as session:
+        reference = Repository(session, service.keys).references()[child]
+        entries = [audit_log.Entry(user, "read", child, "record"), audit_log.Entry(user, "change child", child)] * 60
+        audit_log.record_all(session, service.keys, entries)
+    sought = {"reference": reference, "kind": "record", "actor": user, "days": "30"}
+    shown = auditor.post("/log/find", data=sought, headers=HTML).text
+    for number in (1, 2, 3):
+        assert f"Page {number} of 3" in shown
+        assert "60 entries." in shown
+        assert "Opened the record" not in shown
+        assert f"record {reference} ({child})" in shown
+        form = shown.partition('<form class="kith-pages"')[2].partition("</form>")[0]
+        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
+        assert sought.items() <= fields.items()
+        if number < 3:
+            assert f'name="page" value="{number + 1}">Next page' in form
+            shown = auditor.post("/log/find", data={**fields, "page": str(number + 1)}, headers=HTML).text
+    assert "Next page" not in shown
+    by_link = auditor.get(f"/log?kind=record&actor={user}&days=30&subject={child}", headers=HTML).text
+    assert f"/log?kind=record&amp;actor={user}&amp;subject={child}&amp;days=30&amp;page=2" in by_link
 
 
 def test_who_read_about_a_child_and_an_auditor_finds_the_record_by_reference(service: Service) -> None:
