@@ -210,7 +210,7 @@ _FORWARD = (
     Step("appoint", "Appointed: the letters are sent", (State.AGREED,), State.APPOINTED, (_AUTHORITY,), "R 14"),
     Step("first_visit", "The first visit was made", (State.APPOINTED,), State.ACTIVE, (_VOLUNTEER,), "N Review; S 9",
          took_place=True),
-    Step("review_falls_due", "A review is due", (State.ACTIVE,), State.REVIEW_DUE, (_AUTHORITY,), "N Review; NS 9.1",
+    Step("review_falls_due", "Begin a review", (State.ACTIVE,), State.REVIEW_DUE, (_AUTHORITY,), "N Review; NS 9.1",
          rules=Rules.NONE),
     Step("review_held", "The review was held, and the visits go on", (State.REVIEW_DUE,), State.ACTIVE, (_AUTHORITY,),
          "N Review; R 15", rules=Rules.CORE, took_place=True),

@@ -50,8 +50,10 @@ WHAT_NOW = {
     State.AGREED: "Send the letters of appointment. All rules are checked once more as you record it. From then on it "
     "is a match: a year’s cost of visits outside the county is committed, and only an ending frees the two.",
     State.APPOINTED: "The first visits are arranged. Ask both sides how the first one went.",
-    State.ACTIVE: "The visits go on. The next review comes up on the first page when it is due.",
-    State.REVIEW_DUE: "Ask the child, the volunteer and the social worker how it goes.",
+    State.ACTIVE: "The visits go on. The next review comes up on the first page when it is due. To hold one earlier, begin "
+    "it here.",
+    State.REVIEW_DUE: "Ask the child, the volunteer and the social worker how it goes, and record when the review was "
+    "held: the next one is counted from that day. Nothing stops meanwhile.",
     State.PAUSED: "No visits for now. Resume them, or end the match.",
 }
 TO_OPEN = {
@@ -62,8 +64,8 @@ TO_OPEN = {
 }
 """What to have at hand for what comes next, and where it is under the proposal's own address."""
 OVERDUE = (
-    "A review is overdue, as far as Kith knows. Ask the child, the volunteer and the social worker how it goes; begin "
-    "the review here, and record it when it was held."
+    "A review is overdue, as far as Kith knows. Begin it: the match stands as “Review due” while you ask the child, the "
+    "volunteer and the social worker how it goes, until you record that it was held."
 )
 WHERE_UNSAFE = (
     "No visits for now: the child does not feel safe with this visitor. Whatever was found, the visits go on only if "
@@ -72,7 +74,7 @@ WHERE_UNSAFE = (
 )
 WAS = {
     "propose": "Proposed", "volunteer_accepts": "The volunteer is willing",
-    "appoint": "Appointed", "review_falls_due": "A review fell due", "review_held": "The review was held",
+    "appoint": "Appointed", "review_falls_due": "A review was begun", "review_held": "The review was held",
     "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
     "end": "The match ended", "brought_up": "Brought up: this child is to be asked too",
     "taken_in": "Taken in from a file",
