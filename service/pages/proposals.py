@@ -50,8 +50,8 @@ WHAT_NOW = {
     State.AGREED: "Send the letters of appointment. All rules are checked once more as you record it. From then on it "
     "is a match: a year’s cost of visits outside the county is committed, and only an ending frees the two.",
     State.APPOINTED: "The first visits are arranged. Ask both sides how the first one went.",
-    State.ACTIVE: "The visits go on. The next review comes up on the first page when it is due. To hold one earlier, begin "
-    "it here.",
+    State.ACTIVE: "The visits go on. The next review comes up on the first page when it is due. To hold one earlier, "
+    "begin it here.",
     State.REVIEW_DUE: "Ask the child, the volunteer and the social worker how it goes, and record when the review was "
     "held: the next one is counted from that day. Nothing stops meanwhile.",
     State.PAUSED: "No visits for now. Resume them, or end the match.",
@@ -64,8 +64,8 @@ TO_OPEN = {
 }
 """What to have at hand for what comes next, and where it is under the proposal's own address."""
 OVERDUE = (
-    "A review is overdue, as far as Kith knows. Begin it: the match stands as “Review due” while you ask the child, the "
-    "volunteer and the social worker how it goes, until you record that it was held."
+    "A review is overdue, as far as Kith knows. Begin it: the match stands as “Review due” while you ask the child, "
+    "the volunteer and the social worker how it goes, until you record that it was held."
 )
 WHERE_UNSAFE = (
     "No visits for now: the child does not feel safe with this visitor. Whatever was found, the visits go on only if "

@@ -310,7 +310,9 @@ def test_an_imported_match_has_a_review_planned_and_today_tells_that_it_is_overd
     assert "A review is overdue, as far as Kith knows." in browser.get(f"/proposals/{id}").text
     row_version = re.search(r'name="version" value="(\d+)"', browser.get(f"/proposals/{id}").text)
     assert row_version is not None
-    browser.post(f"/proposals/{id}/steps/review_falls_due", data={"version": row_version[1]}, headers=HTML)
+    begun = browser.post(f"/proposals/{id}/steps/review_falls_due", data={"version": row_version[1]}, headers=HTML).text
+    assert "A review was begun" in begun.partition("What happened")[2]
+    assert "record when the review was held" in begun
     row_version = re.search(r'name="version" value="(\d+)"', browser.get(f"/proposals/{id}").text)
     assert row_version is not None
     browser.post(f"/proposals/{id}/steps/review_held", data={"version": row_version[1]}, headers=HTML)
