@@ -299,6 +299,7 @@ def _status_form(
         choices[now] = tuple(one for one in stay if one in standing.OUTCOMES)
     return render(
         request, "status.html", person, status=422 if error else 200, row=row, given=given, error=error,
+        concern=bool(standing.still_open(standing.stops(rows, row))), manager=manager,
         choices=choices, why=_why_stopped(rows, row),
         stands=_STANDS[row.status or ""],
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),

@@ -130,10 +130,15 @@ def test_a_manager_closes_it_also_of_who_stays_away(desk: Desk, status: Status, 
     assert recorded(desk, Role.COORDINATOR, Status.SUSPENDED, "concern raised") == 200
     assert recorded(desk, Role.COORDINATOR, Status.RESIGNED, "own wish") == 200
     assert (status, reason) in may_record(desk, Role.MANAGER)
+    for role in (Role.COORDINATOR, Role.MANAGER):  # and each is told on the form whose word it takes
+        form = said(desk.service.as_(role).get(f"/volunteers/{desk.volunteer}/status").text)
+        assert "stands on the first page until a manager records what came of it" in form
+        assert ("“investigation closed” or “no longer suitable”" in form) is (role is Role.MANAGER)
     assert (Status.RESIGNED, "investigation closed") not in may_record(desk, Role.COORDINATOR)
     assert part(desk, CONCERNS_HERE)
     assert recorded(desk, Role.MANAGER, status, reason) == 200
     assert part(desk, CONCERNS_HERE) == ""
+    assert "A concern about" not in desk.service.as_(Role.MANAGER).get(f"/volunteers/{desk.volunteer}/status").text
     if status in standing.STOPPED:  # what was answered is not asked again, and a new one is told by itself
         assert recorded(desk, Role.COORDINATOR, Status.RESIGNED, "moved away") == 200
         assert part(desk, CONCERNS_HERE) == ""
