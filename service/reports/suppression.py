@@ -21,7 +21,7 @@ from service.reports.figures import Between
 SMALL = 5
 """Fewer are not told, unless there are none at all."""
 FEW = Between(1, SMALL - 1)
-TOO_FEW = "There are too few to tell these numbers without telling of single ones."
+TOO_FEW = "These numbers are so small that they would tell of single people: they are not told."
 
 Place = tuple[int, int]
 """Row and column, from 0; the column after the last is the row's total."""

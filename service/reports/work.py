@@ -47,8 +47,7 @@ def band(day: date | None, now: date) -> str:
 
 
 def waits(service: Service) -> Report:
-    without = [one for one in service.children if one.stands != "visited"]
-    waiting, beyond = [one for one in without if not one.beyond], [one for one in without if one.beyond]
+    waiting, beyond = _without(service)
     now = service.as_of
     counts = Counter((band(one.record.waits_since, now), one.stands) for one in waiting)
     titles = [*(title for _, title in BANDS), LONGEST, NOT_RECORDED]
@@ -63,13 +62,21 @@ def waits(service: Service) -> Report:
         note="Ready: nothing but a volunteer is missing. Not ready: consent, approval or a fact is missing. "
         "Whoever has no visitor waits, from the day of the referral on, whatever came between.",
     )  # fmt: skip
-    return Report("Waits", _told_wait(waiting, len(beyond), now), (bands, _by_authority(waiting, now)))
+    return Report("Waits", told_wait(service), (bands, _by_authority(waiting, now)))
 
 
-def _told_wait(waiting: Sequence[ReportedChild], beyond: int, now: date) -> str:
-    told = _told_of(waiting, now)
+def _without(service: Service) -> tuple[list[ReportedChild], list[ReportedChild]]:
+    """Who has no visitor: who waits for one, and who can have none any more."""
+    without = [one for one in service.children if one.stands != "visited"]
+    return [one for one in without if not one.beyond], [one for one in without if one.beyond]
+
+
+def told_wait(service: Service) -> str:
+    """How many wait, and how long, in words."""
+    waiting, beyond = _without(service)
+    told = _told_of(waiting, service.as_of)
     if beyond:
-        apart = counted(beyond, "more has none, and counts", "more have none, and count").capitalize()
+        apart = counted(len(beyond), "more has none, and counts", "more have none, and count").capitalize()
         told += f" {apart} apart: care has ended, or they are beyond the age for one."
     return told
 

@@ -23,9 +23,10 @@ from service.reports.figures import (
     ended,
     is_live,
     months_since,
+    years,
 )
 from service.reports.suppression import FEW, SMALL, TOO_FEW, ranges
-from service.reports.work import reasons
+from service.reports.work import reasons, told_wait
 from service.workflow import FOLLOWS, OBJECTS, PAUSE_REASONS, UNSAFE, Follows
 
 SECTIONS: Mapping[str, Section] = {
@@ -42,41 +43,83 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
     `written` is what was written of the year, by section.
     """
     first, last = year.days(service.as_of)
-    before = first - timedelta(days=1)
     begun = [one for one in service.matches if began(one, first, last)]
     over = [one for one in service.matches if one.over and year.holds(one.ended_on)]
-    steps = Counter((one.step, one.reason) for one in service.steps if year.holds(one.on))
-
-    def times(step: str, *reasons: str) -> int:
-        return sum(count for (name, why), count in steps.items() if name == step and (not reasons or why in reasons))
-
-    concerns = sum(count for (_, why), count in steps.items() if FOLLOWS.get(why or "") is Follows.SUSPENDED)
-    appointed = Table("Independent Visitors appointed", ("", "In the year"), (
-        (f"Children with a visitor before {first:%B %Y}", (sum(is_live(one, before) for one in service.matches),)),
-        ("Visits that began", (len(begun),)),
-        ("Visits that ended", (sum(ended(one, first, last) for one in service.matches),)),
-        (f"Children with a visitor on {day(last)}", (sum(is_live(one, last) for one in service.matches),)),
-        ("Children who were given a visitor", (len({one.child for one in begun}),)),
-        ("Volunteers who began to visit a child", (len({one.volunteer for one in begun}),)),
-        ("Reviews held with the child and the volunteer", (times("review_held"),)),
-    ), note="Visits count from the first one to the last day of the match. Those before, and those that began, less "
-        "those that ended, are those at the end.")  # fmt: skip
-    disputes = Table("Disputes and refusals", ("What was recorded", "Times"), (
-        ("A child said no to a visitor who was proposed", (times("child_declines"),)),
-        ("Of these, a no to any visitor at all", (times("child_declines", OBJECTS),)),
-        ("A volunteer said no", (times("volunteer_declines"),)),
-        ("A social worker said no", (times("social_worker_declines"),)),
-        ("A concern about a volunteer was recorded, who was suspended by it", (concerns,)),
-        ("Visits were paused for a concern", (times("pause", *_CONCERNS),)),
-        ("Past visits were looked into after a concern", (times("brought_up"),)),
-    ), note="What people recorded in Kith.")  # fmt: skip
+    goes_on = last == service.as_of and year.holds(last + timedelta(days=1))
+    so_far = f"The year goes on: its figures are those up to {day(last)}. " if goes_on else ""
+    now = f"{told_wait(service)} " if year.holds(service.as_of) else ""
+    before = Year(year.first - 1)
+    both = (year, before) if before in years(service) else (year,)
+    headings = ("In the year so far" if goes_on else "In the year", *(["In the year before"] if len(both) > 1 else []))
     return Report(
         f"Report to corporate parents, {year.title}",
-        "What the Corporate Parenting Group is told of the year. Nobody is named, and of circumstances and "
-        f"endings a number from {FEW} is told as no more than that. The last three sections are yours to write.",
-        (appointed, _circumstances(service, begun), _endings(over), disputes),
+        f"What the Corporate Parenting Group is told of the year. {so_far}{now}Nobody is named, and of circumstances "
+        f"and endings a number from {FEW} is told as no more than that.",
+        (
+            Table("Independent Visitors appointed", ("", *headings), _beside(service, both, _appointed), note=_ADDS_UP),
+            _circumstances(service, begun), _endings(over),
+            Table("Disputes and refusals", ("What was recorded, and how often", *headings),
+                  _beside(service, both, _disputes), note="What people recorded in Kith."),
+        ),
         tuple(replace(section, text=written.get(name, "")) for name, section in SECTIONS.items()),
+    )  # fmt: skip
+
+
+_ADDS_UP = (
+    "Visits count from the first one to the last day of the match. Those before, and those that began, less those that "
+    "ended, are those at the end. Reviews are those that were recorded in Kith."
+)
+_Counts = tuple[tuple[str, int], ...]
+
+
+def _beside(
+    service: Service, both: Sequence[Year], count: Callable[[Service, Year], _Counts]
+) -> tuple[tuple[str, tuple[Cell, ...]], ...]:  # fmt: skip
+    """What was counted of each year, beside each other."""
+    counted = [count(service, one) for one in both]
+    return tuple((lines[0][0], tuple(number for _, number in lines)) for lines in zip(*counted, strict=True))
+
+
+def _appointed(service: Service, year: Year) -> _Counts:
+    first, last = year.days(service.as_of)
+    begun = [one for one in service.matches if began(one, first, last)]
+    return (
+        (
+            "Children with a visitor when the year began",
+            sum(is_live(one, first - timedelta(days=1)) for one in service.matches),
+        ),
+        ("Visits that began", len(begun)),
+        ("Visits that ended", sum(ended(one, first, last) for one in service.matches)),
+        ("Children with a visitor at its end", sum(is_live(one, last) for one in service.matches)),
+        ("Children who were given a visitor", len({one.child for one in begun})),
+        ("Volunteers who began to visit a child", len({one.volunteer for one in begun})),
+        ("Reviews held with the child and the volunteer", _times(_steps(service, year), "review_held")),
     )
+
+
+def _disputes(service: Service, year: Year) -> _Counts:
+    steps = _steps(service, year)
+    concerns = sum(count for (_, why), count in steps.items() if FOLLOWS.get(why or "") is Follows.SUSPENDED)
+    return (
+        ("A child said no to a visitor who was proposed", _times(steps, "child_declines")),
+        ("Of these, a no to any visitor at all", _times(steps, "child_declines", OBJECTS)),
+        ("A volunteer said no", _times(steps, "volunteer_declines")),
+        ("A social worker said no", _times(steps, "social_worker_declines")),
+        ("A concern about a volunteer was recorded, who was suspended by it", concerns),
+        ("Visits were paused for a concern", _times(steps, "pause", *_CONCERNS)),
+        ("Past visits were looked into after a concern", _times(steps, "brought_up")),
+    )
+
+
+_Steps = Counter[tuple[str, str | None]]
+
+
+def _steps(service: Service, year: Year) -> _Steps:
+    return Counter((one.step, one.reason) for one in service.steps if year.holds(one.on))
+
+
+def _times(steps: _Steps, step: str, *reasons: str) -> int:
+    return sum(count for (name, why), count in steps.items() if name == step and (not reasons or why in reasons))
 
 
 _CONCERNS = tuple(one for one in PAUSE_REASONS if "concern" in one or one == UNSAFE)
@@ -112,15 +155,18 @@ def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
     return Table("Circumstances of appointment", ("Circumstance", "Children"), tuple(rows), note=note, bars=0)
 
 
+_WHY = "Why matches ended"
+
+
 def _endings(over: Sequence[ReportedMatch]) -> Table:
     """Why matches ended, without on whose word. How many ended in all is known, by who had a visitor a year before."""
     told = reasons(over)
     counts = [(title, cells[-1]) for title, cells in told.rows[:-1]]
     instead = ranges([[count] for _, count in counts if isinstance(count, int)])
     if instead is None:
-        return Table(told.title, (), (), note=TOO_FEW)
+        return Table(_WHY, (), (), note=TOO_FEW)
     rows = tuple((title, (instead.get((row, 0), count),)) for row, (title, count) in enumerate(counts))
-    return Table(told.title, ("Reason", "Matches"), rows, note=told.note, bars=0)
+    return Table(_WHY, ("Reason", "Matches"), rows, note=told.note, bars=0)
 
 
 def _not_visited(child: Child, match: ReportedMatch) -> bool:

@@ -144,7 +144,7 @@ def test_months_and_the_year_add_up(given_: list[tuple[date | None, date | None,
             live = after
         sums = tuple(sum(cells[at] for _, cells in months) for at in (0, 1))  # type: ignore[misc]
         assert whole == (*sums, live)
-        appointed = [one for _, (one,) in reports.yearly(figures, year).tables[0].rows]
+        appointed = [one for _, (one, *_) in reports.yearly(figures, year).tables[0].rows]
         assert appointed[:4] == [before[2], *sums, live]
     (_, first_year), (_, second_year) = (reports.matches(figures, Year(one)).tables[0].rows[at]
                                          for one, at in ((2025, -1), (2026, 0)))  # fmt: skip
@@ -229,7 +229,7 @@ def test_equality_by_group_tells_small_groups_as_few_and_not_their_waits() -> No
     assert by_need["No"] == (24, 15, 39, 6)  # half of 9 x 10, 8 x 6 and 7 x 3 months: the 12th and 13th are 6
     tiny = reports.equality(Figures(NOW, children(3, "WBRI", "waiting", NOW)))
     assert tiny.tables[0].rows == ()
-    assert "too few" in tiny.tables[0].note
+    assert "so small" in tiny.tables[0].note
     assert reports.equality(Figures(NOW)).tables[0].note == "There is nobody to count."
 
 
@@ -274,7 +274,15 @@ def test_the_report_of_the_year() -> None:
     appointed, circumstances, why, disputes = report.tables
     # Before: d. Began: six children, one known by the match alone, and c of MATCHES. c and d ended.
     # Volunteers: v0 to v4, v9 and x.
-    assert [one for _, one in appointed.rows] == [(1,), (8,), (2,), (7,), (8,), (7,), (0,)]
+    assert [one for _, (one, _) in appointed.rows] == [1, 8, 2, 7, 8, 7, 0]
+    # The year before: d began, and nothing ended.
+    assert appointed.headings == ("", "In the year so far", "In the year before")
+    assert [before for _, (_, before) in appointed.rows] == [0, 1, 0, 1, 1, 1, 0]
+    assert "The year goes on: its figures are those up to 15 November 2026." in report.lead
+    assert "No child waits for a visitor." in report.lead
+    over = reports.yearly(Figures(NOW, children, matches=matches, steps=steps), Year(2025))
+    assert over.tables[0].headings == ("", "In the year")  # nothing is known of the one before
+    assert not [one for one in ("goes on", "waits") if one in over.lead]  # as it stands today
     told = cells(circumstances)
     assert told["No or infrequent contact with parents"] == (6,)
     assert told["Not visited by a parent in the twelve months before"] == (6,)
@@ -287,8 +295,8 @@ def test_the_report_of_the_year() -> None:
         "recorded here."
     )
     assert [one for _, one in why.rows] == []  # one each of two that ended, as is known from other figures
-    assert "too few" in why.note
-    assert [one for _, (one,) in disputes.rows] == [2, 1, 0, 0, 1, 1, 0]
+    assert "so small" in why.note
+    assert [one for _, one in disputes.rows] == [(2, 0), (1, 0), (0, 1), (0, 0), (1, 0), (1, 0), (0, 0)]
     assert [section.title for section in report.to_write] == [
         "What children and young people say", "What volunteers say", "What we recommend",
     ]  # fmt: skip
