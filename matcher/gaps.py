@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
 from matcher.constraints import in_force
 from matcher.instance import Instance
 from matcher.pairs import Bools, Ints, Pairs, Tables, tables
+from matcher.policy import Policy
+from matcher.records import Child, Status, Volunteer
 from matcher.rules.base import Limit, Verdict, column_of
 from matcher.words import council, listed, spoken
 
+FOLLOWS = frozenset({"placement_council"})
+"""What a blank cell has from another column: the council from the placement."""
 _AT_ONCE = 1_000_000
 """Pairs that are looked at together."""
 
@@ -70,6 +75,25 @@ def gaps(instance: Instance, *, of: Collection[str] | None = None) -> tuple[Gap,
         found_of = {place: told for place, ids in blank.items() if (told := ids.intersection(of))}
     every_gap = [Gap(*place, tuple(sorted(ids)), tuple(waiting[place])) for place, ids in found_of.items()]
     return tuple(sorted(every_gap, key=lambda gap: (gap.sheet, -len(gap.blank), gap.column)))
+
+
+def needed(record: Child | Volunteer, policy: Policy, as_of: date) -> frozenset[str]:
+    """The columns of somebody that matching needs: of whoever has nothing recorded, and what theirs ask for besides.
+
+    The other side is somebody of whom nothing is known: what a rule needs of some alone is not among them, nor is what
+    follows from another column.
+    """
+    kind = type(record)
+    own = (
+        replace(record, id="it", status=Status.APPROVED) if isinstance(record, Volunteer) else replace(record, id="it")
+    )
+    found = set()
+    for one in (own, kind("it", status=Status.APPROVED) if kind is Volunteer else kind("it")):
+        child = one if isinstance(one, Child) else Child("another")
+        volunteer = one if isinstance(one, Volunteer) else Volunteer("another", status=Status.APPROVED)
+        alone = Instance.kept((child,), (volunteer,), policy=policy, as_of=as_of)
+        found |= {gap.column for gap in gaps(alone, of=("it",))}
+    return frozenset(found - FOLLOWS)
 
 
 def _not_refused(every: Tables, limits: tuple[Limit, ...], side: str) -> Ints:

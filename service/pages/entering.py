@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -12,6 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from matcher import records
 from matcher.errors import InputError, NotFoundError
+from matcher.gaps import needed
+from matcher.instance import today
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from service import people
 from service.api.deps import Asking, Installation, Kith, attempt, note_reading
@@ -135,18 +137,18 @@ def _new(
     request: Request, person: Person, kith: Installation, side: Side, given: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
+    with kith.database.read(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        coordinators = rows.coordinators() if side is CHILD else []
+        needs = needed(side.blank, rows.policy()[1], today())
     parts = {
-        TITLES[side.sheet.name][part]: _fields(person, side, part, side.blank, given, errors)
+        TITLES[side.sheet.name][part]: _fields(person, side, part, side.blank, given, errors, needs)
         for part in forms.PARTS[side.sheet.name]
     }
-    coordinators: list[str] = []
-    if side is CHILD:
-        with kith.database.read(person.authority_id) as session:
-            coordinators = Repository(session, kith.keys).coordinators()
     return render(
         request, "facts-form.html", person, status=200 if given is None else 422, side=side, row=None, parts=parts,
         errors=errors or {}, given=given or {}, title=f"Add a {side.word}", back=f"/{side.sheet.name}", moved=False,
-        words_of=forms.words_of, coordinators=coordinators,
+        words_of=forms.words_of, coordinators=coordinators, needs=needs,
     )  # fmt: skip
 
 
@@ -206,7 +208,8 @@ def _change(
         rows = Repository(session, kith.keys)
         row = side.row(rows, id)
         record = side.record(rows, row)
-        made = _fields(person, side, part, record, given, errors)
+        needs = needed(record, rows.policy()[1], today())
+        made = _fields(person, side, part, record, given, errors, needs)
         coordinators = rows.coordinators() if side is CHILD else []
         known = record.known_children or () if "known_children" in forms.PARTS[side.sheet.name][part] else ()
         children = sorted(id for id, reference in rows.references().items() if reference in known) if known else []
@@ -217,7 +220,7 @@ def _change(
     return render(
         request, "facts-form.html", person, status=200 if given is None else 409 if moved else 422, side=side, row=row,
         parts={"": made}, errors=errors, given=given or {}, title=title, back=side.page(id), moved=moved,
-        words_of=forms.words_of, coordinators=coordinators,
+        words_of=forms.words_of, coordinators=coordinators, needs=needs,
     )  # fmt: skip
 
 
@@ -242,10 +245,10 @@ def _saved(
 
 def _fields(
     person: Person, side: Side, part: str, record: Any, given: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None, needs: Collection[str] = (),
 ) -> list[forms.Field]:  # fmt: skip
     manager = Permission.APPROVE in person.may
-    return forms.fields(side.sheet, part, record, manager=manager, given=given, errors=errors)
+    return forms.fields(side.sheet, part, record, manager=manager, given=given, errors=errors, needed=needs)
 
 
 def _by_field(error: InputError) -> dict[str, str]:

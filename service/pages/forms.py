@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -49,8 +49,8 @@ PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "offer": (
             "travel_limit_miles", "drives", "youngest_age", "oldest_age", "areas", "needs_accepted", "needs_trained",
-            "needs_experience", "possible_visits", "free_times", "preferred_gender", "prefers_from_age",
-            "prefers_to_age", "commitment_until",
+            "needs_experience", "possible_visits", "free_times", "commitment_until", "preferred_gender",
+            "prefers_from_age", "prefers_to_age",
         ),
         "checks": (
             "agreement_signed_on", "dbs_checked_on", "database_checked_on", "references_accepted",
@@ -118,6 +118,10 @@ class Field:
     known: str
     """The vocabulary of its words, if there is one to be looked up."""
     unread: tuple[Unread, ...]
+    short: str
+    """“date” or “number” where what is written in it takes little room: such fields stand side by side."""
+    needed: bool
+    """Whether matching needs it: while it is blank, a rule is not passed."""
 
 
 def fill_in(sheet: str, column: str, manager: bool) -> str:
@@ -137,10 +141,11 @@ def fields(
     manager: bool,
     given: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    needed: Collection[str] = (),
 ) -> list[Field]:
     """The fields of a part with what is recorded; with what a form came back with in its place, and what is wrong.
 
-    What is a manager's word is a field for managers alone.
+    What is a manager's word is a field for managers alone. `needed` are the columns that matching needs.
     """
     made = []
     for name in PARTS[sheet.name][part]:
@@ -174,9 +179,18 @@ def fields(
                 error=(errors or {}).get(name) or wrong(sheet, name, value),
                 known=next((words for read, words in _VOCABULARIES if column.read is read), ""),
                 unread=_unread(column, value),
+                short=_short(column),
+                needed=name in needed,
             )
         )
     return made
+
+
+def _short(column: Column) -> str:
+    if column.is_date:
+        return "date"
+    is_number = isinstance(column.read, cells.Count) or column.read in (cells.miles, cells.miles_apart)
+    return "number" if is_number else ""
 
 
 @cache
