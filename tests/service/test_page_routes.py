@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from conftest import Service
@@ -116,6 +117,15 @@ def test_who_may_not_see_the_first_page_is_sent_to_what_they_may(service: Servic
     first = {Role.ANALYST: "/runs", Role.AUDITOR: "/log", Role.ADMINISTRATOR: "/users"}.get(role, "/")
     answer = service.as_(role).get("/", headers=HTML, follow_redirects=True)
     assert (answer.status_code, answer.url.path) == (200, first)
+
+
+def test_the_document_of_accessibility_names_every_page() -> None:
+    """Files to take along and addresses that lead on are no pages."""
+    told = Path(__file__).parents[2] / "docs" / "accessibility.md"
+    named = re.findall(r"`(/[^`]*)`", told.read_text(encoding="utf-8").partition("## The pages")[2].partition("##")[0])
+    no_pages = ("xlsx", "/templates/{sheet}", "/corrections/{sheet}", "/import", "/reports/budgets")
+    pages = [line.split()[1] for line in PAGES if line.startswith("GET ") and not line.endswith(no_pages)]
+    assert sorted(named) == sorted(pages)
 
 
 def test_a_form_without_its_token_changes_nothing(service: Service) -> None:
