@@ -238,6 +238,7 @@ def sign_in(page: Page, email: str, passwords: dict[str, str]) -> None:
 
 def keep(page: Page, name: str, tall: int = TALL, *, since: str = "", until: str = "") -> None:
     """A picture of the page, or of it from one part on, or down to another, in few colours."""
+    page.wait_for_load_state()  # what was clicked may still lead on
     top = edges(page, since)[0] - 20 if since else 0
     whole = page.evaluate("document.documentElement.scrollHeight")
     bottom = edges(page, until)[1] + 20 if until else min(top + tall, whole)
