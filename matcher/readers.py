@@ -22,6 +22,8 @@ from matcher.reading.sheets import CHILDREN, PROBLEMS, SHEETS, VOLUNTEERS, Colum
 from matcher.reading.workbooks import Standing, by_default, has_own_file, passed_over, standing_in, with_rows
 from matcher.words import listed
 
+EVERY_COLUMN = "Add those that you know; the template to fill in has every column"
+"""What to do about columns that a file does not have: a page leads to the template, and `kith template` makes one."""
 _NEARLY = 85
 """Of 100, how like a sheet's name a file's has to be."""
 
@@ -327,7 +329,7 @@ class _Table:
         ]
         absent = ", ".join(column.name for column in missing if not column.required)
         if absent:
-            remedy = "Add those that you know; `kith template` makes a workbook with every column"
+            remedy = EVERY_COLUMN
             wrong = f"has no column {absent}: counted as not recorded"
             problems.append(self._of_heading("", wrong, remedy, rejected=False))
         return problems + self._without_heading()

@@ -9,7 +9,7 @@ recorded, and are named to whoever made the link.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -24,6 +24,8 @@ from service.workflow import LIVE, State
 HELD = frozenset({*LIVE, State.ENDED})
 """The states of matches that go on, or were visits once."""
 
+UNLINKED = "unlink sibling"
+"""What the audit log calls it."""
 UNLINK_REASONS = ("entered by mistake", "not related after all", "another child was meant")
 """Why a child is taken out of a family."""
 
@@ -34,6 +36,18 @@ class Linked:
 
     family: tables.Family
     irregular: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TakenApart:
+    """That a manager said of a child and a family that they do not belong together."""
+
+    family: str
+    """The id of the family that the child left."""
+    to: str
+    """The one that they are in since, by themselves."""
+    reason: str
+    """One of UNLINK_REASONS."""
 
 
 def family_called(rows: Repository, reference: str) -> tables.Family:
@@ -91,8 +105,27 @@ def unlink_sibling(rows: Repository, child: tables.Child, *, user_id: str, reaso
     rows.session.expire_all()  # the copies in `matches` were changed by the database
     settle(rows, [before, family.id])
     audit_log.record(
-        rows.session, rows.keys, Entry(user_id, "unlink sibling", child.id, reason, {"from": before, "to": family.id})
+        rows.session, rows.keys, Entry(user_id, UNLINKED, child.id, reason, {"from": before, "to": family.id})
     )
+
+
+def siblings_of(rows: Repository, child: tables.Child) -> Sequence[tables.Child]:
+    """A child's brothers and sisters, by reference."""
+    same = select(tables.Child).where(tables.Child.family_id == child.family_id, tables.Child.id != child.id)
+    return rows.session.scalars(same.order_by(tables.Child.reference)).all()
+
+
+def taken_apart(rows: Repository) -> dict[str, TakenApart]:
+    """The children whom a manager took out of a family and who are where that put them, by id."""
+    entry = tables.AuditEvent
+    mine = entry.chain == rows.session.info["authority"], entry.action == UNLINKED
+    found = {
+        one.subject: TakenApart(one.details["from"], one.details["to"], one.reason)
+        for one in rows.session.scalars(select(entry).where(*mine).order_by(entry.number))
+    }
+    theirs = select(tables.Child.id, tables.Child.family_id).where(tables.Child.id.in_(found))
+    now = {row.id: row.family_id for row in rows.session.execute(theirs)}
+    return {child: one for child, one in found.items() if now.get(child) == one.to}
 
 
 def move(rows: Repository, child: tables.Child, family: tables.Family) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import func, select
+from starlette.exceptions import HTTPException
 
 from matcher.errors import NotFoundError
 from service import budgets
@@ -28,7 +29,7 @@ from service.api.shapes import (
     tell_version,
 )
 from service.database import tables
-from service.families import UNLINK_REASONS, link_siblings, unlink_sibling
+from service.families import UNLINK_REASONS, link_siblings, siblings_of, unlink_sibling
 from service.repository import Repository
 
 router = APIRouter()
@@ -67,7 +68,11 @@ class Linked(FamilyLine):
 
 
 class Unlinking(Given):
-    model_config = such_as(reason="entered by mistake")
+    model_config = such_as(reason="entered by mistake", siblings=["C2NB8T5WGX9K"])
+    siblings: list[Annotated[str, id_of("C")]] = Field(
+        max_length=200,
+        description="Ids of all their siblings as you saw them: of others nobody is taken out.",
+    )
     reason: Literal[UNLINK_REASONS]  # type: ignore[valid-type]
 
 
@@ -123,10 +128,13 @@ def unlink(
 ) -> None:
     """Takes a child out of a family to which they do not belong. It weakens a safeguard, so a manager does it.
 
-    If-Match is the ETag of the child, whose family it changes.
+    If-Match is the ETag of the child, whose family it changes. 412 where their siblings are not those that were seen.
     """
+    rows.take_turn()  # so that nobody is added between this look and what is done
     row = rows.child(child_id)
     require_version(row.version, expected)
+    if {one.id for one in siblings_of(rows, row)} != {*given.siblings}:
+        raise HTTPException(412)
     unlink_sibling(rows, row, user_id=person.user_id, reason=given.reason)
     tell_version(response, row.version)
 

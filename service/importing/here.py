@@ -16,6 +16,7 @@ from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import MatchStatus, Party
 from service.database import tables
+from service.families import taken_apart
 from service.repository import Repository
 from service.workflow import APPOINTED, FOLLOWS, LIVE, MATCH_STATUS, Follows, State
 
@@ -136,6 +137,22 @@ class Here:
         families = {name: {self.children[child].family_id for child in group} for name, group in groups.items()}
         new = [name for name, ids in families.items() if len(ids) > 1 or not ids <= known]
         return {child for name in new for child in groups[name]}
+
+    def taken_apart(self, given: Instance) -> Iterator[tuple[str, list[str], str]]:
+        """Children whom a manager took out of a family, with those of it who the files say are their siblings, and why.
+
+        The reference of each, those of the others, and the reason that was given.
+        """
+        groups: dict[str, list[str]] = defaultdict(list)
+        for reference, group in given.family_of.items():
+            if reference in self.children:
+                groups[group].append(reference)
+        for child, one in taken_apart(self.rows).items():
+            reference = self.named.get(child, "")
+            with_them = groups.get(given.family_of.get(reference, ""), ())
+            others = sorted(other for other in with_them if self.children[other].family_id == one.family)
+            if others:
+                yield reference, others, one.reason
 
     def match(self, match: records.Match) -> tables.Match | None:
         return self.matches.get((match.child, match.volunteer))

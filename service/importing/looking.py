@@ -249,7 +249,17 @@ class _Told:
                 )
                 for name, sentence in (*weakened(sheet, before, after), *self.not_now(said.id, before, after))
             )  # fmt: skip
+        self.joined_again()
         self.managers_word()
+
+    def joined_again(self) -> None:
+        """Brothers and sisters by the files whom a manager has taken apart: a coordinator's file does not undo that."""
+        for child, others, reason in self.here.taken_apart(self.given):
+            sentence = (
+                f"was taken out of the family of {listed(others)} by a manager (“{reason}”), and would be in it again: "
+                "nobody visits two of them."
+            )
+            self.weaker.append(Weaker(CHILDREN.name, child, "family", sentence, adds=True, children=(child, *others)))
 
     def not_now(self, reference: str, before: Any, after: Any) -> Iterator[tuple[str, str]]:
         """A yes of a child who wanted no visitor when they were asked last: somebody has to have asked them again."""

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from matcher.errors import InputError, NotFoundError, Problem
 from matcher.instance import today
+from matcher.readers import EVERY_COLUMN
 from matcher.reading.files import Grid
 from matcher.reading.mapping import Layout
 from matcher.reading.sheets import SHEETS
@@ -125,6 +126,8 @@ class RowTold:
     problems: Sequence[Problem]
     cells: Sequence[tuple[str, str]]
     """The whole row: heading and cell."""
+    sheet: str = ""
+    """Which it is of, where that is known."""
 
 
 @router.get("/files/{upload_id}")
@@ -160,7 +163,7 @@ def look(
                 "changes": len(found.echo.changed) if found.echo else 0,
                 "new": len(found.echo.added) if found.echo else 0},
         correctable=[sheet for sheet in found.reading.grids if _own(found, sheet) or _beside_kith(found, sheet)],
-        changed_of=_changed_of(found.echo), emptied=emptied, address=address,
+        changed_of=_changed_of(found.echo), emptied=emptied, address=address, every_column=EVERY_COLUMN,
         owner=upload.row.user_id == person.user_id,
     )  # fmt: skip
 
@@ -228,7 +231,7 @@ def _row(
     key = next(one for one in SHEETS if one.name == sheet).columns[0].name
     layout = layouts.get(sheet, Layout(file))
     reference = next((cell for heading, cell in row if layout.ours(heading) == key), "")
-    return RowTold(file, number, reference, told, row)
+    return RowTold(file, number, reference, told, row, sheet)
 
 
 @router.get("/files/{upload_id}/corrections/{sheet}")

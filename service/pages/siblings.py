@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import select
 
 from matcher.errors import NotFoundError
 from matcher.words import listed
@@ -15,7 +14,7 @@ from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId
 from service.auth import Person
 from service.database import tables
-from service.families import UNLINK_REASONS, held_matches, link_siblings, unlink_sibling
+from service.families import UNLINK_REASONS, held_matches, link_siblings, siblings_of, unlink_sibling
 from service.pages.html import render
 from service.pages.lists import named
 from service.repository import Repository
@@ -62,7 +61,7 @@ def add_siblings(
                 raise NotFoundError("Write who they are, or none if there are none.")
             if child_id in found:  # it would read as: they have none
                 raise NotFoundError(f"{rows.child(child_id).reference}: that is this child. Write who the others are.")
-            if not found and _siblings(rows, child_id):
+            if not found and siblings_of(rows, rows.child(child_id)):
                 raise NotFoundError("Brothers and sisters are recorded. That they are none is for a manager to say.")
             link_siblings(rows, [child_id, *found], user_id=person.user_id)
         return RedirectResponse(f"/children/{child_id}?saved=yes", 303)
@@ -76,19 +75,12 @@ def _siblings_form(
 ) -> Response:  # fmt: skip
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
-        row, family = rows.child(child_id), _siblings(rows, child_id)
+        row, family = rows.child(child_id), siblings_of(rows, rows.child(child_id))
     note_reading(kith, person, "record", child_id, children=[one.id for one in family])
     return render(
         request, "siblings.html", person, status=422 if error else 200, row=row, typed=typed, error=error, taken=taken,
         family=[one.reference for one in family],
     )  # fmt: skip
-
-
-def _siblings(rows: Repository, child_id: str) -> Sequence[tables.Child]:
-    """The child's brothers and sisters."""
-    row = rows.child(child_id)
-    same = select(tables.Child).where(tables.Child.family_id == row.family_id, tables.Child.id != row.id)
-    return rows.session.scalars(same.order_by(tables.Child.reference)).all()
 
 
 # ---- taking apart ----------------------------------------------------------------------------------------------------
@@ -109,7 +101,7 @@ def unlink(
         """What is wrong with what was sent; nothing where it was done."""
         rows.take_turn()  # so that nobody is added between this look and what is done
         child = rows.child(child_id)
-        if siblings != _shown(_siblings(rows, child_id)):
+        if siblings != _shown(siblings_of(rows, rows.child(child_id))):
             return "Somebody changed this family meanwhile. Look again: nothing was changed."
         if reason not in UNLINK_REASONS:
             return "Choose why this child does not belong to the family."
@@ -126,7 +118,7 @@ def _unlink_form(
 ) -> Response:
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
-        row, siblings, told = rows.child(child_id), _siblings(rows, child_id), rows.references()
+        row, siblings, told = rows.child(child_id), siblings_of(rows, rows.child(child_id)), rows.references()
         visits = [
             f"{told[one.volunteer_id]}, who {_how(one)} {told[one.child_id]}"
             for one in held_matches(rows, row.family_id)

@@ -261,8 +261,11 @@ class People(Holds):
 
     @rule(role=ANYBODY, which=WHICH)
     def a_sibling_is_unlinked(self, role: Role, which: int) -> None:
-        child = self.child(which, self.now())
-        answer = self.change(role, "POST", f"{API}/children/{child.id}/unlink", {"reason": "entered by mistake"})
+        now = self.now()
+        child = self.child(which, now)
+        siblings = [one.id for one in now.children.values() if one.family == child.family and one.id != child.id]
+        body = {"reason": "entered by mistake", "siblings": siblings}
+        answer = self.change(role, "POST", f"{API}/children/{child.id}/unlink", body)
         if self.may(role, answer, Permission.APPROVE) and answer.status_code == 204:
             self.linked = [one - {child.id} for one in self._whole_families()]
 

@@ -233,10 +233,14 @@ def test_a_sibling_found_later_is_told_of_at_once(service: Service, desk: TestCl
     assert linked["irregular"] == []
     explained = desk.get(f"{API}/children/{other}/volunteers/{active['volunteer']}/explanation").json()
     assert "sibling_history" in {one["rule"] for one in explained["reasons"] if one["verdict"] == "fails"}
-    unlinking = {"reason": "not related after all"}
+    siblings = [one for one in linked["children"] if one != other]
+    unlinking = {"reason": "not related after all", "siblings": siblings}
     assert desk.post(f"{API}/children/{other}/unlink", json=unlinking).status_code == 403
     tag = {"If-Match": manager.get(f"{API}/children/{other}").headers["ETag"]}
     assert manager.post(f"{API}/children/{other}/unlink", json=unlinking).status_code == 428
+    for seen in ([], [*siblings, service.children()[-1]]):  # somebody was linked, or taken out, since they were read
+        refused = manager.post(f"{API}/children/{other}/unlink", json={**unlinking, "siblings": seen}, headers=tag)
+        assert refused.status_code == 412
     done = manager.post(f"{API}/children/{other}/unlink", json=unlinking, headers=tag)
     assert (done.status_code, done.headers["ETag"] != tag["If-Match"]) == (204, True)
     assert manager.post(f"{API}/children/{other}/unlink", json=unlinking, headers=tag).status_code == 412

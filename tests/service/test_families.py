@@ -108,3 +108,42 @@ def test_a_manager_takes_apart_who_was_linked_by_mistake_and_is_told_what_that_w
     assert (entry.actor, entry.subject, entry.reason) == (
         service.users["north", Role.MANAGER], other, "entered by mistake"
     )  # fmt: skip
+
+
+def test_a_file_joins_again_whom_a_manager_took_apart_by_a_managers_word_alone(service: Service) -> None:
+    user = service.users["north", Role.MANAGER]
+    for rows in open_rows(service):
+        every = rows.session.scalars(select(tables.Child).where(tables.Child.referral).order_by(tables.Child.id))
+        child, other = [one for one in every if not siblings(rows, one)][:2]
+        names = child.reference, other.reference
+        link_siblings(rows, [child.id, other.id], user_id=user)
+        unlink_sibling(rows, child, user_id=user, reason="another child was meant")
+        id = child.id
+    file = [("files", ("children.csv", f"child_id,family\n{names[0]},F901\n{names[1]},F901\n".encode())),
+            ("files", ("volunteers.csv", b"volunteer_id\n"))]  # fmt: skip
+    desk, manager = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    told = desk.post(f"{API}/imports/check", files=file).json()
+    (again,) = [one for one in told["weaker"] if one["field"] == "family"]
+    assert (again["reference"], set(again["children"])) == (names[0], set(names))
+    assert f"out of the family of {names[1]} by a manager (“another child was meant”)" in again["sentence"]
+    assert desk.post(f"{API}/imports", files=file, data={"stamp": told["stamp"]}).status_code == 422
+    sent = {"stamp": told["stamp"], "weaken": [again["key"]]}
+    assert desk.post(f"{API}/imports", files=file, data=sent).status_code == 403
+    assert manager.post(f"{API}/imports", files=file, data=sent).status_code == 201
+    for rows in open_rows(service):
+        assert siblings(rows, rows.child(id))
+    assert not manager.post(f"{API}/imports/check", files=file).json()["weaker"]  # they are together: there is no more
+
+
+def test_a_file_that_says_nothing_of_them_asks_nothing(service: Service) -> None:
+    user = service.users["north", Role.MANAGER]
+    for rows in open_rows(service):
+        every = rows.session.scalars(select(tables.Child).where(tables.Child.referral).order_by(tables.Child.id))
+        child, other = [one for one in every if not siblings(rows, one)][:2]
+        names = child.reference, other.reference
+        link_siblings(rows, [child.id, other.id], user_id=user)
+        unlink_sibling(rows, child, user_id=user, reason="another child was meant")
+    file = [("files", ("children.csv", f"child_id,family\n{names[0]},none\n{names[1]},F901\n".encode())),
+            ("files", ("volunteers.csv", b"volunteer_id\n"))]  # fmt: skip
+    told = service.as_(Role.COORDINATOR).post(f"{API}/imports/check", files=file).json()
+    assert (told["usable"], told["weaker"]) == (True, [])

@@ -406,3 +406,14 @@ def test_a_match_that_ended_before_kith_is_told_by_its_own_date_and_by_whom(
     assert "It ended on 12 March 2025, by the child." in page
     assert "it began on 1 February 2024 and ended on 12 March 2025" in page
     assert "It ended on 1 February 2025, as planned." in browser.get(f"/proposals/{ended['N-3']}").text
+
+
+def test_a_note_of_columns_that_are_not_there_leads_to_the_template_and_to_no_command(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    page = browser.get(
+        send(browser, ("children.csv", b"child_id,family\nC9501,none\n")) + "?show=notes", headers=HTML
+    ).text
+    note = page.partition("has no column")[2].partition("</li>")[0]
+    assert "kith template" not in page
+    assert 'href="/imports/templates/children"' in note
+    assert browser.get("/imports/templates/children").status_code == 200

@@ -125,7 +125,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /api/v1/volunteers/{volunteer_id}/status": lambda _: {"status": "suspended", "reason": "complaint"},
     "PUT /api/v1/volunteers/{volunteer_id}/person": lambda _: {"name": "A"},
     "POST /api/v1/families": lambda ids: {"children": ids["siblings"]},
-    "POST /api/v1/children/{child_id}/unlink": lambda _: {"reason": "entered by mistake"},
+    "POST /api/v1/children/{child_id}/unlink": lambda _: {"reason": "entered by mistake", "siblings": []},
     "POST /api/v1/organisations": lambda _: {"name": "Example Homes"},
     "PATCH /api/v1/organisations/{organisation_id}": lambda _: {"name": "Bluebell Houses"},
     "POST /api/v1/exceptions/{exception_id}/withdraw": lambda _: {"reason": "for a test"},
