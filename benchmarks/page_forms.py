@@ -80,7 +80,10 @@ def a_proposal(service: Service, n: int) -> Way:
     version = form(page.text, "version")
     yield "a step recorded", lambda: by.send(f"{at}/steps/ask_volunteer", version)
     yield "a form of a step", lambda: by.get(f"{at}/steps/withdraw")
-    no = {"said_by": "authority", "reason": "another proposal is better", "version": "2"}
+    page = yield "a form to take a step back", lambda: by.get(f"{at}/take-back")
+    mistake = {**form(page.text, "version"), "reason": "It was another volunteer."}
+    yield "a step taken back", lambda: by.send(f"{at}/take-back", mistake)
+    no = {"said_by": "authority", "reason": "another proposal is better", "version": "3"}
     yield "a no recorded", lambda: by.send(f"{at}/steps/withdraw", no)
 
 

@@ -133,8 +133,8 @@ def measure(service: Service, times: int, wanted: Callable[[str], bool]) -> None
         if wanted(name):
             measure_ways(service, [way])
     asked = [one.address for one in every] + [f"/{part}" for part in (
-        "proposals/M/share", "proposals/M/for-child", "imports/files/U", "imports/files/U/columns",
-        "imports/files/U/corrections/children", "imports/files/U/confirm", "imports/I",
+        "proposals/M/share", "proposals/M/take-back", "proposals/M/for-child", "imports/files/U",
+        "imports/files/U/columns", "imports/files/U/corrections/children", "imports/files/U/confirm", "imports/I",
     )]  # fmt: skip
     if left := not_asked(asked):
         print("\nPages that were not asked for: " + ", ".join(left))

@@ -1,7 +1,8 @@
 """What a responsible authority may spend in a year on matches outside its county: who sets it, and what Kith adds.
 
 What is spent or committed is a figure that somebody tells, by hand or by a file. From then on Kith adds a year's cost
-of each match outside the county that is appointed, and takes nothing off again: what of it was spent, a person knows.
+of each match outside the county that is appointed, and takes nothing off when it ends: what of it was spent, a person
+knows. An appointment that was recorded by mistake is taken off again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ REASONS = (
 """Why somebody sets a budget, as the page asks it."""
 MOST = 10**9
 """Pence that a figure may be, ten million pounds."""
-_SET, BY_FILE, _COMMIT = "set budget", "import: set budget", "commit budget"
+_SET, BY_FILE = "set budget", "import: set budget"
+COMMIT, RELEASE = "commit budget", "release budget"
 
 
 def row_of(rows: Repository, code: str) -> tables.Budget | None:
@@ -57,7 +59,29 @@ def commit(rows: Repository, code: str | None, pence: int, match: tables.Match, 
         row.spent_pence += pence
         rows.session.flush()
         details = {"code": row.code, "pence": pence, "match": match.id}
-        audit_log.record(rows.session, rows.keys, Entry(user_id, _COMMIT, row.id, details=details))
+        audit_log.record(rows.session, rows.keys, Entry(user_id, COMMIT, row.id, details=details))
+
+
+def added_by(rows: Repository, match: tables.Match) -> tuple[tables.Budget, int] | None:
+    """Whose figure has the pence of a match's appointment in it, which Kith added since somebody told the figure."""
+    for row in rows.session.scalars(select(tables.Budget)):
+        for one in history(rows, row).added:
+            if one.match_id == match.id:
+                return row, one.pence
+    return None
+
+
+def release(rows: Repository, match: tables.Match, *, user_id: str) -> None:
+    """The appointment of a match was recorded by mistake: what Kith added for it is committed no longer.
+
+    A figure that somebody told since stays as they told it.
+    """
+    if added := added_by(rows, match):
+        row, pence = added
+        row.spent_pence -= pence
+        rows.session.flush()
+        details = {"code": row.code, "pence": pence, "match": match.id}
+        audit_log.record(rows.session, rows.keys, Entry(user_id, RELEASE, row.id, details=details))
 
 
 @dataclass(frozen=True)
@@ -81,13 +105,17 @@ class History:
 
 
 def history(rows: Repository, row: tables.Budget) -> History:
-    """From the audit log, which has whoever set it and each appointment since."""
+    """From the audit log, which has whoever set it and each appointment since, also one that was taken back."""
     table = tables.AuditEvent
-    about = table.subject == row.id, table.action.in_((_SET, BY_FILE, _COMMIT))
+    about = table.subject == row.id, table.action.in_((_SET, BY_FILE, COMMIT, RELEASE))
     events = rows.session.scalars(select(table).where(*about).order_by(table.number.desc())).all()
-    added = list(takewhile(lambda event: event.action == _COMMIT, events))
-    told = events[len(added)] if len(added) < len(events) else None
-    return History(
-        told.at if told else None, told.actor if told else "",
-        [Added(one.details["match"], one.details["pence"], one.at) for one in added],
-    )  # fmt: skip
+    since = list(takewhile(lambda event: event.action in (COMMIT, RELEASE), events))
+    told = events[len(since)] if len(since) < len(events) else None
+    added: dict[str, Added] = {}
+    for one in reversed(since):
+        match = one.details["match"]
+        if one.action == COMMIT:
+            added[match] = Added(match, one.details["pence"], one.at)
+        else:
+            added.pop(match, None)
+    return History(told.at if told else None, told.actor if told else "", list(added.values())[::-1])

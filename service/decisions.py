@@ -27,6 +27,7 @@ from matcher.scoring import beyond_amounts
 from service import workflow
 from service.database import tables
 from service.repository import Repository
+from service.steps import standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ def _said(rows: Repository) -> Iterator[Said]:
         if match.volunteer_id in shown and len(shown) > 1:
             on = steps[match.id][0].at.date()
             yield Said("coordinator", on, match.child_id, shown, match.volunteer_id, scores, policy)
-        for party, (yes, on) in _answers(steps[match.id]).items():
+        for party, (yes, on) in _answers(standing(steps[match.id])).items():
             taken = match.volunteer_id if yes else None
             yield Said(party.replace(" ", "_"), on, match.child_id, {match.volunteer_id: 1}, taken, scores, policy)
 

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from matcher.records import Agreement, Child, Status
-from service import audit_log, privacy, proposals, redo, standing
+from service import audit_log, privacy, proposals, redo, standing, steps
 from service.crypto import KeyRing, KeysError
 from service.database import tables
 from service.database.base import Base
@@ -37,7 +37,7 @@ _OVER = (
 _PAUSED = ("state", "since", "started_on", "next_review_on", "reason")
 _WITHDRAWN = ("withdrawn_on", "withdrawn_by", "withdrawn_reason")
 _SAID = ("id", "match_id", "step", "state", "said_by", "user_id", "at", "reason", "note")
-_NO = ("id", "child_id", "volunteer_id", "said_by", "declined_on", "reason")
+_NO = ("id", "child_id", "volunteer_id", "said_by", "declined_on", "reason", "match_id")
 
 
 Decisions = dict[str, dict[str, object]]
@@ -104,7 +104,7 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
 
 
 def _decisions(session: Session, step: str) -> Decisions:
-    some = select(tables.Decision).where(tables.Decision.step == step).order_by(tables.Decision.at)
+    some = select(tables.Decision).where(tables.Decision.step == step, steps.STANDS).order_by(tables.Decision.at)
     return {row.id: {name: getattr(row, name) for name in _SAID} for row in session.scalars(some)}
 
 
@@ -180,12 +180,16 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
     known = noes_of(restored, keys, authority)
     with restored.write(authority) as session:
         rows = Repository(session, keys)
-        live = session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.over.keys() - known.over.keys())))
-        over = list(live)
+        new = [id for id, one in noes.over.items() if id not in known.over
+               or (one["state"] == State.ENDED and known.over[id]["state"] != State.ENDED)]  # fmt: skip
+        over = list(session.scalars(select(tables.Match).where(tables.Match.id.in_(new))))
+        begun_since = {match.family_id for match in over if State(match.state) not in LIVE}
         for match in over:
+            match.irregular |= State(match.state) not in LIVE  # outside the index until all are there
             _copy(match, noes.over[match.id])
             match.place = match.next_review_on = None
         session.flush()
+        settle(rows, begun_since)
         named_children = {*session.scalars(select(tables.Child.id))}
         there = {*named_children, *session.scalars(select(tables.Volunteer.id))}
         past, irregular = _add_ended(rows, noes, there)
@@ -205,7 +209,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         for id, status in stopped.items():
             row = rows.volunteer(id)
             rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
-        visited = tables.Match.state != State.PAUSED
+        visited = tables.Match.state.in_(set(LIVE) - {State.PAUSED})
         paused = list(session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.paused), visited)))
         for match in paused:
             _copy(match, noes.paused[match.id])

@@ -32,7 +32,7 @@ class Permission(StrEnum):
     DECIDE = "decide"
     """Proposals, steps, endings, publishing a plan."""
     APPROVE = "approve"
-    """Exceptions and spending; what the report of a year says."""
+    """Exceptions and spending; what the report of a year says; that a no was recorded by mistake."""
     RUN = "run"
     """Start and cancel runs, try out drafts of a policy."""
     LEARN = "learn"
@@ -91,6 +91,8 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /proposals/{match_id}": Permission.IDENTIFY,
     "GET /proposals/{match_id}/steps/{step_id}": Permission.DECIDE,
     "POST /proposals/{match_id}/steps/{step_id}": Permission.DECIDE,
+    "GET /proposals/{match_id}/take-back": Permission.DECIDE,
+    "POST /proposals/{match_id}/take-back": Permission.DECIDE,
     "GET /proposals/{match_id}/share": Permission.DECIDE,
     "POST /proposals/{match_id}/share": Permission.DECIDE,
     "GET /proposals/{match_id}/for-{reader}": Permission.IDENTIFY,
@@ -198,6 +200,7 @@ ROUTES: Mapping[str, Permission | None] = {
     "GET /api/v1/matches/{match_id}": Permission.IDENTIFY,
     "POST /api/v1/proposals": Permission.DECIDE,
     "POST /api/v1/matches/{match_id}/steps": Permission.DECIDE,
+    "POST /api/v1/matches/{match_id}/take-back": Permission.DECIDE,
     "GET /api/v1/decisions": Permission.LEARN,
     "GET /api/v1/policies": Permission.READ,
     "GET /api/v1/policies/current": Permission.READ,
@@ -242,6 +245,8 @@ TELLS: Mapping[str, str] = {
     "GET /proposals/{match_id}": "proposal",
     "GET /proposals/{match_id}/steps/{step_id}": "proposal",
     "POST /proposals/{match_id}/steps/{step_id}": "proposal",
+    "GET /proposals/{match_id}/take-back": "proposal",
+    "POST /proposals/{match_id}/take-back": "proposal",
     "GET /proposals/{match_id}/share": "proposal",
     "GET /proposals/{match_id}/for-{reader}": "profile",
     "GET /proposals/{match_id}/letters/{letter}": "letter",

@@ -113,18 +113,22 @@ def volunteer_export(rows: Repository, volunteer: tables.Volunteer) -> dict[str,
 def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]:
     decisions = rows.session.scalars(
         select(tables.Decision).where(tables.Decision.match_id == match.id).order_by(tables.Decision.number)
-    )
+    ).all()
+    taken_back = {one.takes_back for one in decisions}
     return {
         "id": match.id, "child": match.child_id, "volunteer": match.volunteer_id, "state": match.state,
         "started_on": match.started_on, "ended_on": match.ended_on,
         "reason": match.reason if match.over_by == asks else None,
-        "decisions": [_decision(rows, one, match, asks) for one in decisions],
+        "decisions": [_decision(rows, one, match, asks, one.id in taken_back) for one in decisions],
     }  # fmt: skip
 
 
-def _decision(rows: Repository, one: tables.Decision, match: tables.Match, asks: Party) -> dict[str, Any]:
+def _decision(
+    rows: Repository, one: tables.Decision, match: tables.Match, asks: Party, taken_back: bool
+) -> dict[str, Any]:
     told = {
-        "step": one.step, "at": one.at, "state": one.state, "by": None, "reason": None, "note": None,
+        "step": one.step, "at": one.at, "state": one.state, "taken_back": taken_back,
+        "by": None, "reason": None, "note": None,
         # What the scores said of others who were shown is theirs.
         "scores": json.loads(rows.open(one, "scores") or "{}").get(match.volunteer_id),
     }  # fmt: skip
@@ -205,9 +209,14 @@ def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: s
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase volunteer", volunteer.id, reason))
 
 
+def is_erased(row: tables.Child | tables.Volunteer) -> bool:
+    """Whether somebody is forgotten, and has not come back."""
+    return row.once is not None or row.reference.startswith(ERASED)
+
+
 def _refuse_again(row: tables.Child | tables.Volunteer) -> None:
     """A second time would put the hash of a placeholder in the place of that by which they are known again."""
-    if row.once is not None or row.reference.startswith(ERASED):
+    if is_erased(row):
         raise StepRefusedError("They were erased already.")
 
 

@@ -136,7 +136,7 @@ def propose(
     now = at or utc_now()
     match = tables.Match(
         child_id=child.id, family_id=child.family_id, child_objects=child.objects, volunteer_id=volunteer.id,
-        capacity=volunteer.capacity, place=_free_place(rows, volunteer), state=State.PROPOSED, since=now,
+        capacity=volunteer.capacity, place=free_place(rows, volunteer), state=State.PROPOSED, since=now,
         coordinator=child.coordinator,
     )  # fmt: skip
     rows.session.add(match)
@@ -224,7 +224,7 @@ def _commit(rows: Repository, instance: Instance, match: tables.Match, user_id: 
 
 def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:
     """Raises StepRefusedError for a time before the day on which the match's story begins."""
-    decided = tables.Decision.match_id == match.id, tables.Decision.step != steps.TAKEN_IN
+    decided = tables.Decision.match_id == match.id, tables.Decision.step != steps.TAKEN_IN, steps.STANDS
     begun = rows.session.scalar(select(func.min(tables.Decision.at)).where(*decided))
     # Of a match that came with a file it is told when it was taken in, and that is no beginning.
     day = begun.date() if begun else match.started_on or match.created_at.date() - BEFORE_KITH
@@ -303,7 +303,7 @@ def set_agreement(rows: Repository, child: tables.Child, agrees: Agreement) -> N
     rows.session.flush()
 
 
-def _free_place(rows: Repository, volunteer: tables.Volunteer) -> int:
+def free_place(rows: Repository, volunteer: tables.Volunteer) -> int:
     """The first place of a volunteer that no live match takes. One too many is refused by the database."""
     live = select(tables.Match.place).where(tables.Match.volunteer_id == volunteer.id, tables.Match.state.in_(LIVE))
     taken = set(rows.session.scalars(live))

@@ -6,22 +6,23 @@ again: readings, logins, runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import people, privacy
+from service import budgets, people, privacy
 from service.database import tables
 from service.database.engine import Database
 from service.standing import STOPPED
-from service.workflow import LIVE, State
+from service.workflow import LIVE, TAKEN_BACK, State
 
 RESTORE = "restore"
 """Who acts in the audit log where a backup is put back."""
 
 _KEPT = frozenset({"child objects", "child to be asked again", "hold referral", "withdraw exception"})
 """What is kept of whom the backup knows."""
+_MONEY = frozenset({budgets.COMMIT, budgets.RELEASE})
 _ACCOUNTS = frozenset({
     "invite user", "choose password", "set password", "disable user", "open user again", "change role of user",
     "bind account", "make token", "revoke token",
@@ -36,14 +37,35 @@ def since(before: Database, restored: Database, authority: str) -> list[str]:
     """What was done for an authority since a backup, oldest first: when, what, of whom, by whom."""
     with restored.read(authority) as session:
         last = session.scalar(select(func.max(tables.AuditEvent.number)).where(tables.AuditEvent.chain == authority))
-        kinds = tables.Child, tables.Volunteer, tables.RecordedException, tables.Match
+        kinds = tables.Child, tables.Volunteer, tables.RecordedException
         there = {id for kind in kinds for id in session.scalars(select(kind.id))}
+        there |= {*session.scalars(select(tables.Match.id).where(tables.Match.state.in_(LIVE)))}  # nothing else pauses
     with before.read(authority) as session:
         event = tables.AuditEvent
         new = session.scalars(
             select(event).where(event.chain == authority, event.number > (last or 0)).order_by(event.number)
         )
-        return list(_told(session, authority, [one for one in new if one.actor != RESTORE], there))
+        done = _not_undone(one for one in new if one.actor != RESTORE)
+        return list(_told(session, authority, done, there))
+
+
+def _not_undone(events: Iterable[tables.AuditEvent]) -> list[tables.AuditEvent]:
+    """Without the steps that were recorded by mistake and taken back since: nobody does either again."""
+    left: list[tables.AuditEvent] = []
+    for one in events:
+        undone = next((at for at in reversed(range(len(left))) if _undoes(one, left[at])), None)
+        if undone is None:
+            left.append(one)
+        else:
+            del left[undone]
+    return left
+
+
+def _undoes(later: tables.AuditEvent, earlier: tables.AuditEvent) -> bool:
+    if later.action == f"decision: {TAKEN_BACK}":
+        return earlier.action == f"decision: {later.details[TAKEN_BACK]}" and earlier.subject == later.subject
+    released = later.action == budgets.RELEASE and earlier.action == budgets.COMMIT
+    return released and earlier.details["match"] == later.details["match"]
 
 
 def _told(session: Session, authority: str, events: list[tables.AuditEvent], there: set[str]) -> Iterator[str]:
@@ -55,7 +77,7 @@ def _told(session: Session, authority: str, events: list[tables.AuditEvent], the
     team = session.scalars(select(tables.User).where(tables.User.authority_id == authority))
     accounts = {row.id: row.email for row in team}
     for one in events:
-        match = matches.get(one.details["match"] if one.action == "commit budget" else one.subject)
+        match = matches.get(one.details["match"] if one.action in _MONEY else one.subject)
         if _is_kept(one, match, names, there):
             continue
         subject = names.get(one.subject, one.subject)
@@ -70,7 +92,8 @@ def _told(session: Session, authority: str, events: list[tables.AuditEvent], the
 
 def _fields(one: tables.AuditEvent) -> str:
     """Which fields were changed; of a child's word and of a standing, to what; whose budget, and by how much."""
-    codes = {name: one.details[name] for name in (*people.CODES.values(), "code", "pence") if name in one.details}
+    told_by_word = (*people.CODES.values(), "code", "pence", TAKEN_BACK)
+    codes = {name: one.details[name] for name in told_by_word if name in one.details}
     fields = {**dict.fromkeys(one.details.get("fields") or ()), **codes}
     told = ", ".join(f"{name}: {word}" if word else str(name) for name, word in fields.items())
     return f"({told})" if told else ""
@@ -79,6 +102,7 @@ def _fields(one: tables.AuditEvent) -> str:
 def _is_kept(one: tables.AuditEvent, match: tables.Match | None, names: dict[str, str], there: set[str]) -> bool:
     """Whether the restored database, which has those who are `there`, has it, or nobody does it again.
 
+    Of matches those are `there` that are live in it: what a step that was taken back would make live again is not.
     Whoever came back after they were erased is not erased again by itself.
     """
     if one.action in _ACCOUNTS | _NEVER_AGAIN or names.get(one.subject, "").startswith(privacy.ERASED):
@@ -90,8 +114,8 @@ def _is_kept(one: tables.AuditEvent, match: tables.Match | None, names: dict[str
     if one.action == "volunteer status":
         return one.subject in there and one.details.get("status") in STOPPED
     stands = match is not None and _stands(match, there)
-    if one.action == "commit budget":
-        return not stands  # by an appointment that is taken again it is committed again
+    if one.action in _MONEY:
+        return not stands  # by an appointment that is taken again, or taken back again, it changes again
     if match is not None and one.action == "share" and State(match.state) in LIVE:
         return False
     return stands

@@ -1,14 +1,19 @@
 """One step of a match on its row: what the match becomes by it, the decision in its story, the entry in the audit log.
 
-What a step brings about besides, of the child or of the volunteer, is for `proposals` and `standing`.
+A story is never changed: a step that was recorded by mistake stays in it, with an entry after it that takes it back.
+`STANDS` and `standing` tell which steps count. What a step brings about besides, of the child or of the volunteer, is
+for `proposals` and `standing.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from pydantic import TypeAdapter
+from sqlalchemy import and_, exists, func, select
+from sqlalchemy.orm import aliased
 
 from matcher.instance import LONDON, today
 from matcher.records import Party
@@ -16,10 +21,46 @@ from service import audit_log, runs, workflow
 from service.database import tables
 from service.database.base import utc_now
 from service.repository import Repository
-from service.workflow import LIVE, HardRules, Rules, State
+from service.workflow import LIVE, TAKEN_BACK, HardRules, Rules, State
 
 TAKEN_IN = "taken_in"
 """The first step in the story of a match that a file brought while it was live."""
+
+_TAKING_BACK = aliased(tables.Decision)
+STANDS = and_(tables.Decision.step != TAKEN_BACK, ~exists().where(_TAKING_BACK.takes_back == tables.Decision.id))
+"""Of decisions, those that count: neither a step that was recorded by mistake, nor the entry that takes it back."""
+
+
+def standing(story: Iterable[tables.Decision]) -> list[tables.Decision]:
+    """The same of a whole story that was read."""
+    every = list(story)
+    taken_back = {one.takes_back for one in every}
+    return [one for one in every if one.step != TAKEN_BACK and one.id not in taken_back]
+
+
+@dataclass(frozen=True)
+class Stood:
+    """How a match stood before a step, by the columns that a step may change."""
+
+    state: State
+    since: datetime
+    started_on: date | None
+    ended_on: date | None
+    next_review_on: date | None
+    over_by: Party | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, match: tables.Match) -> Stood:
+        return _STOOD.validate_python({one.name: getattr(match, one.name) for one in fields(cls)})
+
+    @classmethod
+    def before(cls, decision: tables.Decision) -> Stood | None:
+        """None of what a file said, and of a step that was recorded before Kith kept it."""
+        return None if decision.before is None else _STOOD.validate_python(decision.before)
+
+
+_STOOD = TypeAdapter(Stood)
 
 
 PLANNED_FOR = "planned for"
@@ -46,7 +87,7 @@ def take(
 
     Whoever calls holds the rows of the child and of the volunteer, or of the one whom the step is about.
     """
-    moment, before = at or utc_now(), State(match.state)
+    moment, before, stood = at or utc_now(), State(match.state), Stood.of(match)
     now = workflow.Progress(before, match.since, why_paused(rows, [match]).get(match.id))
     after = workflow.take(step, now, by=by, at=moment, reason=reason, hard_rules=hard_rules)
     match.state, match.since = after.state, after.since
@@ -62,7 +103,8 @@ def take(
         _ended(match, max(on, min(match.started_on or on, today())))  # nothing ends before it began
     if after.state is State.DECLINED:
         _remember_no(rows, match, by, reason, on)
-    decide(rows, match, step, by, user_id, moment, reason, note)
+    decision = decide(rows, match, step, by, user_id, moment, reason, note)
+    decision.before = _STOOD.dump_python(stood, mode="json")
     if after.state is State.ENDED:
         runs.ask_for(rows.session, match.authority_id, "match ended")
 
@@ -72,9 +114,23 @@ def why_paused(rows: Repository, matches: Iterable[tables.Match]) -> Mapping[str
     ids = [match.id for match in matches if match.state == State.PAUSED]
     if not ids:
         return {}
-    of_pause = tables.Decision.step == "pause", tables.Decision.match_id.in_(ids)
+    of_pause = tables.Decision.step == "pause", tables.Decision.match_id.in_(ids), STANDS
     said = select(tables.Decision.match_id, tables.Decision.reason).where(*of_pause).order_by(tables.Decision.number)
     return dict.fromkeys(ids) | {one.match_id: one.reason for one in rows.session.execute(said)}
+
+
+def take_back(
+    rows: Repository, match: tables.Match, decision: tables.Decision, stood: Stood, *, place: int | None, user_id: str,
+    why: str,
+) -> None:  # fmt: skip
+    """A match stands again as it stood before a step that was recorded by mistake; `why` says so in words.
+
+    Whether it may is for whoever calls, and so is what that step wrote besides.
+    """
+    for column in fields(stood):
+        setattr(match, column.name, getattr(stood, column.name))
+    match.place = place
+    decide(rows, match, TAKEN_BACK, Party.AUTHORITY, user_id, utc_now(), None, why, takes_back=decision)
 
 
 def note(rows: Repository, match: tables.Match, step: str, *, user_id: str, reason: str) -> None:
@@ -106,16 +162,19 @@ def decide(
     *,
     departs: bool = False,
     planned_for: Sequence[str] = (),
+    takes_back: tables.Decision | None = None,
 ) -> tables.Decision:
     """Writes one decision into a match's story, and into the audit log."""
     last = rows.session.scalar(select(func.max(tables.Decision.number)).where(tables.Decision.match_id == match.id))
     decision = tables.Decision(
         match_id=match.id, number=(last or 0) + 1, step=step, state=match.state, said_by=by, user_id=user_id, at=at,
-        reason=reason, departs=departs,
+        reason=reason, departs=departs, takes_back=takes_back.id if takes_back else None,
     )  # fmt: skip
     rows.seal(decision, "note", note)
     rows.session.add(decision)
     details = {"state": match.state, "by": by} | ({PLANNED_FOR: list(planned_for)} if planned_for else {})
+    if takes_back is not None:
+        details[TAKEN_BACK] = takes_back.step
     entry = audit_log.Entry(user_id, f"decision: {step}", match.id, reason or "", details)
     audit_log.record(rows.session, rows.keys, entry)
     return decision
@@ -138,7 +197,9 @@ def _free(rows: Repository, match: tables.Match) -> None:
 
 def _remember_no(rows: Repository, match: tables.Match, by: Party, reason: str | None, on: date) -> None:
     """The pair is not proposed again."""
-    no = tables.Declined(child_id=match.child_id, volunteer_id=match.volunteer_id, said_by=by, declined_on=on)
+    no = tables.Declined(
+        child_id=match.child_id, volunteer_id=match.volunteer_id, said_by=by, declined_on=on, match_id=match.id
+    )
     rows.seal(no, "reason", reason)
     rows.session.add(no)
     rows.session.flush()

@@ -196,6 +196,14 @@ FOLLOWS: Mapping[str, Follows] = {
 FOR_SAFETY = frozenset(reason for reason, what in FOLLOWS.items() if what is not Follows.ASKED_AGAIN)
 """Reasons that no letter gives: the volunteer would learn from it what a child said, or that somebody looks into it."""
 
+STAYS: Mapping[Follows, str] = {
+    Follows.ASKED_AGAIN: "That the child is to be asked again stays: record on the child’s page what they say.",
+    Follows.NO_VISITOR: "That the child wants no visitor stays: record on the child’s page what they say.",
+    Follows.HELD: "The safeguarding issue stays on record: on the child’s page it is recorded as resolved.",
+    Follows.SUSPENDED: "The volunteer stays suspended: on the volunteer’s page a manager alone lifts it.",
+}
+"""What taking back a step leaves as it is of what its reason brought about, and where a person changes it."""
+
 _FORWARD = (
     Step("ask_volunteer", "The volunteer was asked", (State.PROPOSED,), State.VOLUNTEER_CONSIDERS,
          (_AUTHORITY,), "S 8"),
@@ -316,6 +324,20 @@ def take(
     if failing:
         raise StepRefusedError(f"“{step.title}” is not possible now. {' '.join(failing)}", failing)
     return Progress(step.to, at)
+
+
+TAKEN_BACK = "taken_back"
+"""The entry in a story that the last step before it was recorded by mistake: it stays there, and counts no more."""
+
+
+def to_stand_again(step: Step, before: State) -> Rules:
+    """Which rules must hold for a step to be taken back, after which the proposal stands as `before`.
+
+    None for a step forward: less is agreed without it. Without a no somebody is proposed, or visited, who was not.
+    """
+    if not step.final:
+        return Rules.NONE
+    return Rules.CORE if before in APPOINTED else Rules.ALL
 
 
 REVIEWS = (timedelta(weeks=6), timedelta(days=182))

@@ -13,8 +13,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import select
 
 from matcher.records import Party
-from service import proposals, steps, workflow
-from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading
+from service import proposals, steps, taking_back, workflow
+from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
     Coordinator,
@@ -32,6 +32,7 @@ from service.api.shapes import (
 )
 from service.database import tables
 from service.database.base import utc_now
+from service.permissions import Permission
 from service.repository import Repository
 from service.workflow import LIVE, State, StepRefusedError
 
@@ -56,6 +57,13 @@ class NewStep(Given):
     reason: str | None = Field(None, max_length=60, description="One of the step's codes, where it asks for one.")
     note: Note = Field(None, max_length=5000)
     at: AwareDatetime | None = Field(None, description="When it was said or done, if not now.")
+
+
+class RecordedByMistake(Given):
+    model_config = such_as(reason="It was another child who said no.")
+    reason: Annotated[str, PrintableText] = Field(
+        min_length=1, max_length=2000, description="What the mistake was, in words; sealed."
+    )
 
 
 class Possible(BaseModel):
@@ -83,6 +91,7 @@ class Told(BaseModel):
     reason: str | None
     note: str | None
     departs: bool = Field(description="Whether it departs from the first rank.")
+    taken_back: bool = Field(description="Whether it was recorded by mistake, and counts no more.")
 
 
 class MatchLine(BaseModel):
@@ -207,6 +216,28 @@ def step(
     return attempt(kith, person, take)
 
 
+@router.post("/matches/{match_id}/take-back", responses=CHANGES)
+def take_back(
+    match_id: MatchId, given: RecordedByMistake, expected: IfMatch, person: Asking, kith: Kith, response: Response
+) -> MatchRecord | Recorded:
+    """Takes back the last step of those that count: it was recorded by mistake.
+
+    The match stands again as it stood before it; the step stays in its story, with an entry `taken_back` after it. A no
+    is taken back by a manager alone, and refused while a rule fails on fresh data. What a reason brought about besides
+    stays. Nothing is taken back that a file said, nor that the two were proposed.
+    """
+
+    def take(rows: Repository) -> MatchRecord | Recorded:
+        row = rows.match(match_id)
+        require_version(row.version, expected)
+        if taking_back.last_step(rows, row).needs_a_manager:
+            refuse_without(person, Permission.APPROVE)
+        row = taking_back.take_back(rows, match_id, user_id=person.user_id, why=given.reason)
+        return _recorded(person, rows, row, response)
+
+    return attempt(kith, person, take)
+
+
 def _recorded(person: Asking, rows: Repository, row: tables.Match, response: Response) -> MatchRecord | Recorded:
     """The answer to a change: no more than the same person or token is told who asks for the match."""
     told = _record(rows, row, response)
@@ -226,7 +257,8 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
     proposal = rows.session.scalar(select(tables.Proposal).where(tables.Proposal.match_id == row.id))
     decisions = rows.session.scalars(
         select(tables.Decision).where(tables.Decision.match_id == row.id).order_by(tables.Decision.number)
-    )
+    ).all()
+    stands = {one.id for one in steps.standing(decisions)}
     tell_version(response, row.version)
     return MatchRecord(
         **_line(row),
@@ -240,6 +272,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
             Told(
                 number=one.number, step=one.step, state=one.state, by=Party(one.said_by), user=one.user_id, at=one.at,
                 reason=one.reason, note=rows.open(one, "note"), departs=one.departs,
+                taken_back=one.id not in stands and one.step != workflow.TAKEN_BACK,
             )
             for one in decisions
         ],

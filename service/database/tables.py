@@ -321,7 +321,14 @@ class Decision(Apart, Base):
     """Whether it departs from the first rank."""
     scores: Mapped[bytes | None] = mapped_column(Sealed)
     """Of a proposal: JSON of what each score said then of every volunteer shown, which `decisions` exports."""
-    __table_args__ = (_of_match(), UniqueConstraint("match_id", "number"), one_of("state", State))
+    before: Mapped[dict[str, str | None] | None] = mapped_column(JSON(none_as_null=True))
+    """Of a step: how the match stood before it, by column, as it stands again if the step is taken back."""
+    takes_back: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    """Of the entry that a step was recorded by mistake: the id of that step's decision, which no longer counts."""
+    __table_args__ = (
+        _of_match(), UniqueConstraint("match_id", "number"), one_of("state", State),
+        Index("uq_decisions_takes_back", "takes_back", unique=True),
+    )  # fmt: skip
 
 
 class Declined(Apart, Base):
@@ -334,6 +341,8 @@ class Declined(Apart, Base):
     said_by: Mapped[str | None] = mapped_column(String(20))
     declined_on: Mapped[date | None]
     reason: Mapped[bytes | None] = mapped_column(Sealed)
+    match_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
+    """The match of which it was recorded in Kith; a restore may keep the no of one that it has not."""
 
 
 class RecordedException(Apart, Base):

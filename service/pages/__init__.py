@@ -23,14 +23,15 @@ from service.pages import (
     shortlists,
     siblings,
     sign_in,
+    taking_back,
     today,
     volunteers,
 )
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, siblings.router, children.router, shortlists.router,
-    proposing.router, proposals.router, sharing.router, volunteers.router, runs.router, policy.router, imports.router,
-    imports.as_said, import_columns.router, budgets.router, reports.router, log.router, accounts.router,
-    exceptions.router, organisations.router,
+    proposing.router, proposals.router, taking_back.router, sharing.router, volunteers.router, runs.router,
+    policy.router, imports.router, imports.as_said, import_columns.router, budgets.router, reports.router, log.router,
+    accounts.router, exceptions.router, organisations.router,
 )  # fmt: skip
 """Every page."""

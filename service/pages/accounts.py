@@ -32,7 +32,7 @@ SAID = {
     Permission.WRITE: "change records and import, approve and suspend volunteers",
     Permission.DECIDE: "propose and record decisions, publish plans",
     Permission.APPROVE: "let a volunteer visit again who was stopped, approve exceptions and spending, "
-                        "write the report of the year",
+                        "take back a no that was recorded by mistake, write the report of the year",
     Permission.RUN: "start runs, try drafts of the policy",
     Permission.LEARN: "download past decisions in which nobody is named", Permission.POLICY: "put a policy in force",
     Permission.PRIVACY: "tell people what is kept of them, and erase it", Permission.LOG: "read the audit log",

@@ -22,7 +22,7 @@ from service.database.tables import AuditEvent, Match
 from service.pages.html import render
 from service.pages.labels import label_of
 from service.pages.lists import SIZE, Page, named
-from service.pages.proposals import WAS
+from service.pages.proposals import title_of
 from service.redo import RESTORE
 from service.repository import Repository
 from service.steps import PLANNED_FOR
@@ -72,6 +72,7 @@ KINDS: Mapping[str, Kind] = {
     "exception": Kind("Exceptions, budgets and organisations", {
         "approve exception": "Allowed an exception", "withdraw exception": "Withdrew an exception",
         "set budget": "Set a budget", "commit budget": "Committed the cost of an appointment",
+        "release budget": "Took off the cost of an appointment that was recorded by mistake",
         "add organisation": "Added an organisation", "rename organisation": "Renamed an organisation",
     }),
     "import": Kind("Files taken in", {
@@ -106,7 +107,6 @@ KINDS: Mapping[str, Kind] = {
 }  # fmt: skip
 DONE = {action: said for kind in KINDS.values() for action, said in kind.done.items()}
 """Each action as what somebody did; decisions are called by their steps."""
-_STEPS = {step.id: step.title for step in workflow.STEPS} | WAS
 DETAILS = {
     "fields": "facts", "scopes": "what it may do", "number": "version",
     "agrees": "the child says", "agrees before": "the child said before", "status": "stands as",
@@ -119,6 +119,7 @@ DETAILS = {
     "no longer asked": "rules that are no longer asked", "looked into": "says what came of a concern",
     "run": "by run", "before": "in place of",
     PLANNED_FOR: "other children for whom the published plan proposed the volunteer",
+    workflow.TAKEN_BACK: "what was taken back",
 }  # fmt: skip
 """What a detail of an entry is called, where its name does not say so by itself."""
 _AN_ID = re.compile("[A-Z][2-9B-Z]{11}")
@@ -138,7 +139,7 @@ def words(event: AuditEvent) -> str:
         return READ.get(event.reason, f"Opened: {event.reason}")
     what, _, step = event.action.partition(": ")
     if what == "decision":
-        said = _STEPS.get(step, step.replace("_", " "))
+        said = title_of(step)
         told = f"Decision: {said[:1].lower()}{said[1:]}"
     else:
         told = DONE.get(event.action, event.action.capitalize())
@@ -161,6 +162,8 @@ def details_of(event: AuditEvent) -> list[tuple[str, str]]:
             told.append(("a year’s cost", pounds(int(value))))
         elif name == "code":
             told.append((DETAILS[name], council(str(value))))
+        elif name == workflow.TAKEN_BACK:
+            told.append((DETAILS[name], title_of(str(value))))
         else:
             told.append((DETAILS.get(name, name), _said(name, value, sheet)))
     return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -31,7 +31,8 @@ from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.pages.when import happened
 from service.permissions import Permission
 from service.repository import Repository
-from service.steps import PLANNED_FOR, why_paused
+from service.steps import PLANNED_FOR, standing, why_paused
+from service.taking_back import Last, last_step
 from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
 
 router = APIRouter()
@@ -77,7 +78,7 @@ WAS = {
     "appoint": "Appointed", "review_falls_due": "A review was begun", "review_held": "The review was held",
     "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
     "end": "The match ended", "brought_up": "Brought up: this child is to be asked too",
-    "taken_in": "Taken in from a file",
+    "taken_in": "Taken in from a file", workflow.TAKEN_BACK: "Taken back: recorded by mistake",
 }  # fmt: skip
 """A step as something that happened, where its own title says what to do."""
 NEXT = {
@@ -178,6 +179,7 @@ def _page(
     paused_for = reckoned.paused.get(match.id)
     steps, step = workflow.possible(state, paused_for), forward(state, paused_for)
     overdue = state is State.ACTIVE and match.next_review_on is not None and match.next_review_on < today()
+    decides = Permission.DECIDE in person.may
     return render(
         request, "proposal.html", person, status=status, shared="shared" in request.query_params,
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
@@ -191,9 +193,17 @@ def _page(
         party=PARTY, told=reckoned.told,
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
-        decides=Permission.DECIDE in person.may, error=reckoned.told(error), note=note,
-        day=day, clock=clock, way=WAY,
+        decides=decides, last=_last(rows, match) if decides else None, manager=Permission.APPROVE in person.may,
+        error=reckoned.told(error), note=note, day=day, clock=clock, way=WAY,
     )  # fmt: skip
+
+
+def _last(rows: Repository, match: tables.Match) -> Last | None:
+    """The step that can be taken back, if there is one."""
+    try:
+        return last_step(rows, match)
+    except StepRefusedError:
+        return None
 
 
 def _what_now(state: State, paused_for: str | None, overdue: bool, failing: Sequence[str]) -> str:
@@ -246,7 +256,12 @@ def _timeline(rows: Repository, match: tables.Match, decisions: Sequence[tables.
     chosen = rows.session.scalars(
         select(event).where(event.chain == match.authority_id, event.subject == match.id, event.action == "share")
     )
-    told = [*(_told(rows, one) for one in decisions), *(_shared(rows, one) for one in chosen)]
+    stands = {one.id for one in standing(decisions)}
+    steps = {one.id: one.step for one in decisions}
+    told = [
+        *(story_line(rows, one, steps, one.id in stands) for one in decisions),
+        *(_shared(rows, one) for one in chosen),
+    ]
     return sorted(told, key=lambda one: one["at"], reverse=True) if len(told) > len(decisions) else told
 
 
@@ -279,13 +294,24 @@ def _name(rows: Repository, user_id: str) -> str:
     return rows.keys.open(user.name, Place("users", user.id, "name")) if user else "an account that is gone"
 
 
-def _told(rows: Repository, decision: tables.Decision) -> dict[str, Any]:
-    steps = {step.id: step.title for step in workflow.STEPS} | WAS
-    title = steps.get(decision.step, decision.step.replace("_", " ").capitalize())
+def title_of(step: str) -> str:
+    """A step as something that happened."""
+    return _TITLES.get(step, step.replace("_", " ").capitalize())
+
+
+_TITLES = {step.id: step.title for step in workflow.STEPS} | WAS
+
+
+def story_line(
+    rows: Repository, decision: tables.Decision, steps: Mapping[str, str] | None = None, stands: bool = True
+) -> dict[str, Any]:
+    """A decision as the timeline has it; of one that takes another back, by `steps` of their story, which."""
+    undone = (steps or {}).get(decision.takes_back or "")
     return {
-        "title": title, "at": decision.at, "by": _on_whose_word(decision), "reason": decision.reason,
-        "note": rows.open(decision, "note"), "departs": decision.departs,
-        "user": _name(rows, decision.user_id),
+        "id": decision.id, "title": title_of(decision.step), "at": decision.at, "by": _on_whose_word(decision),
+        "reason": decision.reason, "note": rows.open(decision, "note"), "departs": decision.departs,
+        "user": _name(rows, decision.user_id), "undone": title_of(undone) if undone else "",
+        "taken_back": not stands and decision.step != workflow.TAKEN_BACK,
     }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from service.reports import (
 )
 from service.reports.suppression import FEW
 from service.repository import Repository
+from service.steps import STANDS
 from service.workflow import APPOINTED, State
 from service.year_words import WordsError
 
@@ -233,7 +234,8 @@ def reported(rows: Repository, reckoned: Reckoning) -> Service:
     children += [ReportedChild(Child(id), "visited") for id in by_match_alone]
     visiting = {one.volunteer_id for one in appointed}
     decision = tables.Decision
-    steps = rows.session.execute(select(decision.at, decision.step, decision.reason, decision.match_id)).all()
+    decided = select(decision.at, decision.step, decision.reason, decision.match_id).where(STANDS)
+    steps = rows.session.execute(decided).all()
     appointed_here = {one.match_id for one in steps if one.step == "appoint"}
     recorded = rows.session.scalars(select(tables.Budget))
     return Service(

@@ -22,6 +22,7 @@ from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
 from service.repository import Repository
 from service.standing import STOPPED
+from service.steps import STANDS
 from service.workflow import State, StepRefusedError
 
 router = APIRouter()
@@ -110,7 +111,7 @@ def letter(
     step = "appoint" if letter == "appointment" else "end"
     decided = rows.session.scalar(
         select(tables.Decision.at)
-        .where(tables.Decision.match_id == match.id, tables.Decision.step == step)
+        .where(tables.Decision.match_id == match.id, tables.Decision.step == step, STANDS)
         .order_by(tables.Decision.number.desc())
         .limit(1)
     )

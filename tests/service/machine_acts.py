@@ -11,7 +11,7 @@ from typing import Any
 from httpx2 import Response
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
-from machine_holds import API, written, years_ago
+from machine_holds import API, how_it_stands, written, years_ago
 from machine_people import ANYBODY, DESK, OF_CHILDREN, WHICH, People, child_facts
 from machine_rules import ABOUT_VOLUNTEER, BEFORE, CORE, LIVE, STOPPED, Now, broken, cost_of
 
@@ -23,6 +23,8 @@ from service.permissions import MAY, Permission, Role
 
 FORWARD = tuple(step for step in workflow.STEPS if not step.final)
 FINAL = tuple(step for step in workflow.STEPS if step.final)
+NOT_AGAIN = CORE | {"not_declined"}
+"""What somebody whose match was over is asked before they are visited again."""
 LIMITS = (
     "[constraints.capacity]\nchildren = 2\n", "[rules.dbs_current]\nyears = 1\n", "[rules.age_gap]\nyears = 20\n",
     "[rules.references]\naccepted = 3\n", '[rules.still_looked_after]\nafter_care = "if_agreed"\n', "", "",
@@ -127,6 +129,50 @@ class Acts(People):
         if match.state in step.starts and Permission.DECIDE in MAY[role] and days_ago is None:
             assert answer.status_code == 200, f"{step.id} of what is {match.state} was refused: {answer.text}"
 
+    @rule(role=ANYBODY, which=WHICH, over=st.booleans(), stale=st.booleans(), put_right=st.booleans())
+    def the_last_step_was_a_mistake(self, role: Role, which: int, over: bool, stale: bool, put_right: bool) -> None:
+        """It stands again as it stood before, or it is refused; a no of anybody else is not touched by it."""
+        now = self.now()
+        some = [one for one in now.matches.values() if (one.state not in LIVE) is over]
+        if not some:
+            return
+        some.sort(key=lambda one: (len(self.stood[one.id]) == 1, one.id))  # those with a story come first
+        match = some[which % len(some)]
+        if put_right:
+            self._put_right(now.children[match.child], now.volunteers[match.volunteer], which, which)
+            now = self.now()
+            match = now.matches[match.id]
+        pair, stood = (match.child, match.volunteer), self.stood[match.id]
+        path, no = f"{API}/matches/{match.id}", match.state in ("declined", "withdrawn", "paused", "ended")
+        version = match.version - stale
+        answer = self.change(role, "POST", f"{path}/take-back", {"reason": "it was somebody else"}, version)
+        if not self.may(role, answer, Permission.DECIDE):
+            return
+        known = len(stood) > 1
+        if known and not no and not stale:
+            assert answer.status_code == 200, f"what is {match.state} is not taken back: {answer.text}"
+        if answer.status_code != 200:
+            assert how_it_stands(self.now().matches[match.id]) == how_it_stands(match)
+            return
+        assert not stale, "somebody took back what they had not seen"
+        assert not no or role is Role.MANAGER, "a no is taken back by a coordinator"
+        after = self.now()
+        stands = after.matches[match.id]
+        assert not known or how_it_stands(stands) == stood[-2]
+        self.stood[match.id] = stood[:-1] if known else [how_it_stands(stands)]
+        if no:
+            wrong = broken(after, *pair, match.id)
+            asked = wrong if stands.state in BEFORE else wrong & (CORE if match.state == "paused" else NOT_AGAIN)
+            assert not asked, f"{stands.state} again against {asked}"
+        if match.state in ("declined", "ended"):
+            self.noes.discard(pair)
+        if match.state == "declined":
+            self.childs_noes.discard(pair)
+        if stands.state == "agreed" and match.state == "appointed" and match.id in self.added:
+            code, cost = self.added.pop(match.id)
+            self.committed[code] -= cost
+        self.seen[f"{match.state} was a mistake"] += 1
+
     def take(
         self, role: Role, match: Any, step: workflow.Step, by: str, reason: str | None, days_ago: int | None,
         *, stale: bool = False,
@@ -148,6 +194,7 @@ class Acts(People):
         if step.id == "child_agrees":
             assert utc_now() - match.since >= timedelta(hours=24), "the child had no day to think it over"
         self.remember_step(match, step.id, by, reason, payer, cost)
+        self.watch(self.now())
         if self.now().matches[match.id].state not in LIVE and now.children[match.child].referral:
             self._look(role, now.children[match.child], "fit", 50)  # whoever said no, the child is back on the list
         return answer
@@ -180,7 +227,7 @@ class Acts(People):
         tag = self.ask(Role.MANAGER, "GET", path).headers["ETag"].strip('"')
         answer = self.change(role, "PUT", path, {"budget_pence": budget, "spent_pence": spent}, tag)
         if self.may(role, answer, Permission.APPROVE) and answer.status_code == 200:
-            self.committed["E06000062"] = spent
+            self.committed["E06000062"], self.added = spent, {}
 
     @rule(role=ANYBODY, limits=st.sampled_from(LIMITS))
     def another_policy_is_in_force(self, role: Role, limits: str) -> None:
@@ -247,6 +294,7 @@ class Acts(People):
 
     def _taken_in(self, before: Now, *, by_a_manager: bool) -> None:
         """What a file changed. Whatever weakens a safeguard had its key, which a manager alone may give."""
+        self.forget_how_matches_stood(before)
         after, weaker = self.now(), []
         for id, child in after.children.items():
             was, said = before.children.get(id), child.facts["agrees"]
@@ -345,4 +393,4 @@ class Acts(People):
     # What happens most in life, and what most hangs on, is drawn more often.
     more_facts_of_a_child = even_more_of_a_child = People.a_childs_facts_change
     more_facts_of_a_volunteer, more_siblings = People.a_volunteers_facts_change, People.siblings_are_linked
-    more_steps, more_noes = a_child_is_led_on, somebody_says_no
+    more_steps, more_noes, more_mistakes = a_child_is_led_on, somebody_says_no, the_last_step_was_a_mistake

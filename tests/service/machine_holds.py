@@ -62,6 +62,10 @@ class Holds(RuleBasedStateMachine):
         """Who was erased and has not come back, by the reference of then."""
         self.committed: dict[str, int] = {}
         """What of each budget is spent, in pence: as it was set, and what was appointed since."""
+        self.added: dict[str, tuple[str, int]] = {}
+        """What each appointment added to whose budget since somebody told it, by match."""
+        self.stood: dict[str, list[tuple[object, ...]]] = {}
+        """How each match stood, step by step, as far as each could be taken back."""
         self.shown: list[dict[str, Any]] = []
         self.backups: list[Path] = []
         self.last: tuple[int, str] | None = None
@@ -160,6 +164,7 @@ class Holds(RuleBasedStateMachine):
         now = self.now()
         self.known |= {one.id: one.reference for kind in (now.children, now.volunteers) for one in kind.values()}
         self._version_rises(now)
+        self.watch(now)
         for match in now.matches.values():
             self.seen[f"a match is {match.state}"] += 1
             self._of_a_match(now, match)
@@ -257,6 +262,20 @@ class Holds(RuleBasedStateMachine):
 
     # ---- what the machine remembers of what it did -------------------------------------------------------------------
 
+    def watch(self, now: Now) -> None:
+        """How matches stand by now, where a step may have changed it."""
+        for match in now.matches.values():
+            before, stands = self.stood.setdefault(match.id, []), how_it_stands(match)
+            if before[-1:] != [stands]:
+                before.append(stands)
+
+    def forget_how_matches_stood(self, before: Now | None = None) -> None:
+        """Of those that a file or a restore may have changed, since when no step led to how they are."""
+        for match in self.now().matches.values():
+            was = before.matches.get(match.id) if before else None
+            if was is None or how_it_stands(was) != how_it_stands(match):
+                self.stood[match.id] = [how_it_stands(match)]
+
     def remember_step(self, match: Any, step: str, by: str, reason: str | None, code: str, cost: int) -> None:
         pair = match.child, match.volunteer
         if step.endswith("_declines") or step == "end":
@@ -266,6 +285,7 @@ class Holds(RuleBasedStateMachine):
             self.childs_noes.add(pair)
         if step == "appoint" and code in self.committed:
             self.committed[code] += cost
+            self.added[match.id] = code, cost
         said = reason or ""
         if "objects to any visitor" in said:
             self.word[match.child] = "no"
@@ -295,7 +315,13 @@ class Holds(RuleBasedStateMachine):
         with self.service.database.read(self.where) as session:
             self.withdrawn &= {*session.scalars(select(tables.RecordedException.id))}
         self.erased = {reference: id for reference, id in self.erased.items() if id in there}
-        self.committed = {code: spent for code, (_, spent) in now.budgets.items()}
+        self.committed, self.added = {code: spent for code, (_, spent) in now.budgets.items()}, {}
+        self.stood = {}
+        self.forget_how_matches_stood()
+
+
+def how_it_stands(match: Any) -> tuple[object, ...]:
+    return match.state, match.since, match.started_on, match.ended_on
 
 
 def written(on: date | None) -> str:

@@ -203,7 +203,9 @@ class People(Holds):
     def everything_about_two_is_put_right(self, which: int, n: int) -> None:
         """So that not everybody is soon beyond every rule."""
         now = self.now()
-        child, volunteer = self.child(which, now), self.volunteer(n, now)
+        self._put_right(self.child(which, now), self.volunteer(n, now), which, n)
+
+    def _put_right(self, child: Any, volunteer: Any, which: int, n: int) -> None:
         told = {name: text for name, text in child_facts(which).items() if name != "agrees"}
         if self.change(Role.MANAGER, "PATCH", f"{API}/children/{child.id}", {"facts": told}).status_code == 200:
             self._word_now(child.id, told)

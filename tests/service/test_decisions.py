@@ -312,8 +312,11 @@ def test_a_later_word_counts(south: South, three: None, tmp_path: Path) -> None:
         south.step(path, "ask_volunteer", "authority")
         south.step(path, "volunteer_accepts", "volunteer")
         south.step(path, "child_would_meet", "child")
-        if number < 2:
+        if number < 3:
             south.step(path, "child_declines", "child", "does not want this visitor")
+        if number == 2:  # it was another child: that no is no answer
+            tag = {"If-Match": south.tags[path]}
+            assert south.manager.post(f"{path}/take-back", json={"reason": "a slip"}, headers=tag).status_code == 200
         if number == 4:
             south.step(path, "social_worker_declines", "social worker", "not in the child's interest")
     decisions, _ = read_export(south.exported(tmp_path / "decisions.zip"))

@@ -35,6 +35,7 @@ PHASES = [Phase.generate, *([Phase.shrink] if "KITH_MACHINE_SHRINK" in os.enviro
 
 WANTED = {f"a match is {state}" for state in ("agreed", "active", "paused", "declined", "ended")} | {
     "POST /api/v1/proposals 201", "POST /api/v1/matches/*/steps 200", "POST /api/v1/families 200",
+    "POST /api/v1/matches/*/take-back 200",
     "PATCH /api/v1/children/* 200", "POST /api/v1/runs/*/publish 200", "POST /api/v1/imports/check 200", "restored",
 }  # fmt: skip
 """What has to have happened, somewhere among the sequences."""

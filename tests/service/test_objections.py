@@ -87,6 +87,21 @@ class Objections(RuleBasedStateMachine):
         self.no.discard(self.children[which])
 
     @rule(which=WHICH, who=WHO)
+    def what_was_recorded_last_is_taken_back(self, which: int, who: Role) -> None:
+        """Also that a proposal was declined: who wants no visitor is not proposed to again by it."""
+        with self.service.database.read(self.service.north) as session:
+            newest = select(tables.Match).order_by(tables.Match.created_at.desc(), tables.Match.id)
+            matches = session.scalars(newest.where(tables.Match.child_id.in_(self.children))).all()
+        if matches:
+            match, child = (matches[which % len(matches)].id, matches[which % len(matches)].child_id)
+            path = f"{API}/matches/{match}"
+            tag = {"If-Match": self.service.as_(Role.MANAGER).get(path).headers["ETag"]}
+            body = {"reason": "it was another child"}
+            taken = self.service.as_(who).post(f"{path}/take-back", json=body, headers=tag).status_code
+            self.seen[f"taken back {taken}"] += 1
+            assert child not in self.no or taken != 200, "a child who said no is proposed to again"
+
+    @rule(which=WHICH, who=WHO)
     def says_no_to_a_proposal_and_to_any_other(self, which: int, who: Role) -> None:
         live = self._live(self.children[which])
         if live is None or State(live.state) not in BEFORE_APPOINTMENT:
@@ -267,4 +282,5 @@ def test_a_no_is_never_lost(service: Service, tmp_path: Path) -> None:
         ),
     )  # fmt: skip
     # So that it cannot pass for having done nothing.
-    assert Objections.seen.keys() >= {"no", "proposal 201", "step 200", "file 201", "restored"}, Objections.seen
+    wanted = {"no", "proposal 201", "step 200", "file 201", "restored", "taken back 200", "taken back 409"}
+    assert Objections.seen.keys() >= wanted, Objections.seen

@@ -59,6 +59,7 @@ def test_every_page_with_every_role(service: Service, monkeypatch: pytest.Monkey
         run = ask_for(session, service.north, "match ended").id
         batch = session.scalars(select(ImportBatch.id)).first()
         rows, user = Repository(session, service.keys), service.users["north", Role.MANAGER]
+        take_step(rows, match, "ask_volunteer", by=Party.AUTHORITY, user_id=user)  # there is one to take back
         provider = organisations.add(rows, "Bluebell Homes", user_id=user).id
         allowed = exceptions.approve(
             rows, ExceptionKind.SECOND_CHILD, volunteer, None, 2, user_id=user, reason="for a test"

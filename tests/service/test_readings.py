@@ -16,7 +16,7 @@ from test_run_pages import a_run, run_once
 
 from matcher.instance import today
 from matcher.readers import Reading
-from matcher.records import Agreement, ExceptionKind
+from matcher.records import Agreement, ExceptionKind, Party
 from matcher.shortlist import shortlist
 from service import budgets, exceptions, people
 from service.database import tables
@@ -26,7 +26,7 @@ from service.middleware import RateLimit
 from service.pages import reckoning
 from service.pages.log import READ
 from service.permissions import MAY, PUBLIC, ROUTES, TELLS, Role
-from service.proposals import Chosen, propose
+from service.proposals import Chosen, propose, take_step
 from service.repository import Repository, ids_in
 
 HTML = {"Accept": "text/html"}
@@ -52,6 +52,7 @@ def asked(service: Service, small_county: Reading) -> Mapping[str, Any]:
         whom = next(one.volunteer for found in lists for one in found if one.volunteer != volunteer)
         failed = a_run(session, service.north, "failed", problem=f"{child} and {volunteer} are wanted together.")
         match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,))).id
+        take_step(rows, match, "ask_volunteer", by=Party.AUTHORITY, user_id=user)
         knows = session.scalars(select(tables.Volunteer).where(tables.Volunteer.id.not_in((volunteer, whom)))).first()
         assert knows is not None
         people.change_volunteer(rows, knows, {"known_children": rows.child(child).reference}, user_id=user)

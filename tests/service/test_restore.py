@@ -25,6 +25,7 @@ from service.families import link_siblings
 from service.permissions import Role
 from service.proposals import Chosen, propose, take_step
 from service.repository import Repository
+from service.taking_back import take_back
 from service.workflow import State
 
 Since = Callable[[Repository], object]
@@ -286,6 +287,61 @@ def test_a_child_who_wants_no_visitor_now_is_not_proposed_to(service: Service, t
         assert said == [Agreement.NOT_ASKED, Agreement.YES]
     assert done.noes == 3  # the child's word, the pair, and the match that is over
     assert [line.partition(" UTC: ")[2].split(" ")[:2] for line in done.redo] == [["change", "child"]]
+
+
+def test_what_was_recorded_by_mistake_and_taken_back_since_is_neither_kept_nor_told(
+    service: Service, tmp_path: Path
+) -> None:
+    desk, file = Desk(service), tmp_path / "x"
+    match, paused = desk.propose(), service.a_match()
+    backup(service.settings, file)
+    desk.step(match, "child_declines", Party.CHILD, "does not want this visitor")
+    desk.step(paused, "pause", Party.AUTHORITY, "circumstances")
+    for id in (match, paused):
+        for rows in desk.rows():
+            take_back(rows, id, user_id=desk.user, why="It was another child.")
+    desk.step(paused, "pause", Party.AUTHORITY, "a check has lapsed")  # as it is
+    service.database.close()
+    done = restore(service.settings, file, replace=True)
+    assert (done.noes, done.redo) == (1, ())
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        assert [rows.match(id).state for id in (match, paused)] == [State.PROPOSED, State.PAUSED]
+        why = session.scalars(select(tables.Decision.reason).where(tables.Decision.match_id == paused)).all()
+        assert why == ["a check has lapsed"]
+        assert not session.scalars(select(tables.Declined).where(tables.Declined.match_id == match)).all()
+
+
+@pytest.mark.parametrize("then", ["", "pause", "end"])
+def test_a_no_that_the_backup_has_stays_though_it_was_taken_back_since(
+    service: Service, tmp_path: Path, then: str
+) -> None:
+    """Somebody takes it back again. A match that went on from there and ended was one all the same."""
+    desk, file = Desk(service), tmp_path / "x"
+    match = desk.propose()
+    desk.step(match, "child_declines", Party.CHILD, "does not want this visitor")
+    backup(service.settings, file)
+    for rows in desk.rows():
+        take_back(rows, match, user_id=desk.user, why="It was another child.")
+    if then:
+        for step, by in WAY:
+            desk.step(match, step, by)
+        desk.step(match, then, Party.AUTHORITY, "circumstances" if then == "pause" else "other")
+    service.database.close()
+    done = restore(service.settings, file, replace=True)
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        pair = f"{rows.child(desk.child).reference} with {rows.volunteer(desk.volunteer).reference}"
+        row = rows.match(match)
+        assert (row.state, row.place) == (State.ENDED if then == "end" else State.DECLINED, None)
+        assert session.scalars(select(tables.Declined).where(tables.Declined.match_id == match)).one()
+    told = [line.partition(" UTC: ")[2].rpartition(", by ")[0] for line in done.redo]
+    way = {"": [], "pause": [*(step for step, _ in WAY), "pause"], "end": []}[then]
+    assert [line.partition(f" {pair}")[0] for line in told if line.startswith("decision")] == [
+        *(["decision: taken_back"] if then != "end" else []), *(f"decision: {step}" for step in way),
+    ]  # fmt: skip
+    assert done.noes == (then == "end")
+    assert f"decision: taken_back {pair} (taken_back: child_declines)" in told or then == "end"
 
 
 def test_an_erasure_of_whom_came_back_since_is_told(service: Service, tmp_path: Path) -> None:

@@ -1,0 +1,524 @@
+"""A step that was recorded by mistake is taken back: what stands again, what stays, and who may."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from conftest import Service
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+from test_one_budget import paid_by_one, spent
+from test_proposals import WAY, Desk
+
+from matcher.instance import today
+from matcher.records import Agreement, ExceptionKind, Party, Status
+from service import audit_log, budgets, people, privacy, proposals, standing, steps, taking_back
+from service.database import tables
+from service.database.base import utc_now
+from service.permissions import Role
+from service.repository import Repository
+from service.steps import Stood
+from service.workflow import APPOINTED, BEFORE_APPOINTMENT, STEPS, Rules, State, StepRefusedError, to_stand_again
+
+API = "/api/v1"
+HTML = {"Accept": "text/html"}
+DECLINES = ("child_declines", Party.CHILD, "does not want this visitor")
+WHY = "It was another child."
+
+
+@pytest.fixture
+def desk(service: Service) -> Desk:
+    made = Desk(service)
+    made.now -= timedelta(days=60)  # so that a whole story fits in before now
+    return made
+
+
+def led(desk: Desk, steps: int) -> str:
+    match = desk.propose()
+    for step, by in WAY[:steps]:
+        desk.step(match, step, by)
+    return match
+
+
+def back(desk: Desk, match: str, why: str = WHY) -> State:
+    for rows in desk.rows():
+        row = taking_back.take_back(rows, match, user_id=desk.user, why=why)
+    return State(row.state)
+
+
+def stood(desk: Desk, match: str) -> tuple[Stood, int | None]:
+    for rows in desk.rows():
+        row = rows.match(match)
+        told = Stood.of(row), row.place
+    return told
+
+
+def story(rows: Repository, match: str) -> list[tables.Decision]:
+    query = select(tables.Decision).where(tables.Decision.match_id == match)
+    return list(rows.session.scalars(query.order_by(tables.Decision.number)))
+
+
+def noes(desk: Desk) -> int:
+    for rows in desk.rows():
+        pair = tables.Declined.child_id == desk.child, tables.Declined.volunteer_id == desk.volunteer
+        found = len(rows.session.scalars(select(tables.Declined).where(*pair)).all())
+    return found
+
+
+# ---- what stands again -----------------------------------------------------------------------------------------------
+
+
+def test_which_rules_are_asked() -> None:
+    for step in STEPS:
+        for before in step.starts:
+            asked = Rules.NONE if not step.final else Rules.CORE if before in APPOINTED else Rules.ALL
+            assert to_stand_again(step, before) is asked
+    assert {before for step in STEPS if step.final for before in step.starts} == {*BEFORE_APPOINTMENT, *APPOINTED}
+
+
+def test_each_step_of_the_way_is_taken_back_and_recorded_anew(desk: Desk) -> None:
+    match = desk.propose()
+    way = [*WAY, ("review_falls_due", Party.AUTHORITY), ("review_held", Party.AUTHORITY)]
+    for step, by in way:
+        before = stood(desk, match)
+        after = desk.step(match, step, by)
+        assert stood(desk, match) != before
+        assert back(desk, match) is before[0].state
+        assert stood(desk, match) == before
+        desk.now -= timedelta(days=1)
+        assert desk.step(match, step, by) is after
+    for rows in desk.rows():
+        told = story(rows, match)
+        assert [one.step for one in told[1:]] == [id for step, _ in way for id in (step, "taken_back", step)]
+        assert [one.step for one in steps.standing(told)] == ["propose", *(step for step, _ in way)]
+        counted = select(tables.Decision.step).where(tables.Decision.match_id == match, steps.STANDS)
+        assert sorted(rows.session.scalars(counted)) == sorted(one.step for one in steps.standing(told))
+        assert {rows.open(one, "note") for one in told if one.step == "taken_back"} == {WHY}
+        assert audit_log.verify(rows.session, rows.keys).problem is None
+
+
+@pytest.mark.parametrize(
+    ("begun", "step", "by", "reason"),
+    [
+        (2, *DECLINES), (0, "volunteer_declines", Party.VOLUNTEER, "too far"),
+        (5, "social_worker_declines", Party.SOCIAL_WORKER, "known to the family"),
+        (3, "withdraw", Party.AUTHORITY, "entered by mistake"), (6, "pause", Party.AUTHORITY, "circumstances"),
+        (7, "pause", Party.AUTHORITY, "circumstances"), (7, "end", Party.VOLUNTEER, "other"),
+        (6, "end", Party.PLANNED, "planned ending"),
+    ],
+)  # fmt: skip
+def test_a_no_that_nobody_said_is_taken_back(desk: Desk, begun: int, step: str, by: Party, reason: str) -> None:
+    match = led(desk, begun)
+    before = stood(desk, match)
+    desk.step(match, step, by, reason)
+    assert noes(desk) == step.endswith("declines")
+    assert back(desk, match) is before[0].state
+    assert stood(desk, match) == before
+    assert noes(desk) == 0
+    if begun < len(WAY):
+        desk.step(match, *WAY[begun])  # it goes on from where it stood
+
+
+def test_steps_are_taken_back_one_after_another_but_not_that_it_was_proposed(desk: Desk) -> None:
+    match = led(desk, 3)
+    assert [back(desk, match) for _ in range(3)] == [State.CHILD_CONSIDERS, State.VOLUNTEER_CONSIDERS, State.PROPOSED]
+    with pytest.raises(StepRefusedError, match="Withdraw the proposal"):
+        back(desk, match)
+    desk.step(match, *WAY[0])
+    assert back(desk, match) is State.PROPOSED
+
+
+def test_a_yes_waits_a_day_after_the_meeting_also_when_one_was_taken_back(desk: Desk) -> None:
+    match = led(desk, 4)
+    met = stood(desk, match)[0].since
+    desk.step(match, "child_agrees", Party.CHILD)
+    back(desk, match)
+    for hours, refused in ((23, True), (25, False)):
+        for rows in desk.rows():
+            at = met + timedelta(hours=hours)
+            if refused:
+                with pytest.raises(StepRefusedError, match="24 hours"):
+                    proposals.take_step(rows, match, "child_agrees", by=Party.CHILD, user_id=desk.user, at=at)
+            else:
+                proposals.take_step(rows, match, "child_agrees", by=Party.CHILD, user_id=desk.user, at=at)
+
+
+# ---- what it is refused for ------------------------------------------------------------------------------------------
+
+
+def refused(desk: Desk, match: str) -> str:
+    """Why it is; and nothing has changed."""
+    before, said = stood(desk, match), noes(desk)
+    with pytest.raises(StepRefusedError) as told:
+        back(desk, match)
+    assert (stood(desk, match), noes(desk)) == (before, said)
+    return str(told.value)
+
+
+def test_a_rule_that_fails_by_now_is_told(desk: Desk) -> None:
+    match = led(desk, 2)
+    desk.step(match, *DECLINES)
+    desk.change_volunteer(dbs_checked_on=today() - timedelta(days=4 * 366))
+    assert "DBS check has lapsed" in refused(desk, match)
+    desk.change_volunteer(dbs_checked_on=today())
+    assert back(desk, match) is State.CHILD_CONSIDERS
+
+
+@pytest.mark.parametrize("then", ["pause", "end"])
+def test_visits_that_a_core_rule_forbids_by_now_do_not_go_on(desk: Desk, then: str) -> None:
+    match = led(desk, 7)
+    desk.step(match, then, Party.AUTHORITY, "circumstances" if then == "pause" else "other")
+    desk.change_volunteer(references_accepted=0)
+    assert "references" in refused(desk, match)
+
+
+def test_who_was_proposed_to_since_is_not_taken_away_from_them(desk: Desk) -> None:
+    match = led(desk, 1)
+    desk.step(match, *DECLINES)
+    other = desk.propose(volunteer=desk.candidates()[0])
+    assert f"{desk.child} has another proposal or visitor by now." in refused(desk, match)
+    desk.step(other, "withdraw", Party.AUTHORITY, "another proposal is better")
+    for rows in desk.rows():
+        fresh = rows.instance(today())
+        others = [one.id for one in fresh.waiting if one.id != desk.child and not rows.child(one.id).objects]
+        taken = {one.child for one in fresh.matches}
+        child = next(
+            one for one in others if one not in taken and not proposals.failing_rules(fresh, one, desk.volunteer)
+        )
+    desk.propose(child=child)
+    assert f"{desk.volunteer} has no place left" in refused(desk, match)
+
+
+def test_a_no_besides_stays_and_forbids_it(desk: Desk) -> None:
+    match = led(desk, 2)
+    for rows in desk.rows():
+        rows.session.add(
+            tables.Declined(child_id=desk.child, volunteer_id=desk.volunteer, said_by="child", declined_on=today())
+        )
+    desk.step(match, *DECLINES)
+    assert noes(desk) == 2
+    assert "Somebody else said no to this pair" in refused(desk, match)
+    for rows in desk.rows():
+        pair = tables.Declined.child_id == desk.child, tables.Declined.match_id.is_(None)
+        rows.session.delete(rows.session.scalars(select(tables.Declined).where(*pair)).one())
+    assert back(desk, match) is State.CHILD_CONSIDERS
+
+
+def test_a_place_that_went_with_the_match_is_not_taken_again(desk: Desk) -> None:
+    """The exception for a second child was withdrawn meanwhile, and another child has the place that is left."""
+    match = led(desk, 7)
+    for rows in desk.rows():
+        kind = ExceptionKind.SECOND_CHILD
+        row = tables.RecordedException(kind=kind, volunteer_id=desk.volunteer, value=2, approved_on=today())
+        rows.seal(row, "reason", "as the panel said")
+        rows.seal(row, "approved_by", "a manager")
+        rows.session.add(row)
+        rows.session.flush()
+        rows.set_capacities(rows.policy()[1])
+        rows.session.flush()
+        matched = {*rows.session.scalars(select(tables.Match.child_id))}
+        child = rows.child(next(id for id in desk.service.children() if id not in matched))
+        rows.session.add(
+            tables.Match(
+                child_id=child.id, family_id=child.family_id, child_objects=child.objects, volunteer_id=desk.volunteer,
+                capacity=2, place=1, state=State.ACTIVE,
+            )
+        )  # fmt: skip
+        row.withdrawn_on = today()
+    desk.step(match, "end", Party.AUTHORITY, "other")
+    for rows in desk.rows():
+        assert rows.volunteer(desk.volunteer).capacity == 1
+    assert f"{desk.volunteer} has no place left" in refused(desk, match)
+
+
+@pytest.mark.parametrize(
+    ("reason", "by", "stays"),
+    [
+        ("does not want a visitor now", Party.CHILD, "to be asked again stays"),
+        ("objects to any visitor", Party.CHILD, "wants no visitor stays"),
+        ("safeguarding concern about the child", Party.SOCIAL_WORKER, "The safeguarding issue stays on record"),
+        ("safeguarding concern about the volunteer", Party.SOCIAL_WORKER, "The volunteer stays suspended"),
+    ],
+)
+def test_what_a_no_brought_about_stays_until_somebody_changes_it(
+    desk: Desk, reason: str, by: Party, stays: str
+) -> None:
+    match = led(desk, 2)
+    desk.step(match, f"{by.replace(' ', '_')}_declines", by, reason)
+    assert stays in refused(desk, match)
+    manager = desk.service.users["north", Role.MANAGER]
+    for rows in desk.rows():
+        child, volunteer = rows.child(desk.child), rows.volunteer(desk.volunteer)
+        people.change_child(rows, child, {"agrees": "yes", "safeguarding_issue": "no"}, user_id=manager)
+        if volunteer.status != Status.APPROVED:
+            standing.set_status(rows, volunteer, Status.APPROVED, user_id=manager, reason="investigation closed")
+    assert back(desk, match) is State.CHILD_CONSIDERS
+    for rows in desk.rows():
+        assert rows.child_record(rows.child(desk.child), family_known=True).agrees is Agreement.YES
+
+
+def test_what_somebody_elses_suspension_withdrew_and_paused_stands_again_once_it_is_lifted(desk: Desk) -> None:
+    match = led(desk, 3)
+    manager = desk.service.users["north", Role.MANAGER]
+    for rows in desk.rows():
+        standing.set_status(
+            rows, rows.volunteer(desk.volunteer), Status.SUSPENDED, user_id=manager, reason="concern raised"
+        )
+    assert stood(desk, match)[0].state is State.WITHDRAWN
+    refused(desk, match)
+    for rows in desk.rows():
+        volunteer = rows.volunteer(desk.volunteer)
+        standing.set_status(rows, volunteer, Status.APPROVED, user_id=manager, reason="investigation closed")
+    assert back(desk, match) is State.MEETING
+
+
+def test_what_came_with_a_file_or_was_changed_by_one_is_not_taken_back(desk: Desk) -> None:
+    match = led(desk, 7)
+    desk.step(match, "end", Party.AUTHORITY, "other")
+    for rows in desk.rows():
+        entry = audit_log.Entry(desk.user, "import: change match", match, details={"fields": ["ended_on"]})
+        audit_log.record(rows.session, rows.keys, entry)
+    assert "A file has changed its days since" in refused(desk, match)
+    active = desk.service.a_match()
+    assert "not in its story" in refused(desk, active)  # of the county, which nobody took in by name
+    for rows in desk.rows():
+        row = rows.match(active)
+        steps.decide(rows, row, steps.TAKEN_IN, Party.AUTHORITY, desk.user, row.since, None, None)
+    assert "It came with a file" in refused(desk, active)
+    for rows in desk.rows():
+        steps.end_by_file(rows, rows.match(active), by=Party.AUTHORITY, ended_on=today(), user_id=desk.user)
+    assert "How it stood before is not kept" in refused(desk, active)
+
+
+def test_an_ending_after_which_the_child_was_brought_up_stays(desk: Desk) -> None:
+    match = led(desk, 7)
+    desk.step(match, "end", Party.AUTHORITY, "other")
+    manager = desk.service.users["north", Role.MANAGER]
+    for rows in desk.rows():
+        volunteer = rows.volunteer(desk.volunteer)
+        standing.set_status(rows, volunteer, Status.SUSPENDED, user_id=manager, reason="concern raised")
+        standing.set_status(rows, volunteer, Status.APPROVED, user_id=manager, reason="investigation closed")
+    assert "Something else has been recorded since" in refused(desk, match)
+
+
+@pytest.mark.parametrize("who", ["child", "volunteer"])
+def test_nobody_who_was_erased_is_visited_again(desk: Desk, who: str) -> None:
+    match = led(desk, 7)
+    desk.step(match, "end", Party.AUTHORITY, "other")
+    for rows in desk.rows():
+        why = "asked to be erased"
+        if who == "child":
+            privacy.erase_child(rows, rows.child(desk.child), user_id=desk.user, reason=why)
+        else:
+            privacy.erase_volunteer(rows, rows.volunteer(desk.volunteer), user_id=desk.user, reason=why)
+    assert "One of the two was erased." in refused(desk, match)
+
+
+def test_what_was_taken_back_is_no_beginning_of_a_story(desk: Desk) -> None:
+    """Of visits that began before Kith: that they ended is recorded for a day before the pause that never was."""
+    match = desk.service.a_match()
+    desk.now = utc_now() - timedelta(days=2)
+    desk.step(match, "pause", Party.AUTHORITY, "circumstances")
+    assert back(desk, match) is State.ACTIVE
+    desk.now = utc_now() - timedelta(days=12)
+    assert desk.step(match, "end", Party.AUTHORITY, "other") is State.ENDED
+    assert stood(desk, match)[0].ended_on == today() - timedelta(days=10)
+
+
+# ---- money -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told_anew", [False, True])
+def test_an_appointment_by_mistake_is_paid_for_no_longer(desk: Desk, told_anew: bool) -> None:
+    """But a figure that somebody has told since is theirs."""
+    council, (first, _) = paid_by_one(desk.service)
+    desk.child, desk.volunteer = first.child, first.volunteer
+    match = led(desk, 6)
+    assert spent(desk.service, council) == first.cost_pence
+    manager = desk.service.users["north", Role.MANAGER]
+    if told_anew:
+        for rows in desk.rows():
+            rows.take_turn()
+            row = budgets.row_of(rows, council)
+            assert row is not None
+            budgets.set_budget(rows, council, row.budget_pence, 100, user_id=manager)
+    assert back(desk, match) is State.AGREED
+    assert spent(desk.service, council) == (100 if told_anew else 0)
+    for rows in desk.rows():
+        row = budgets.row_of(rows, council)
+        assert row is not None
+        assert budgets.history(rows, row).added == []
+    desk.now -= timedelta(days=1)
+    if not told_anew:
+        desk.step(match, "appoint", Party.AUTHORITY)
+        assert spent(desk.service, council) == first.cost_pence
+        for rows in desk.rows():
+            row = budgets.row_of(rows, council)
+            assert row is not None
+            assert [one.pence for one in budgets.history(rows, row).added] == [first.cost_pence]
+        page = desk.service.as_(Role.MANAGER).get(f"/proposals/{match}/take-back", headers=HTML).text
+        assert f"£{first.cost_pence / 100:,.2f} a year is taken off what" in page
+
+
+# ---- what counts no more ---------------------------------------------------------------------------------------------
+
+
+def test_a_report_and_an_export_do_not_count_what_was_taken_back(desk: Desk) -> None:
+    match = led(desk, 1)
+    manager = desk.service.as_(Role.MANAGER)
+
+    def times(what: str) -> str:
+        page = manager.get("/reports/matches", headers=HTML).text
+        found = re.search(rf"{what}</th>\s*<td[^>]*>\s*(?:<[^>]+>\s*)*([^<\s]+)", page)
+        return found[1] if found else "0"
+
+    desk.step(match, "volunteer_declines", Party.VOLUNTEER, "too far")
+    assert times("The volunteer said no") == "1"
+    back(desk, match)
+    assert times("The volunteer said no") == "0"
+    assert times("The volunteer was asked") == "1"
+    for who, id, own in (("children", desk.child, "taken_back"), ("volunteers", desk.volunteer, "volunteer_declines")):
+        told = manager.get(f"{API}/{who}/{id}/export").json()
+        decisions = next(one for one in told["matches"] if one["id"] == match)["decisions"]
+        assert [one["step"] for one in decisions if one["taken_back"]] == ["volunteer_declines"]
+        assert own in [one["step"] for one in decisions]
+        assert WHY not in str(told)  # who wrote it speaks of both
+        assert told["declined"] == []
+
+
+def test_visits_are_paused_for_the_reason_that_counts_and_a_letter_has_the_day_that_does(desk: Desk) -> None:
+    match = led(desk, 7)
+    desk.step(match, "pause", Party.AUTHORITY, "circumstances")
+    desk.step(match, "resume", Party.AUTHORITY)
+    desk.step(match, "pause", Party.AUTHORITY, "a concern about the child")
+    back(desk, match)
+    back(desk, match)
+    assert stood(desk, match)[0].state is State.PAUSED
+    page = desk.service.as_(Role.COORDINATOR).get("/", headers=HTML).text
+    line = page.partition(f'href="/proposals/{match}"')[2].partition("</li>")[0]
+    assert "Circumstances; no visits since" in line
+    assert "A concern about the child" not in page
+    back(desk, match)
+    back(desk, match)
+    back(desk, match)
+    letter = desk.service.as_(Role.COORDINATOR).get(f"/proposals/{match}/letters/appointment", headers=HTML)
+    appointed = stood(desk, match)[0]
+    assert (appointed.state, letter.status_code) == (State.AGREED, 200)
+    on = today()
+    assert f"{on.day} {on:%B %Y}" in letter.text  # of today: nobody is appointed yet
+
+
+# ---- who may, and how it reads ---------------------------------------------------------------------------------------
+
+
+def tag(browser: TestClient, match: str) -> dict[str, str]:
+    return {"If-Match": browser.get(f"{API}/matches/{match}").headers["ETag"]}
+
+
+def test_a_step_forward_is_a_coordinators_to_take_back_and_a_no_a_managers(desk: Desk) -> None:
+    match, body = led(desk, 2), {"reason": WHY}
+    coordinator, manager = desk.service.as_(Role.COORDINATOR), desk.service.as_(Role.MANAGER)
+    path = f"{API}/matches/{match}/take-back"
+    done = coordinator.post(path, json=body, headers=tag(coordinator, match))
+    assert (done.status_code, done.json()["state"]) == (200, "volunteer considers")
+    assert [one["taken_back"] for one in done.json()["timeline"]] == [False, False, True, False]
+    desk.step(match, *DECLINES)
+    assert coordinator.post(path, json=body, headers=tag(coordinator, match)).status_code == 403
+    assert stood(desk, match)[0].state is State.DECLINED
+    stale = {"If-Match": '"1"'}
+    assert manager.post(path, json=body, headers=stale).status_code == 412
+    assert manager.post(path, json={"reason": " "}, headers=tag(manager, match)).status_code == 422
+    done = manager.post(path, json=body, headers=tag(manager, match))
+    assert (done.status_code, done.json()["state"]) == (200, "volunteer considers")
+    for role in (Role.ANALYST, Role.AUDITOR, Role.ADMINISTRATOR):
+        assert desk.service.as_(role).post(path, json=body, headers=stale).status_code == 403
+
+
+@pytest.fixture
+def declined(desk: Desk) -> tuple[Desk, str]:
+    match = led(desk, 2)
+    desk.step(match, *DECLINES)
+    return desk, match
+
+
+def form(page: str, **given: str) -> dict[str, Any]:
+    version = re.search(r'name="version" value="(\d+)"', page)
+    return {"version": version[1] if version else "", **given}
+
+
+def test_a_coordinator_is_told_that_a_manager_can(declined: tuple[Desk, str]) -> None:
+    desk, match = declined
+    browser = desk.service.as_(Role.COORDINATOR)
+    page = browser.get(f"/proposals/{match}", headers=HTML).text
+    assert "If this was recorded by mistake, a manager can take it back." in page
+    assert "take-back" not in page
+    assert browser.get(f"/proposals/{match}/take-back", headers=HTML).status_code == 403
+    sent = browser.post(f"/proposals/{match}/take-back", data={"version": "4", "reason": WHY}, headers=HTML)
+    assert sent.status_code == 403
+    assert stood(desk, match)[0].state is State.DECLINED
+
+
+def test_a_manager_takes_a_no_back_on_its_page(declined: tuple[Desk, str]) -> None:
+    desk, match = declined
+    browser, at = desk.service.as_(Role.MANAGER), f"/proposals/{match}/take-back"
+    page = browser.get(f"/proposals/{match}", headers=HTML).text
+    assert page.count(f'href="{at}"') == 1
+    page = browser.get(at, headers=HTML).text
+    for told in (
+        "Take back “The child says no”", "The proposal stands again at “child considers”",
+        "This no does not keep the two apart any more.", "Every rule is asked first",
+    ):  # fmt: skip
+        assert told in page
+    empty = browser.post(at, data=form(page, reason=" "), headers=HTML)
+    assert empty.status_code == 422
+    assert "Say in words what the mistake was." in empty.text
+    stale = browser.post(at, data=form(page, reason=WHY) | {"version": "1"}, headers=HTML)
+    assert stale.status_code == 409
+    desk.change_volunteer(dbs_checked_on=None)
+    against = browser.post(at, data=form(page, reason=WHY), headers=HTML)
+    assert against.status_code == 409
+    with desk.service.database.read(desk.service.north) as session:
+        name = Repository(session, desk.service.keys).references()[desk.volunteer]
+    assert f"when the DBS of {name}" in against.text
+    assert WHY in against.text
+    desk.change_volunteer(dbs_checked_on=today())
+    done = browser.post(at, data=form(page, reason=WHY), headers=HTML, follow_redirects=False)
+    assert (done.status_code, done.headers["location"]) == (303, f"/proposals/{match}")
+    page = browser.get(f"/proposals/{match}", headers=HTML).text
+    timeline = page.partition('class="kith-timeline"')[2]
+    heads = re.findall(r"<h3[^>]*>(.*?)</h3>", timeline, re.DOTALL)
+    told = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", one)).strip() for one in heads]
+    assert told == [
+        "Taken back: recorded by mistake", "The child says no Taken back", "The volunteer is willing",
+        "The volunteer was asked", "Proposed",
+    ]  # fmt: skip
+    assert "“The child says no” no longer counts." in timeline
+    assert "Child considers" in page
+    log = desk.service.as_(Role.AUDITOR).get("/log", headers=HTML).text
+    assert "Decision: taken back: recorded by mistake" in log
+    assert "what was taken back: The child says no" in re.sub(r"<[^>]+>", "", log)
+    assert WHY not in log
+
+
+def test_a_child_of_whom_a_no_was_taken_back_is_where_they_were(declined: tuple[Desk, str]) -> None:
+    desk, match = declined
+    back(desk, match)
+    assert desk.service.as_(Role.COORDINATOR).get(f"/children/{desk.child}", headers=HTML).status_code == 200
+    with pytest.raises((StepRefusedError, proposals.TakenError)):
+        desk.propose()  # they are proposed to each other already
+    desk.step(match, *DECLINES)  # said for good
+    assert desk.volunteer not in desk.candidates()
+    assert noes(desk) == 1
+
+
+def test_of_two_at_once_one_takes_it_back(declined: tuple[Desk, str]) -> None:
+    desk, match = declined
+    manager = desk.service.as_(Role.MANAGER)
+    head = tag(manager, match)
+    path = f"{API}/matches/{match}/take-back"
+    assert manager.post(path, json={"reason": WHY}, headers=head).status_code == 200
+    assert manager.post(path, json={"reason": WHY}, headers=head).status_code == 412
+    assert stood(desk, match)[0].state is State.CHILD_CONSIDERS
