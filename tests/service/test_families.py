@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Service
+from page_reading import HTML, fields_of
 from sqlalchemy import select, text
 from sqlalchemy.orm.exc import StaleDataError
-from test_page_forms import HTML, fields_of
 
 from matcher.instance import today
 from service import families, people

@@ -1,51 +1,28 @@
-"""Facts entered and changed by forms, a volunteer's standing, and what pages hand out as a file."""
+"""Facts entered and changed by forms."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from html import unescape
-from io import BytesIO
 from typing import Any
 
 import pytest
 from browser import HOSTILE, Site, faults
 from conftest import Service
-from python_calamine import CalamineWorkbook
+from page_reading import HTML, fields_of
 from service_rows import in_order
 from sqlalchemy import select
 
 from matcher.instance import today
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from matcher.records import Child, Need, Party, Place, Status, Volunteer
-from service import audit_log
+from matcher.records import Child, Need, Place, Status, Volunteer
 from service.database import tables
-from service.pages import forms, volunteers
+from service.pages import forms
 from service.people import columns_of
 from service.permissions import Role
-from service.proposals import Chosen, propose
 from service.repository import Repository
 from service.standing import REASONS_OF
-from service.workflow import STEPS
-
-HTML = {"Accept": "text/html"}
-
-
-def fields_of(page: str) -> dict[str, Any]:
-    """What a form on a page would send as it stands: hidden fields, inputs, selects and ticks."""
-    inputs = re.findall(r"<input[^>]*>", page)
-    boxes = "".join(one for one in inputs if 'type="checkbox"' in one)
-    others = "".join(one for one in inputs if 'type="checkbox"' not in one)
-    sent = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', others))
-    sent |= dict.fromkeys(re.findall(r'<input[^>]* name="(\w+)" type="text"(?![^>]*value)', page), "")
-    for name, options in re.findall(r'<select[^>]* name="(\w+)"[^>]*>(.*?)</select>', page, re.S):
-        chosen = re.search(r'<option value="([^"]*)" selected', options)
-        sent[name] = chosen[1] if chosen else ""
-    ticked = {name: [sent[name]] for name in re.findall(r' name="(\w+)" type="checkbox"', boxes)}  # after a blank
-    for name, value in re.findall(r' name="(\w+)" type="checkbox" value="([^"]*)" checked', boxes):
-        ticked[name].append(unescape(value))
-    return {name: unescape(value) for name, value in sent.items()} | ticked
 
 
 @pytest.mark.parametrize("sheet", [CHILDREN, VOLUNTEERS])
@@ -324,158 +301,3 @@ def test_no_form_shows_an_address(service: Service) -> None:
     assert place is not None
     page = service.as_(Role.MANAGER).get(f"/children/{child}/change/placement", headers=HTML).text
     assert place.text not in page.partition("<main")[2]
-
-
-def test_suspending_withdraws_and_only_a_manager_approves_again(service: Service) -> None:
-    child, volunteer = service.eligible_pair()
-    with service.database.write(service.north) as session:
-        user = service.users["north", Role.COORDINATOR]
-        rows = Repository(session, service.keys)
-        match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,))).id
-    browser, page = service.as_(Role.COORDINATOR), f"/volunteers/{volunteer}/status"
-    shown = browser.get(page, headers=HTML).text
-    assert "one proposal is withdrawn" in " ".join(shown.split())
-    sent = {"version": fields_of(shown)["version"], "status": "suspended", "reason-suspended": "concern raised"}
-    browser.post(page, data=sent, headers=HTML)
-    assert "Withdrawn" in browser.get(f"/proposals/{match}", headers=HTML).text
-    shown = browser.get(page, headers=HTML).text
-    assert "is for a manager" in shown
-    assert 'value="applicant"' not in shown
-    sent = {"version": fields_of(shown)["version"], "status": "applicant", "reason-applicant": "other"}
-    assert browser.post(page, data=sent, headers=HTML).status_code == 403  # nor by way of an applicant
-    sent |= {"status": "approved", "reason-approved": "investigation closed"}
-    assert browser.post(page, data=sent, headers=HTML).status_code == 403
-    assert service.as_(Role.MANAGER).post(page, data=sent, headers=HTML).status_code == 200
-
-
-def test_a_standing_opens_its_own_reasons_and_approve_has_its_answer_already(site: Site) -> None:
-    page = site.page(script=False)
-    page.goto(f"{site.at}/volunteers/{site.choice[1][0]}/status?status=suspended")
-
-    def shown() -> set[str | None]:
-        return {one.get_attribute("value") for one in page.locator("input[name^=reason]").all() if one.is_visible()}
-
-    assert shown() == set(REASONS_OF[Status.SUSPENDED])
-    page.check("input[value=resigned]")
-    assert shown() == set(REASONS_OF[Status.RESIGNED])
-
-
-def test_whoever_ends_a_match_is_offered_their_own_reasons(site: Site) -> None:
-    """Also without script; what was chosen under another who might have spoken does not count."""
-    page = site.page(script=False)
-    page.goto(f"{site.at}/proposals?show=matches")
-    page.locator("main table a").first.click()
-    page.get_by_role("link", name="End the match").click()
-    ending = next(step for step in STEPS if step.id == "end")
-
-    def shown() -> set[str | None]:
-        return {one.get_attribute("value") for one in page.locator("input[name^=reason]").all() if one.is_visible()}
-
-    assert shown() == set()
-    for party in Party:
-        page.check(f"input[name=said_by][value='{party}']")
-        assert shown() == {*ending.reasons_of(party)}
-    page.check("input[name='reason-planned'][value=other]")
-    page.check("input[name=said_by][value=volunteer]")
-    page.get_by_role("button", name="Record").click()
-    assert "Choose a reason." in page.inner_text(".govuk-error-summary")
-    assert page.locator("input[name=said_by][value=volunteer]").is_checked()
-
-
-def test_filters_and_the_reference_keep_on_every_page_of_the_log(service: Service) -> None:
-    """By the reference other pages are asked for by forms: it stands in no address."""
-    child, _ = service.eligible_pair()
-    auditor, user = service.as_(Role.AUDITOR), service.users["north", Role.COORDINATOR]
-    with service.database.write(service.north) as session:
-        reference = Repository(session, service.keys).references()[child]
-        entries = [audit_log.Entry(user, "read", child, "record"), audit_log.Entry(user, "change child", child)] * 60
-        audit_log.record_all(session, service.keys, entries)
-    sought = {"reference": reference, "kind": "record", "actor": user, "days": "30"}
-    shown = auditor.post("/log/find", data=sought, headers=HTML).text
-    for number in (1, 2, 3):
-        assert f"Page {number} of 3" in shown
-        assert "60 entries." in shown
-        assert "Opened the record" not in shown
-        assert f"record {reference} ({child})" in shown
-        form = shown.partition('<form class="kith-pages"')[2].partition("</form>")[0]
-        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
-        assert sought.items() <= fields.items()
-        if number < 3:
-            assert f'name="page" value="{number + 1}">Next page' in form
-            shown = auditor.post("/log/find", data={**fields, "page": str(number + 1)}, headers=HTML).text
-    assert "Next page" not in shown
-    by_link = auditor.get(f"/log?kind=record&actor={user}&days=30&subject={child}", headers=HTML).text
-    assert f"/log?kind=record&amp;actor={user}&amp;subject={child}&amp;days=30&amp;page=2" in by_link
-
-
-def test_who_read_about_a_child_and_an_auditor_finds_the_record_by_reference(service: Service) -> None:
-    child, _ = service.eligible_pair()
-    coordinator, auditor = service.as_(Role.COORDINATOR), service.as_(Role.AUDITOR)
-    reference = coordinator.get(f"/children/{child}", headers=HTML).text.partition("<title>Child ")[2].split()[0]
-    page = coordinator.get(f"/children/{child}/readers", headers=HTML).text
-    assert "coordinator of north" in page
-    assert "Opened the record" in page
-    with service.database.read(service.north) as session:
-        others = {*Repository(session, service.keys).references().values()} - {reference}
-    sought = {"reference": reference.lower(), "kind": "read"}  # the filters are kept with it
-    found = " ".join(auditor.post("/log/find", data=sought, headers=HTML).text.split())
-    assert f"Only what was done to or with record {reference.lower()} ({child})" in found
-    assert f">{reference.lower()} ({child})</a>" in found
-    assert '<option value="read" selected>' in found
-    assert reference not in auditor.get(f"/log?subject={child}&days=0", headers=HTML).text  # who never typed it
-    assert not [other for other in others if re.search(rf"\b{other}\b", found)]  # who reads the log is shown ids
-    assert "There is no record “nobody”" in auditor.post("/log/find", data={"reference": "nobody"}, headers=HTML).text
-
-
-def test_whom_a_volunteer_could_visit(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    child, volunteer = service.eligible_pair()
-    browser, path = service.as_(Role.COORDINATOR), f"/volunteers/{volunteer}/shortlist"
-    page = browser.get(path, headers=HTML).text
-    assert f"/children/{child}/shortlist" in page
-    could = page.count("/shortlist?rank=fit")
-    monkeypatch.setattr(volunteers, "WHOM", 1)
-    page = browser.get(path, headers=HTML).text
-    assert page.count("/shortlist?rank=fit") == 1
-    assert f"Show all {could}" in page
-    assert browser.get(f"{path}?everybody=yes", headers=HTML).text.count("/shortlist?rank=fit") == could > 1
-    monkeypatch.setattr(volunteers, "LONG", 1)
-    pages = [browser.get(f"{path}?everybody=yes&page={n + 1}", headers=HTML).text for n in range(could)]
-    found = [re.findall(r"/children/(\w+)/shortlist\?rank=fit", page) for page in pages]
-    assert [len(one) for one in found] == [1] * could
-    assert len({one[0] for one in found}) == could
-
-
-def test_the_workbook_of_a_shortlist_holds_no_formula(service: Service) -> None:
-    child, volunteer = service.eligible_pair()
-    with service.database.write(service.north) as session:
-        Repository(session, service.keys).volunteer(volunteer).reference = '=HYPERLINK("http://elsewhere.example")'
-    answer = service.as_(Role.COORDINATOR).get(f"/children/{child}/shortlist.xlsx?rank=fit")
-    assert answer.status_code == 200
-    assert child not in answer.headers["content-disposition"]
-    rows = CalamineWorkbook.from_filelike(BytesIO(answer.content)).get_sheet_by_name("Shortlist").to_python()
-    assert rows[1][2] == '\'=HYPERLINK("http://elsewhere.example")'
-    assert b"<f>" not in answer.content
-
-
-def test_what_is_missing_is_told_with_the_rule_that_waits_for_it(service: Service) -> None:
-    browser = service.as_(Role.COORDINATOR)
-    page = browser.post(
-        "/volunteers/new", data={"reference": "V9002", "agreement_signed_on": "01/10/2026"}, headers=HTML
-    )
-    with service.database.write(service.north) as session:  # as a file may have it
-        rows = Repository(session, service.keys)
-        row = rows.volunteer(page.url.path.rpartition("/")[2])
-        rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.APPROVED))
-    shown = browser.get(page.url.path, headers=HTML).text
-    assert "Not recorded, and matching needs it" in shown
-    assert "DBS checked on" in shown
-    assert "DBS current" in shown  # the rule that waits
-    assert ", column" not in shown.partition("<main")[2]
-    links = set(re.findall(rf'href="({page.url.path}/change/\w+)#(\w+)"', shown))
-    assert len(links) > 5
-    assert any(column == "dbs_checked_on" for _, column in links)
-    for form, column in links:  # each leads to its field
-        assert f'id="{column}"' in browser.get(form, headers=HTML).text, column
-    assert forms.fill_in("children", "funding_agreed", manager=True) == "change/referral#funding_agreed"
-    assert not forms.fill_in("children", "funding_agreed", manager=False)  # they have no field for it
-    assert not re.search(r"\b(dbs|mot)\b", re.sub(r"<[^>]*>", "", shown))

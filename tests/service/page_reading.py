@@ -1,0 +1,41 @@
+"""What tests of pages read in them, and the proposal that several begin with."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+from conftest import Service
+
+from service.permissions import Role
+from service.proposals import Chosen, propose
+from service.repository import Repository
+
+HTML = {"Accept": "text/html"}
+
+
+def fields_of(page: str) -> dict[str, Any]:
+    """What a form on a page would send as it stands: hidden fields, inputs, selects and ticks."""
+    inputs = re.findall(r"<input[^>]*>", page)
+    boxes = "".join(one for one in inputs if 'type="checkbox"' in one)
+    others = "".join(one for one in inputs if 'type="checkbox"' not in one)
+    sent = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', others))
+    sent |= dict.fromkeys(re.findall(r'<input[^>]* name="(\w+)" type="text"(?![^>]*value)', page), "")
+    for name, options in re.findall(r'<select[^>]* name="(\w+)"[^>]*>(.*?)</select>', page, re.S):
+        chosen = re.search(r'<option value="([^"]*)" selected', options)
+        sent[name] = chosen[1] if chosen else ""
+    ticked = {name: [sent[name]] for name in re.findall(r' name="(\w+)" type="checkbox"', boxes)}  # after a blank
+    for name, value in re.findall(r' name="(\w+)" type="checkbox" value="([^"]*)" checked', boxes):
+        ticked[name].append(unescape(value))
+    return {name: unescape(value) for name, value in sent.items()} | ticked
+
+
+def proposal_of(service: Service) -> tuple[str, str, str]:
+    child, volunteer = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        chosen = Chosen("fit", 1, (volunteer,))
+        user = service.users["north", Role.COORDINATOR]
+        rows = Repository(session, service.keys)
+        match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=chosen)
+        return child, volunteer, match.id

@@ -1,0 +1,70 @@
+"""How pages say waits, scores and what is shown to people."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from conftest import Service
+
+from matcher.explain import Points
+from matcher.instance import today
+from matcher.records import Child, Volunteer
+from service.pages import html, profiles
+from service.pages.html import waited
+from service.pages.shortlists import bars
+from service.permissions import Role
+
+
+@pytest.mark.parametrize(("days", "told"), [(0, "today"), (1, "one day"), (20, "20 days"), (91, "13 weeks")])
+def test_a_wait_is_told_in_the_unit_that_a_person_would_use(days: int, told: str) -> None:
+    assert waited(today() - timedelta(days)) == told
+
+
+@pytest.mark.parametrize(("since", "now", "told"), [
+    (date(2024, 12, 10), date(2026, 11, 27), "23 months"),  # 717 days: no two years
+    (date(2024, 11, 27), date(2026, 11, 27), "24 months"),
+])  # fmt: skip
+def test_a_wait_is_told_in_months_that_are_over(
+    monkeypatch: pytest.MonkeyPatch, since: date, now: date, told: str
+) -> None:
+    monkeypatch.setattr(html, "today", lambda: now)
+    assert waited(since) == told
+
+
+def test_plan_pages_reports_and_analysts_count_a_wait_from_one_day(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the day of the referral: the record alone says from when a child waits."""
+    monkeypatch.setattr(Child, "waits_since", property(lambda _: today() - timedelta(5)))
+    child, volunteer = service.eligible_pair()
+    browser, at = service.as_(Role.COORDINATOR), f"/api/v1/children/{child}"
+    longest = browser.get("/").text.partition("Waiting longest")[2].partition("</section>")[0]
+    assert set(re.findall(r"<b>([^<]*)</b></li>", longest)) == {"5 days"}
+    assert set(re.findall(r'data-label="Waits"[^>]*>([^<]*)<', browser.get("/children").text)) == {"5 days"}
+    explained = browser.get(f"{at}/volunteers/{volunteer}/explanation").json()
+    wait = next(one for one in explained["priorities"] if one["id"] == "waiting_time")
+    assert (wait["points"], wait["sentence"].rpartition(", ")[2]) == (5, "5 days.")  # a point a day
+    analyst = service.as_(Role.ANALYST)
+    assert analyst.get(at).json()["facts"]["days_waited"] == 5
+    counts = re.findall(r">([^<]*)</th>\s*<td[^>]*>(\d+)<", analyst.get("/reports/waits").text)
+    assert [name for name, ready in counts if int(ready)][:2] == ["Under 3 months", "All"]
+
+
+def test_no_score_gives_more_than_the_most_that_it_could() -> None:
+    """107.4 of 107.4 would be 108 of 107 where each is rounded by itself."""
+    one, other = (
+        Points(id, "", "", weight, points, "known", "") for id, weight, points in (("a", 141, 108), ("b", 1172, 0))
+    )
+    assert [(bar.points, bar.most) for bar in bars([one, other])] == [(108, 108), (0, 893)]
+
+
+def test_what_is_shown_to_people_keeps_proper_names_and_tells_no_absence() -> None:
+    person = Volunteer("V1", interests=("fortnite", "islam"), religion="no religion")
+    shown = frozenset({"interests", "religion"})
+    told = profiles.told(profiles.OF_VOLUNTEER, person, shown, today())
+    assert told == ["They like Fortnite and Mosque and Muslim life."]
+    told = profiles.told(profiles.OF_VOLUNTEER, replace(person, religion="hindu"), shown, today())
+    assert told[1:] == ["Their religion: Hindu."]

@@ -1,0 +1,75 @@
+"""Where a volunteer stands, as the pages change it and say what is missing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from browser import Site
+from conftest import Service
+from page_reading import HTML, fields_of
+
+from matcher.records import Status
+from service.pages import forms
+from service.permissions import Role
+from service.proposals import Chosen, propose
+from service.repository import Repository
+from service.standing import REASONS_OF
+
+
+def test_suspending_withdraws_and_only_a_manager_approves_again(service: Service) -> None:
+    child, volunteer = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        user = service.users["north", Role.COORDINATOR]
+        rows = Repository(session, service.keys)
+        match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,))).id
+    browser, page = service.as_(Role.COORDINATOR), f"/volunteers/{volunteer}/status"
+    shown = browser.get(page, headers=HTML).text
+    assert "one proposal is withdrawn" in " ".join(shown.split())
+    sent = {"version": fields_of(shown)["version"], "status": "suspended", "reason-suspended": "concern raised"}
+    browser.post(page, data=sent, headers=HTML)
+    assert "Withdrawn" in browser.get(f"/proposals/{match}", headers=HTML).text
+    shown = browser.get(page, headers=HTML).text
+    assert "is for a manager" in shown
+    assert 'value="applicant"' not in shown
+    sent = {"version": fields_of(shown)["version"], "status": "applicant", "reason-applicant": "other"}
+    assert browser.post(page, data=sent, headers=HTML).status_code == 403  # nor by way of an applicant
+    sent |= {"status": "approved", "reason-approved": "investigation closed"}
+    assert browser.post(page, data=sent, headers=HTML).status_code == 403
+    assert service.as_(Role.MANAGER).post(page, data=sent, headers=HTML).status_code == 200
+
+
+def test_a_standing_opens_its_own_reasons_and_approve_has_its_answer_already(site: Site) -> None:
+    page = site.page(script=False)
+    page.goto(f"{site.at}/volunteers/{site.choice[1][0]}/status?status=suspended")
+
+    def shown() -> set[str | None]:
+        return {one.get_attribute("value") for one in page.locator("input[name^=reason]").all() if one.is_visible()}
+
+    assert shown() == set(REASONS_OF[Status.SUSPENDED])
+    page.check("input[value=resigned]")
+    assert shown() == set(REASONS_OF[Status.RESIGNED])
+
+
+def test_what_is_missing_is_told_with_the_rule_that_waits_for_it(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    page = browser.post(
+        "/volunteers/new", data={"reference": "V9002", "agreement_signed_on": "01/10/2026"}, headers=HTML
+    )
+    with service.database.write(service.north) as session:  # as a file may have it
+        rows = Repository(session, service.keys)
+        row = rows.volunteer(page.url.path.rpartition("/")[2])
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.APPROVED))
+    shown = browser.get(page.url.path, headers=HTML).text
+    assert "Not recorded, and matching needs it" in shown
+    assert "DBS checked on" in shown
+    assert "DBS current" in shown  # the rule that waits
+    assert ", column" not in shown.partition("<main")[2]
+    links = set(re.findall(rf'href="({page.url.path}/change/\w+)#(\w+)"', shown))
+    assert len(links) > 5
+    assert any(column == "dbs_checked_on" for _, column in links)
+    for form, column in links:  # each leads to its field
+        assert f'id="{column}"' in browser.get(form, headers=HTML).text, column
+    assert forms.fill_in("children", "funding_agreed", manager=True) == "change/referral#funding_agreed"
+    assert not forms.fill_in("children", "funding_agreed", manager=False)  # they have no field for it
+    assert not re.search(r"\b(dbs|mot)\b", re.sub(r"<[^>]*>", "", shown))

@@ -1,0 +1,211 @@
+"""Proposals and matches step by step on their pages: when, by whom, and what stands in the way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+
+from browser import Site
+from conftest import Service
+from page_reading import HTML, proposal_of
+from sqlalchemy import select
+
+from matcher.instance import today
+from matcher.records import Party
+from service import steps
+from service.database.base import utc_now
+from service.database.tables import Decision, Match
+from service.permissions import Role
+from service.proposals import take_step
+from service.repository import Repository
+from service.workflow import STEPS, review_due
+
+
+def test_who_thinks_it_over_is_waited_for_and_both_words_stand(service: Service) -> None:
+    _, _, match = proposal_of(service)
+    coordinator = service.users["north", Role.COORDINATOR]
+    for step, party in (("ask_volunteer", Party.AUTHORITY), ("volunteer_accepts", Party.VOLUNTEER),
+                        ("child_would_meet", Party.CHILD), ("meeting_held", Party.AUTHORITY)):  # fmt: skip
+        with service.database.write(service.north) as session:
+            take_step(Repository(session, service.keys), match, step, by=party, user_id=coordinator)
+    browser = service.as_(Role.COORDINATOR)
+    page = browser.get(f"/proposals/{match}", headers=HTML).text
+    assert "on the word of the child and the social worker</p>" in page
+    assert page.count("on the word of") == 2  # and of the volunteer: what the service itself did is on nobody's word
+    for page in ("/", "/proposals"):
+        told = browser.get(page, headers=HTML).text
+        assert "The child thinks it over until" in told
+        assert "The child says yes" not in told
+
+
+def test_data_that_changes_is_told_at_once(service: Service) -> None:
+    """What pages keep in memory goes by the version of the data."""
+    browser = service.as_(Role.COORDINATOR)
+    assert "Nothing is under proposal" in browser.get("/proposals").text
+    _, _, match = proposal_of(service)
+    assert match in browser.get("/proposals").text
+
+
+def test_a_check_that_lapsed_is_told_on_the_page_and_refuses_the_step_and_the_note_is_kept(service: Service) -> None:
+    _, volunteer, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    assert "Something has changed" not in browser.get(f"/proposals/{match}").text
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = rows.volunteer(volunteer)
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), dbs_checked_on=date(2001, 1, 1)))
+    assert "Something has changed" in browser.get(f"/proposals/{match}").text
+    with service.database.read(service.north) as session:
+        version = Repository(session, service.keys).match(match).version
+    form = {"version": str(version), "note": "Rang on Monday."}
+    answer = browser.post(f"/proposals/{match}/steps/ask_volunteer", data=form, headers=HTML)
+    assert answer.status_code == 409
+    assert "DBS check has lapsed" in answer.text
+    assert "Rang on Monday." in answer.text
+    form["reason"] = "no reason given"
+    browser.post(f"/proposals/{match}/steps/child_declines", data=form, headers=HTML)
+    assert "Declined" in browser.get(f"/proposals/{match}").text  # a no is heard all the same
+
+
+def test_an_imported_match_tells_what_no_longer_holds_of_its_volunteer(service: Service) -> None:
+    """Its child has no referral in Kith: the volunteer alone can be judged."""
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        match = session.scalars(select(Match).where(Match.state == "active")).first()
+        assert match is not None
+        row, id = rows.volunteer(match.volunteer_id), match.id
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), dbs_checked_on=date(2001, 1, 1)))
+    page = service.as_(Role.COORDINATOR).get(f"/proposals/{id}").text
+    assert "A core rule no longer holds" in page
+    assert "DBS check has lapsed" in page
+
+
+def test_an_imported_match_has_a_review_planned_and_today_tells_that_it_is_overdue(service: Service) -> None:
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        match = session.scalars(select(Match).where(Match.state == "active").order_by(Match.id)).first()
+        assert match is not None
+        assert match.next_review_on == review_due(match.started_on, today())
+        match.next_review_on = overdue = today() - timedelta(days=40)
+        other = session.scalars(select(Match).where(Match.state == "active", Match.id != match.id)).first()
+        if other is not None:
+            other.next_review_on = today() + timedelta(days=3)
+        id, child = match.id, rows.references()[match.child_id]
+    browser = service.as_(Role.COORDINATOR)
+    told = browser.get("/").text.partition("or overdue</h2>")[2].partition("</section>")[0]
+    first = told.partition("</li>")[0]
+    assert f'href="/proposals/{id}">{child} and ' in first
+    assert f"overdue since {overdue.day} {overdue:%b %Y}" in first
+    assert told.count("overdue") == 1
+    page = browser.get("/proposals?show=matches").text
+    assert page.index(f"/proposals/{id}") < page.index("overdue since") < page.index("</tr>", page.index("<tbody"))
+    assert "A review is overdue, as far as Kith knows." in browser.get(f"/proposals/{id}").text
+    row_version = re.search(r'name="version" value="(\d+)"', browser.get(f"/proposals/{id}").text)
+    assert row_version is not None
+    begun = browser.post(f"/proposals/{id}/steps/review_falls_due", data={"version": row_version[1]}, headers=HTML).text
+    assert "A review was begun" in begun.partition("What happened")[2]
+    assert "record when the review was held" in begun
+    row_version = re.search(r'name="version" value="(\d+)"', browser.get(f"/proposals/{id}").text)
+    assert row_version is not None
+    browser.post(f"/proposals/{id}/steps/review_held", data={"version": row_version[1]}, headers=HTML)
+    assert "overdue since" not in browser.get("/").text
+
+
+def test_what_is_not_shared_is_not_shown(service: Service) -> None:
+    """The volunteer's page has what was ticked: not the area of the child, unless it is."""
+    _, _, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    assert "Lives in" not in browser.get(f"/proposals/{match}/for-volunteer").text
+    browser.post(f"/proposals/{match}/share", data={"child": ["area", "no-such-part"]}, headers=HTML)
+    page = browser.get(f"/proposals/{match}/for-volunteer").text
+    assert "Lives in" in page
+    assert "years old" not in page
+    shown = browser.get(f"/proposals/{match}/for-child").text
+    assert "They " not in shown.partition("About them")[2]
+    browser.post(f"/proposals/{match}/share", data={}, headers=HTML)
+    story = browser.get(f"/proposals/{match}").text.partition("What happened")[2]
+    assert re.findall("<p>(Of the volunteer: .*?)</p>", story) == [
+        "Of the volunteer: nothing. Of the child: nothing.",
+        "Of the volunteer: nothing. Of the child: Postcode district.",
+    ]
+    assert len(re.findall("<div><b>", shown.partition("You choose")[2])) == 3  # no answer stands out as the wrong one
+
+
+def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(service: Service) -> None:
+    _, _, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    with service.database.write(service.north) as session:
+        row = Repository(session, service.keys).match(match)
+        proposed = session.scalars(select(Decision).where(Decision.match_id == match)).one()
+        row.since = proposed.at = utc_now() - timedelta(days=20)
+        version = str(row.version + 1)
+    when = today() - timedelta(days=10)
+    address = f"/proposals/{match}/steps/ask_volunteer"
+    for day, clock, told in (
+        (f"{today() + timedelta(days=2):%d/%m/%Y}", "", "That is yet to come"),
+        ("last week", "", "Write when it was as a day"),
+        (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before this proposal or match began, on"),
+    ):
+        answer = browser.post(
+            address, data={"version": version, "day": day, "clock": clock, "note": "Rang."}, headers=HTML
+        )
+        assert answer.status_code == 409
+        assert told in answer.text
+        assert "Rang." in answer.text
+    page = browser.post(address, data={"version": version, "day": f"{when:%d/%m/%Y}", "clock": "14:30"}, headers=HTML)
+    assert f"{when.day} {when:%B %Y} at 2:30pm" in page.text
+    assert "The volunteer was asked" in page.text
+    # The next one was on the same day, at a time that nobody remembers, and the one after it today.
+    said = browser.get(f"/proposals/{match}", headers=HTML).text
+    assert "When it took place" not in said
+    for step, day, told in (
+        ("volunteer_accepts", when, f"{when.day} {when:%B %Y} at 2:30pm"),
+        ("child_would_meet", today(), f"{today().day} {today():%B %Y} at"),
+        ("meeting_held", today(), f"{today().day} {today():%B %Y} at"),
+    ):
+        version = str(int(version) + 1)
+        before = {"version": version, "day": f"{when - timedelta(days=1):%d/%m/%Y}", "clock": "9:15"}
+        page = browser.post(f"/proposals/{match}/steps/{step}", data=before, headers=HTML)
+        assert "the step that came before it, which was on " in page.text
+        assert 'value="9:15"' in page.text
+        sent = {"version": version, "day": f"{day:%d/%m/%Y}", "clock": ""}
+        page = browser.post(f"/proposals/{match}/steps/{step}", data=sent, headers=HTML)
+        assert page.status_code == 200, step
+        assert page.text.count(told) >= 2 - (step == "child_would_meet"), step
+        assert ("When it took place" in page.text) is (step == "child_would_meet")
+
+
+def test_a_first_review_comes_six_weeks_after_visits_begin_also_where_they_were_paused_first(service: Service) -> None:
+    match = service.a_match()
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = rows.match(match)
+        row.state, row.started_on = "appointed", None
+        for step, reason in (("pause", "circumstances"), ("resume", None)):
+            steps.take(
+                rows, row, step, by=Party.AUTHORITY, user_id=service.users["north", Role.COORDINATOR], reason=reason
+            )
+        assert (row.started_on, row.next_review_on) == (today(), today() + timedelta(weeks=6))
+
+
+def test_whoever_ends_a_match_is_offered_their_own_reasons(site: Site) -> None:
+    """Also without script; what was chosen under another who might have spoken does not count."""
+    page = site.page(script=False)
+    page.goto(f"{site.at}/proposals?show=matches")
+    page.locator("main table a").first.click()
+    page.get_by_role("link", name="End the match").click()
+    ending = next(step for step in STEPS if step.id == "end")
+
+    def shown() -> set[str | None]:
+        return {one.get_attribute("value") for one in page.locator("input[name^=reason]").all() if one.is_visible()}
+
+    assert shown() == set()
+    for party in Party:
+        page.check(f"input[name=said_by][value='{party}']")
+        assert shown() == {*ending.reasons_of(party)}
+    page.check("input[name='reason-planned'][value=other]")
+    page.check("input[name=said_by][value=volunteer]")
+    page.get_by_role("button", name="Record").click()
+    assert "Choose a reason." in page.inner_text(".govuk-error-summary")
+    assert page.locator("input[name=said_by][value=volunteer]").is_checked()
