@@ -111,6 +111,8 @@ ROUTES: Mapping[str, Permission | None] = {
     "POST /volunteers/{volunteer_id}/exceptions/new": Permission.APPROVE,
     "GET /exceptions/{exception_id}/withdraw": Permission.APPROVE,
     "POST /exceptions/{exception_id}/withdraw": Permission.APPROVE,
+    "GET /contacts": Permission.APPROVE,
+    "POST /contacts": Permission.APPROVE,
     "GET /organisations": Permission.IDENTIFY,
     "GET /organisations/{organisation_id}": Permission.WRITE,
     "POST /organisations/{organisation_id}": Permission.WRITE,

@@ -451,6 +451,17 @@ class YearWords(Apart, Versioned, Base):
     __mapper_args__ = {"version_id_col": Versioned.version}
 
 
+class Contacts(Apart, Versioned, Base):
+    """Whom to ring, as letters say it: one row an authority."""
+
+    __tablename__ = "contacts"
+    id: Mapped[str] = id_column("H")
+    told: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    """By the names of `contacts.PARTS`; what is not known has no entry."""
+    __table_args__ = (UniqueConstraint("authority_id"),)
+    __mapper_args__ = {"version_id_col": Versioned.version}
+
+
 class Run(Apart, Base):
     """One execution of the pipeline. A worker holds it by a lease; what nobody holds any more is failed and told."""
 

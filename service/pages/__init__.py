@@ -8,6 +8,7 @@ from service.pages import (
     accounts,
     budgets,
     children,
+    contacts,
     entering,
     exceptions,
     import_columns,
@@ -32,6 +33,6 @@ ROUTERS = (
     sign_in.router, today.router, entering.router, siblings.router, children.router, shortlists.router,
     proposing.router, proposals.router, taking_back.router, sharing.router, volunteers.router, runs.router,
     policy.router, imports.router, imports.as_said, import_columns.router, budgets.router, reports.router, log.router,
-    accounts.router, exceptions.router, organisations.router,
+    accounts.router, exceptions.router, organisations.router, contacts.router,
 )  # fmt: skip
 """Every page."""
