@@ -88,6 +88,16 @@ def test_the_policy_in_force_and_what_is_recorded_say_what_is_needed() -> None:
     assert needed(replace(drives, status=Status.SUSPENDED), surrey, AS_OF) == needed(drives, surrey, AS_OF)
 
 
+def test_the_mark_is_explained_where_a_field_has_it_alone(service: Service) -> None:
+    browser, child = service.as_(Role.COORDINATOR), service.eligible_pair()[0]
+    for part in forms.PARTS["children"]:
+        page = browser.get(f"/children/{child}/change/{part}", headers=HTML).text
+        assert ("Marked <span" in page) == bool(marked(page))
+    for part in ("offer", "independence", "checks"):
+        page = browser.get(f"/volunteers/{service.eligible_pair()[1]}/change/{part}", headers=HTML).text
+        assert ("Marked <span" in page) == bool(marked(page))
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_form_is_readable_on_a_desk_and_on_a_phone(site: Site, width: int) -> None:
     page = site.page(width=width)
