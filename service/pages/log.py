@@ -22,7 +22,7 @@ from service.database.tables import AuditEvent, Match
 from service.pages.html import render
 from service.pages.labels import label_of
 from service.pages.lists import SIZE, Page, named
-from service.pages.proposals import title_of
+from service.pages.story import title_of
 from service.redo import RESTORE
 from service.repository import Repository
 from service.steps import PLANNED_FOR

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -14,24 +14,22 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.instance import today
 from matcher.records import MatchStatus, Party
-from matcher.words import listed
 from service import proposals, workflow
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading
 from service.api.shapes import MatchId
-from service.crypto import Place
 from service.database import tables
 from service.database.base import utc_now
 from service.families import with_siblings
-from service.pages import profiles
 from service.pages.children import standing as child_stands
 from service.pages.entering import Given
 from service.pages.html import clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
+from service.pages.story import PARTY, planned_for, timeline
 from service.pages.when import happened
 from service.permissions import Permission
 from service.repository import Repository
-from service.steps import PLANNED_FOR, standing, why_paused
+from service.steps import why_paused
 from service.taking_back import Last, last_step
 from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
 
@@ -73,14 +71,6 @@ WHERE_UNSAFE = (
     "the child would like it. Have somebody whom they trust ask them again, and record what they say. If they would "
     "not, or are not sure, end the match."
 )
-WAS = {
-    "propose": "Proposed", "volunteer_accepts": "The volunteer is willing",
-    "appoint": "Appointed", "review_falls_due": "A review was begun", "review_held": "The review was held",
-    "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
-    "end": "The match ended", "brought_up": "Brought up: this child is to be asked too",
-    "taken_in": "Taken in from a file", workflow.TAKEN_BACK: "Taken back: recorded by mistake",
-}  # fmt: skip
-"""A step as something that happened, where its own title says what to do."""
 NEXT = {
     "ask_volunteer": "Ask the volunteer", "volunteer_accepts": "Wait for the volunteer’s answer",
     "child_would_meet": "Show the child the profile", "meeting_held": "Arrange a meeting",
@@ -92,7 +82,6 @@ NEXT = {
 """What there is to do before a step can be recorded, for a list."""
 WAY = (*workflow.BEFORE_APPOINTMENT, State.APPOINTED, State.ACTIVE)
 """The states that a proposal passes when all goes well."""
-PARTY = {Party.PLANNED: "as planned", Party.AUTHORITY: "the service"}
 
 
 @dataclass(frozen=True)
@@ -163,7 +152,7 @@ def proposal(
     match_id: MatchId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
 ) -> Response:
     match = rows.match(match_id)
-    note_reading(kith, person, "proposal", match.child_id, children=_planned_for(rows, match))
+    note_reading(kith, person, "proposal", match.child_id, children=planned_for(rows, match))
     return _page(request, person, rows, reckoned, match)
 
 
@@ -188,8 +177,8 @@ def _page(
         what_now=_what_now(state, paused_for, overdue, _failing(reckoned, match)),
         impossible=reckoned.impossible(match.child_id, match.volunteer_id),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
-        timeline=_timeline(rows, match, decisions), origin=origin,
-        planned_for=[reckoned.references.get(id, "a child who was erased") for id in _planned_for(rows, match)],
+        timeline=timeline(rows, match, decisions), origin=origin,
+        planned_for=[reckoned.references.get(id, "a child who was erased") for id in planned_for(rows, match)],
         party=PARTY, told=reckoned.told,
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
@@ -250,79 +239,6 @@ def _referred(reckoned: Reckoning, match: tables.Match) -> bool:
     return any(one.id == match.child_id for one in reckoned.instance.children)
 
 
-def _timeline(rows: Repository, match: tables.Match, decisions: Sequence[tables.Decision]) -> list[dict[str, Any]]:
-    """What was decided, and what was chosen to be shared, the last first."""
-    event = tables.AuditEvent
-    chosen = rows.session.scalars(
-        select(event).where(event.chain == match.authority_id, event.subject == match.id, event.action == "share")
-    )
-    stands = {one.id for one in standing(decisions)}
-    steps = {one.id: one.step for one in decisions}
-    told = [
-        *(story_line(rows, one, steps, one.id in stands) for one in decisions),
-        *(_shared(rows, one) for one in chosen),
-    ]
-    return sorted(told, key=lambda one: one["at"], reverse=True) if len(told) > len(decisions) else told
-
-
-def _shared(rows: Repository, event: tables.AuditEvent) -> dict[str, Any]:
-    """What the child is shown of the volunteer, and the volunteer of the child, by the labels of the form."""
-    of = {
-        "volunteer": {part.id: part.label for part in profiles.OF_VOLUNTEER},
-        "child": {part.id: part.label for part in profiles.OF_CHILD},
-    }
-    words = [
-        f"Of the {side}: {'; '.join(labels[one] for one in event.details.get(side, ()) if one in labels) or 'nothing'}."
-        for side, labels in of.items()
-    ]
-    return {
-        "title": "What each is shown of the other was chosen", "at": event.at, "user": _name(rows, event.actor),
-        "shared": " ".join(words),
-    }  # fmt: skip
-
-
-def _planned_for(rows: Repository, match: tables.Match) -> list[str]:
-    """The other children for whom the published plan proposed the volunteer, as whoever proposed them was told."""
-    event = tables.AuditEvent
-    ours = event.chain == match.authority_id, event.subject == match.id, event.action == "decision: propose"
-    told = rows.session.scalars(select(event).where(*ours)).first()
-    return sorted(told.details.get(PLANNED_FOR, ())) if told else []
-
-
-def _name(rows: Repository, user_id: str) -> str:
-    user = rows.session.get(tables.User, user_id)
-    return rows.keys.open(user.name, Place("users", user.id, "name")) if user else "an account that is gone"
-
-
-def title_of(step: str) -> str:
-    """A step as something that happened."""
-    return _TITLES.get(step, step.replace("_", " ").capitalize())
-
-
-_TITLES = {step.id: step.title for step in workflow.STEPS} | WAS
-
-
-def story_line(
-    rows: Repository, decision: tables.Decision, steps: Mapping[str, str] | None = None, stands: bool = True
-) -> dict[str, Any]:
-    """A decision as the timeline has it; of one that takes another back, by `steps` of their story, which."""
-    undone = (steps or {}).get(decision.takes_back or "")
-    return {
-        "id": decision.id, "title": title_of(decision.step), "at": decision.at, "by": _on_whose_word(decision),
-        "reason": decision.reason, "note": rows.open(decision, "note"), "departs": decision.departs,
-        "user": _name(rows, decision.user_id), "undone": title_of(undone) if undone else "",
-        "taken_back": not stands and decision.step != workflow.TAKEN_BACK,
-    }  # fmt: skip
-
-
-def _on_whose_word(decision: tables.Decision) -> str:
-    """The parties in words; nobody where the service itself did it."""
-    step = next((one for one in workflow.STEPS if one.id == decision.step), None)
-    parties = (decision.said_by, *(step.besides if step else ()))
-    named = [PARTY.get(Party(one), f"the {one}") for one in parties if one != Party.AUTHORITY]
-    return listed(named) if named else ""
-
-
 # What is recorded here rests on the rows alone: no fault in what the matcher makes of an authority stands between a
 # child and their no. Only a page of the whole match, which comes back where a step is refused, asks the matcher.
 
@@ -330,7 +246,7 @@ def _on_whose_word(decision: tables.Decision) -> str:
 @router.get("/proposals/{match_id}/steps/{step_id}")
 def step_page(match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading) -> Response:
     match = rows.match(match_id)
-    note_reading(kith, person, "proposal", match.child_id, children=_planned_for(rows, match))
+    note_reading(kith, person, "proposal", match.child_id, children=planned_for(rows, match))
     step = _step(rows, match, step_id)
     if step is None:
         return _page(request, person, rows, reckoning(kith, person, rows), match, status=409, error=_moved_on(match))
@@ -347,7 +263,7 @@ def take(
     step, given = _step(rows, match, step_id), {"note": note, "day": day, "clock": clock}
 
     def refused(now: Repository, error: str) -> Response:
-        note_reading(kith, person, "proposal", match.child_id, children=_planned_for(now, match))
+        note_reading(kith, person, "proposal", match.child_id, children=planned_for(now, match))
         reckoned = reckoning(kith, person, now)
         return _page(request, person, now, reckoned, now.match(match_id), status=409, error=error, **given)
 

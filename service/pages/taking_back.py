@@ -14,7 +14,8 @@ from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refus
 from service.api.shapes import MatchId
 from service.database import tables
 from service.pages.html import clock, render
-from service.pages.proposals import Note, story_line
+from service.pages.proposals import Note
+from service.pages.story import story_line
 from service.permissions import Permission
 from service.repository import Repository, with_references
 from service.taking_back import Last

@@ -1,0 +1,100 @@
+"""The story of a match, in words: what was recorded, on whose word and by whom, and what was shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from matcher.records import Party
+from matcher.words import listed
+from service import workflow
+from service.crypto import Place
+from service.database import tables
+from service.pages import profiles
+from service.repository import Repository
+from service.steps import PLANNED_FOR, standing
+
+WAS = {
+    "propose": "Proposed", "volunteer_accepts": "The volunteer is willing",
+    "appoint": "Appointed", "review_falls_due": "A review was begun", "review_held": "The review was held",
+    "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
+    "end": "The match ended", "brought_up": "Brought up: this child is to be asked too",
+    "taken_in": "Taken in from a file", workflow.TAKEN_BACK: "Taken back: recorded by mistake",
+}  # fmt: skip
+"""A step as something that happened, where its own title says what to do."""
+PARTY = {Party.PLANNED: "as planned", Party.AUTHORITY: "the service"}
+
+
+def timeline(rows: Repository, match: tables.Match, decisions: Sequence[tables.Decision]) -> list[dict[str, Any]]:
+    """What was decided, and what was chosen to be shared, the last first."""
+    event = tables.AuditEvent
+    chosen = rows.session.scalars(
+        select(event).where(event.chain == match.authority_id, event.subject == match.id, event.action == "share")
+    )
+    stands = {one.id for one in standing(decisions)}
+    steps = {one.id: one.step for one in decisions}
+    told = [
+        *(story_line(rows, one, steps, one.id in stands) for one in decisions),
+        *(_shared(rows, one) for one in chosen),
+    ]
+    return sorted(told, key=lambda one: one["at"], reverse=True) if len(told) > len(decisions) else told
+
+
+def _shared(rows: Repository, event: tables.AuditEvent) -> dict[str, Any]:
+    """What the child is shown of the volunteer, and the volunteer of the child, by the labels of the form."""
+    of = {
+        "volunteer": {part.id: part.label for part in profiles.OF_VOLUNTEER},
+        "child": {part.id: part.label for part in profiles.OF_CHILD},
+    }
+    words = [
+        f"Of the {side}: {'; '.join(labels[one] for one in event.details.get(side, ()) if one in labels) or 'nothing'}."
+        for side, labels in of.items()
+    ]
+    return {
+        "title": "What each is shown of the other was chosen", "at": event.at, "user": _name(rows, event.actor),
+        "shared": " ".join(words),
+    }  # fmt: skip
+
+
+def planned_for(rows: Repository, match: tables.Match) -> list[str]:
+    """The other children for whom the published plan proposed the volunteer, as whoever proposed them was told."""
+    event = tables.AuditEvent
+    ours = event.chain == match.authority_id, event.subject == match.id, event.action == "decision: propose"
+    told = rows.session.scalars(select(event).where(*ours)).first()
+    return sorted(told.details.get(PLANNED_FOR, ())) if told else []
+
+
+def _name(rows: Repository, user_id: str) -> str:
+    user = rows.session.get(tables.User, user_id)
+    return rows.keys.open(user.name, Place("users", user.id, "name")) if user else "an account that is gone"
+
+
+def title_of(step: str) -> str:
+    """A step as something that happened."""
+    return _TITLES.get(step, step.replace("_", " ").capitalize())
+
+
+_TITLES = {step.id: step.title for step in workflow.STEPS} | WAS
+
+
+def story_line(
+    rows: Repository, decision: tables.Decision, steps: Mapping[str, str] | None = None, stands: bool = True
+) -> dict[str, Any]:
+    """A decision as the timeline has it; of one that takes another back, by `steps` of their story, which."""
+    undone = (steps or {}).get(decision.takes_back or "")
+    return {
+        "id": decision.id, "title": title_of(decision.step), "at": decision.at, "by": _on_whose_word(decision),
+        "reason": decision.reason, "note": rows.open(decision, "note"), "departs": decision.departs,
+        "user": _name(rows, decision.user_id), "undone": title_of(undone) if undone else "",
+        "taken_back": not stands and decision.step != workflow.TAKEN_BACK,
+    }  # fmt: skip
+
+
+def _on_whose_word(decision: tables.Decision) -> str:
+    """The parties in words; nobody where the service itself did it."""
+    step = next((one for one in workflow.STEPS if one.id == decision.step), None)
+    parties = (decision.said_by, *(step.besides if step else ()))
+    named = [PARTY.get(Party(one), f"the {one}") for one in parties if one != Party.AUTHORITY]
+    return listed(named) if named else ""
