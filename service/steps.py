@@ -96,9 +96,10 @@ def take(
         _free(rows, match)
     on = min(moment.astimezone(LONDON).date(), today())
     if after.state is State.ACTIVE:
-        first = match.started_on is None  # as well where the visits were paused before they began
-        match.started_on = min(match.started_on or on, today())
-        match.next_review_on = on + workflow.REVIEWS[0 if first else 1]
+        begins = step == "first_visit" or (before is State.PAUSED and _none_yet(rows, match, on))
+        if begins:
+            match.started_on = min(match.started_on or on, on)
+        match.next_review_on = on + workflow.REVIEWS[0 if begins else 1]
     if after.state is State.ENDED:
         _ended(match, max(on, min(match.started_on or on, today())))  # nothing ends before it began
     if after.state is State.DECLINED:
@@ -107,6 +108,16 @@ def take(
     decision.before = _STOOD.dump_python(stood, mode="json")
     if after.state is State.ENDED:
         runs.ask_for(rows.session, match.authority_id, "match ended")
+
+
+def _none_yet(rows: Repository, match: tables.Match, on: date) -> bool:
+    """Whether visits were paused before the first one. Of a match that a file brought, an unknown beginning is past."""
+    if match.started_on is not None:
+        return match.started_on > on
+    appointed = select(tables.Decision.id).where(
+        tables.Decision.match_id == match.id, tables.Decision.step == "appoint", STANDS
+    )
+    return rows.session.scalar(appointed.limit(1)) is not None
 
 
 def why_paused(rows: Repository, matches: Iterable[tables.Match]) -> Mapping[str, str | None]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
 from browser import Site
 from conftest import Service
 from page_reading import HTML, proposal_of
@@ -18,6 +19,7 @@ from service.database.base import utc_now
 from service.database.tables import Decision, Match
 from service.permissions import Role
 from service.proposals import take_step
+from service.reports import Year
 from service.repository import Repository
 from service.workflow import STEPS, review_due
 
@@ -176,17 +178,51 @@ def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(servic
         assert ("When it took place" in page.text) is (step == "child_would_meet")
 
 
-def test_a_first_review_comes_six_weeks_after_visits_begin_also_where_they_were_paused_first(service: Service) -> None:
-    match = service.a_match()
+def taken(service: Service, match: str, *given: tuple[str, str | None]) -> tuple[date | None, date | None]:
+    """When the visits of a match began, and when the next review is, after these steps on the authority's word."""
+    user = service.users["north", Role.COORDINATOR]
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
         row = rows.match(match)
-        row.state, row.started_on = "appointed", None
-        for step, reason in (("pause", "circumstances"), ("resume", None)):
-            steps.take(
-                rows, row, step, by=Party.AUTHORITY, user_id=service.users["north", Role.COORDINATOR], reason=reason
-            )
-        assert (row.started_on, row.next_review_on) == (today(), today() + timedelta(weeks=6))
+        for step, reason in given:
+            steps.take(rows, row, step, by=Party.AUTHORITY, user_id=user, reason=reason)
+        return row.started_on, row.next_review_on
+
+
+PAUSED_A_WHILE = (("pause", "circumstances"), ("resume", None))
+
+
+@pytest.mark.parametrize("planned", [None, timedelta(days=7)])
+def test_a_first_review_comes_six_weeks_after_visits_begin_also_where_they_were_paused_first(
+    service: Service, planned: timedelta | None
+) -> None:
+    match = service.a_match()
+    with service.database.write(service.north) as session:
+        row = Repository(session, service.keys).match(match)
+        row.state, row.started_on = "agreed", planned and today() + planned  # as a file may have said
+    begun = today(), today() + timedelta(weeks=6)
+    assert taken(service, match, ("appoint", None), *PAUSED_A_WHILE) == begun
+    held = ("review_falls_due", None), ("review_held", None)
+    assert taken(service, match, *held) == (today(), today() + timedelta(days=182))
+
+
+@pytest.mark.parametrize("given", [(("review_falls_due", None), ("review_held", None)), PAUSED_A_WHILE])
+def test_visits_of_old_whose_beginning_nobody_knows_do_not_begin_by_a_later_step(
+    service: Service, given: tuple[tuple[str, str | None], ...]
+) -> None:
+    match = service.a_match()
+    with service.database.write(service.north) as session:
+        Repository(session, service.keys).match(match).started_on = None
+    browser, then = service.as_(Role.ANALYST), f"/reports/matches?year={Year.of(today()).first}"
+    before = browser.get(then).text
+    assert "no beginning on record" in before
+    assert taken(service, match, *given) == (None, today() + timedelta(days=182))
+    assert months(browser.get(then).text) == months(before)
+
+
+def months(page: str) -> str:
+    """The report of matches month by month, without how proposals went."""
+    return page[page.index("<h1") : page.index("How proposals went")]
 
 
 def test_whoever_ends_a_match_is_offered_their_own_reasons(site: Site) -> None:
