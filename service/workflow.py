@@ -106,6 +106,10 @@ class Step:
         """Those of its reasons that can be somebody's word."""
         return tuple(reason for reason in self.reasons if reason not in NOT_SAID_BY.get(by, ()))
 
+    def in_letter(self, reason: str, by: Party) -> bool:
+        """Whether the volunteer reads the reason in a letter."""
+        return self.to is State.ENDED and in_letter(reason, by)
+
     def fits(self, paused_for: str | None) -> bool:
         """Whether it leads on after a pause for this reason."""
         return paused_for not in self.not_after and (not self.only_after or paused_for in self.only_after)
@@ -126,6 +130,7 @@ OBJECTS, CHILD_OBJECTS = "objects to any visitor", "child objects to any visitor
 UNSAFE = "does not feel safe with this visitor"
 FIRST, IN_PLAN = "first on the shortlist", "in the plan"
 CONCERN_PAUSES, LAPSE_PAUSES = "a concern about the volunteer", "a check has lapsed"
+CHILD_PAUSES = "a concern about the child"
 
 NO_REASONS: dict[Party, tuple[str, ...]] = {
     _CHILD: (
@@ -143,7 +148,7 @@ PROPOSE_REASONS = (
     IN_PLAN, FIRST, "the child's wish", "shared interests", "shared culture or language",
     "nearer", "known well to the service", "other",
 )  # fmt: skip
-PAUSE_REASONS = (CONCERN_PAUSES, UNSAFE, "a concern about the child", LAPSE_PAUSES, "circumstances")
+PAUSE_REASONS = (CONCERN_PAUSES, UNSAFE, CHILD_PAUSES, LAPSE_PAUSES, "circumstances")
 END_REASONS = (
     "planned ending", "age", "left care", "moved away", "circumstances of the volunteer",
     "child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS, UNSAFE,
@@ -193,8 +198,16 @@ FOLLOWS: Mapping[str, Follows] = {
 }
 """By reason, whoever gives it and wherever."""
 
-FOR_SAFETY = frozenset(reason for reason, what in FOLLOWS.items() if what is not Follows.ASKED_AGAIN)
-"""Reasons that no letter gives: the volunteer would learn from it what a child said, or that somebody looks into it."""
+FOR_SAFETY = frozenset(reason for reason, what in FOLLOWS.items() if what is not Follows.ASKED_AGAIN) | {CHILD_PAUSES}
+"""Reasons that a manager looks at before a letter is sent: a child said it, or somebody looks into it."""
+
+_IN_LETTERS = frozenset({"planned ending", "moved away", "circumstances of the volunteer"})
+
+
+def in_letter(reason: str | None, by: str | None) -> bool:
+    """Whether the letter to the volunteer gives the reason of an ending: what both know, and never a child's word."""
+    return reason in _IN_LETTERS and by != Party.CHILD
+
 
 STAYS: Mapping[Follows, str] = {
     Follows.ASKED_AGAIN: "That the child is to be asked again stays: record on the child’s page what they say.",

@@ -117,15 +117,22 @@ def letter(
     )
     begun = match.started_on if letter == "appointment" else match.ended_on
     authority = rows.session.get(tables.Authority, person.authority_id)
-    for_safety = match.reason in workflow.FOR_SAFETY
+    # What came up once is for a manager to look at, whatever the match ended for.
+    for_safety = not workflow.FOR_SAFETY.isdisjoint({match.reason, *_reasons(rows, match)})
     return render(
         request, f"letter-{letter}.html", person, match=match, decided=_date(decided),
         on=_date(decided) or begun or today(),
         child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
         authority=authority.name if authority else "", ring=contacts.told(rows), for_safety=for_safety,
+        gives_reason=not for_safety and workflow.in_letter(match.reason, match.over_by),
         # Also whose match ended for another reason may be the one whom somebody looks into.
         careful=for_safety or rows.volunteer(match.volunteer_id).status in STOPPED,
     )  # fmt: skip
+
+
+def _reasons(rows: Repository, match: tables.Match) -> list[str | None]:
+    """Those of its story that stand."""
+    return [*rows.session.scalars(select(tables.Decision.reason).where(tables.Decision.match_id == match.id, STANDS))]
 
 
 def _date(at: datetime | None) -> Any:

@@ -217,6 +217,47 @@ def test_a_letter_of_ending_gives_no_reason_of_safety(desk: Desk, reason: str) -
     assert (CAUTION in told, "The reason:" in told, "thank you" in told, reason in told) == (True, False, False, False)
 
 
+@pytest.mark.parametrize(
+    ("by", "reason"),
+    [
+        (Party.CHILD, "child does not want this visitor"), (Party.AUTHORITY, "child does not want a visitor now"),
+        (Party.CHILD, "planned ending"), (Party.CHILD, "moved away"), (Party.SOCIAL_WORKER, "left care"),
+        (Party.PLANNED, "age"), (Party.AUTHORITY, "support not attended"), (Party.AUTHORITY, "other"),
+    ],
+)  # fmt: skip
+def test_a_letter_of_ending_gives_no_reason_that_is_the_childs(desk: Desk, by: Party, reason: str) -> None:
+    match = active(desk)
+    desk.step(match, "end", by, reason)
+    told = page(desk, f"/proposals/{match}/letters/ending")
+    assert "The match has come to an end." in told
+    given = re.search(rf"\b{reason}\b", told.partition("The end of your appointment")[2])
+    assert ("The reason:" in told, given, CAUTION in told) == (False, None, False)
+
+
+def test_whoever_ends_a_match_is_told_before_which_reasons_the_volunteer_reads(desk: Desk) -> None:
+    match = active(desk)
+    html = desk.service.as_(Role.COORDINATOR).get(f"/proposals/{match}/steps/end").text
+    told = {
+        re.sub(r'.*value="', "", one, flags=re.S)
+        for one in re.findall(
+            r'name="(reason-[^"]+" type="radio" value="[^"]+)"(?:(?!type="radio").)*gives this reason', html, re.S
+        )
+    }
+    assert told == {"planned ending", "moved away", "circumstances of the volunteer"}
+    assert "gives this reason" not in html.partition('value="volunteer"')[0]  # of the child's word nothing is told
+    assert "otherwise it says that the match has come to an end" in html
+    assert "gives this reason" not in page(desk, f"/proposals/{match}/steps/pause")
+
+
+def test_a_letter_of_ending_looks_at_the_reasons_before_the_last(desk: Desk) -> None:
+    """A child who did not feel safe may end it for another reason, or none; only what was taken back is gone."""
+    match = active(desk)
+    desk.step(match, "pause", Party.AUTHORITY, "a concern about the child")
+    desk.step(match, "end", Party.PLANNED, "planned ending")
+    told = page(desk, f"/proposals/{match}/letters/ending")
+    assert (CAUTION in told, "The reason:" in told, "thank you" in told) == (True, False, False)
+
+
 def test_letters_say_whom_to_ring_and_leave_lines_for_what_kith_does_not_know(desk: Desk) -> None:
     match = active(desk)
     url = f"/proposals/{match}/letters/appointment"
