@@ -53,7 +53,7 @@ class ChildLine:
     planned: str
     """The reference of the volunteer whom the published plan has for them, as long as nobody is proposed to them."""
     to_ask: bool
-    """Whether somebody has to ask them first, or again, whether they would like a visitor."""
+    """Whether somebody has to ask them first, or again, whether they would like a visitor, and they could have one."""
     not_now: datetime | None
     """When they said that they want no visitor now, if nobody asked them since."""
 
@@ -94,11 +94,12 @@ def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
     stands, words = standing(reckoned, child)
     planned = reckoned.planned.to_propose.get(child.id)
     said = not_now(reckoned, child) if stands == "not ready" else None
+    unasked = stands == "not ready" and child.agrees not in (Agreement.YES, Agreement.NO)
     return ChildLine(
         child.id, reckoned.references[child.id], facts.age(child.date_of_birth, reckoned.instance.as_of),
         facts.place(child.placement), child.coordinator, child.referred_on, child.waits_since,
         reckoned.priority.get(child.id), stands, words, reckoned.references[planned] if planned else "",
-        to_ask=stands == "not ready" and child.agrees not in (Agreement.YES, Agreement.NO),
+        to_ask=unasked and child.id not in reckoned.beyond_a_visitor,
         not_now=said.since if said else None,
     )  # fmt: skip
 

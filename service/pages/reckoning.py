@@ -110,6 +110,11 @@ class Reckoning:
         return alone.ready_children(self.instance)
 
     @cached_property
+    def beyond_a_visitor(self) -> frozenset[str]:
+        """The children whom nobody needs to ask whether they would like a visitor: they cannot have one any more."""
+        return alone.beyond_a_visitor(self.instance)
+
+    @cached_property
     def ready_volunteers(self) -> Mapping[str, bool]:
         return alone.ready_volunteers(self.instance)
 

@@ -204,3 +204,24 @@ def test_who_is_to_be_asked_first_or_again_does_not_drop_off_the_first_page(desk
     assert "said that they want no visitor now" in page
     assert "has not been asked yet" not in page
     assert "Agrees to have a visitor Not asked again yet" in page
+
+
+def test_nobody_is_to_ask_a_child_who_cannot_have_a_visitor(desk: Desk) -> None:
+    """Whose care has ended, or who is beyond the age: it would be a promise that nobody could keep."""
+    browser = desk.service.as_(Role.COORDINATOR)
+
+    def to_ask() -> tuple[int, bool]:
+        """How many by the first page, and whether the child is among them."""
+        found = re.search(r"To be asked, or asked again (\d+)", said(browser.get("/").text))
+        return int(found[1]) if found else 0, reference in said(browser.get("/children?show=to ask").text)
+
+    for rows in desk.rows():
+        reference, row = rows.references()[desk.child], rows.child(desk.child)
+        before = replace(rows.child_record(row, family_known=True), agrees=Agreement.NOT_ASKED)
+        rows.write_child(row, before)
+    count, listed = to_ask()
+    assert listed
+    for rows in desk.rows():
+        rows.write_child(rows.child(desk.child), replace(before, looked_after=False, continuing_agreed=False))
+    assert to_ask() == (count - 1, False)
+    assert "care has ended" in said(browser.get(f"/children/{desk.child}").text)
