@@ -152,6 +152,11 @@ def interest_group(tag: str) -> str:
     return _term(_interests(), tag, "an interest").group or ""
 
 
+def tells_religion(tag: str) -> bool:
+    """Whether an interest says what somebody believes. NotFoundError for a tag that is not in the vocabulary."""
+    return interest_group(tag) == "faith"
+
+
 def read_languages(text: str) -> tuple[tuple[str, ...], tuple[Unknown, ...]]:
     """Languages in a cell's free text, by English name or BCP 47 tag: tags, sorted, and what was not understood.
 

@@ -18,6 +18,7 @@ from service.pages.facts import age
 Of = TypeVar("Of", Child, Volunteer)
 _OFTEN = {Rhythm.WEEKLY: "every week", Rhythm.FORTNIGHTLY: "every two weeks", Rhythm.MONTHLY: "every month"}
 NO_RELIGION = "no religion"
+RELIGION = "Religion, and interests that tell it"
 _PERSON = {Gender.FEMALE: "They are a woman.", Gender.MALE: "They are a man."}
 
 
@@ -32,9 +33,24 @@ class Part(Generic[Of]):
     """Whether it is shown unless somebody decides otherwise."""
 
 
-def _likes(tags: Sequence[str] | None, who: str) -> str:
-    names = [vocabulary.interest_label(tag) for tag in tags or ()]  # in its own case: some are proper names
+def _likes(tags: Sequence[str] | None, who: str, *, of_faith: bool = False) -> str:
+    """Their interests; those that tell what they believe are parted from the others."""
+    told = [tag for tag in tags or () if vocabulary.tells_religion(tag) is of_faith]
+    names = [vocabulary.interest_label(tag) for tag in told]  # in its own case: some are proper names
     return f"{who} {listed(names)}." if names else ""
+
+
+def _believes(person: Child | Volunteer, whose: str, who: str) -> str:
+    """Their religion, and what they like that tells it."""
+    named = person.religion and person.religion != NO_RELIGION
+    religion = f"{whose}: {vocabulary.religion_label(person.religion)}." if person.religion and named else ""
+    return " ".join(filter(None, (religion, _likes(person.interests, who, of_faith=True))))
+
+
+def both_like(child: Child, volunteer: Volunteer, shown: frozenset[str]) -> list[str]:
+    """The interests that the two share, as far as the child is shown them of the volunteer."""
+    both = sorted(set(child.interests or ()) & set(volunteer.interests or ()))
+    return [tag for tag in both if ("religion" if vocabulary.tells_religion(tag) else "interests") in shown]
 
 
 def _decade(person: Volunteer, on: date) -> str:
@@ -58,8 +74,7 @@ OF_VOLUNTEER: tuple[Part[Volunteer], ...] = (
          lambda one, _on: "" if one.has_dog is None else "They have a dog." if one.has_dog else "They have no dog."),
     Part("care", "That they were in care",
          lambda one, _on: "They were in care when they were young." if one.care_experience else "", at_first=False),
-    Part("religion", "Religion", lambda one, _on: f"Their religion: {vocabulary.religion_label(one.religion)}."
-         if one.religion and one.religion != NO_RELIGION else "", at_first=False),
+    Part("religion", RELIGION, lambda one, _on: _believes(one, "Their religion", "They like"), at_first=False),
 )  # fmt: skip
 
 OF_CHILD: tuple[Part[Child], ...] = (
@@ -75,6 +90,7 @@ OF_CHILD: tuple[Part[Child], ...] = (
     Part("needs", "Additional needs",
          lambda one, _on: f"Has additional needs: {listed(one.additional_needs)}." if one.additional_needs else "",
          at_first=False),
+    Part("religion", RELIGION, lambda one, _on: _believes(one, "Religion", "Likes"), at_first=False),
     Part("area", "Postcode district",
          lambda one, _on: f"Lives in {one.placement.text.split()[0]}."
          if one.placement and one.placement.precision != "point" else "", at_first=False),

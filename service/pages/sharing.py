@@ -84,8 +84,7 @@ def profile(
     on = reckoned.instance.as_of
     if reader == "child":
         sentences = profiles.told(profiles.OF_VOLUNTEER, volunteer, profiles.chosen(shared, "volunteer"), on)
-        shown = "interests" in profiles.chosen(shared, "volunteer")
-        both = sorted(set(child.interests or ()) & set(volunteer.interests or ())) if shown else []
+        both = profiles.both_like(child, volunteer, profiles.chosen(shared, "volunteer"))
         likes = listed(map(vocabulary.interest_label, both)) if both else None
     else:
         sentences, likes = profiles.told(profiles.OF_CHILD, child, profiles.chosen(shared, "child"), on), None
