@@ -7,10 +7,9 @@ person, and only if the independent audit passes it on the data of that moment.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import func, select
@@ -88,6 +87,7 @@ def make(database: Database, keys: KeyRing, held: Held, tell: Tell) -> str:
         before = current(session) or newest
         compared = Plan.from_dict(_content(rows, before).plan) if before else None
         lists_before = {} if newest is None else _first_names(rows, newest)
+        outcome_before = _outcome(_content(rows, newest).plan) if newest else None
     scored = consider(instance, tell=tell)
     plan = best_plan(scored, previous=compared, tell=tell)
     lists = _shortlists(scored, plan, tell)
@@ -102,7 +102,8 @@ def make(database: Database, keys: KeyRing, held: Held, tell: Tell) -> str:
     with database.write(held.authority) as session:
         audit_log.take_turn(session)  # before the run is locked: who cancels it takes both in that order
         rows, run = Repository(session, keys), still_held(session, held)
-        kept = tables.Plan(run_id=run.id, status=plan.status)
+        same = not found.shortlists and _outcome(found.plan) == outcome_before
+        kept = tables.Plan(run_id=run.id, status=plan.status, unchanged=same)
         rows.seal(kept, "content", json.dumps(vars(found)))
         session.add(kept)
         session.flush()
@@ -148,6 +149,12 @@ def _changed(before: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> l
     ]
 
 
+def _outcome(plan: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a plan comes to: who is for whom, who is left and on what ground, and whether it is proven the best."""
+    pairs = {(one["child"], one["volunteer"]) for one in plan["matches"]}
+    return plan["status"], pairs, {(one["child"], one["kind"]) for one in plan["unmatched"]}
+
+
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -158,29 +165,6 @@ def newest_runs(session: Session, page: int, size: int) -> tuple[int, list[tuple
     found = session.execute(order.offset((page - 1) * size).limit(size))
     total = session.scalar(select(func.count()).select_from(tables.Run)) or 0
     return total, [(run, plan) for run, plan in found]
-
-
-_SAME: dict[tuple[str, str], bool] = {}
-"""Whether a plan is that of the run before, by the ids of the two: both are sealed and long, and stay what they are."""
-
-
-def unchanged(rows: Repository, found: Collection[tables.Plan]) -> set[str]:
-    """The ids of those of these plans whose runs found every match and every shortlist as the run before had them."""
-    every = rows.session.scalars(select(tables.Plan).order_by(tables.Plan.created_at, tables.Plan.id)).all()
-    asked, same = {plan.id for plan in found}, set()
-    for before, plan in pairwise(every):
-        if plan.id in asked:
-            pair = before.id, plan.id
-            if pair not in _SAME:
-                told = _content(rows, plan)
-                _SAME[pair] = not told.shortlists and _matches(told) == _matches(_content(rows, before))
-            if _SAME[pair]:
-                same.add(plan.id)
-    return same
-
-
-def _matches(found: Found) -> set[tuple[str, str]]:
-    return {(one["child"], one["volunteer"]) for one in found.plan["matches"]}
 
 
 def row_of(session: Session, run_id: str) -> tables.Plan | None:

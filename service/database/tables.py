@@ -26,6 +26,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -500,6 +501,8 @@ class Plan(Apart, Base):
     status: Mapped[str] = mapped_column(String(10))
     content: Mapped[bytes] = mapped_column(Sealed, deferred=True)
     """A megabyte where thousands wait: read by whoever opens it, not with every list of runs."""
+    unchanged: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether the run found everything as the run before it had: known as it is made, whoever is erased afterwards."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     published_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))

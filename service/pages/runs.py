@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -69,13 +69,13 @@ class Line:
     """Whether Kith began it by itself and it changed nothing: a list folds it away with its neighbours."""
 
     @classmethod
-    def of(cls, run: tables.Run, plan: tables.Plan | None, unchanged: Collection[str] = ()) -> Line:
+    def of(cls, run: tables.Run, plan: tables.Plan | None) -> Line:
         # Whoever starts a run by hand says what happened; "manual" is then there so that it begins at once.
         # So is "nightly" where a change was to be seen as well: the first run of an installation may be by day.
         reasons = [one for one in run.reasons if one not in BECAUSE] or run.reasons
         why = ", ".join(BECAUSE.get(one, one) for one in reasons)
         state = "published" if plan and plan.is_current else run.state
-        quiet = run.user_id is None and plan is not None and plan.published_at is None and plan.id in unchanged
+        quiet = run.user_id is None and plan is not None and plan.published_at is None and plan.unchanged
         return cls(run.id, state, first_upper(why), run, _took(run), quiet)
 
     @property
@@ -140,8 +140,7 @@ def start(
 
 def _list(request: Request, person: Asking, kith: Kith, rows: Repository, number: int, error: str = "") -> Response:
     total, found = plans.newest_runs(rows.session, number, LONG)
-    unchanged = plans.unchanged(rows, [plan for _, plan in found if plan])
-    lines = [Line.of(run, plan, unchanged) for run, plan in found]
+    lines = [Line.of(run, plan) for run, plan in found]
     if number == 1 and lines:
         lines[0] = replace(lines[0], quiet=False)  # the newest says when Kith last looked, whatever it found
     now = next((line for line in lines if line.goes_on), None) if number == 1 else None
