@@ -7,7 +7,7 @@ data, and the constraints of `matches` say who wins when two come at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
@@ -25,7 +25,9 @@ from matcher.instance import Instance, today
 from matcher.pairs import tables as columns
 from matcher.records import Agreement, Party
 from matcher.rules.budget import OutOfCountyBudget
-from matcher.rules.pair import NotDeclined
+from matcher.rules.child import TimeLeft
+from matcher.rules.pair import Commitment, NotDeclined
+from matcher.rules.volunteer import SupportSessions
 from matcher.scoring import Fits
 from matcher.words import council
 from matcher.words import day as written
@@ -36,9 +38,15 @@ from service.families import held_matches, with_siblings
 from service.repository import Repository
 from service.workflow import LIVE, Follows, Rules, State, StepRefusedError
 
-_CORE = frozenset(entry.id for entry in CATALOGUE if entry.core) - {NotDeclined.id}
-"""What is asked of visits that go on: whether somebody had said no to the pair is a matter of proposing it."""
 _BUDGET = OutOfCountyBudget.id
+_NOT_ASKED: Mapping[Rules, frozenset[str]] = {
+    Rules.ALL: frozenset(),
+    Rules.AGAIN: frozenset({_BUDGET, Commitment.id, TimeLeft.id, SupportSessions.id}),
+    # Of visits that go on. Whether somebody had said no to the pair is a matter of proposing it.
+    Rules.CORE: frozenset(entry.id for entry in CATALOGUE if not entry.core) | {NotDeclined.id},
+}
+"""The rules that are left out, by which are asked for."""
+_AGAINST = ("fails", "not recorded")
 BEFORE_KITH = timedelta(days=366)
 """How long before it came with a file something may have been said of a match of which no beginning is on record."""
 CHOOSE_WITHIN = timedelta(days=7)
@@ -57,6 +65,7 @@ def failing_rules(
     `instance` must not hold a match of the pair itself. Where its money is committed already, `paid`, the budget is not
     asked: it would count the same twice.
     """
+    left_out = _NOT_ASKED[rules] | ({_BUDGET} if paid else set())
     try:
         reasons = explain(instance, child, volunteer).reasons
     except NotFoundError:
@@ -64,14 +73,11 @@ def failing_rules(
             return (f"{child} has a visitor now, or no referral.",)
         # A match that began before its child had a record here: what can be judged is the volunteer.
         alone = about_volunteer(instance, volunteer)
-        return tuple(one.sentence for one in alone if one.rule in _CORE and one.verdict in ("fails", "not recorded"))
-    asked = [one for one in reasons if (rules is Rules.ALL and not (paid and one.rule == _BUDGET)) or one.rule in _CORE]
-    found = [one.sentence for one in asked if one.verdict in ("fails", "not recorded")]
-    violations = [
-        one for one in audit(instance, [(child, volunteer)], whole=False) if not (paid and one.rule == _BUDGET)
-    ]
-    found += [str(one) for one in violations if not found and (rules is Rules.ALL or one.rule in _CORE)]
-    if not found and rules is Rules.ALL and not paid and _beyond_the_budget(instance, child, volunteer):
+        return tuple(one.sentence for one in alone if one.rule not in left_out and one.verdict in _AGAINST)
+    found = [one.sentence for one in reasons if one.rule not in left_out and one.verdict in _AGAINST]
+    violations = [one for one in audit(instance, [(child, volunteer)], whole=False) if one.rule not in left_out]
+    found += [str(one) for one in violations if not found]
+    if not found and _BUDGET not in left_out and _beyond_the_budget(instance, child, volunteer):
         authority = council(instance.child(child).responsible_authority)
         found.append(
             f"With what is proposed and agreed already it is too expensive: {authority} has less left this year for "

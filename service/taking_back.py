@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.instance import today
 from matcher.records import Agreement
 from service import budgets, privacy, steps, workflow
 from service.database import tables
+from service.database.base import utc_now
 from service.families import held_matches, with_siblings
 from service.proposals import failing_rules, free_place
 from service.repository import Repository
 from service.standing import STOPPED
 from service.steps import Stood
-from service.workflow import APPOINTED, LIVE, Follows, Rules, State, Step, StepRefusedError
+from service.workflow import ENDING_STANDS_AFTER, LIVE, Follows, Rules, State, Step, StepRefusedError
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,13 @@ def last_step(rows: Repository, match: tables.Match) -> Last:
         raise StepRefusedError(
             "How it stood before is not kept: a file or a restore said so, or it was recorded before Kith kept it."
         )
-    if _changed_by_file(rows, match, last):
+    recorded = _recorded(rows, last)
+    if _changed_by_file(rows, match, recorded):
         raise StepRefusedError("A file has changed its days since. Correct what is wrong as the next step.")
+    if step.to is State.ENDED and utc_now() - (recorded.at if recorded else last.at) > ENDING_STANDS_AFTER:
+        raise StepRefusedError(
+            f"That it ended was recorded more than {ENDING_STANDS_AFTER.days} days ago: it is over, and stays so."
+        )
     return Last(step, last, before)
 
 
@@ -69,11 +75,18 @@ _NO_STEP = {
 _NOT_A_STEP = "Something else has been recorded since, so the step before it cannot be taken back any more."
 
 
-def _changed_by_file(rows: Repository, match: tables.Match, last: tables.Decision) -> bool:
+def _recorded(rows: Repository, last: tables.Decision) -> tables.AuditEvent | None:
+    """The entry of the log that says when it was recorded, on whichever day it was; None where a restore lost it."""
+    event = tables.AuditEvent
+    own = event.chain == last.authority_id, event.subject == last.match_id, event.action == f"decision: {last.step}"
+    return rows.session.scalar(select(event).where(*own).order_by(event.number.desc()).limit(1))
+
+
+def _changed_by_file(rows: Repository, match: tables.Match, recorded: tables.AuditEvent | None) -> bool:
     event = tables.AuditEvent
     own = event.chain == match.authority_id, event.subject == match.id
-    recorded = rows.session.scalar(select(func.max(event.number)).where(*own, event.action == f"decision: {last.step}"))
-    files = select(event.number).where(*own, event.action.startswith("import: "), event.number > (recorded or 0))
+    since = recorded.number if recorded else 0
+    files = select(event.number).where(*own, event.action.startswith("import: "), event.number > since)
     return rows.session.scalar(files.limit(1)) is not None
 
 
@@ -124,14 +137,14 @@ def stays(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:
 
 def _failing(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:
     """Why the match may not stand again as it stood, in sentences."""
-    rules = workflow.to_stand_again(last.step, last.before.state)
+    rules = workflow.to_stand_again(last.step)
     if rules is Rules.NONE:
         return ()
     over = State(match.state) not in LIVE
     if over and (taken := tuple(_taken(rows, match))):
         return taken
-    instance, paid = rows.instance(today(), without_match=match.id), last.before.state in APPOINTED
-    found = failing_rules(instance, match.child_id, match.volunteer_id, rules, paid=paid)
+    instance = rows.instance(today(), without_match=match.id)
+    found = failing_rules(instance, match.child_id, match.volunteer_id, rules)
     return found or with_siblings(match, held_matches(rows, match.family_id))
 
 

@@ -64,6 +64,8 @@ class Rules(StrEnum):
     """Which rules a step asks of fresh data."""
 
     ALL = "all hard rules"
+    AGAIN = "all hard rules but those of a beginning"
+    """As of a match that was there already: its money is committed, and its time was long enough when it began."""
     CORE = "the core rules"
     NONE = "none"
 
@@ -343,14 +345,19 @@ TAKEN_BACK = "taken_back"
 """The entry in a story that the last step before it was recorded by mistake: it stays there, and counts no more."""
 
 
-def to_stand_again(step: Step, before: State) -> Rules:
-    """Which rules must hold for a step to be taken back, after which the proposal stands as `before`.
+ENDING_STANDS_AFTER = timedelta(days=14)
+"""How long after it was recorded an ending can be taken back: by then both have lived without the visits."""
+
+
+def to_stand_again(step: Step) -> Rules:
+    """Which rules must hold for a step to be taken back.
 
     None for a step forward: less is agreed without it. Without a no somebody is proposed, or visited, who was not.
+    After a pause the same is asked as for the visits to be resumed.
     """
     if not step.final:
         return Rules.NONE
-    return Rules.CORE if before in APPOINTED else Rules.ALL
+    return {State.PAUSED: Rules.CORE, State.ENDED: Rules.AGAIN}.get(step.to, Rules.ALL)
 
 
 REVIEWS = (timedelta(weeks=6), timedelta(days=182))

@@ -223,8 +223,9 @@ def take_back(
     """Takes back the last step of those that count: it was recorded by mistake.
 
     The match stands again as it stood before it; the step stays in its story, with an entry `taken_back` after it. A no
-    is taken back by a manager alone, and refused while a rule fails on fresh data. What a reason brought about besides
-    stays. Nothing is taken back that a file said, nor that the two were proposed.
+    is taken back by a manager alone, and refused while a rule fails on fresh data; an ending within 14 days of its
+    being recorded. What a reason brought about besides stays. Nothing is taken back that a file said, nor that the two
+    were proposed.
     """
 
     def take(rows: Repository) -> MatchRecord | Recorded:

@@ -25,6 +25,8 @@ router = APIRouter()
 
 _ASKED = {
     Rules.ALL: "Every rule is asked first of what is recorded today, as of a new proposal.",
+    Rules.AGAIN: "Every rule is asked first of what is recorded today, except what is asked of new matches alone: how "
+    "long the volunteer is committed and support goes on, the support sessions, and what is left of the budget.",
     Rules.CORE: "The core rules are asked first of what is recorded today.",
 }
 _MOVED_ON = "It has moved on meanwhile. Nothing was taken back: look again."
@@ -97,5 +99,5 @@ def _again(rows: Repository, match: tables.Match, last: Last) -> list[str]:
     if last.step.id == "appoint" and (added := budgets.added_by(rows, match)):
         row, pence = added
         told.append(f"{pounds(pence)} a year is taken off what {council(row.code)} has spent or committed.")
-    asked = workflow.to_stand_again(last.step, before.state)
+    asked = workflow.to_stand_again(last.step)
     return [*told, *([_ASKED[asked]] if asked in _ASKED else [])]

@@ -23,8 +23,6 @@ from service.permissions import MAY, Permission, Role
 
 FORWARD = tuple(step for step in workflow.STEPS if not step.final)
 FINAL = tuple(step for step in workflow.STEPS if step.final)
-NOT_AGAIN = CORE | {"not_declined"}
-"""What somebody whose match was over is asked before they are visited again."""
 LIMITS = (
     "[constraints.capacity]\nchildren = 2\n", "[rules.dbs_current]\nyears = 1\n", "[rules.age_gap]\nyears = 20\n",
     "[rules.references]\naccepted = 3\n", '[rules.still_looked_after]\nafter_care = "if_agreed"\n', "", "",
@@ -162,7 +160,7 @@ class Acts(People):
         self.stood[match.id] = stood[:-1] if known else [how_it_stands(stands)]
         if no:
             wrong = broken(after, *pair, match.id)
-            asked = wrong if stands.state in BEFORE else wrong & (CORE if match.state == "paused" else NOT_AGAIN)
+            asked = wrong & CORE if match.state == "paused" else wrong
             assert not asked, f"{stands.state} again against {asked}"
         if match.state in ("declined", "ended"):
             self.noes.discard(pair)

@@ -19,7 +19,7 @@ from service.database.base import utc_now
 from service.permissions import Role
 from service.repository import Repository
 from service.steps import Stood
-from service.workflow import APPOINTED, BEFORE_APPOINTMENT, STEPS, Rules, State, StepRefusedError, to_stand_again
+from service.workflow import STEPS, Rules, State, StepRefusedError, to_stand_again
 
 API = "/api/v1"
 HTML = {"Accept": "text/html"}
@@ -70,11 +70,11 @@ def noes(desk: Desk) -> int:
 
 
 def test_which_rules_are_asked() -> None:
-    for step in STEPS:
-        for before in step.starts:
-            asked = Rules.NONE if not step.final else Rules.CORE if before in APPOINTED else Rules.ALL
-            assert to_stand_again(step, before) is asked
-    assert {before for step in STEPS if step.final for before in step.starts} == {*BEFORE_APPOINTMENT, *APPOINTED}
+    asked = {step.id: to_stand_again(step) for step in STEPS}
+    assert (asked.pop("pause"), asked.pop("end")) == (Rules.CORE, Rules.AGAIN)
+    noes = {step.id for step in STEPS if step.final} - {"pause", "end"}
+    assert {id for id, rules in asked.items() if rules is Rules.ALL} == noes
+    assert {asked[id] for id in asked.keys() - noes} == {Rules.NONE}
 
 
 def test_each_step_of_the_way_is_taken_back_and_recorded_anew(desk: Desk) -> None:
@@ -171,6 +171,38 @@ def test_visits_that_a_core_rule_forbids_by_now_do_not_go_on(desk: Desk, then: s
     desk.step(match, then, Party.AUTHORITY, "circumstances" if then == "pause" else "other")
     desk.change_volunteer(references_accepted=0)
     assert "references" in refused(desk, match)
+
+
+def test_after_an_ending_every_rule_is_asked_but_those_of_a_beginning(desk: Desk) -> None:
+    """Visits that were paused go on by the core rules, as when they are resumed."""
+    match = led(desk, 7)
+    desk.step(match, "end", Party.AUTHORITY, "other")
+    desk.change_volunteer(commitment_until=today(), support_sessions=0, known_children=None)
+    told = refused(desk, match)
+    assert "which children" in told
+    assert "committed" not in told
+    assert "sessions" not in told
+    desk.change_volunteer(known_children=())
+    assert back(desk, match) is State.ACTIVE
+    desk.step(match, "pause", Party.AUTHORITY, "circumstances")
+    desk.change_volunteer(known_children=None)
+    assert back(desk, match) is State.ACTIVE
+
+
+def test_an_ending_is_taken_back_within_two_weeks_of_its_being_recorded(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever day it is of. A pause has no such end: the visits are to go on some day."""
+    match = led(desk, 7)
+    desk.step(match, "end", Party.AUTHORITY, "other")  # of weeks ago
+    recorded = utc_now()
+    monkeypatch.setattr(taking_back, "utc_now", lambda: recorded + timedelta(days=14, minutes=1))
+    assert "recorded more than 14 days ago" in refused(desk, match)
+    monkeypatch.setattr(taking_back, "utc_now", lambda: recorded + timedelta(days=13, hours=23))
+    assert back(desk, match) is State.ACTIVE
+    desk.step(match, "pause", Party.AUTHORITY, "circumstances")
+    monkeypatch.setattr(taking_back, "utc_now", lambda: recorded + timedelta(days=100))
+    assert back(desk, match) is State.ACTIVE
 
 
 def test_who_was_proposed_to_since_is_not_taken_away_from_them(desk: Desk) -> None:
