@@ -11,6 +11,7 @@ from io import BytesIO
 import pytest
 from browser import Site
 from conftest import Service
+from fastapi.testclient import TestClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
@@ -188,6 +189,14 @@ def _new_family(session):  # type: ignore[no-untyped-def]
     return family.id
 
 
+def to_know_of(browser: TestClient, child: str) -> dict[str, str]:
+    """What the workbook of a child's shortlist says is to be known of each volunteer, by their reference."""
+    content = browser.get(f"/children/{child}/shortlist.xlsx?rank=fit").content
+    heads, *lines = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_name("Shortlist").to_python()
+    who, told = heads.index("Volunteer"), heads.index("To know before you propose")
+    return {str(line[who]): str(line[told]) for line in lines}
+
+
 def test_what_to_know_of_a_pair_is_told_wherever_it_is_chosen(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +214,8 @@ def test_what_to_know_of_a_pair_is_told_wherever_it_is_chosen(
         ]
         child, (first, second, *_) = found[0]
         rows.write_child(rows.child(child.id), replace(child, placement_move_pending=True))
-        told = second.notes["capacity"].replace(second.volunteer, rows.references()[second.volunteer])
+        reference = rows.references()[second.volunteer]
+        told = second.notes["capacity"].replace(second.volunteer, reference)
     assert "may visit up to 2 children" in told
     browser, at = service.as_(Role.COORDINATOR), f"/children/{child.id}"
     propose = f"{at}/propose/{second.volunteer}?rank=fit"
@@ -214,6 +224,7 @@ def test_what_to_know_of_a_pair_is_told_wherever_it_is_chosen(
         page = browser.get(path, headers=HTML).text
         assert html.escape(told, quote=False) in page, path
         assert "A move of placement is pending" in page, path
+    assert told in to_know_of(browser, child.id)[reference]
     monkeypatch.setattr(reckoning, "MOST", 1)
     page = browser.get(propose, headers=HTML).text
     assert "is not among the first on the shortlist" in page
@@ -308,6 +319,10 @@ def test_times_that_never_meet_are_told_before_somebody_proposes(
     assert to_know is not None
     assert told in to_know[0]
     assert to_know[0] in compared
+    with service.database.read(service.north) as session:
+        reference = Repository(session, service.keys).references()[volunteer]
+    said = unescape(re.sub(r"<[^>]+>", " ", to_know[0]))
+    assert said.split() == to_know_of(browser, child)[reference].split()
     assert to_know[0] in browser.get(asked, headers=HTML).text
     monkeypatch.setattr(reckoning, "MOST", 1)  # as they may be of somebody beyond the first
     assert to_know[0] in browser.get(asked, headers=HTML).text
