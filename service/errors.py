@@ -150,7 +150,9 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
-        response = problem(error.status_code, _SENTENCES.get(error.status_code, ""), request.state.request_id)
+        own = error.detail if error.status_code == 403 and error.detail != HTTPStatus(403).phrase else ""
+        detail = own or _SENTENCES.get(error.status_code, "")
+        response = problem(error.status_code, detail, request.state.request_id)
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
         return response
@@ -164,7 +166,7 @@ TOO_LATE = (
 
 _SENTENCES = {
     401: "Log in first.",
-    403: "Your account may not do this.",
+    403: "The request was refused: what it proves itself by is missing or too old.",
     404: "There is nothing here by that id.",
     405: "This cannot be done here.",
     409: "This is not what was looked at: something changed meanwhile. Look at it again.",

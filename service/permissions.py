@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from matcher.words import listed
+
 
 class Role(StrEnum):
     COORDINATOR = "coordinator"
@@ -57,6 +59,14 @@ MAY: Mapping[Role, frozenset[Permission]] = {
     Role.AUDITOR: frozenset({_P.SELF, _P.LOG}),
     Role.ADMINISTRATOR: frozenset({_P.SELF, _P.USERS, _P.LOG}),
 }
+
+
+def who_may(permission: Permission) -> str:
+    """The roles that hold it, in a sentence, for whoever does not: “A coordinator or a manager can.”"""
+    roles = [f"an {role}" if role[0] in "aeiou" else f"a {role}" for role in Role if permission in MAY[role]]
+    told = listed(roles, "or")
+    return f"{told[0].upper()}{told[1:]} can."
+
 
 PUBLIC = None
 """In place of a permission: anybody may ask, logged in or not."""

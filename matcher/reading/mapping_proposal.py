@@ -136,6 +136,8 @@ def _likeness(sheet: str, heading: str, column: str) -> tuple[float, float]:
     if any(_WORDS.get(sheet, {}).get(word) == column for word in words):
         return 95.0, fuzz.ratio(name, column)
     # How well the heading says each word of the column's name: a question says others besides.
+    if len(ours) > 2:
+        ours = [word for word in ours if word != "on"]  # that it is a day, which forms leave to be understood
     said = [max((fuzz.ratio(word, other) for other in words), default=0.0) for word in ours]
     return min(sum(said) / len(said), 90.0), fuzz.ratio(name, column)
 

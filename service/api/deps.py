@@ -16,7 +16,7 @@ from service.crypto import KeyRing
 from service.database.engine import Database
 from service.matching import Matching
 from service.middleware import SAFE
-from service.permissions import PUBLIC, ROUTES, Permission
+from service.permissions import MAY, PUBLIC, ROUTES, Permission, who_may
 from service.repository import Repository
 from service.settings import Settings
 
@@ -69,8 +69,7 @@ def authorise(request: Request, kith: Kith, token: Annotated[str, Depends(form_t
         return None
     person = _who(request, kith, token)
     request.state.user, request.state.person = person.user_id, person
-    if needs not in person.may:
-        raise HTTPException(403)
+    refuse_without(person, needs)
     return person
 
 
@@ -149,7 +148,9 @@ def note_reading(kith: Installation, person: Person, what: str, child_id: str, *
 def refuse_without(person: Person, permission: Permission) -> None:
     """Raises 403: what a request says may need more than its route."""
     if permission not in person.may:
-        raise HTTPException(403)
+        if permission in MAY[person.role]:
+            raise HTTPException(403, f"This token may not do this: it lacks the scope “{permission}”.")
+        raise HTTPException(403, f"Your account may not do this. {who_may(permission)}")
 
 
 def may_identify(person: Person) -> bool:

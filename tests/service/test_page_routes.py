@@ -109,6 +109,16 @@ def test_the_document_of_accessibility_names_every_page() -> None:
     assert sorted(named) == sorted(pages)
 
 
+def test_who_may_not_is_told_who_may(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    refused = service.as_(Role.COORDINATOR).get(f"/children/{child}/unlink", headers=HTML)
+    assert refused.status_code == 403
+    assert "Your account may not do this. A manager can." in refused.text
+    assert "load it again" not in refused.text  # it would be refused again
+    told = service.as_(Role.AUDITOR).get(f"/api/v1/children/{child}").json()["detail"]
+    assert told == "Your account may not do this. A coordinator, a manager or an analyst can."
+
+
 def test_a_form_without_its_token_changes_nothing(service: Service) -> None:
     child, volunteer = service.eligible_pair()
     browser = service.as_(Role.COORDINATOR)
