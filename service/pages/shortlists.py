@@ -62,6 +62,9 @@ class Note:
     alarm: str
     words: str
 
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.alarm, self.words)))
+
 
 @dataclass(frozen=True)
 class Card:
@@ -268,15 +271,16 @@ def workbook(
         Field("Child"), Field("Rank", 6, WHOLE), Field("Volunteer"), Field("Age", 6, WHOLE),
         Field("Gender"), Field("Fit, of 1000", 10, WHOLE), Field("Distance", 16),
         *(Field(score, 12, WHOLE) for score in scores),
-        Field("For the others who wait", 60), Field("Check that lapses soon", 36), Field("Committed until", 14, DATE),
-        Field("Why they fit", 90),
+        Field("For the others who wait", 60), Field("To know before you propose", 90),
+        Field("Committed until", 14, DATE), Field("Why they fit", 90),
     ]  # fmt: skip
     lines = [
         [reckoned.references[child_id], order.get(card.volunteer.id), card.reference, card.age,
          card.volunteer.gender or "not recorded", card.candidate.fit, card.candidate.distance,
          *(own.get(score) for score in scores),
-         reckoned.told(card.candidate.effect.sentence) if card.candidate.effect else "", card.lapse,
-         card.volunteer.commitment_until, " ".join(reckoned.told(bar.words) for bar in card.bars)]
+         reckoned.told(card.candidate.effect.sentence) if card.candidate.effect else "",
+         " ".join(reckoned.told(str(note)) for note in card.to_know), card.volunteer.commitment_until,
+         " ".join(reckoned.told(bar.words) for bar in card.bars)]
         for card, own in zip(shown, points, strict=True)
     ]  # fmt: skip
     book.table("Shortlist", fields, lines)
