@@ -117,6 +117,11 @@ class Step:
         return paused_for not in self.not_after and (not self.only_after or paused_for in self.only_after)
 
     @property
+    def begins_a_wait(self) -> bool:
+        """Whether what leads on from it has to wait: somebody has their time from then."""
+        return any(one.wait and self.to in one.starts for one in STEPS)
+
+    @property
     def follows(self) -> dict[str, str]:
         """What its reasons bring about besides, by the reason."""
         told = {reason: FOLLOWS[reason].value for reason in self.reasons if reason in FOLLOWS}

@@ -278,7 +278,7 @@ def take(
             raise StepRefusedError("Choose whose word it is.")
         if step.reasons and reason not in step.reasons_of(Party(party)):
             raise StepRefusedError("Choose a reason.")
-        at = happened(day, clock, match.since)
+        at = happened(day, clock, match.since, at_the_latest=step.begins_a_wait)
 
         def record(now: Repository) -> None:
             if not step.final and now.match(match_id).version != version:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from browser import Site
@@ -12,11 +12,12 @@ from conftest import Service
 from page_reading import HTML, proposal_of
 from sqlalchemy import select
 
-from matcher.instance import today
+from matcher.instance import LONDON, today
 from matcher.records import Party
 from service import steps
 from service.database.base import utc_now
 from service.database.tables import Decision, Match
+from service.pages.when import happened
 from service.permissions import Role
 from service.proposals import take_step
 from service.reports import Year
@@ -176,6 +177,42 @@ def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(servic
         assert page.status_code == 200, step
         assert page.text.count(told) >= 2 - (step == "child_would_meet"), step
         assert ("When it took place" in page.text) is (step == "child_would_meet")
+
+
+def test_a_child_has_a_whole_day_to_think_it_over_where_only_the_day_of_the_meeting_is_known(service: Service) -> None:
+    _, _, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    with service.database.write(service.north) as session:
+        row = Repository(session, service.keys).match(match)
+        row.state, row.since = "meeting", utc_now() - timedelta(days=5)
+        version = str(row.version + 1)
+    page = browser.get(f"/proposals/{match}", headers=HTML).text
+    assert "With the day alone, the child’s time to think it over counts from the end of it." in page
+    met = today() - timedelta(days=1)
+    sent = {"version": version, "day": f"{met:%d/%m/%Y}", "clock": ""}
+    assert browser.post(f"/proposals/{match}/steps/meeting_held", data=sent, headers=HTML).status_code == 200
+    with service.database.read(service.north) as session:
+        held = Repository(session, service.keys).match(match)
+        assert (held.state, held.since) == ("child thinks it over", datetime.combine(met, time(23, 59), LONDON))
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "at"),
+    [(10, "", time(23, 59)), (10, "16:00", time(16)), (20, "", time(23, 59)), (20, "9:15", time(9, 15))],
+)
+def test_what_begins_a_wait_was_at_the_latest_of_what_is_told(day: int, clock: str, at: time) -> None:
+    on = today() - timedelta(days=day)
+    since = datetime.combine(today() - timedelta(days=20), time(8), LONDON)
+    told = happened(f"{on:%d/%m/%Y}", clock, since, at_the_latest=True)
+    assert told == datetime.combine(on, at, LONDON)
+
+
+def test_what_was_today_was_not_later_than_now() -> None:
+    before = utc_now()
+    told = happened(f"{today():%d/%m/%Y}", "", before - timedelta(days=2), at_the_latest=True)
+    assert told is not None
+    assert told <= utc_now()
+    assert [step.id for step in STEPS if step.begins_a_wait] == ["meeting_held"]
 
 
 def taken(service: Service, match: str, *given: tuple[str, str | None]) -> tuple[date | None, date | None]:
