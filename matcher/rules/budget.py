@@ -105,12 +105,14 @@ class OutOfCountyBudget(PlanConstraint):
     def _bill(self, between: Between, policy: Policy) -> str:
         path = "constraints.out_of_county_budget"
         bill = pounds(int(self.cost(between.pairs, policy)[0]))
+        # By name: a county may have two councils, and outside the one is not outside the other.
+        outside = f"outside {council(between.child.responsible_authority)}"
         if policy.choice(f"{path}.method") == "spot_purchase":
-            return f"A visitor for {between.child.id} is bought outside the county for {bill} a year."
+            return f"A visitor for {between.child.id} is bought {outside} for {bill} a year."
         # The distance that stands elsewhere in the same row; the cost is reckoned to the metre, hence “about”.
         visits = counted(policy.number(f"{path}.visits_a_year"), "visit", "visits")
         return (
-            f"{between.child.id} is placed outside the county, {bill} a year: {visits} of about "
+            f"{between.child.id} is placed {outside}, {bill} a year: {visits} of about "
             f"{between.shown_distance} each way, at {policy.number(f'{path}.pence_a_mile')}p a mile."
         )
 
