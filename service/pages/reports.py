@@ -189,12 +189,18 @@ def _words_form(
 def _xlsx(report: Report, about: list[tuple[str, Value]], as_of: date) -> bytes:
     """What is told of it comes first, on a worksheet of its own; whose it is, what and of when is on each page."""
     (_, authority), *_ = about
-    book = Book(as_of, f"{authority}: {report.title}, as of {as_of.day} {as_of:%B %Y}")
+    kept = ", not to be passed on" if report.kept_to else ""
+    book = Book(as_of, f"{authority}: {report.title}, as of {as_of.day} {as_of:%B %Y}{kept}")
     cells = [cell for table in report.tables for _, row in table.rows for cell in row]
     if any(isinstance(cell, Between) for cell in cells):
         about = [*about, ("Small numbers", f"Not told as they are: “{FEW}” is one of these, “56 to 59” likewise.")]
     told = [(one.title, " ".join(filter(None, (one.lead, one.note)))) for one in report.tables]
-    lines = [*about, ("What it tells", report.lead), *(one for one in told if one[1])]
+    lines = [
+        *about,
+        *([("Who it is for", report.kept_to)] if kept else []),
+        ("What it tells", report.lead),
+        *(one for one in told if one[1]),
+    ]
     book.table("About", (Field("Report", 40), Field("What it tells", 90)), lines)
     for table in (one for one in report.tables if one.rows):
         first, *others = table.headings

@@ -1,7 +1,8 @@
 """The reports: figures of the service, and of nobody by name. Pure: records in, tables out.
 
-A number of one to four in a table about who people are is told as just that, and others as
-ranges, so that it cannot be worked out: see `suppression`. What is not recorded is a group of its own, never left out.
+In what is passed on a number of one to four is told as just that, and others as ranges, so that it cannot be worked
+out: see `suppression`. What tells it as it is says that it is the team's: see `Report.kept_to`. What is not recorded is
+a group of its own, never left out.
 """
 
 from service.reports.equality import equality

@@ -74,6 +74,8 @@ class Report:
     lead: str
     tables: tuple[Table, ...]
     to_write: tuple[Section, ...] = ()
+    kept_to: str = ""
+    """To whom it is kept, and why, where small numbers are told as they are; blank where it is made to be passed on."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,24 @@ Place = tuple[int, int]
 """Row and column, from 0; the column after the last is the row's total."""
 
 
+def few(count: int) -> int | Between:
+    """A number of which nothing else that is told is a sum, a part or the rest."""
+    return FEW if 0 < count < SMALL else count
+
+
+def part(count: int, whole: int) -> int | Between:
+    """How many of a whole that is told, and is no small number itself: few are told as few, and so is the rest.
+
+    All that read alike are in the range: 37 of 40 is told as 36 to 39, as the rest is one from 1 to 4.
+    """
+    rest = whole - count
+    if not count or not rest:
+        return count
+    if whole == SMALL + 1:  # beside 1 to 4 a 5 alone would be left
+        return Between(1, SMALL)
+    return Between(max(SMALL, whole - FEW.highest), whole - 1) if rest < SMALL <= count else few(count)
+
+
 def ranges(counts: Sequence[Sequence[int]]) -> Mapping[Place, Between] | None:
     """The places whose numbers are told as ranges, each with its own; None if nothing protects the small ones.
 

@@ -32,6 +32,15 @@ from service.reports.figures import (
 from service.reports.suppression import SMALL
 from service.workflow import END_REASONS
 
+KEPT_TO_TEAM = (
+    "For the team alone: numbers are told as they are, small ones too, and beside the other reports they could tell of "
+    "single people. The report of the year and the one on equality are made to be passed on; this one is not."
+)
+KEPT_TO_BUDGET = (
+    "For the team and those who keep the budget: beside what one match costs, the sums tell how many there are, "
+    "however few. Do not pass it on to others."
+)
+
 # ---- waits -----------------------------------------------------------------------------------------------------------
 
 BANDS = ((3, "Under 3 months"), (6, "3 to 6 months"), (12, "6 to 12 months"), (24, "1 to 2 years"))
@@ -62,7 +71,7 @@ def waits(service: Service) -> Report:
         note="Ready: nothing but a volunteer is missing. Not ready: consent, approval or a fact is missing. "
         "Whoever has no visitor waits, from the day of the referral on, whatever came between.",
     )  # fmt: skip
-    return Report("Waits", told_wait(service), (bands, _by_authority(waiting, now)))
+    return Report("Waits", told_wait(service), (bands, _by_authority(waiting, now)), kept_to=KEPT_TO_TEAM)
 
 
 def _without(service: Service) -> tuple[list[ReportedChild], list[ReportedChild]]:
@@ -77,18 +86,44 @@ def told_wait(service: Service) -> str:
     told = _told_of(waiting, service.as_of)
     if beyond:
         apart = counted(len(beyond), "more has none, and counts", "more have none, and count").capitalize()
-        told += f" {apart} apart: care has ended, or they are beyond the age for one."
+        told += f" {apart} apart: {_NO_MORE}."
     return told
 
 
+def told_without(service: Service) -> str:
+    """The same for whoever is told the numbers of the report on equality: there all without a visitor are one number.
+
+    So how many can have none any more is not told apart. Nor does it show by how long the others have waited: of six
+    that would say that five wait, and one does not.
+    """
+    waiting, beyond = _without(service)
+    everybody = len(waiting) + len(beyond)
+    if not beyond:
+        return _told_of(waiting, service.as_of)
+    told = f"{_many(everybody, 'child has', 'children have')} no visitor."
+    half = _half("those who wait", waiting, service.as_of) if everybody > SMALL + 1 else ""
+    return f"{told} Counted in are those who can have none any more: {_NO_MORE}.{half}"
+
+
+_NO_MORE = "care has ended, or they are beyond the age for one"
+
+
 def _told_of(waiting: Sequence[ReportedChild], now: date) -> str:
-    known = [one.record.waits_since for one in waiting if one.record.waits_since]
     if not waiting:
         return "No child waits for a visitor."
-    many = counted(len(waiting), "child has", "children have").capitalize()
+    return f"{_many(len(waiting), 'child has', 'children have')} no visitor yet.{_half('them', waiting, now)}"
+
+
+def _half(whom: str, waiting: Sequence[ReportedChild], now: date) -> str:
+    """How long half of those who wait have waited, as a sentence that follows; blank of a few."""
+    known = [one.record.waits_since for one in waiting if one.record.waits_since]
     if len(known) < SMALL:
-        return f"{many} no visitor yet."
-    return f"{many} no visitor yet. Half of them have waited {median_months(known, now)} months or longer."
+        return ""
+    months = median_months(known, now)
+    return f" Half of {whom} have waited {f'{counted(months, *_MONTHS)} or longer' if months else 'less than a month'}."
+
+
+_MONTHS = ("month", "months")
 
 
 def median_months(days: Iterable[date], now: date) -> int:
@@ -134,7 +169,7 @@ def matches(service: Service, year: Year) -> Report:
     told = _many(children, "child was given a visitor", "children were given a visitor")
     twice = "" if children == len(begun) else f", {len(begun)} in all since some had another before"
     lead = f"{told} between {year.title.replace(' to ', ' and ')}{twice}."
-    return Report("Matches made", lead, (table, _proposals(service, year)))
+    return Report("Matches made", lead, (table, _proposals(service, year)), kept_to=KEPT_TO_TEAM)
 
 
 def _not_counted(service: Service) -> str:
@@ -189,7 +224,7 @@ def endings(service: Service, year: Year) -> Report:
     rows = with_totals([(title, (lasted[title],)) for title in titles], across=False) if over else ()
     headings, note = ("From the first visit", "Matches"), "" if over else NONE_ENDED
     how_long = Table("How long they had lasted", headings, rows, note=note, bars=0, last_is_total=True)
-    return Report("Endings", lead, (reasons(over), how_long))
+    return Report("Endings", lead, (reasons(over), how_long), kept_to=KEPT_TO_TEAM)
 
 
 def _lasted(match: ReportedMatch) -> str:
@@ -254,4 +289,4 @@ def spend(service: Service) -> Report:
         "county that was appointed in Kith since. The cost of a match that came with a file is in it only if whoever "
         "told the figure counted it in. Proposals on the way count against what is left besides.",
     )  # fmt: skip
-    return Report("Spending", lead, (table,))
+    return Report("Spending", lead, (table,), kept_to=KEPT_TO_BUDGET)

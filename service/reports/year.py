@@ -12,6 +12,7 @@ from matcher.pairs import is_residential
 from matcher.records import Child, Contact
 from matcher.words import day
 from service.reports.figures import (
+    Between,
     Cell,
     Report,
     ReportedMatch,
@@ -25,9 +26,9 @@ from service.reports.figures import (
     months_since,
     years,
 )
-from service.reports.suppression import FEW, SMALL, TOO_FEW, ranges
-from service.reports.work import reasons, told_wait
-from service.workflow import FOLLOWS, OBJECTS, PAUSE_REASONS, UNSAFE, Follows
+from service.reports.suppression import FEW, SMALL, TOO_FEW, few, part, ranges
+from service.reports.work import reasons, told_without
+from service.workflow import CHILD_PAUSES, FOLLOWS, OBJECTS, UNSAFE, Follows
 
 SECTIONS: Mapping[str, Section] = {
     "children": Section("What children and young people say", "What those with a visitor said when they were asked."),
@@ -47,19 +48,19 @@ def yearly(service: Service, year: Year, written: Mapping[str, str] = MappingPro
     over = [one for one in service.matches if one.over and year.holds(one.ended_on)]
     goes_on = last == service.as_of and year.holds(last + timedelta(days=1))
     so_far = f"The year goes on: its figures are those up to {day(last)}. " if goes_on else ""
-    now = f"{told_wait(service)} " if year.holds(service.as_of) else ""
+    now = f"{told_without(service)} " if year.holds(service.as_of) else ""
     before = Year(year.first - 1)
     both = (year, before) if before in years(service) else (year,)
     headings = ("In the year so far" if goes_on else "In the year", *(["In the year before"] if len(both) > 1 else []))
     return Report(
         f"Report to corporate parents, {year.title}",
-        f"What the Corporate Parenting Group is told of the year. {so_far}{now}Nobody is named, and of circumstances "
-        f"and endings a number from {FEW} is told as no more than that.",
+        f"What the Corporate Parenting Group is told of the year. {so_far}{now}Nobody is named, and of circumstances, "
+        f"endings and disputes a number from {FEW} is told as no more than that.",
         (
             Table("Independent Visitors appointed", ("", *headings), _beside(service, both, _appointed), note=_ADDS_UP),
             _circumstances(service, begun), _endings(over),
             Table("Disputes and refusals", ("What was recorded, and how often", *headings),
-                  _beside(service, both, _disputes), note="What people recorded in Kith."),
+                  _beside(service, both, _disputes), note=_ONCE),
         ),
         tuple(replace(section, text=written.get(name, "")) for name, section in SECTIONS.items()),
     )  # fmt: skip
@@ -69,7 +70,11 @@ _ADDS_UP = (
     "Visits count from the first one to the last day of the match. Those before, and those that began, less those that "
     "ended, are those at the end. Reviews are those that were recorded in Kith."
 )
-_Counts = tuple[tuple[str, int], ...]
+_ONCE = (
+    "What people recorded in Kith. Each line counts what no other does: a concern by which a match ended is one of the "
+    "reasons above."
+)
+_Counts = tuple[tuple[str, int | Between], ...]
 
 
 def _beside(
@@ -98,17 +103,26 @@ def _appointed(service: Service, year: Year) -> _Counts:
 
 
 def _disputes(service: Service, year: Year) -> _Counts:
+    """Lines of which none is a part or a sum of others, here or among the endings: so each hides what is small."""
     steps = _steps(service, year)
-    concerns = sum(count for (_, why), count in steps.items() if FOLLOWS.get(why or "") is Follows.SUSPENDED)
-    return (
-        ("A child said no to a visitor who was proposed", _times(steps, "child_declines")),
-        ("Of these, a no to any visitor at all", _times(steps, "child_declines", OBJECTS)),
+    any_visitor, unsafe = _times(steps, "child_declines", OBJECTS), _times(steps, "child_declines", UNSAFE)
+    of_worker = _times(steps, "social_worker_declines", *_OF_VOLUNTEER)
+    lines = (
+        ("A child said no to any visitor at all", any_visitor),
+        ("A child said no, not feeling safe with the visitor proposed", unsafe),
+        ("A child said no to the visitor proposed, otherwise", _times(steps, "child_declines") - any_visitor - unsafe),
         ("A volunteer said no", _times(steps, "volunteer_declines")),
-        ("A social worker said no", _times(steps, "social_worker_declines")),
-        ("A concern about a volunteer was recorded, who was suspended by it", concerns),
-        ("Visits were paused for a concern", _times(steps, "pause", *_CONCERNS)),
+        ("A social worker said no for a concern about the volunteer", of_worker),
+        ("A social worker said no otherwise", _times(steps, "social_worker_declines") - of_worker),
+        ("Visits were paused for a concern about the volunteer", _times(steps, "pause", *_OF_VOLUNTEER)),
+        ("Visits were paused for a concern about the child", _times(steps, "pause", CHILD_PAUSES)),
         ("Past visits were looked into after a concern", _times(steps, "brought_up")),
     )
+    return tuple((title, few(count)) for title, count in lines)
+
+
+_OF_VOLUNTEER = tuple(reason for reason, what in FOLLOWS.items() if what is Follows.SUSPENDED)
+"""Reasons by which the volunteer is suspended."""
 
 
 _Steps = Counter[tuple[str, str | None]]
@@ -122,7 +136,6 @@ def _times(steps: _Steps, step: str, *reasons: str) -> int:
     return sum(count for (name, why), count in steps.items() if name == step and (not reasons or why in reasons))
 
 
-_CONCERNS = tuple(one for one in PAUSE_REASONS if "concern" in one or one == UNSAFE)
 _LITTLE = (Contact.NONE, Contact.INFREQUENT)
 
 
@@ -140,17 +153,17 @@ def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
         ("A visitor would help education or health", lambda one, _: one.helps_education_or_health is True),
         ("Unaccompanied", lambda one, _: one.unaccompanied is True),
     )  # fmt: skip
+    everybody, of_facts = len({one.child for one in begun}), len({child.id for child, _ in known})
     rows: list[tuple[str, tuple[Cell, ...]]] = []
-    children = {child.id for child, _ in known}
-    told = len(children) >= SMALL  # of fewer, "1 to 4" would say all but the number, which stands above
-    for title, passes in tests if told else ():
-        count = len({child.id for child, match in known if passes(child, match)})
-        rows.append((title, (FEW if 0 < count < SMALL else count,)))
-    none = TOO_FEW if begun else "No child was given a visitor in that year."
-    note = "A child may count in several lines." if told else none
-    if len({one.child for one in begun}) > len(
-        children
-    ):  # how many could tell a number that the report on equality hides
+    if everybody < SMALL:  # "1 to 4" would say all but the number, which stands above
+        note = TOO_FEW if everybody else "No child was given a visitor in that year."
+    elif of_facts:
+        note = "A child may count in several lines."
+        for title, passes in tests:
+            rows.append((title, (part(len({child.id for child, one in known if passes(child, one)}), everybody),)))
+    else:
+        note = ""
+    if everybody > of_facts:  # how many could tell a number that the report on equality hides
         note = f"{note} Of some children Kith has the match alone: their circumstances are not recorded here.".strip()
     return Table("Circumstances of appointment", ("Circumstance", "Children"), tuple(rows), note=note, bars=0)
 

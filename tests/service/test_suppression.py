@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from service.reports import Between
-from service.reports.suppression import FEW, SMALL, Place, ranges
+from service.reports.suppression import FEW, SMALL, Place, few, part, ranges
 
 Counts = Sequence[Sequence[int]]
 
@@ -145,3 +145,24 @@ def attacked(counts: Counts, instead: Mapping[Place, Between], place: Place) -> 
 def test_a_neighbouring_table_reads_alike(shift: int) -> None:
     """Who is one more or one fewer in a small group changes none of what is told."""
     assert ranges([[57 - shift, 0], [60, 0], [3 + shift, 6]]) == ranges([[57, 0], [60, 0], [3, 6]])
+
+
+@pytest.mark.parametrize("whole", range(SMALL, 31))
+def test_neither_a_small_part_nor_a_small_rest_of_what_is_told_is_worked_out(whole: int) -> None:
+    """Each range is what its readers could say anyway: all the numbers that read alike, and never one alone."""
+    alike: dict[object, list[int]] = {}
+    for count in range(whole + 1):
+        alike.setdefault(part(count, whole), []).append(count)
+    for cell, counts in alike.items():
+        if isinstance(cell, Between):
+            assert counts == list(range(cell.lowest, cell.highest + 1))
+            assert len(counts) >= 2
+        else:
+            assert counts == [cell]
+            assert not 0 < cell < SMALL  # type: ignore[operator]
+            assert not 0 < whole - cell < SMALL  # type: ignore[operator]
+
+
+def test_what_stands_alone_is_hidden_where_it_is_small_and_only_there() -> None:
+    assert [few(count) for count in range(7)] == [0, FEW, FEW, FEW, FEW, 5, 6]
+    assert [str(part(count, 40)) for count in (0, 4, 5, 35, 37, 40)] == ["0", "1 to 4", "5", "35", "36 to 39", "40"]
