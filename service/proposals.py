@@ -233,11 +233,14 @@ def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:
     decided = tables.Decision.match_id == match.id, tables.Decision.step != steps.TAKEN_IN, steps.STANDS
     begun = rows.session.scalar(select(func.min(tables.Decision.at)).where(*decided))
     # Of a match that came with a file it is told when it was taken in, and that is no beginning.
-    day = begun.date() if begun else match.started_on or match.created_at.date() - BEFORE_KITH
+    known = begun.date() if begun else match.started_on
+    day = known or match.created_at.date() - BEFORE_KITH
     if at < datetime.combine(day, time(), UTC) - timedelta(hours=1):  # in summer London's day begins an hour earlier
-        raise StepRefusedError(
-            f"That was before this proposal or match began, on {written(day)}. Check the day and the time."
-        )
+        told = (
+            f"before this proposal or match began, on {written(known)}" if known
+            else "more than a year before this match came to Kith, and when it began is not recorded"
+        )  # fmt: skip
+        raise StepRefusedError(f"That was {told}. Check the day and the time.")
 
 
 def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:

@@ -114,6 +114,25 @@ def test_what_is_recorded_later_began_and_ended_on_the_day_on_which_it_was(desk:
         assert rows.match(match).ended_on == visited
 
 
+@pytest.mark.parametrize("started_on", [None, date(2020, 3, 5)])
+def test_before_a_match_that_came_with_a_file_is_told_by_a_day_that_is_known(
+    desk: Desk, started_on: date | None
+) -> None:
+    match = desk.service.a_match()
+    for rows in desk.rows():
+        row = rows.match(match)
+        row.started_on = started_on
+        earliest = started_on or row.created_at.date() - timedelta(days=366)
+    desk.now = _morning(earliest) - timedelta(days=4)
+    with pytest.raises(StepRefusedError) as told:
+        desk.step(match, "end", Party.AUTHORITY, "other")
+    known = "before this proposal or match began, on 5 March 2020."
+    unknown = "more than a year before this match came to Kith, and when it began is not recorded."
+    assert f"That was {known if started_on else unknown} Check the day and the time." == str(told.value)
+    desk.now = _morning(earliest)
+    assert desk.step(match, "end", Party.AUTHORITY, "other") is State.ENDED
+
+
 def test_a_no_that_is_recorded_later_is_remembered_under_its_day(desk: Desk) -> None:
     desk.now = _morning(today() - timedelta(days=10))
     match = desk.propose()
