@@ -45,9 +45,15 @@ class Entry:
     details: Mapping[str, Any] | None = None
 
 
-def told_codes(field: str, before: str | None, after: str | None) -> dict[str, str]:
+def told_codes(field: str, before: str | bool | None, after: str | bool | None) -> dict[str, str]:
     """What was and what is, for the audit log, of a field whose words are codes."""
-    return {f"{field} before": before or "not recorded", field: after or "not recorded"}
+    return {f"{field} before": _code(before), field: _code(after)}
+
+
+def _code(fact: str | bool | None) -> str:
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    return fact or "not recorded"
 
 
 def record(session: Session, keys: KeyRing, entry: Entry) -> AuditEvent:

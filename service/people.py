@@ -23,7 +23,7 @@ from matcher.records import Agreement, Status
 from matcher.references import bare, has_number
 from matcher.standing import broken
 from matcher.words import same
-from service import audit_log, proposals, runs
+from service import audit_log, holds, proposals, runs
 from service.audit_log import Entry
 from service.database import tables
 from service.families import family_called, link_siblings
@@ -36,8 +36,8 @@ OWN_DOOR = {CHILDREN.name: ("child_id", "family"), VOLUNTEERS.name: ("volunteer_
 A_MANAGERS = ("manager_approved", "funding_agreed")
 """Facts of a child that are a manager's word: approval, and money."""
 
-CODES = {CHILDREN.name: "agrees", VOLUNTEERS.name: "status"}
-"""The field of each sheet of which the audit log has the words before and after: a child's word, and a standing."""
+CODES = {CHILDREN.name: ("agrees", "safeguarding_issue"), VOLUNTEERS.name: ("status",)}
+"""The fields of each sheet of which the audit log has the words before and after: a child's word, a hold, standing."""
 
 
 def columns_of(sheet: Sheet) -> tuple[Column, ...]:
@@ -151,6 +151,8 @@ def add_child(
     if siblings is not None:
         link_siblings(rows, [row.id, *siblings], user_id=user_id)
     details = {"fields": sorted(given), **({"was erased": True} if back else {})}
+    if record.safeguarding_issue:
+        details |= audit_log.told_codes(holds.FACT, before.safeguarding_issue, True)
     audit_log.record(rows.session, rows.keys, Entry(user_id, "add child", row.id, details=details))
     runs.ask_for(rows.session, row.authority_id, "child referred")
     return row
@@ -172,8 +174,9 @@ def change_child(
     rows.session.flush()
     breaking = _breaking(rows, tables.Match.child_id == row.id)
     details: dict[str, Any] = {"fields": sorted(given), "break a rule": list(breaking)}
-    if before.agrees is not record.agrees:
-        details |= audit_log.told_codes("agrees", before.agrees, record.agrees)
+    for name in CODES[CHILDREN.name]:
+        if getattr(before, name) != getattr(record, name):
+            details |= audit_log.told_codes(name, getattr(before, name), getattr(record, name))
     audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details=details))
     return breaking
 

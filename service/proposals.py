@@ -31,7 +31,7 @@ from matcher.rules.volunteer import SupportSessions
 from matcher.scoring import Fits
 from matcher.words import council
 from matcher.words import day as written
-from service import audit_log, budgets, plans, standing, steps, workflow
+from service import audit_log, budgets, holds, plans, standing, steps, workflow
 from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
@@ -197,6 +197,8 @@ def take_step(
     def hard_rules(rules: Rules) -> Sequence[str]:
         fresh.append(rows.instance(today(), without_match=match.id))
         found = failing_rules(fresh[0], match.child_id, match.volunteer_id, rules, paid=paid)
+        if not found and holds.is_held(rows, match.child_id):  # whose referral is not in Kith: no rule is asked of them
+            found = (holds.SENTENCE.format(match.child_id),)
         return found or with_siblings(match, held_matches(rows, match.family_id))
 
     steps.take(rows, match, step, by=by, user_id=user_id, reason=reason, note=note, at=at, hard_rules=hard_rules)
@@ -206,7 +208,7 @@ def take_step(
     if follows is Follows.SUSPENDED:
         standing.suspend(rows, match, user_id=user_id)
     elif follows is Follows.HELD:
-        _hold(rows, match, user_id)
+        _hold(rows, match, reason or "", user_id)
     elif follows is not None:
         _says(rows, rows.child(match.child_id), _SAYS[follows], match, user_id)
     return match
@@ -297,12 +299,13 @@ def _says(rows: Repository, child: tables.Child, agrees: Agreement, match: table
     audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, _ENTRY[agrees], child.id, details=details))
 
 
-def _hold(rows: Repository, match: tables.Match, user_id: str) -> None:
+def _hold(rows: Repository, match: tables.Match, reason: str, user_id: str) -> None:
     """A safeguarding concern about the child: the core rule keeps everybody away until it is recorded as resolved."""
     child = rows.child(match.child_id)
     rows.write_child(child, replace(rows.child_record(child, family_known=True), safeguarding_issue=True))
     rows.session.flush()
-    entry = audit_log.Entry(user_id, "hold referral", child.id, "safeguarding", {"match": match.id})
+    details = {"match": match.id, "reason": reason}
+    entry = audit_log.Entry(user_id, holds.HOLD, child.id, "safeguarding", details)
     audit_log.record(rows.session, rows.keys, entry)
 
 

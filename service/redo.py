@@ -7,6 +7,7 @@ again: readings, logins, runs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -92,7 +93,7 @@ def _told(session: Session, authority: str, events: list[tables.AuditEvent], the
 
 def _fields(one: tables.AuditEvent) -> str:
     """Which fields were changed; of a child's word and of a standing, to what; whose budget, and by how much."""
-    told_by_word = (*people.CODES.values(), "code", "pence", TAKEN_BACK)
+    told_by_word = (*chain(*people.CODES.values()), "code", "pence", TAKEN_BACK)
     codes = {name: one.details[name] for name in told_by_word if name in one.details}
     fields = {**dict.fromkeys(one.details.get("fields") or ()), **codes}
     told = ", ".join(f"{name}: {word}" if word else str(name) for name, word in fields.items())

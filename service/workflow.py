@@ -183,7 +183,10 @@ class Follows(StrEnum):
         "a yes."
     )
     NO_VISITOR = "Nobody is proposed to the child any more. It is final until the child says otherwise."
-    HELD = "The referral is held: nobody visits the child until the safeguarding issue is recorded as resolved."
+    HELD = (
+        "The referral is held: nobody visits the child until a manager has recorded that the safeguarding issue is "
+        "resolved."
+    )
     SUSPENDED = (
         "The volunteer is suspended at once: proposals are withdrawn, visits are paused, and the children whom they "
         "visited before are to be asked too. A manager alone can lift it."
@@ -196,6 +199,7 @@ FOLLOWS: Mapping[str, Follows] = {
     OBJECTS: Follows.NO_VISITOR,
     CHILD_OBJECTS: Follows.NO_VISITOR,
     "safeguarding concern about the child": Follows.HELD,
+    CHILD_PAUSES: Follows.HELD,
     "serious concern about the child": Follows.HELD,
     UNSAFE: Follows.SUSPENDED,
     "safeguarding concern about the volunteer": Follows.SUSPENDED,
@@ -205,7 +209,7 @@ FOLLOWS: Mapping[str, Follows] = {
 }
 """By reason, whoever gives it and wherever."""
 
-FOR_SAFETY = frozenset(reason for reason, what in FOLLOWS.items() if what is not Follows.ASKED_AGAIN) | {CHILD_PAUSES}
+FOR_SAFETY = frozenset(reason for reason, what in FOLLOWS.items() if what is not Follows.ASKED_AGAIN)
 """Reasons that a manager looks at before a letter is sent: a child said it, or somebody looks into it."""
 
 _IN_LETTERS = frozenset({"planned ending", "moved away", "circumstances of the volunteer"})
@@ -219,7 +223,8 @@ def in_letter(reason: str | None, by: str | None) -> bool:
 STAYS: Mapping[Follows, str] = {
     Follows.ASKED_AGAIN: "That the child is to be asked again stays: record on the child’s page what they say.",
     Follows.NO_VISITOR: "That the child wants no visitor stays: record on the child’s page what they say.",
-    Follows.HELD: "The safeguarding issue stays on record: on the child’s page it is recorded as resolved.",
+    Follows.HELD: "The safeguarding issue stays on record: on the child’s page a manager alone records that it is "
+    "resolved.",
     Follows.SUSPENDED: "The volunteer stays suspended: on the volunteer’s page a manager alone lifts it.",
 }
 """What taking back a step leaves as it is of what its reason brought about, and where a person changes it."""

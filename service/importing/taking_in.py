@@ -112,7 +112,7 @@ def _of_each(
             continue
         details: dict[str, object] = {"import": batch, "fields": sorted(one.fields)}
         for change in one.changes:
-            if change.field == people.CODES[one.sheet]:
+            if change.field in people.CODES[one.sheet]:
                 details |= audit_log.told_codes(change.field, change.before, change.after)
         if keys := confirmed[one.sheet, one.reference]:
             details["weakened"] = keys

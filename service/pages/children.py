@@ -18,6 +18,7 @@ from matcher.instance import Instance
 from matcher.records import Agreement, Child
 from matcher.rules.child import ChildAgrees
 from matcher.words import same, spoken
+from service import holds
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database import tables
@@ -199,7 +200,7 @@ def child(
         impossible=reckoned.impossible(child_id),
         rules=RULE_TITLES,
         against=against,
-        live=reckoned.live.get(child_id),
+        live=reckoned.live.get(child_id), held=holds.of_child(rows, child_id, reckoned.by_id),
         matches=past, broken=reckoned.broken,
         references=reckoned.references,
         told=reckoned.told,

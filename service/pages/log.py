@@ -110,7 +110,9 @@ DONE = {action: said for kind in KINDS.values() for action, said in kind.done.it
 """Each action as what somebody did; decisions are called by their steps."""
 DETAILS = {
     "fields": "facts", "scopes": "what it may do", "number": "version",
-    "agrees": "the child says", "agrees before": "the child said before", "status": "stands as",
+    "agrees": "the child says", "agrees before": "the child said before",
+    "safeguarding_issue": "safeguarding issue unresolved", "safeguarding_issue before": "safeguarding issue before",
+    "status": "stands as",
     "status before": "stood as", "raised by": "raised by match", "withdrawn": "proposals withdrawn",
     "from": "before", "to": "from then on", "code": "council", "told": "children told of",
     "weakened": "safeguards that weakened", "confirmed": "confirmed one by one", "concerned": "whom they concern",

@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.instance import today
 from matcher.records import MatchStatus, Party
-from service import proposals, workflow
+from service import holds, proposals, workflow
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading
 from service.api.shapes import MatchId
 from service.database import tables
@@ -179,7 +179,8 @@ def _page(
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
         timeline=timeline(rows, match, decisions), origin=origin,
         planned_for=[reckoned.references.get(id, "a child who was erased") for id in planned_for(rows, match)],
-        party=PARTY, told=reckoned.told,
+        party=PARTY, told=reckoned.told, held=holds.of_child(rows, match.child_id, reckoned.by_id),
+        references=reckoned.references, held_now="held" in request.query_params,
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
         decides=decides, last=_last(rows, match) if decides else None, manager=Permission.APPROVE in person.may,
@@ -300,7 +301,8 @@ def take(
         return refused(rows, str(error))
     if workflow.FOLLOWS.get(reason) is Follows.SUSPENDED:  # on their page stands what else was stopped, and who to ask
         return RedirectResponse(f"/volunteers/{match.volunteer_id}?saved=suspended", 303)
-    return RedirectResponse(f"/proposals/{match_id}", 303)
+    held = "?held=now" if workflow.FOLLOWS.get(reason) is Follows.HELD else ""  # the page says whom to tell
+    return RedirectResponse(f"/proposals/{match_id}{held}", 303)
 
 
 def _step(rows: Repository, match: tables.Match, step_id: str) -> Step | None:

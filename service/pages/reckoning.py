@@ -88,6 +88,10 @@ class Reckoning:
         return {match.child_id: match for match in self.matches if match.state in LIVE}
 
     @cached_property
+    def by_id(self) -> Mapping[str, tables.Match]:
+        return {match.id: match for match in self.matches}
+
+    @cached_property
     def of_volunteer(self) -> Mapping[str, Sequence[tables.Match]]:
         found: dict[str, list[tables.Match]] = defaultdict(list)
         for match in self.matches:

@@ -12,10 +12,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from matcher.alone import Lapse
-from service import concerns, plans, runs, workflow
+from service import concerns, holds, plans, runs, workflow
 from service.api.deps import Asking, Kith, may_identify, note_reading
 from service.concerns import Concern
 from service.database import tables
+from service.holds import Hold
 from service.importing import uploads
 from service.pages.children import ORDER, line_of
 from service.pages.facts import CHECK_NAMES
@@ -48,6 +49,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         reckoned = reckoning(kith, person, rows)
         run = last_run(rows, reckoned)
         raised = about_volunteers(rows, reckoned)
+        held = about_children(rows, reckoned)
         sent = len(uploads.waiting(rows)) if Permission.WRITE in person.may else 0
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     waiting = [line for line in every if line.stands == "waiting"]
@@ -74,6 +76,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
     for concern in raised:
         shown |= {one.child_id for one in (*concern.to_ask, *(match for _, match in concern.recorded if match))}
+    shown |= {one.child for one in held}
     note_reading(kith, person, "today", "", children=sorted(shown))
     to_begin = sum(match.state == State.APPOINTED for match in reckoned.matches)
     going_on = set(workflow.APPOINTED) - {State.PAUSED}
@@ -86,7 +89,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, unasked=unasked, again=again, top=TOP,
         proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
-        paused=reckoned.paused, concerns=raised, planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
+        paused=reckoned.paused, concerns=raised, held=held, with_page={line.id for line in every},
+        planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,
         counts=Counter(line.stands for line in every),
@@ -100,6 +104,12 @@ def about_volunteers(rows: Repository, reckoned: Reckoning) -> Sequence[Concern]
     """The concerns that are to be looked into. Who stands how is of the same data as the rest of the page."""
     stopped = {one.id: one.status for one in reckoned.instance.volunteers if one.status in STOPPED}
     return concerns.to_look_into(rows, stopped, reckoned.of_volunteer, reckoned.paused)
+
+
+def about_children(rows: Repository, reckoned: Reckoning) -> Sequence[Hold]:
+    """The children who are held for a safeguarding issue, which is to be looked into."""
+    issues = {one.id: one.safeguarding_issue for one in reckoned.instance.children}
+    return holds.to_look_into(rows, issues, reckoned.by_id)
 
 
 @dataclass(frozen=True)

@@ -423,14 +423,14 @@ def test_visits_are_paused_for_the_reason_that_counts_and_a_letter_has_the_day_t
     match = led(desk, 7)
     desk.step(match, "pause", Party.AUTHORITY, "circumstances")
     desk.step(match, "resume", Party.AUTHORITY)
-    desk.step(match, "pause", Party.AUTHORITY, "a concern about the child")
+    desk.step(match, "pause", Party.AUTHORITY, "a check has lapsed")
     back(desk, match)
     back(desk, match)
     assert stood(desk, match)[0].state is State.PAUSED
     page = desk.service.as_(Role.COORDINATOR).get("/", headers=HTML).text
     line = page.partition(f'href="/proposals/{match}"')[2].partition("</li>")[0]
     assert "Circumstances; no visits since" in line
-    assert "A concern about the child" not in page
+    assert "A check has lapsed" not in page
     back(desk, match)
     back(desk, match)
     back(desk, match)
