@@ -93,7 +93,7 @@ def pages(service: Service) -> Iterator[Page]:
     yield Page("words in the report of a year", "/reports/year/words", manager)
     yield Page("a budget", "/reports/budgets/E06000061", manager)
     yield Page("a budget of another council", "/reports/budgets?code=E06000062", manager)
-    yield Page("whom letters say to ring", "/contacts", manager)
+    yield Page("whom letters say to ring", "/whom-to-ring", manager)
     yield Page("users", "/users", Role.ADMINISTRATOR)
     yield Page("a user's role", f"/users/{account}/role", Role.ADMINISTRATOR)
     yield Page("closing an account", f"/users/{account}/close", Role.ADMINISTRATOR)

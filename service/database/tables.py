@@ -452,13 +452,13 @@ class YearWords(Apart, Versioned, Base):
     __mapper_args__ = {"version_id_col": Versioned.version}
 
 
-class Contacts(Apart, Versioned, Base):
+class WhomToRing(Apart, Versioned, Base):
     """Whom to ring, as letters say it: one row an authority."""
 
-    __tablename__ = "contacts"
+    __tablename__ = "whom_to_ring"
     id: Mapped[str] = id_column("H")
     told: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    """By the names of `contacts.PARTS`; what is not known has no entry."""
+    """By the names of `whom_to_ring.PARTS`; what is not known has no entry."""
     __table_args__ = (UniqueConstraint("authority_id"),)
     __mapper_args__ = {"version_id_col": Versioned.version}
 

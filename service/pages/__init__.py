@@ -8,7 +8,6 @@ from service.pages import (
     accounts,
     budgets,
     children,
-    contacts,
     entering,
     exceptions,
     import_columns,
@@ -27,12 +26,13 @@ from service.pages import (
     taking_back,
     today,
     volunteers,
+    whom_to_ring,
 )
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, siblings.router, children.router, shortlists.router,
     proposing.router, proposals.router, taking_back.router, sharing.router, volunteers.router, runs.router,
     policy.router, imports.router, imports.as_said, import_columns.router, budgets.router, reports.router, log.router,
-    accounts.router, exceptions.router, organisations.router, contacts.router,
+    accounts.router, exceptions.router, organisations.router, whom_to_ring.router,
 )  # fmt: skip
 """Every page."""

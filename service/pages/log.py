@@ -74,7 +74,7 @@ KINDS: Mapping[str, Kind] = {
         "set budget": "Set a budget", "commit budget": "Committed the cost of an appointment",
         "release budget": "Took off the cost of an appointment that was recorded by mistake",
         "add organisation": "Added an organisation", "rename organisation": "Renamed an organisation",
-        "change contacts": "Changed whom letters say to ring",
+        "change whom to ring": "Changed whom letters say to ring",
     }),
     "import": Kind("Files taken in", {
         "import": "Took files in", "import: change child": "Changed facts of a child by a file",

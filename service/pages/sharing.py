@@ -12,7 +12,7 @@ from sqlalchemy import select
 from matcher import vocabulary
 from matcher.instance import today
 from matcher.words import listed
-from service import audit_log, contacts, workflow
+from service import audit_log, whom_to_ring, workflow
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import MatchId
 from service.database import tables
@@ -122,7 +122,7 @@ def letter(
         request, f"letter-{letter}.html", person, match=match, decided=_date(decided),
         on=_date(decided) or begun or today(),
         child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
-        authority=authority.name if authority else "", ring=contacts.told(rows), for_safety=for_safety,
+        authority=authority.name if authority else "", ring=whom_to_ring.told(rows), for_safety=for_safety,
         gives_reason=not for_safety and workflow.in_letter(match.reason, match.over_by),
         # Also whose match ended for another reason may be the one whom somebody looks into.
         careful=for_safety or rows.volunteer(match.volunteer_id).status in STOPPED,

@@ -16,16 +16,16 @@ down_revision = "0010"
 
 def upgrade() -> None:
     op.create_table(
-        "contacts",
+        "whom_to_ring",
         sa.Column("id", sa.String(length=12), nullable=False),
         sa.Column("told", sa.JSON(), nullable=False),
         sa.Column("authority_id", sa.String(length=12), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["authority_id"], ["authorities.id"], name=op.f("fk_contacts_authority_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
-        sa.UniqueConstraint("authority_id", name=op.f("uq_contacts_authority_id")),
+        sa.ForeignKeyConstraint(["authority_id"], ["authorities.id"], name=op.f("fk_whom_to_ring_authority_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_whom_to_ring")),
+        sa.UniqueConstraint("authority_id", name=op.f("uq_whom_to_ring_authority_id")),
     )
-    op.create_index(op.f("ix_contacts_authority_id"), "contacts", ["authority_id"], unique=False)
-    apart(op.get_bind(), ["contacts"])
-    grant(op.get_bind(), context.config.attributes.get("role"), ["contacts"], "SELECT, INSERT, UPDATE, DELETE")
+    op.create_index(op.f("ix_whom_to_ring_authority_id"), "whom_to_ring", ["authority_id"], unique=False)
+    apart(op.get_bind(), ["whom_to_ring"])
+    grant(op.get_bind(), context.config.attributes.get("role"), ["whom_to_ring"], "SELECT, INSERT, UPDATE, DELETE")

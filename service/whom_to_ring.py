@@ -19,7 +19,7 @@ MOST = 200
 """Letters of one part."""
 
 
-class ContactsError(KithError):
+class WhomToRingError(KithError):
     """What cannot be kept as whom to ring, and of which part."""
 
     def __init__(self, part: str, message: str) -> None:
@@ -45,8 +45,8 @@ PARTS: Mapping[str, Part] = {
 }
 
 
-def row_of(rows: Repository) -> tables.Contacts | None:
-    return rows.session.scalar(select(tables.Contacts))
+def row_of(rows: Repository) -> tables.WhomToRing | None:
+    return rows.session.scalar(select(tables.WhomToRing))
 
 
 def told(rows: Repository) -> Mapping[str, str]:
@@ -55,11 +55,11 @@ def told(rows: Repository) -> Mapping[str, str]:
 
 
 def write(rows: Repository, given: Mapping[str, str], *, user_id: str) -> None:
-    """Keeps the parts in place of those before. Raises ContactsError for the first that cannot be."""
+    """Keeps the parts in place of those before. Raises WhomToRingError for the first that cannot be."""
     kept = {name: " ".join(given.get(name, "").split()) for name in PARTS}
     for name, text in kept.items():
         _check(name, text)
-    row = row_of(rows) or tables.Contacts()
+    row = row_of(rows) or tables.WhomToRing()
     before = row.told or {}
     row.told = {name: text for name, text in kept.items() if text}
     rows.session.add(row)
@@ -67,15 +67,16 @@ def write(rows: Repository, given: Mapping[str, str], *, user_id: str) -> None:
     fields = [name for name in PARTS if before.get(name) != row.told.get(name)]
     if fields:
         details = {"parts": [PARTS[name].label.lower() for name in fields]}
-        audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "change contacts", row.id, details=details))
+        entry = audit_log.Entry(user_id, "change whom to ring", row.id, details=details)
+        audit_log.record(rows.session, rows.keys, entry)
 
 
 def _check(name: str, text: str) -> None:
     part = PARTS[name]
     if len(text) > MOST or not text.isprintable():
-        raise ContactsError(name, f"Write “{part.label}” in one line of up to {MOST} letters.")
+        raise WhomToRingError(name, f"Write “{part.label}” in one line of up to {MOST} letters.")
     digits = sum(letter.isdigit() for letter in text)
     if part.number and text and (digits < 3 or digits > 15 or set(text) - set("0123456789 +()-")):
-        raise ContactsError(
+        raise WhomToRingError(
             name, f"“{text}” is no telephone number. Write one such as 01234 567890, or leave it blank."
         )

@@ -29,13 +29,13 @@ def desk(service: Service) -> Desk:
 
 
 def version(browser: TestClient) -> str:
-    found = re.search(r'name="version" value="(\d+)"', browser.get("/contacts").text)
+    found = re.search(r'name="version" value="(\d+)"', browser.get("/whom-to-ring").text)
     assert found is not None
     return found[1]
 
 
 def keep(browser: TestClient, **changed: str) -> Response:
-    return browser.post("/contacts", data={"version": version(browser), **TOLD, **changed}, headers=HTML)
+    return browser.post("/whom-to-ring", data={"version": version(browser), **TOLD, **changed}, headers=HTML)
 
 
 def test_what_a_manager_keeps_stands_in_every_letter_of_the_authority(desk: Desk) -> None:
@@ -53,9 +53,9 @@ def test_what_a_manager_keeps_stands_in_every_letter_of_the_authority(desk: Desk
             assert f"<b>{TOLD['telephone']}</b>" in one
         assert f"<b>{TOLD['out_of_hours']}</b>" in volunteers
         assert f'<b>{TOLD["advocacy"]}</b>, <span class="kith-blank">' in childs  # of whom no number is known
-    assert "01632" not in desk.service.as_(Role.MANAGER, "south").get("/contacts").text
+    assert "01632" not in desk.service.as_(Role.MANAGER, "south").get("/whom-to-ring").text
     with desk.service.database.read(desk.service.north) as session:
-        (entry,) = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.action == "change contacts"))
+        (entry,) = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.action == "change whom to ring"))
     assert entry.details == {
         "parts": [
             "who you are", "address", "telephone", "telephone in the evening and at weekends", "advocacy service",
@@ -85,23 +85,23 @@ def test_what_is_no_number_is_refused_beside_its_field_and_nothing_is_lost(
 def test_who_was_not_quick_enough_is_told_and_what_they_typed_stays(service: Service) -> None:
     manager = service.as_(Role.MANAGER)
     keep(manager)
-    late = manager.post("/contacts", data={"version": "0", **TOLD, "telephone": "01632 960009"}, headers=HTML)
+    late = manager.post("/whom-to-ring", data={"version": "0", **TOLD, "telephone": "01632 960009"}, headers=HTML)
     assert late.status_code == 409
     assert 'value="01632 960009"' in late.text
     assert "<b>Kept now:</b> 01632 960001" in late.text
     assert keep(manager, telephone="").status_code == 200  # blank is no fault
     for role in (Role.COORDINATOR, Role.ANALYST, Role.AUDITOR, Role.ADMINISTRATOR):
-        assert service.as_(role).get("/contacts").status_code == 403
+        assert service.as_(role).get("/whom-to-ring").status_code == 403
 
 
 def test_it_is_kept_without_script_and_has_no_fault(site: Site) -> None:
     page = site.page(Role.MANAGER, script=False)
-    page.goto(f"{site.at}/contacts")
+    page.goto(f"{site.at}/whom-to-ring")
     page.get_by_label("Telephone", exact=True).fill("01632 960001")
     page.get_by_role("button", name="Save").click()
     assert "Saved." in page.inner_text(".kith-saved")
     page = site.page(Role.MANAGER)
-    found = faults(page, f"{site.at}/contacts")
+    found = faults(page, f"{site.at}/whom-to-ring")
     page.fill("#telephone", "none")
     page.get_by_role("button", name="Save").click()
     assert found + faults(page) == []

@@ -10,26 +10,26 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from service import contacts
+from service import whom_to_ring
 from service.api.deps import Asking, Kith, Reading
-from service.contacts import PARTS, ContactsError
 from service.pages.html import render
 from service.repository import Repository
+from service.whom_to_ring import PARTS, WhomToRingError
 
-router = APIRouter(prefix="/contacts")
+router = APIRouter(prefix="/whom-to-ring")
 
 Text = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("")
-def contacts_page(
+def whom_to_ring_page(
     request: Request, person: Asking, rows: Reading, saved: Annotated[bool, Query()] = False
 ) -> Response:  # fmt: skip
     return _form(request, person, rows, saved=saved)
 
 
 @router.post("")
-def write_contacts(
+def write_whom_to_ring(
     request: Request, person: Asking, kith: Kith, version: Annotated[int, Form()] = 0, service: Text = "",
     address: Text = "", telephone: Text = "", out_of_hours: Text = "", advocacy: Text = "",
     advocacy_telephone: Text = "",
@@ -42,16 +42,16 @@ def write_contacts(
     try:
         with kith.database.write(person.authority_id) as session:
             rows = Repository(session, kith.keys)
-            row = contacts.row_of(rows)
+            row = whom_to_ring.row_of(rows)
             moved = (row.version if row else 0) != version
             if not moved:
-                contacts.write(rows, typed, user_id=person.user_id)
-    except ContactsError as refused:
+                whom_to_ring.write(rows, typed, user_id=person.user_id)
+    except WhomToRingError as refused:
         errors = {refused.part: str(refused)}
     except (IntegrityError, StaleDataError):  # somebody was quicker, at this very moment
         moved = True
     if not errors and not moved:
-        return RedirectResponse("/contacts?saved=yes", 303)
+        return RedirectResponse("/whom-to-ring?saved=yes", 303)
     with kith.database.read(person.authority_id) as session:
         return _form(request, person, Repository(session, kith.keys), typed, errors, moved)
 
@@ -60,9 +60,9 @@ def _form(
     request: Request, person: Asking, rows: Repository, typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None, moved: bool = False, *, saved: bool = False,
 ) -> Response:  # fmt: skip
-    row, kept = contacts.row_of(rows), contacts.told(rows)
+    row, kept = whom_to_ring.row_of(rows), whom_to_ring.told(rows)
     return render(
-        request, "contacts.html", person, status=409 if moved else 422 if errors else 200, parts=PARTS, kept=kept,
+        request, "whom-to-ring.html", person, status=409 if moved else 422 if errors else 200, parts=PARTS, kept=kept,
         typed=kept if typed is None else typed, version=row.version if row else 0, errors=errors or {}, moved=moved,
         saved=saved,
     )  # fmt: skip
