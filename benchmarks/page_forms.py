@@ -68,7 +68,8 @@ def searches(service: Service, _n: int) -> Way:
 def a_proposal(service: Service, n: int) -> Way:
     by = service.browsers[Role.COORDINATOR]
     child, volunteer = _somebody_for(by, n)
-    fields = {"rank": "fit", "reason": "shared interests"}
+    page = yield "a form of a proposal", lambda: by.get(f"/children/{child}/propose/{volunteer}?rank=fit")
+    fields = {**form(page.text, "planned_for"), "reason": "shared interests"}
     answer = yield "propose", lambda: by.send(f"/children/{child}/propose/{volunteer}", fields)
     at = answer.headers["location"]
     yield "a new proposal", lambda: by.get(at)

@@ -37,7 +37,7 @@ def propose_page(
 def propose(
     child_id: ChildId, volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, rows: Reading,
     reckoned: Reckoned, rank: Annotated[Rank, Form()] = "plan", reason: Annotated[str, Form(max_length=60)] = "",
-    note: Annotated[str, Form(max_length=2000)] = "",
+    note: Annotated[str, Form(max_length=2000)] = "", planned_for: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:  # fmt: skip
     rows.child(child_id)
     rows.volunteer(volunteer_id)
@@ -50,7 +50,7 @@ def propose(
         alternatives = tuple(one.volunteer.id for one in shown)
         chosen = Chosen(
             rank_by=standing(shown), rank=card.candidate.rank if card else 0, alternatives=alternatives,
-            planned_for=tuple(reckoned.planned.elsewhere(child_id, volunteer_id)),
+            planned_for=_as_told(reckoned, _about(reckoned, shown, child_id, volunteer_id), planned_for.split()),
         )  # fmt: skip
         with kith.database.write(person.authority_id) as session:
             afresh = Repository(session, kith.keys, kith.matching.opened(person.authority_id))
@@ -67,6 +67,32 @@ def propose(
 
 def _card(shown: Sequence[Card], volunteer_id: str) -> Card | None:
     return next((card for card in shown if card.volunteer.id == volunteer_id), None)
+
+
+def _about(reckoned: Reckoning, shown: Sequence[Card], child_id: str, volunteer_id: str) -> Card | None:
+    """What there is to know of a volunteer, also beyond the first on the list; None for one who could not visit."""
+    if card := _card(shown, volunteer_id):
+        return card
+    others = [one.id for one in reckoned.instance.volunteers if one.id != volunteer_id]
+    return next(iter(as_cards(reckoned, reckoned.who_could(child_id, 0, 1, others))), None)
+
+
+def _as_told(reckoned: Reckoning, about: Card | None, told: Sequence[str]) -> tuple[str, ...]:
+    """The other children for whom the published plan has the volunteer, as the page told whoever proposes them now.
+
+    Raises StepRefusedError where there is one by now of whom it did not tell, or where the plan has one of them no
+    more: the page comes again, and tells. One of them may have a proposal by now: they were told all the same.
+    """
+    if about is None:  # the rules refuse it, and say why
+        return ()
+    plan, volunteer = reckoned.planned.plan, about.volunteer.id
+    may = {child for child, one in plan.volunteer_of.items() if one == volunteer} if plan else set()
+    if not {*about.elsewhere} <= {*told} <= may - {about.candidate.child}:
+        raise StepRefusedError(
+            "For whom else the published plan has this volunteer has changed since you opened this page. "
+            "Read below what there is to know, then propose once more."
+        )
+    return tuple(dict.fromkeys(told))
 
 
 def _planned(reckoned: Reckoning, child_id: str, volunteer_id: str) -> bool:
@@ -88,10 +114,8 @@ def _propose_form(
     here = child_id not in reckoned.instance.visited
     shown = cards(reckoned, child_id, rank == "plan") if here else []
     card, planned = _card(shown, volunteer_id), _planned(reckoned, child_id, volunteer_id)
-    others = [one.id for one in reckoned.instance.volunteers if one.id != volunteer_id]
-    beyond = as_cards(reckoned, reckoned.who_could(child_id, 0, 1, others)) if here and not card else []
-    about = card or next(iter(beyond), None)
-    note_shown(kith, person, child_id, [*shown, *beyond], [error])
+    about = _about(reckoned, shown, child_id, volunteer_id) if here else None
+    note_shown(kith, person, child_id, [*shown, *([about] if about else [])], [error])
     return render(
         request, "propose.html", person, status=422 if error else 200,
         child_id=child_id, child=reckoned.references[child_id],

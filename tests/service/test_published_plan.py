@@ -316,7 +316,9 @@ def test_whoever_proposes_is_told_at_once_for_whom_else_the_plan_has_the_volunte
     assert says in desk.words(path)
     assert on not in desk.words(f"/children/{other}/propose/{volunteer}")
     coordinator = desk.service.as_(Role.COORDINATOR)
-    made = coordinator.post(path, data={"reason": "the child's wish", "rank": "plan"}, follow_redirects=False)
+    made = coordinator.post(
+        path, data={"reason": "the child's wish", "rank": "plan", "planned_for": other}, follow_redirects=False
+    )
     assert made.status_code == 303, made.text
     match = made.headers["location"]
     assert f"The published plan proposed {desk.names[volunteer]} for {desk.names[other]} then." in desk.words(match)
