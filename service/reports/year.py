@@ -163,7 +163,7 @@ def _circumstances(service: Service, begun: Sequence[ReportedMatch]) -> Table:
             rows.append((title, (part(len({child.id for child, one in known if passes(child, one)}), everybody),)))
     else:
         note = ""
-    if everybody > of_facts:  # how many could tell a number that the report on equality hides
+    if everybody >= SMALL and everybody > of_facts:  # how many could tell a number that the report on equality hides
         note = f"{note} Of some children Kith has the match alone: their circumstances are not recorded here.".strip()
     return Table("Circumstances of appointment", ("Circumstance", "Children"), tuple(rows), note=note, bars=0)
 

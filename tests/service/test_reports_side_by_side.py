@@ -38,14 +38,14 @@ def refusals(of_any: int, of_this: int) -> Figures:
     return Figures(NOW, steps=[ReportedStep(NOW, "child_declines", why) for why, times in said for _ in range(times)])
 
 
-def placed(outside: int, alone: int = 0) -> Figures:
-    """Forty children who were given a visitor."""
-    councils = ["E06000062"] * outside + ["E06000061"] * (40 - outside)
+def placed(outside: int, alone: int = 0, of: int = 40) -> Figures:
+    """Children who were given a visitor, `alone` of them known by the match alone."""
+    councils = ["E06000062"] * outside + ["E06000061"] * (of - outside)
     children = [
         Child(str(n), responsible_authority="E06000061", placement_council=one) for n, one in enumerate(councils)
     ]
     children = [Child(one.id) if n < alone else one for n, one in enumerate(reversed(children))]
-    matches = [ReportedMatch(str(n), f"v{n}", date(2026, 6, 1), None, False) for n in range(40)]
+    matches = [ReportedMatch(str(n), f"v{n}", date(2026, 6, 1), None, False) for n in range(of)]
     return Figures(NOW, [ReportedChild(one, "visited") for one in children], matches=matches)
 
 
@@ -63,6 +63,7 @@ def without(waiting: int, beyond: int) -> Figures:
         (placed(36), placed(39)),
         (placed(4), placed(1)),
         (placed(20, alone=1), placed(20, alone=3)),
+        (placed(0, of=1), placed(0, alone=1, of=1)),
         (without(9, 1), without(8, 2)),
         (without(5, 1), without(3, 3)),
     ],
