@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
 from sqlalchemy.orm.exc import StaleDataError
 
 from service import audit_log
@@ -24,8 +25,6 @@ from service.workflow import LIVE, State
 HELD = frozenset({*LIVE, State.ENDED})
 """The states of matches that go on, or were visits once."""
 
-UNLINKED = "unlink sibling"
-"""What the audit log calls it."""
 UNLINK_REASONS = ("entered by mistake", "not related after all", "another child was meant")
 """Why a child is taken out of a family."""
 
@@ -36,18 +35,6 @@ class Linked:
 
     family: tables.Family
     irregular: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TakenApart:
-    """That a manager said of a child and a family that they do not belong together."""
-
-    family: str
-    """The id of the family that the child left."""
-    to: str
-    """The one that they are in since, by themselves."""
-    reason: str
-    """One of UNLINK_REASONS."""
 
 
 def family_called(rows: Repository, reference: str) -> tables.Family:
@@ -85,8 +72,8 @@ def unlink_sibling(rows: Repository, child: tables.Child, *, user_id: str, reaso
     """Takes a child out of a family to which they do not belong. It weakens a safeguard: a manager's decision.
 
     The siblings whom they leave stay siblings of each other. Who is by themselves from then on is not known to have
-    none: nobody said so, and perhaps another child was meant. Raises StaleDataError where the child was changed since
-    they were read.
+    none: nobody said so, and perhaps another child was meant. From whom a manager parted the child is kept until they
+    are linked again. Raises StaleDataError where the child was changed since they were read.
     """
     seen = child.version
     rows.take_turn()
@@ -97,15 +84,16 @@ def unlink_sibling(rows: Repository, child: tables.Child, *, user_id: str, reaso
     rows.session.add(family)
     old = rows.session.get_one(tables.Family, before)
     old.references = [name for name in old.references if name != child.reference.casefold()]
-    others = select(func.count()).where(tables.Child.family_id == before, tables.Child.id != child.id)
-    old.known = old.known and rows.session.scalars(others).one() > 1
+    others = [one.id for one in siblings_of(rows, child)]
+    old.known = old.known and len(others) > 1
+    rows.session.add_all(tables.TakenApart(child_id=child.id, other_id=other, reason=reason) for other in others)
     rows.session.flush()
     child.family_id = family.id
     rows.session.flush()
     rows.session.expire_all()  # the copies in `matches` were changed by the database
     settle(rows, [before, family.id])
     audit_log.record(
-        rows.session, rows.keys, Entry(user_id, UNLINKED, child.id, reason, {"from": before, "to": family.id})
+        rows.session, rows.keys, Entry(user_id, "unlink sibling", child.id, reason, {"from": before, "to": family.id})
     )
 
 
@@ -113,19 +101,6 @@ def siblings_of(rows: Repository, child: tables.Child) -> Sequence[tables.Child]
     """A child's brothers and sisters, by reference."""
     same = select(tables.Child).where(tables.Child.family_id == child.family_id, tables.Child.id != child.id)
     return rows.session.scalars(same.order_by(tables.Child.reference)).all()
-
-
-def taken_apart(rows: Repository) -> dict[str, TakenApart]:
-    """The children whom a manager took out of a family and who are where that put them, by id."""
-    entry = tables.AuditEvent
-    mine = entry.chain == rows.session.info["authority"], entry.action == UNLINKED
-    found = {
-        one.subject: TakenApart(one.details["from"], one.details["to"], one.reason)
-        for one in rows.session.scalars(select(entry).where(*mine).order_by(entry.number))
-    }
-    theirs = select(tables.Child.id, tables.Child.family_id).where(tables.Child.id.in_(found))
-    now = {row.id: row.family_id for row in rows.session.execute(theirs)}
-    return {child: one for child, one in found.items() if now.get(child) == one.to}
 
 
 def move(rows: Repository, child: tables.Child, family: tables.Family) -> None:
@@ -150,6 +125,7 @@ def settle(rows: Repository, families: Iterable[str]) -> list[str]:
     Of the matches of one volunteer in one family, one stays under the index, a past one if there is one: a live match
     that breaks the rule is marked as such, in whichever order siblings were linked.
     """
+    _forget_apart(rows)
     held = select(tables.Match).where(tables.Match.family_id.in_(families), tables.Match.state.in_(HELD))
     groups: dict[tuple[str, str], list[tables.Match]] = defaultdict(list)
     for match in rows.session.scalars(held).all():
@@ -167,6 +143,14 @@ def settle(rows: Repository, families: Iterable[str]) -> list[str]:
         match.irregular = False
     rows.session.flush()
     return sorted(told)
+
+
+def _forget_apart(rows: Repository) -> None:
+    """What a manager said of two who are siblings by now ends."""
+    child, other, apart = aliased(tables.Child), aliased(tables.Child), tables.TakenApart
+    both = select(apart).join(child, child.id == apart.child_id).join(other, other.id == apart.other_id)
+    for again in rows.session.scalars(both.where(child.family_id == other.family_id)).all():
+        rows.session.delete(again)
 
 
 def held_matches(rows: Repository, family: str) -> list[tables.Match]:

@@ -5,8 +5,9 @@ never a no: neither a child's objection, nor that a child wants no visitor now, 
 end of a proposal or match, also of one that began since, nor a pause of visits, nor that a volunteer was suspended or
 has gone and had past matches brought up, nor that an exception was withdrawn. Nor what was found out and parts a pair:
 that children are siblings, that a safeguarding issue of a child is unresolved, that a volunteer is connected with a
-council. Who was erased is erased again. Who may log in, accounts and tokens, stay as they were in the database that is
-replaced. What else was done since, a person does again: the audit log of those days tells what it was (`redo.py`).
+council; nor that a manager took siblings apart, whom a file would join again. Who was erased is erased again. Who may
+log in, accounts and tokens, stay as they were in the database that is replaced. What else was done since, a person does
+again: the audit log of those days tells what it was (`redo.py`).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _OVER = (
 _PAUSED = ("state", "since", "started_on", "next_review_on", "reason")
 _WITHDRAWN = ("withdrawn_on", "withdrawn_by", "withdrawn_reason")
 _SAID = ("id", "match_id", "step", "state", "said_by", "user_id", "at", "reason", "note")
+_APART = ("id", "child_id", "other_id", "reason", "at")
 _NO = ("id", "child_id", "volunteer_id", "said_by", "declined_on", "reason", "match_id")
 
 
@@ -61,6 +63,8 @@ class Noes:
     why_paused: Decisions
     siblings: tuple[tuple[str, ...], ...]
     """The children of each family that has several."""
+    apart: dict[str, dict[str, object]]
+    """Pairs of children whom a manager took apart."""
     agrees: dict[str, Agreement | None]
     """What each child said to a visitor."""
     held: frozenset[str]
@@ -86,6 +90,7 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
         withdrawn = session.scalars(
             select(tables.RecordedException).where(tables.RecordedException.withdrawn_on.is_not(None))
         )
+        apart = session.scalars(select(tables.TakenApart))
         return Noes(
             frozenset(session.scalars(select(tables.Child.id).where(tables.Child.objects))),
             {row.id: {name: getattr(row, name) for name in _NO} for row in session.scalars(select(tables.Declined))},
@@ -96,6 +101,7 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             _decisions(session, standing.BROUGHT_UP),
             _decisions(session, "pause"),
             tuple(tuple(several) for several in families.values() if len(several) > 1),
+            {row.id: {name: getattr(row, name) for name in _APART} for row in apart},
             {id: record.agrees for id, record in children.items()},
             frozenset(id for id, record in children.items() if record.safeguarding_issue),
             {row.id: councils for row in volunteers if (councils := _councils(rows, row))},
@@ -222,6 +228,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         brought_up = _enter(session, noes.brought_up, known.brought_up, ended)
         _enter(session, noes.why_paused, known.why_paused, noes.paused)
         linked = _link(rows, noes, there)
+        apart = _keep_apart(rows, noes, known, there)
         held = sorted((noes.held - known.held) & there)
         for id in held:
             child_row = rows.child(id)
@@ -238,8 +245,8 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             rows.set_capacities(rows.policy()[1])
             session.flush()
         every: tuple[Collection[object], ...] = (
-            over, past, ask_again, declined, objecting, stopped, paused, withdrawn, brought_up, linked, held, connected,
-            erased,
+            over, past, ask_again, declined, objecting, stopped, paused, withdrawn, brought_up, linked, apart, held,
+            connected, erased,
         )  # fmt: skip
         kept = sum(map(len, every))
         if kept:
@@ -248,7 +255,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
                 "ended": past, "break the rule": irregular, "to be asked again": ask_again,
                 "stopped": stopped, "paused": [match.id for match in paused],
                 "withdrawn": [one.id for one in withdrawn], "brought up": len(brought_up),
-                "siblings": linked, "held": held, "connected": connected, "erased": erased,
+                "siblings": linked, "taken apart": len(apart), "held": held, "connected": connected, "erased": erased,
             }  # fmt: skip
             audit_log.record(session, keys, audit_log.Entry(RESTORE, "keep what was said no to", details=details))
     return kept
@@ -284,6 +291,23 @@ def _link(rows: Repository, noes: Noes, there: set[str]) -> list[str]:
         if len({rows.child(id).family_id for id in children}) > 1:
             linked.append(link_siblings(rows, children, user_id=RESTORE).family.id)
     return linked
+
+
+def _keep_apart(rows: Repository, noes: Noes, known: Noes, there: set[str]) -> list[str]:
+    """Keeps which children a manager took apart, where they are no siblings here; ids of what was kept.
+
+    Of those who are siblings here the list of what to do again tells: a manager takes them apart anew.
+    """
+    pairs = {_both(one) for one in known.apart.values()}
+    missing = [one for one in noes.apart.values() if _both(one) <= there and _both(one) not in pairs]
+    new = [one for one in missing if len({rows.child(id).family_id for id in _both(one)}) > 1]
+    rows.session.add_all(tables.TakenApart(**one) for one in new)
+    rows.session.flush()
+    return [str(one["id"]) for one in new]
+
+
+def _both(apart: dict[str, object]) -> frozenset[str]:
+    return frozenset((str(apart["child_id"]), str(apart["other_id"])))
 
 
 def _connect(rows: Repository, noes: Noes, known: Noes, there: set[str]) -> list[str]:

@@ -1,9 +1,9 @@
 """What is kept of a person, for whom, for how long; what they are told of it; and how it is erased.
 
 Erasing takes away every fact, name and word about a person, and keeps what keeps others safe: that two children are
-siblings, that a volunteer was with a child, that somebody said no – by opaque ids, of which nothing leads back. Who
-comes back under the same reference is known again by a keyed hash of it, so that none of that is lost with them. The
-audit log holds ids alone and stays whole.
+siblings or were taken apart, that a volunteer was with a child, that somebody said no – by opaque ids, of which nothing
+leads back. Who comes back under the same reference is known again by a keyed hash of it, so that none of that is lost
+with them. The audit log holds ids alone and stays whole.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def child_export(rows: Repository, child: tables.Child) -> dict[str, Any]:
         "facts": rows.child_record(child, family_known=True),
         "matches": [_match(rows, one, asks) for one in rows.session.scalars(select(tables.Match).where(matches))],
         "declined": [{"volunteer": one.volunteer_id, **_no(rows, one, asks)} for one in nos],
+        "taken_apart": list(_taken_apart(rows, child.id)),
         "exceptions": list(_exceptions(rows, tables.RecordedException.child_id == child.id)),
         "read_by": _log(rows, child.id),
     }  # fmt: skip
@@ -140,6 +141,13 @@ def _no(rows: Repository, one: tables.Declined, asks: Party) -> dict[str, Any]:
     own = one.said_by == asks
     return {"by": one.said_by if own else None, "on": one.declined_on,
             "reason": rows.open(one, "reason") if own else None}  # fmt: skip
+
+
+def _taken_apart(rows: Repository, child: str) -> Iterator[dict[str, Any]]:
+    """The children who are no siblings of theirs, by a manager's word, and since when; why is the manager's to say."""
+    one = tables.TakenApart
+    for row in rows.session.scalars(select(one).where((one.child_id == child) | (one.other_id == child))):
+        yield {"child": row.other_id if row.child_id == child else row.child_id, "on": row.at.date()}
 
 
 def _exceptions(rows: Repository, own: Any) -> Iterator[dict[str, Any]]:

@@ -53,6 +53,8 @@ def _such_as(person: dict[str, str], other: dict[str, str], reference: str) -> d
         "declined": [{**other, **no, "on": "2026-11-02"}], "exceptions": [],
         "read_by": [{"at": "2026-11-01T09:00:00Z", "by": "U6WX2K9NBT4D", "action": "read", "page": "shortlist"}],
     }  # fmt: skip
+    if own:
+        example["taken_apart"] = [{"child": "C2NB8T5WGX9K", "on": "2026-11-02"}]
     return {200: {"content": {"application/json": {"example": example}}}}
 
 
@@ -63,7 +65,7 @@ def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -
     Of what others decided it has the step, the day and the outcome; their reasons and notes are theirs.
     """
     told = privacy.child_export(rows, rows.child(child_id))
-    note_reading(kith, person, "export", child_id)
+    note_reading(kith, person, "export", child_id, children=[one["child"] for one in told["taken_apart"]])
     return told
 
 

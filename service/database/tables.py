@@ -346,6 +346,24 @@ class Declined(Apart, Base):
     """The match of which it was recorded in Kith; a restore may keep the no of one that it has not."""
 
 
+class TakenApart(Apart, Base):
+    """Two children whom a manager took apart: they are no siblings, and no file makes them so unseen.
+
+    It is gone once they are linked again, and outlives what is erased of either.
+    """
+
+    __tablename__ = "taken_apart"
+    id: Mapped[str] = id_column("T")
+    child_id: Mapped[str] = mapped_column(ForeignKey("children.id"), index=True)
+    """Who was taken out of the family."""
+    other_id: Mapped[str] = mapped_column(ForeignKey("children.id"), index=True)
+    """Who was in it."""
+    reason: Mapped[str] = mapped_column(String(40))
+    """One of `families.UNLINK_REASONS`."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    __table_args__ = (UniqueConstraint("child_id", "other_id"),)
+
+
 class RecordedException(Apart, Base):
     """What was allowed in a single case: by whom, when and why. One that was withdrawn stays for the record alone."""
 

@@ -11,12 +11,11 @@ from typing import Any
 from sqlalchemy import select
 
 from matcher import records
-from matcher.instance import Instance
+from matcher.instance import Instance, families
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import MatchStatus, Party
 from service.database import tables
-from service.families import taken_apart
 from service.repository import Repository
 from service.workflow import APPOINTED, FOLLOWS, LIVE, MATCH_STATUS, Follows, State
 
@@ -34,6 +33,8 @@ class Here:
     matches: dict[tuple[str, str], tables.Match] = field(init=False)
     families: dict[str, tables.Family] = field(init=False)
     """By each word that files have for one, in small letters."""
+    family_of: dict[str, tables.Family] = field(init=False)
+    """Of each child who is here."""
     _records: dict[tuple[str, str], Any] = field(init=False, default_factory=dict)
     """What was opened so far: a file of thousands is held against them again and again."""
 
@@ -43,8 +44,10 @@ class Here:
         self.children = {row.reference: row for row in session.scalars(select(tables.Child))}
         self.volunteers = {row.reference: row for row in session.scalars(select(tables.Volunteer))}
         self.budgets = {row.code: row for row in session.scalars(select(tables.Budget))}
-        self.families = {name: row for row in session.scalars(select(tables.Family)) for name in row.references}
+        rows = {row.id: row for row in session.scalars(select(tables.Family))}
+        self.families = {name: row for row in rows.values() for name in row.references}
         self._known_again()
+        self.family_of = {reference: rows[row.family_id] for reference, row in self.children.items()}
         self.named = {row.id: name for name, row in self.children.items()}
         self.named |= {row.id: name for name, row in self.volunteers.items()}
         ordered = session.scalars(select(tables.Match).order_by(tables.Match.created_at, tables.Match.id)).all()
@@ -127,32 +130,40 @@ class Here:
                 absent -= {"requested_gender_strength"}
         return replace(after, **{name: getattr(before, name) for name in absent})
 
+    def together(self, given: Instance) -> dict[str, str]:
+        """Who would be one family, by Kith and the files together: the group of each child and of each word for one.
+
+        By their references and by the words, in small letters. Families only ever join.
+        """
+        links = [(name, f" {row.id}") for name, row in self.families.items()]  # no word begins with a blank
+        links += [(reference, f" {row.id}") for reference, row in self.family_of.items()]
+        for reference, word in said_of_families(given):
+            links += [(reference, word), (word, word)]
+        return {name.casefold(): group for name, group in families(links).items()}
+
     def joined(self, given: Instance) -> set[str]:
         """Children who would have siblings, or none, that Kith does not know of."""
-        known = set(self.rows.session.scalars(select(tables.Family.id).where(tables.Family.known)))
-        groups: dict[str, list[str]] = defaultdict(list)
-        for reference, group in given.family_of.items():
-            if reference in self.children:
-                groups[group].append(reference)
-        families = {name: {self.children[child].family_id for child in group} for name, group in groups.items()}
-        new = [name for name, ids in families.items() if len(ids) > 1 or not ids <= known]
-        return {child for name in new for child in groups[name]}
+        groups = self.together(given)
+        found: dict[str, dict[str, bool]] = defaultdict(dict)
+        for reference, row in self.family_of.items():
+            found[groups[reference.casefold()]][row.id] = row.known
+        new = {group for group, known in found.items() if len(known) > 1 or not all(known.values())}
+        return {child for child in given.family_of if child in self.children and groups[child.casefold()] in new}
 
     def taken_apart(self, given: Instance) -> Iterator[tuple[str, list[str], str]]:
-        """Children whom a manager took out of a family, with those of it who the files say are their siblings, and why.
+        """Children whom a manager took out of a family, with those of it whose siblings they would be again, and why.
 
         The reference of each, those of the others, and the reason that was given.
         """
-        groups: dict[str, list[str]] = defaultdict(list)
-        for reference, group in given.family_of.items():
-            if reference in self.children:
-                groups[group].append(reference)
-        for child, one in taken_apart(self.rows).items():
-            reference = self.named.get(child, "")
-            with_them = groups.get(given.family_of.get(reference, ""), ())
-            others = sorted(other for other in with_them if self.children[other].family_id == one.family)
-            if others:
-                yield reference, others, one.reason
+        groups = self.together(given)
+        said = {groups[reference.casefold()] for reference in given.family_of}
+        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for one in self.rows.session.scalars(select(tables.TakenApart)):
+            child, other = self.named[one.child_id], self.named[one.other_id]
+            if groups[child.casefold()] == groups[other.casefold()] in said:
+                found[child, one.reason].append(other)
+        for (child, reason), others in sorted(found.items()):
+            yield child, sorted(others), reason
 
     def match(self, match: records.Match) -> tables.Match | None:
         return self.matches.get((match.child, match.volunteer))
@@ -181,6 +192,12 @@ class Here:
 def records_of(given: Instance) -> Iterator[tuple[str, Any]]:
     yield from ((CHILDREN.name, child) for child in given.children)
     yield from ((VOLUNTEERS.name, volunteer) for volunteer in given.volunteers)
+
+
+def said_of_families(given: Instance) -> Iterator[tuple[str, str]]:
+    """Each child of whom files name a family, and the word for it."""
+    yield from ((child.id, child.family) for child in given.children if child.family is not None)
+    yield from ((match.child, match.family) for match in given.matches if match.family is not None)
 
 
 def _absent(sheet: Sheet, there: Collection[str] | None) -> frozenset[str]:

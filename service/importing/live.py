@@ -7,19 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import select
 
 from matcher import records
 from matcher.catalogue import title_of
 from matcher.constraints import PAIR_RULES, in_force
 from matcher.errors import Problem
-from matcher.instance import Instance, families
+from matcher.instance import Instance
 from matcher.pairs import tables as columns
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import MatchStatus, Party, Status
 from matcher.rules.base import Verdict
-from service.database import tables
 from service.importing.here import Here, ends
 from service.repository import renamed
 from service.standing import STOPPED
@@ -148,9 +146,9 @@ def _afterwards(here: Here, given: Instance, before: Instance) -> Instance:
     family = _families(here, given)
     return replace(
         before,
-        children=tuple(replace(child, family=family.get(child.id)) for _, child in sorted(children.items())),
+        children=tuple(replace(one, family=family.get(name.casefold())) for name, one in sorted(children.items())),
         volunteers=tuple(one for _, one in sorted(volunteers.items())),
-        matches=tuple(replace(one, family=family.get(one.child)) for one in matches),
+        matches=tuple(replace(one, family=family.get(one.child.casefold())) for one in matches),
         declined=(*(_by_reference(here, one) for one in before.declined), *given.declined),
         exceptions=(*(_by_reference(here, one) for one in before.exceptions), *given.exceptions),
         authorities={**before.authorities, **given.authorities},
@@ -168,10 +166,7 @@ def _named(here: Here, ids: Collection[str] | None) -> tuple[str, ...] | None:
 
 def _families(here: Here, given: Instance) -> dict[str, str]:
     """The family of each child of whom it would be known, by Kith and by the files together."""
-    known = set(here.rows.session.scalars(select(tables.Family.id).where(tables.Family.known)))
-    links = [(name, row.id) for name, row in here.families.items()]
-    links += [(reference, row.family_id) for reference, row in here.children.items()]
-    groups = families([*links, *given.family_of.items()])
-    sure = [reference for reference, row in here.children.items() if row.family_id in known]
-    named = {groups[child] for child in (*sure, *given.family_of)}
+    groups = here.together(given)
+    sure = [reference for reference, row in here.family_of.items() if row.known]
+    named = {groups[child.casefold()] for child in (*sure, *given.family_of)}
     return {child: group for child, group in groups.items() if group in named}

@@ -256,10 +256,10 @@ class _Told:
         """Brothers and sisters by the files whom a manager has taken apart: a coordinator's file does not undo that."""
         for child, others, reason in self.here.taken_apart(self.given):
             sentence = (
-                f"was taken out of the family of {listed(others)} by a manager (“{reason}”), and would be in it again: "
-                "nobody visits two of them."
+                f"was taken out of the family of {listed(others)} by a manager (“{reason}”), and would be a "
+                "sibling again: nobody visits two of them."
             )
-            self.weaker.append(Weaker(CHILDREN.name, child, "family", sentence, adds=True, children=(child, *others)))
+            self.weaker.append(Weaker(CHILDREN.name, child, "family", sentence, children=(child, *others)))
 
     def not_now(self, reference: str, before: Any, after: Any) -> Iterator[tuple[str, str]]:
         """A yes of a child who wanted no visitor when they were asked last: somebody has to have asked them again."""

@@ -20,7 +20,7 @@ from service import audit_log, budgets, people, runs, standing, steps
 from service.database import tables
 from service.database.base import utc_now
 from service.families import move, settle
-from service.importing.here import Here, differing, ends, redated
+from service.importing.here import Here, differing, ends, redated, said_of_families
 from service.importing.looking import Changed, Weaker, look_beside
 from service.repository import Repository
 from service.workflow import LIVE, State, review_due
@@ -224,8 +224,6 @@ class _Import:
                 self.rows.write_child(row, records.Child(""))
                 self.session.add(row)
                 there[reference] = row
-            elif given.family_of.get(reference) is not None:
-                move(self.rows, row, families[reference])
             if row.once:
                 self.rows.known_again(row, reference)
             if reference in facts:
@@ -240,32 +238,25 @@ class _Import:
         return there, families
 
     def _families(self, children: Iterable[str]) -> dict[str, tables.Family]:
-        given = self.given
+        """The family of each child: one row of all that are one by Kith and the files together."""
+        here, groups = self.here, self.here.together(self.given)
         calls: dict[str, set[str]] = defaultdict(set)
-        recorded = [(child.id, child.family) for child in given.children]
-        for child, family in [*recorded, *((match.child, match.family) for match in given.matches)]:
-            if family is not None:
-                calls[given.family_of[child]] |= {family.casefold(), child.casefold()}
-        known = self.here.families
+        for child, word in said_of_families(self.given):
+            calls[groups[word.casefold()]] |= {word.casefold(), child.casefold()}
+        there: dict[str, dict[str, tables.Family]] = defaultdict(dict)
+        for name, row in (*here.families.items(), *here.family_of.items()):
+            there[groups[name.casefold()]][row.id] = row
         rows: dict[str, tables.Family] = {}
-        of_child: dict[str, tables.Family] = {}
-        for child in children:
-            group = given.family_of.get(child)
-            if group is None:
-                of_child[child] = known.get(child.casefold()) or tables.Family(known=False, references=[])
-                continue
-            names = sorted(calls[group])
-            if group not in rows:
-                found = list({known[name].id: known[name] for name in names if name in known}.values())
-                rows[group] = self._joined(found) if found else tables.Family(known=True, references=[])
-            row = rows[group]
-            if not row.known or set(names) - set(row.references):
+        for group, names in calls.items():
+            found = [row for _, row in sorted(there[group].items())]
+            row = rows[group] = self._joined(found) if found else tables.Family(known=True, references=[])
+            if not row.known or names - set(row.references):
                 row.known, row.references = True, sorted({*row.references, *names})
-            of_child[child] = row
-        # Whoever is here already and of whom the file says nothing stays where they are.
-        fresh = {id(row): row for child, row in of_child.items()
-                 if child not in self.here.children or given.family_of.get(child) is not None}  # fmt: skip
-        self.session.add_all(fresh.values())
+        of_child: dict[str, tables.Family] = {}
+        for child in children:  # whoever is here already and of whom the files say nothing stays where they are
+            said = rows.get(groups.get(child.casefold(), "")) or here.family_of.get(child)
+            of_child[child] = said or here.families.get(child.casefold()) or tables.Family(known=False, references=[])
+        self.session.add_all(of_child.values())
         self.session.flush()
         return of_child
 
