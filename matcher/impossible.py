@@ -1,7 +1,8 @@
 """Facts of one person that cannot be, and facts that are seldom meant.
 
-Nobody is hurt by them: the rules refuse whatever is not in order, so a record that has one is matched by them all the
-same. What is entered from now on is held against this, by files, forms and programs alike and in the same words.
+Nobody is hurt by them: the rules refuse whatever is not in order, so a record that has one already is matched by them
+all the same, and a form or a program records what else there is to say of it. A row of a file that has one is left out
+whole, also where the record has it already: what else the row says, a no even, is taken in once the fault is mended.
 """
 
 from __future__ import annotations
