@@ -13,7 +13,7 @@ again: the audit log of those days tells what it was (`redo.py`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
@@ -58,6 +58,8 @@ class Noes:
     """Matches of which the visits are paused, whatever for."""
     withdrawn: dict[str, dict[str, object]]
     """Exceptions that hold no longer."""
+    told: dict[str, Sequence[standing.Stop]]
+    """What the audit log says of where those stand who were stopped: without it no concern about them would be open."""
     brought_up: Decisions
     """Of past matches: that their volunteer was suspended, and somebody has to ask those children too."""
     why_paused: Decisions
@@ -98,6 +100,7 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             stands,
             {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused},
             {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
+            _told(rows, stands),
             _decisions(session, standing.BROUGHT_UP),
             _decisions(session, "pause"),
             tuple(tuple(several) for several in families.values() if len(several) > 1),
@@ -107,6 +110,12 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             {row.id: councils for row in volunteers if (councils := _councils(rows, row))},
             _erased(session),
         )
+
+
+def _told(rows: Repository, volunteers: Collection[str]) -> dict[str, Sequence[standing.Stop]]:
+    told = standing.told(rows, volunteers)
+    reasons = standing.reasons_there(rows, [one for entries in told.values() for one in entries])
+    return {id: [replace(one, said=reasons[one.number]) for one in entries] for id, entries in told.items()}
 
 
 def _decisions(session: Session, step: str) -> Decisions:
@@ -215,6 +224,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         for id, status in stopped.items():
             row = rows.volunteer(id)
             rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
+        standing.tell_again(rows, {id: told for id, told in noes.told.items() if id in there}, user_id=RESTORE)
         visited = tables.Match.state.in_(set(LIVE) - {State.PAUSED})
         paused = list(session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.paused), visited)))
         for match in paused:

@@ -96,22 +96,31 @@ class BroughtUp:
 class Stop:
     """One entry of the audit log that says why somebody visits nobody."""
 
+    number: int
+    """That of the entry."""
     at: datetime
     by: str
     """The id of the account, or the command."""
+    before: str
     status: str
     reason: str
     """One of STATUS_REASONS; nothing where a file said it."""
     match: str = ""
     """The id of the match of which the concern was recorded, where that brought it about."""
     said: str = ""
-    """The reason that was given there."""
-    again: bool = False
-    """Whether they were stopped already, and are as they were."""
-    stopped_before: bool = False
-    """Whether they were stopped already, in this way or another."""
+    """The reason that was given there, where the entry has it: see `reasons_there`."""
     closes: bool = False
     """Whether a manager said by it what came of the concerns before."""
+
+    @property
+    def again(self) -> bool:
+        """Whether they were stopped already, and are as they were."""
+        return self.before == self.status
+
+    @property
+    def stopped_before(self) -> bool:
+        """Whether they were stopped already, in this way or another."""
+        return self.before in STOPPED
 
     @property
     def is_concern(self) -> bool:
@@ -122,27 +131,26 @@ class Stop:
 def stops(rows: Repository, row: tables.Volunteer) -> list[Stop]:
     """What was recorded since somebody who is stopped came to be so, oldest first.
 
-    Nothing of who came so with a file, or whose days a restore took away.
+    Nothing of who came so with a file.
     """
-    return since_stopped(rows, told(rows, [row.id])[row.id]) if row.status in STOPPED else []
+    return since_stopped(told(rows, [row.id])[row.id]) if row.status in STOPPED else []
 
 
-def told(rows: Repository, volunteers: Collection[str]) -> Mapping[str, Sequence[tables.AuditEvent]]:
-    """The entries of the audit log about where volunteers stand, by id, oldest first."""
+def told(rows: Repository, volunteers: Collection[str]) -> Mapping[str, Sequence[Stop]]:
+    """What the audit log says of where volunteers stand, by id, oldest first; also that they were approved."""
     entry = tables.AuditEvent
     theirs = entry.chain == rows.session.info["authority"], entry.subject.in_(volunteers)
-    found: dict[str, list[tables.AuditEvent]] = defaultdict(list)
+    found: dict[str, list[Stop]] = {id: [] for id in volunteers}
     query = select(entry).where(*theirs, entry.action.in_(_TELL_OF_IT)).order_by(entry.number)
     for one in rows.session.scalars(query):
         if "status" in one.details:  # others are of other facts
-            found[one.subject].append(one)
+            found[one.subject].append(_stop(one))
     return found
 
 
-def since_stopped(rows: Repository, entries: Sequence[tables.AuditEvent]) -> list[Stop]:
-    """Of the entries about one volunteer, those since they were approved or an applicant the last time."""
-    found = list(takewhile(lambda one: one.details["status"] in STOPPED, reversed(entries)))
-    return [_stop(rows, one) for one in reversed(found)]
+def since_stopped(entries: Sequence[Stop]) -> list[Stop]:
+    """Of what is told of one volunteer, what was since they were approved or an applicant the last time."""
+    return list(takewhile(lambda one: one.status in STOPPED, reversed(entries)))[::-1]
 
 
 def still_open(recorded: Sequence[Stop]) -> list[Stop]:
@@ -157,21 +165,44 @@ def still_open(recorded: Sequence[Stop]) -> list[Stop]:
 _TELL_OF_IT = ("volunteer status", "import: change volunteer")
 
 
-def _stop(rows: Repository, one: tables.AuditEvent) -> Stop:
-    status, before, match = one.details["status"], one.details["status before"], one.details.get("raised by", "")
+def _stop(one: tables.AuditEvent) -> Stop:
+    told = one.details
+    first = datetime.fromisoformat(told["recorded at"]) if "recorded at" in told else one.at
     return Stop(
-        one.at, one.actor, status, one.reason, match, _said_of(rows, match, one) if match else "",
-        again=before == status, stopped_before=before in STOPPED, closes="looked into" in one.details,
+        one.number, first, told.get("recorded by", one.actor), told["status before"], told["status"], one.reason,
+        told.get("raised by", ""), told.get("raised for", ""), "looked into" in told,
     )  # fmt: skip
 
 
-def _said_of(rows: Repository, match: str, after: tables.AuditEvent) -> str:
-    """The reason of the decision about a match that this followed from."""
-    entry = tables.AuditEvent
-    before = entry.chain == after.chain, entry.subject == match, entry.number < after.number
-    decided = entry.action.startswith("decision: ")
-    last = select(entry.reason).where(*before, decided).order_by(entry.number.desc()).limit(1)
-    return rows.session.scalar(last) or ""
+def reasons_there(rows: Repository, recorded: Sequence[Stop]) -> Mapping[int, str]:
+    """The reason of the decision about a match that each followed from, by its number: one query for all of them."""
+    asked = [one for one in recorded if one.match and not one.said]
+    decided: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    if asked:
+        entry = tables.AuditEvent
+        theirs = entry.chain == rows.session.info["authority"], entry.subject.in_({one.match for one in asked})
+        query = select(entry.subject, entry.number, entry.reason).where(*theirs, entry.action.startswith("decision: "))
+        for match, number, reason in rows.session.execute(query):
+            decided[match].append((number, reason))
+    before = {one.number: [said for said in decided[one.match] if said[0] < one.number] for one in asked}
+    return {one.number: one.said or max(before.get(one.number, ()), default=(0, ""))[1] for one in recorded}
+
+
+def tell_again(rows: Repository, told_there: Mapping[str, Sequence[Stop]], *, user_id: str) -> None:
+    """Enters what the log of another database says of volunteers, by id, and this one's does not: a restore lost it.
+
+    With who recorded it, and when.
+    """
+    here = told(rows, told_there)
+    for id, entries in told_there.items():
+        known = {one.at for one in here[id]}
+        for one in entries:
+            if one.at not in known:
+                raised = {"raised by": one.match, "raised for": one.said} if one.match else {}
+                closed = {"looked into": "yes"} if one.closes else {}
+                recorded = {"recorded at": one.at.isoformat(), "recorded by": one.by}
+                details = {**audit_log.told_codes("status", one.before, one.status), **raised, **closed, **recorded}
+                audit_log.record(rows.session, rows.keys, Entry(user_id, "volunteer status", id, one.reason, details))
 
 
 def reasons_of(rows: Repository, row: tables.Volunteer, status: Status, *, manager: bool) -> tuple[str, ...]:
@@ -223,7 +254,9 @@ def set_status(
     _refuse_impossible(rows, row, status)
     if status is Status.APPROVED and (lacking := unchecked(rows, row)):
         raise UncheckedError(row.reference, lacking)
-    return _set(rows, row, status, user_id=user_id, reason=reason, looked_into=manager and reason in OUTCOMES)
+    # That somebody is not suitable is a concern of its own where none is open: it brings up whom they visited before.
+    closes = reason == CLOSED or (reason == UNSUITABLE and bool(still_open(stops(rows, row))))
+    return _set(rows, row, status, user_id=user_id, reason=reason, looked_into=manager and closes)
 
 
 def _refuse_impossible(rows: Repository, row: tables.Volunteer, status: Status) -> None:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
@@ -19,7 +19,7 @@ from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database.base import utc_now
 from service.database.tables import AuditEvent, Match
-from service.pages.html import render
+from service.pages.html import moment, render
 from service.pages.labels import label_of
 from service.pages.lists import SIZE, Page, named
 from service.pages.story import title_of
@@ -113,7 +113,8 @@ DETAILS = {
     "agrees": "the child says", "agrees before": "the child said before",
     "safeguarding_issue": "safeguarding issue unresolved", "safeguarding_issue before": "safeguarding issue before",
     "status": "stands as",
-    "status before": "stood as", "raised by": "raised by match", "withdrawn": "proposals withdrawn",
+    "status before": "stood as", "raised by": "raised by match", "raised for": "for the reason",
+    "recorded at": "recorded first on", "recorded by": "by", "withdrawn": "proposals withdrawn",
     "from": "before", "to": "from then on", "code": "council", "told": "children told of",
     "weakened": "safeguards that weakened", "confirmed": "confirmed one by one", "concerned": "whom they concern",
     "served": "list shown", "break a rule": "live matches that break a rule by it",
@@ -165,6 +166,8 @@ def details_of(event: AuditEvent) -> list[tuple[str, str]]:
             told.append(("a year’s cost", pounds(int(value))))
         elif name == "code":
             told.append((DETAILS[name], council(str(value))))
+        elif name == "recorded at":
+            told.append((DETAILS[name], moment(datetime.fromisoformat(value))))
         elif name == workflow.TAKEN_BACK:
             told.append((DETAILS[name], title_of(str(value))))
         else:

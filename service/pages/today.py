@@ -102,8 +102,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
 
 def about_volunteers(rows: Repository, reckoned: Reckoning) -> Sequence[Concern]:
     """The concerns that are to be looked into. Who stands how is of the same data as the rest of the page."""
-    stopped = {one.id: one.status for one in reckoned.instance.volunteers if one.status in STOPPED}
-    return concerns.to_look_into(rows, stopped, reckoned.of_volunteer, reckoned.paused)
+    stopped = [one.id for one in reckoned.instance.volunteers if one.status in STOPPED]
+    return concerns.to_look_into(rows, stopped, reckoned.of_volunteer)
 
 
 def about_children(rows: Repository, reckoned: Reckoning) -> Sequence[Hold]:

@@ -274,13 +274,16 @@ class WhyStopped:
 
     stops: Sequence[standing.Stop]
     names: Mapping[str, str]
+    reasons: Mapping[int, str]
+    """What was said of the match that brought one about, by its number."""
 
 
 def _why_stopped(rows: Repository, row: tables.Volunteer) -> WhyStopped | None:
     """None of who was not stopped."""
     if row.status not in STOPPED:
         return None
-    return WhyStopped(standing.stops(rows, row), rows.account_names())
+    recorded = standing.stops(rows, row)
+    return WhyStopped(recorded, rows.account_names(), standing.reasons_there(rows, recorded))
 
 
 def _status_form(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 from conftest import Service
+from service_rows import a_child, a_match, a_volunteer
+from sqlalchemy import event, select
 from test_concerns import CONCERNS, led, others_of
 from test_proposals import Desk
 from test_runs import run_once
@@ -14,9 +18,13 @@ from test_runs import run_once
 from matcher.instance import today
 from matcher.records import Agreement, Party, Status
 from matcher.shortlist import shortlist
-from service import runs, standing
+from service import audit_log, concerns, runs, standing
+from service.database import tables
 from service.pages.html import short_day
 from service.permissions import Role
+from service.proposals import take_step
+from service.repository import Repository
+from service.workflow import State
 
 
 @pytest.fixture
@@ -146,18 +154,72 @@ def test_a_manager_closes_it_also_of_who_stays_away(desk: Desk, status: Status, 
         assert "Complaint" in said(part(desk, CONCERNS_HERE))
 
 
-def test_a_suspension_of_days_that_a_restore_took_away_is_told_by_the_matches(desk: Desk) -> None:
-    """A restore keeps the suspension and what the child said, and not the entry in the log."""
-    match = led(desk, 0)
-    for rows in desk.rows():
-        row, of = rows.volunteer(desk.volunteer), rows.match(match)
-        of.state, of.place, of.reason = "declined", None, "does not feel safe with this visitor"
-        rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.SUSPENDED))
-    assert f'href="/proposals/{match}"' in part(desk, CONCERNS_HERE)
-    assert recorded(desk, Role.COORDINATOR, Status.RESIGNED, "own wish") == 200
-    assert part(desk, CONCERNS_HERE)
-    assert recorded(desk, Role.MANAGER, Status.RESIGNED, "investigation closed") == 200
+def test_a_manager_who_finds_somebody_unsuitable_raises_what_is_to_be_looked_into(desk: Desk) -> None:
+    """Their visits are paused by it and past children brought up: who asks those nobody has said yet."""
+    others_of(desk)
+    assert recorded(desk, Role.MANAGER, Status.WITHDRAWN, "no longer suitable") == 200
+    assert "To be asked too: past, whom they visited before" in said(part(desk, CONCERNS_HERE))
+    assert (Status.WITHDRAWN, "investigation closed") in may_record(desk, Role.MANAGER)
+    assert recorded(desk, Role.MANAGER, Status.WITHDRAWN, "investigation closed") == 200
     assert part(desk, CONCERNS_HERE) == ""
+
+
+def test_who_had_gone_of_their_own_wish_and_is_found_unsuitable_is_to_be_looked_into_too(desk: Desk) -> None:
+    others_of(desk)
+    assert recorded(desk, Role.COORDINATOR, Status.RESIGNED, "own wish") == 200
+    assert recorded(desk, Role.MANAGER, Status.WITHDRAWN, "no longer suitable") == 200
+    assert "To be asked too: past" in said(part(desk, CONCERNS_HERE))
+    assert recorded(desk, Role.MANAGER, Status.WITHDRAWN, "no longer suitable") == 200  # and by that too it is closed
+    assert part(desk, CONCERNS_HERE) == ""
+
+
+def test_a_concern_that_was_over_before_kith_asked_what_came_of_it_is_closed_by_a_manager(desk: Desk) -> None:
+    """As the log of an earlier version has it: any change of where somebody stands took a concern away."""
+    for rows in desk.rows():
+        row = rows.volunteer(desk.volunteer)
+        standing.set_status(rows, row, Status.SUSPENDED, user_id=desk.user, reason="concern raised")
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.WITHDRAWN))
+        told = {"status before": "suspended", "status": "withdrawn", "withdrawn": [], "paused": [], "past": []}
+        manager = desk.service.users["north", Role.MANAGER]
+        entry = audit_log.Entry(manager, "volunteer status", row.id, "no longer suitable", told)
+        audit_log.record(rows.session, rows.keys, entry)
+    assert "Concern raised. No longer suitable." in said(part(desk, CONCERNS_HERE))
+    assert recorded(desk, Role.MANAGER, Status.WITHDRAWN, "no longer suitable") == 200
+    assert part(desk, CONCERNS_HERE) == ""
+
+
+def test_concerns_are_found_by_as_many_queries_whatever_their_number(desk: Desk) -> None:
+    """Who is withdrawn stays so for ever: the first page would read the log once more for each."""
+    for rows in desk.rows():
+        several = [rows.volunteer(desk.volunteer)]
+        several += [a_volunteer(rows, f"gone {number}") for number in range(2)]
+        asked = []
+        for row in several:
+            match = a_match(rows.session, a_child(rows, f"with {row.reference}"), row, State.ACTIVE)
+            take_step(rows, match.id, "end", by=Party.CHILD, user_id=desk.user, reason="boundaries not kept")
+            stopped = [one.id for one in several if one.status == Status.SUSPENDED]
+            of = {id: rows.session.scalars(select(tables.Match).filter_by(volunteer_id=id)).all() for id in stopped}
+            with counted_queries(rows) as queries:
+                found = concerns.to_look_into(rows, stopped, of)
+            assert [[why for why, _ in one.recorded] for one in found] == [["boundaries not kept"]] * len(stopped)
+            asked.append(len(queries))
+    assert asked == [asked[0]] * len(several)
+
+
+@contextmanager
+def counted_queries(rows: Repository) -> Iterator[list[str]]:
+    """Those that the database is sent meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        sent.append(statement)
+
+    engine = rows.session.get_bind()
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize(("steps", "step", "by", "reason"), CONCERNS, ids=lambda one: str(one))

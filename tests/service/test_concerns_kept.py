@@ -1,0 +1,102 @@
+"""A concern about a volunteer that was recorded since a backup is as open as before, or as closed, once it is put back.
+
+The audit log alone says so, and a restore takes those days out of it: what it said of whoever is stopped is entered
+again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Service
+from test_concerns import others_of
+from test_proposals import Desk
+from test_restore import put_back
+from test_stopped_pages import page
+from test_today import CONCERNS_HERE, part, recorded, said
+
+from matcher.instance import today
+from matcher.records import Party, Status
+from matcher.words import day
+from service import audit_log, standing
+from service.backup import restore
+from service.permissions import Role
+from service.proposals import take_step
+from service.repository import Repository
+
+
+@pytest.fixture
+def desk(service: Service) -> Desk:
+    if not service.database.sqlite:
+        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+    return Desk(service)
+
+
+def set_status(desk: Desk, rows: Repository, status: Status, reason: str, *, manager: bool = False) -> None:
+    row, role = rows.volunteer(desk.volunteer), Role.MANAGER if manager else Role.COORDINATOR
+    user = desk.service.users["north", role]
+    standing.set_status(rows, row, status, user_id=user, reason=reason, manager=manager)
+
+
+OPEN = "A concern about {} is open"
+
+
+def test_what_a_child_said_since_of_who_had_gone_is_still_to_be_looked_into(desk: Desk, tmp_path: Path) -> None:
+    """Though the backup knows why they went, and nothing of where they stand changed by it."""
+    _, now = others_of(desk)
+    for rows in desk.rows():
+        reference = rows.volunteer(desk.volunteer).reference
+        set_status(desk, rows, Status.RESIGNED, "own wish")
+    reason = "serious concern about the volunteer"
+    put_back(
+        desk.service,
+        tmp_path / "x",
+        lambda rows: take_step(rows, now, "end", by=Party.CHILD, user_id=desk.user, reason=reason),
+    )
+    for _ in range(2):  # also where what was restored is replaced in its turn
+        told = part(desk, CONCERNS_HERE)
+        assert f'href="/proposals/{now}"' in told
+        assert f"{reason.capitalize()}, recorded of" in said(told)
+        assert "To be asked too: past, whom they visited before" in said(told)
+        why = f"Again on {day(today())} by coordinator of north, for what was recorded of a match of theirs : {reason}."
+        for path in (f"/volunteers/{desk.volunteer}", f"/volunteers/{desk.volunteer}/status"):
+            assert why in page(desk, path)
+        assert OPEN.format(reference) in page(desk, f"/volunteers/{desk.volunteer}/status")
+        assert f"for the reason: {reason}; recorded first on: {day(today())}" in said(
+            desk.service.as_(Role.AUDITOR).get("/log?kind=standing").text
+        )
+        with desk.service.database.read(desk.service.north) as session:
+            assert audit_log.verify(session, desk.service.keys).problem is None
+        desk.service.database.close()
+        restore(desk.service.settings, tmp_path / "x", replace=True)
+    assert recorded(desk, Role.MANAGER, Status.RESIGNED, "investigation closed") == 200
+    assert part(desk, CONCERNS_HERE) == ""
+    assert "A concern about" not in page(desk, f"/volunteers/{desk.volunteer}/status")
+
+
+def test_a_concern_after_one_that_was_closed_is_still_to_be_looked_into(desk: Desk, tmp_path: Path) -> None:
+    for rows in desk.rows():
+        set_status(desk, rows, Status.SUSPENDED, "concern raised")
+        set_status(desk, rows, Status.WITHDRAWN, "no longer suitable", manager=True)
+    assert part(desk, CONCERNS_HERE) == ""
+    put_back(desk.service, tmp_path / "x", lambda rows: set_status(desk, rows, Status.WITHDRAWN, "complaint"))
+    assert "Complaint." in said(part(desk, CONCERNS_HERE))
+
+
+def test_what_a_manager_said_since_of_a_concern_still_closes_it(desk: Desk, tmp_path: Path) -> None:
+    def looked_into(rows: Repository) -> None:
+        set_status(desk, rows, Status.SUSPENDED, "concern raised")
+        set_status(desk, rows, Status.RESIGNED, "investigation closed", manager=True)
+
+    put_back(desk.service, tmp_path / "x", looked_into)
+    assert part(desk, CONCERNS_HERE) == ""
+    told = page(desk, f"/volunteers/{desk.volunteer}")
+    assert f"Suspended on {day(today())} by coordinator of north. Reason: concern raised." in told
+    assert f"Resigned on {day(today())} by manager of north. Reason: investigation closed." in told
+
+
+def test_a_check_that_lapsed_since_is_no_concern_and_is_answered_by_complete_checks(desk: Desk, tmp_path: Path) -> None:
+    put_back(desk.service, tmp_path / "x", lambda rows: set_status(desk, rows, Status.SUSPENDED, "check lapsed"))
+    assert part(desk, CONCERNS_HERE) == ""
+    assert recorded(desk, Role.MANAGER, Status.APPROVED, "checks complete") == 200
