@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.instance import today
-from matcher.records import Agreement
+from matcher.records import Agreement, Party
 from service import budgets, privacy, steps, workflow
 from service.database import tables
 from service.database.base import utc_now
@@ -40,6 +40,11 @@ class Last:
         """A no is taken back by a manager alone."""
         return self.step.final
 
+    @property
+    def left_paused(self) -> str | None:
+        """For which reason the visits are paused where it stands again."""
+        return workflow.LEFT_PAUSED.get(self.decision.reason or "") if self.step.to is State.ENDED else None
+
 
 def last_step(rows: Repository, match: tables.Match) -> Last:
     """Raises StepRefusedError where there is none that could be taken back, whatever the rules say."""
@@ -53,6 +58,8 @@ def last_step(rows: Repository, match: tables.Match) -> Last:
     step = next((one for one in workflow.STEPS if one.id == last.step), None)
     if step is None:
         raise StepRefusedError(_NO_STEP.get(last.step, _NOT_A_STEP))
+    if last.reason in workflow.ASKS_THE_CHILD and step.to is not State.ENDED:
+        raise StepRefusedError(_THE_CHILDS_WORD[step.to])
     before = Stood.before(last)
     if before is None:
         raise StepRefusedError(
@@ -71,6 +78,12 @@ def last_step(rows: Repository, match: tables.Match) -> Last:
 _NO_STEP = {
     "propose": "That it was proposed is not taken back. Withdraw the proposal: “entered by mistake” is a reason.",
     steps.TAKEN_IN: "It came with a file, and nothing was recorded since. Correct the file, or record what happened.",
+}
+_THE_CHILDS_WORD = {
+    State.DECLINED: "That a child does not feel safe is not taken back, whatever came of it: the two are not proposed "
+    "to each other again. Go on with the child’s shortlist.",
+    State.PAUSED: "That a child does not feel safe is not taken back, whatever came of it. Have somebody whom they "
+    "trust ask the child: the visits go on by their own word, which is recorded as the next step.",
 }
 _NOT_A_STEP = "Something else has been recorded since, so the step before it cannot be taken back any more."
 
@@ -92,6 +105,9 @@ def _changed_by_file(rows: Repository, match: tables.Match, recorded: tables.Aud
 
 def take_back(rows: Repository, match_id: str, *, user_id: str, why: str) -> tables.Match:
     """The last step of a match was recorded by mistake; `why` says so in words, and is sealed.
+
+    Visits that ended since a child was said not to feel safe are paused for that at once: who says that it was never
+    said is not the child.
 
     What the step's reason brought about besides, of the child or of the volunteer, stays: see `workflow.STAYS`.
 
@@ -117,6 +133,8 @@ def take_back(rows: Repository, match_id: str, *, user_id: str, why: str) -> tab
     if place is None:
         place, match.irregular = free_place(rows, rows.volunteer(match.volunteer_id)), False
     steps.take_back(rows, match, last.decision, last.before, place=place, user_id=user_id, why=why)
+    if last.left_paused:
+        steps.take(rows, match, "pause", by=Party.AUTHORITY, user_id=user_id, reason=last.left_paused)
     rows.session.flush()
     return match
 

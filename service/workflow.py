@@ -135,6 +135,8 @@ class Step:
 
 OBJECTS, CHILD_OBJECTS = "objects to any visitor", "child objects to any visitor"
 UNSAFE = "does not feel safe with this visitor"
+ASKS_THE_CHILD = (UNSAFE,)
+"""The reasons of a pause after which the visits go on by the child's own word alone, whatever else came of it."""
 FIRST, IN_PLAN = "first on the shortlist", "in the plan"
 CONCERN_PAUSES, LAPSE_PAUSES = "a concern about the volunteer", "a check has lapsed"
 CHILD_PAUSES = "a concern about the child"
@@ -248,10 +250,10 @@ _FORWARD = (
     Step("review_held", "The review was held, and the visits go on", (State.REVIEW_DUE,), State.ACTIVE, (_AUTHORITY,),
          "N Review; R 15", rules=Rules.CORE, took_place=True),
     Step("resume", "Resume the visits", (State.PAUSED,), State.ACTIVE, (_AUTHORITY,), "S 14.19", rules=Rules.CORE,
-         not_after=(UNSAFE,)),
+         not_after=ASKS_THE_CHILD),
     # That the volunteer was found suitable does not make the child feel safe.
     Step("child_resumes", "The child was asked again and would like the visits to go on", (State.PAUSED,), State.ACTIVE,
-         (_CHILD,), "S 14.19; NS 7.3", rules=Rules.CORE, besides=(_AUTHORITY,), only_after=(UNSAFE,)),
+         (_CHILD,), "S 14.19; NS 7.3", rules=Rules.CORE, besides=(_AUTHORITY,), only_after=ASKS_THE_CHILD),
 )  # fmt: skip
 
 
@@ -357,6 +359,10 @@ TAKEN_BACK = "taken_back"
 
 ENDING_STANDS_AFTER = timedelta(days=14)
 """How long after it was recorded an ending can be taken back: by then both have lived without the visits."""
+
+
+LEFT_PAUSED: Mapping[str, str] = {UNSAFE: UNSAFE}
+"""By the reason of an ending: for which the visits are paused where it is taken back, until the child was asked."""
 
 
 def to_stand_again(step: Step) -> Rules:

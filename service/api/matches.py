@@ -225,7 +225,8 @@ def take_back(
     The match stands again as it stood before it; the step stays in its story, with an entry `taken_back` after it. A no
     is taken back by a manager alone, and refused while a rule fails on fresh data; an ending within 14 days of its
     being recorded. What a reason brought about besides stays. Nothing is taken back that a file said, nor that the two
-    were proposed.
+    were proposed, nor a no or a pause since the child does not feel safe: after an ending for it, visits are left
+    paused.
     """
 
     def take(rows: Repository) -> MatchRecord | Recorded:

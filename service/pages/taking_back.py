@@ -90,6 +90,11 @@ def _again(rows: Repository, match: tables.Match, last: Last) -> list[str]:
     told = [
         f"The {'match' if appointed else 'proposal'} stands again at “{before.state}”, as since {clock(before.since)}."
     ]
+    if last.left_paused:
+        told = [
+            f"The match stands again, and its visits are paused from now on for “{last.left_paused}”. They go on only "
+            "if the child, asked again, would like it."
+        ]
     if match.started_on and before.started_on is None:
         told.append("No first visit is on record.")
     if before.next_review_on and before.next_review_on != match.next_review_on:

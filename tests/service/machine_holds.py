@@ -54,6 +54,8 @@ class Holds(RuleBasedStateMachine):
         self.childs_noes: set[tuple[str, str]] = set()
         self.confirmed: set[tuple[str, str]] = set()
         """Pairs of these that a manager confirmed in a file all the same."""
+        self.unsafe: set[str] = set()
+        """Matches whose child does not feel safe, and has not said since that the visits are to go on."""
         self.stopped: set[str] = set()
         self.held: set[str] = set()
         self.linked: list[set[str]] = []
@@ -188,6 +190,7 @@ class Holds(RuleBasedStateMachine):
             assert (child.objects, child.facts["agrees"] == "no") == (False, False), "a child who said no has a match"
             assert pair not in self.noes - self.confirmed, f"{match.state} again, and somebody said no to it"
             assert pair not in self.childs_noes, f"{match.state} again, and the child said no to it"
+            assert match.id not in self.unsafe or match.state == "paused", f"{match.state}, and the child is not safe"
         if volunteer.status in STOPPED:
             assert match.state not in (*BEFORE, *GOES_ON), f"{match.state}, and the volunteer is {volunteer.status}"
         if volunteer.status not in ("approved", *STOPPED):
@@ -283,6 +286,10 @@ class Holds(RuleBasedStateMachine):
             self.confirmed.discard(pair)
         if step == "child_declines":
             self.childs_noes.add(pair)
+        if step == "child_resumes":
+            self.unsafe.discard(match.id)
+        elif reason == "does not feel safe with this visitor":
+            self.unsafe.add(match.id)
         if step == "appoint" and code in self.committed:
             self.committed[code] += cost
             self.added[match.id] = code, cost

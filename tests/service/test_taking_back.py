@@ -19,7 +19,7 @@ from service.database.base import utc_now
 from service.permissions import Role
 from service.repository import Repository
 from service.steps import Stood
-from service.workflow import STEPS, Rules, State, StepRefusedError, to_stand_again
+from service.workflow import STEPS, UNSAFE, Rules, State, StepRefusedError, to_stand_again
 
 API = "/api/v1"
 HTML = {"Accept": "text/html"}
@@ -203,6 +203,60 @@ def test_an_ending_is_taken_back_within_two_weeks_of_its_being_recorded(
     desk.step(match, "pause", Party.AUTHORITY, "circumstances")
     monkeypatch.setattr(taking_back, "utc_now", lambda: recorded + timedelta(days=100))
     assert back(desk, match) is State.ACTIVE
+
+
+def approved_again(desk: Desk) -> None:
+    manager = desk.service.users["north", Role.MANAGER]
+    for rows in desk.rows():
+        volunteer = rows.volunteer(desk.volunteer)
+        assert volunteer.status == Status.SUSPENDED
+        standing.set_status(rows, volunteer, Status.APPROVED, user_id=manager, reason="investigation closed")
+
+
+@pytest.mark.parametrize(
+    ("begun", "step", "by", "instead"),
+    [
+        (2, "child_declines", Party.CHILD, "Go on with the child’s shortlist."),
+        (5, "child_declines", Party.CHILD, "Go on with the child’s shortlist."),
+        (6, "pause", Party.AUTHORITY, "ask the child"), (7, "pause", Party.AUTHORITY, "ask the child"),
+    ],
+)  # fmt: skip
+def test_that_a_child_does_not_feel_safe_is_not_taken_back(
+    desk: Desk, begun: int, step: str, by: Party, instead: str
+) -> None:
+    """Neither while somebody looks into it, nor once a manager has: what they found is not the child's word."""
+    match = led(desk, begun)
+    desk.step(match, step, by, UNSAFE)
+    assert instead in refused(desk, match)
+    approved_again(desk)
+    assert instead in refused(desk, match)
+    page = desk.service.as_(Role.MANAGER).get(f"/proposals/{match}", headers=HTML).text
+    assert "recorded by mistake" not in page
+    if step == "pause":
+        with pytest.raises(StepRefusedError):
+            desk.step(match, "resume", Party.AUTHORITY)
+        assert desk.step(match, "child_resumes", Party.CHILD) is State.ACTIVE
+
+
+def test_visits_that_ended_since_a_child_did_not_feel_safe_are_paused_until_the_child_was_asked(desk: Desk) -> None:
+    """As when the ending was recorded for another child: nobody loses a visitor by it, nor is visited unasked."""
+    match = led(desk, 7)
+    desk.step(match, "end", Party.CHILD, UNSAFE)
+    assert "stays suspended" in refused(desk, match)
+    approved_again(desk)
+    page = desk.service.as_(Role.MANAGER).get(f"/proposals/{match}/take-back", headers=HTML).text
+    assert f"its visits are paused from now on for “{UNSAFE}”" in page
+    assert back(desk, match) is State.PAUSED
+    for rows in desk.rows():
+        assert rows.match(match).place is not None
+        assert [one.step for one in story(rows, match)[-3:]] == ["end", "taken_back", "pause"]
+    assert "ask the child" in refused(desk, match)
+    desk.now = utc_now() - timedelta(days=2)
+    with pytest.raises(StepRefusedError, match=f"“paused” for “{UNSAFE}”"):
+        desk.step(match, "resume", Party.AUTHORITY)
+    for rows in desk.rows():
+        row = proposals.take_step(rows, match, "child_resumes", by=Party.CHILD, user_id=desk.user)
+        assert row.state == State.ACTIVE
 
 
 def test_who_was_proposed_to_since_is_not_taken_away_from_them(desk: Desk) -> None:
