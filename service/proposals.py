@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -21,7 +21,7 @@ from matcher.audit import audit
 from matcher.catalogue import CATALOGUE
 from matcher.errors import KithError, NotFoundError
 from matcher.explain import explain
-from matcher.instance import Instance, today
+from matcher.instance import LONDON, Instance, today
 from matcher.pairs import tables as columns
 from matcher.records import Agreement, Party
 from matcher.rules.budget import OutOfCountyBudget
@@ -231,18 +231,33 @@ def _commit(rows: Repository, instance: Instance, match: tables.Match, user_id: 
 
 
 def _refuse_before(rows: Repository, match: tables.Match, at: datetime) -> None:
-    """Raises StepRefusedError for a time before the day on which the match's story begins."""
-    decided = tables.Decision.match_id == match.id, tables.Decision.step != steps.TAKEN_IN, steps.STANDS
-    begun = rows.session.scalar(select(func.min(tables.Decision.at)).where(*decided))
-    # Of a match that came with a file it is told when it was taken in, and that is no beginning.
-    known = begun.date() if begun else match.started_on
-    day = known or match.created_at.date() - BEFORE_KITH
-    if at < datetime.combine(day, time(), UTC) - timedelta(hours=1):  # in summer London's day begins an hour earlier
-        told = (
-            f"before this proposal or match began, on {written(known)}" if known
-            else "more than a year before this match came to Kith, and when it began is not recorded"
-        )  # fmt: skip
-        raise StepRefusedError(f"That was {told}. Check the day and the time.")
+    """Raises StepRefusedError for a time before the day on which there is anything to record of the match."""
+    begun = _begun(rows, match)
+    if begun:
+        day, what = max(begun)
+        if at < datetime.combine(day, time(), LONDON):
+            raise StepRefusedError(f"That was before {what}, on {written(day)}. Check the day and the time.")
+    elif at < match.created_at - BEFORE_KITH:
+        raise StepRefusedError(
+            "That was more than a year before this match came to Kith, and when it began is not recorded. Check the "
+            "day and the time."
+        )
+
+
+def _begun(rows: Repository, match: tables.Match) -> list[tuple[date, str]]:
+    """The days on which it was proposed and, once it is a match, appointed and first visited, as far as is known.
+
+    Of a match that a file brought only the file says when it began: what was recorded since is no beginning.
+    """
+    of_match = tables.Decision.match_id == match.id, tables.Decision.step.in_(_BEGINS), steps.STANDS
+    said = rows.session.execute(select(tables.Decision.step, tables.Decision.at).where(*of_match))
+    known = [(at.astimezone(LONDON).date(), _BEGINS[step]) for step, at in said]
+    if match.started_on and State(match.state) in workflow.APPOINTED:
+        known.append((match.started_on, "the visits began"))
+    return [(day, what) for day, what in known if day <= today()]
+
+
+_BEGINS = {"propose": "this proposal began", "appoint": "the volunteer was appointed"}
 
 
 def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:

@@ -101,7 +101,7 @@ def take(
             match.started_on = min(match.started_on or on, on)
         match.next_review_on = on + workflow.REVIEWS[0 if begins else 1]
     if after.state is State.ENDED:
-        _ended(match, max(on, min(match.started_on or on, today())))  # nothing ends before it began
+        _ended(match, on)
     if after.state is State.DECLINED:
         _remember_no(rows, match, by, reason, on)
     decision = decide(rows, match, step, by, user_id, moment, reason, note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
 from matcher import vocabulary
-from matcher.instance import today
+from matcher.instance import LONDON, today
 from matcher.words import listed
 from service import audit_log, whom_to_ring, workflow
 from service.api.deps import Asking, Kith, Reading, note_reading
@@ -134,8 +134,8 @@ def _reasons(rows: Repository, match: tables.Match) -> list[str | None]:
     return [*rows.session.scalars(select(tables.Decision.reason).where(tables.Decision.match_id == match.id, STANDS))]
 
 
-def _date(at: datetime | None) -> Any:
-    return at.date() if at else None
+def _date(at: datetime | None) -> date | None:
+    return at.astimezone(LONDON).date() if at else None
 
 
 def _people(reckoned: Reckoning, match: tables.Match) -> Any:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.shortlist import shortlist
+from matcher.words import day as written
 from service.audit_log import verify
 from service.database import tables
 from service.database.base import utc_now
@@ -108,8 +109,12 @@ def test_what_is_recorded_later_began_and_ended_on_the_day_on_which_it_was(desk:
     for rows in desk.rows():
         row = rows.match(match)
         assert (row.started_on, row.next_review_on) == (visited, visited + timedelta(days=4 + 182))
-    desk.now = _morning(proposed_on)
-    desk.step(match, "end", Party.PLANNED, "planned ending")  # a slip: nothing ends before it began
+    for step, reason in (("pause", "circumstances"), ("end", "planned ending")):
+        desk.now = _morning(proposed_on)
+        with pytest.raises(StepRefusedError, match=f"That was before the visits began, on {written(visited)}"):
+            desk.step(match, step, Party.PLANNED if step == "end" else Party.AUTHORITY, reason)
+    desk.now = _morning(visited - timedelta(days=2))
+    desk.step(match, "end", Party.PLANNED, "planned ending")
     for rows in desk.rows():
         assert rows.match(match).ended_on == visited
 
@@ -126,11 +131,57 @@ def test_before_a_match_that_came_with_a_file_is_told_by_a_day_that_is_known(
     desk.now = _morning(earliest) - timedelta(days=4)
     with pytest.raises(StepRefusedError) as told:
         desk.step(match, "end", Party.AUTHORITY, "other")
-    known = "before this proposal or match began, on 5 March 2020."
+    known = "before the visits began, on 5 March 2020."
     unknown = "more than a year before this match came to Kith, and when it began is not recorded."
     assert f"That was {known if started_on else unknown} Check the day and the time." == str(told.value)
     desk.now = _morning(earliest)
     assert desk.step(match, "end", Party.AUTHORITY, "other") is State.ENDED
+
+
+def test_nothing_ends_before_the_volunteer_was_appointed(desk: Desk) -> None:
+    """Neither visits that were never made, nor those of which the day of the first is not known."""
+    desk.now = _morning(today() - timedelta(days=60))
+    match = desk.propose()
+    for step, by in WAY[:-1]:
+        desk.step(match, step, by)
+    appointed = desk.now.date()
+    desk.now = _morning(appointed - timedelta(days=5))
+    with pytest.raises(StepRefusedError, match=f"before the volunteer was appointed, on {written(appointed)}"):
+        desk.step(match, "end", Party.CHILD, "other")
+    desk.now = _morning(appointed)
+    desk.step(match, "end", Party.CHILD, "other")
+    on = appointed + timedelta(days=2)
+    for rows in desk.rows():
+        assert (rows.match(match).ended_on, rows.match(match).started_on) == (on, None)
+    browser = desk.service.as_(Role.COORDINATOR)
+    told = browser.get(f"/proposals/{match}").text
+    assert f"It ended on {written(on)}" in told
+    assert f"{written(on)} at 10:30am, recorded by" in told
+    letter = browser.get(f"/proposals/{match}/letters/ending").text
+    assert letter.count(written(on)) == 3  # of both letters, and in the volunteer's
+    assert "It was decided" not in letter
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_match_that_a_file_brought_began_when_the_file_says(desk: Desk, known: bool) -> None:
+    """Not when something was recorded of it in Kith for the first time."""
+    id = desk.service.a_match()
+    began = today() - timedelta(days=90)
+    for rows in desk.rows():
+        match = rows.match(id)
+        match.started_on = began if known else None
+    desk.now = utc_now() - timedelta(days=2)
+    desk.step(id, "pause", Party.AUTHORITY, "circumstances")
+    page = desk.service.as_(Role.COORDINATOR).get(f"/proposals/{id}").text
+    assert "This match came from a file" in page
+    assert (f"it began on {written(began)}" in page) is known
+    desk.now = _morning(began - timedelta(days=3 if known else 500))
+    with pytest.raises(StepRefusedError, match="visits began" if known else "more than a year before"):
+        desk.step(id, "end", Party.PLANNED, "planned ending")
+    desk.now = _morning(today() - timedelta(days=30))
+    desk.step(id, "end", Party.PLANNED, "planned ending")
+    for rows in desk.rows():
+        assert rows.match(id).ended_on == today() - timedelta(days=28)
 
 
 def test_a_no_that_is_recorded_later_is_remembered_under_its_day(desk: Desk) -> None:

@@ -321,7 +321,7 @@ def test_the_demonstration_has_a_proposal_at_each_stage_and_letters_to_read(sett
             pages = [browser.get(f"/proposals/{id}/letters/{letter}") for id, one in found.items() if one == state]
             assert any(told in page.text for page in pages), state
         day = today() - timedelta(days=12)
-        assert any(f"It was decided on {day.day} {day:%B %Y}" in page.text for page in pages)
+        assert any(f"ended on {day.day} {day:%B %Y}" in page.text for page in pages)
         over = browser.get("/proposals?show=over").text
         told = re.findall(r'data-label="When"[^>]*>([^<]*)<', over)
         days = [datetime.strptime(one, "%d %b %Y").date() for one in told]  # noqa: DTZ007  # a day, of no zone

@@ -148,7 +148,7 @@ def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(servic
     for day, clock, told in (
         (f"{today() + timedelta(days=2):%d/%m/%Y}", "", "That is yet to come"),
         ("last week", "", "Write when it was as a day"),
-        (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before this proposal or match began, on"),
+        (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before this proposal began, on"),
     ):
         answer = browser.post(
             address, data={"version": version, "day": day, "clock": clock, "note": "Rang."}, headers=HTML
@@ -184,7 +184,9 @@ def test_a_child_has_a_whole_day_to_think_it_over_where_only_the_day_of_the_meet
     browser = service.as_(Role.COORDINATOR)
     with service.database.write(service.north) as session:
         row = Repository(session, service.keys).match(match)
+        proposed = session.scalars(select(Decision).where(Decision.match_id == match)).one()
         row.state, row.since = "meeting", utc_now() - timedelta(days=5)
+        proposed.at = row.since
         version = str(row.version + 1)
     page = browser.get(f"/proposals/{match}", headers=HTML).text
     assert "With the day alone, the child’s time to think it over counts from the end of it." in page
