@@ -108,6 +108,19 @@ def test_whoever_either_is_linked_to_meanwhile_a_file_joins_them_by_a_managers_w
     refused_until_a_manager_confirms(service, files, child, other)
 
 
+def test_a_child_under_another_word_stays_with_their_siblings(service: Service) -> None:
+    """Whichever of the words a file has for each: it joins two families, and takes nobody out of either."""
+    child, other, third = strangers(service, 3)
+    for lines in (
+        (f"{child.reference},F902", f"{other.reference},F902"),
+        (f"{third.reference},A901",),
+        (f"{child.reference},A901", f"{other.reference},F902"),
+    ):
+        files = Files(service, *lines)
+        assert (files.told(), files.take(Role.COORDINATOR)) == ([], 201)
+    assert are_siblings(service, child.id, other.id, third.id)
+
+
 def test_a_file_without_a_person_joins_them_not_at_all(service: Service, tmp_path: Path) -> None:
     child, other = strangers(service, 2)
     with written(service) as rows:
