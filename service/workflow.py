@@ -170,11 +170,11 @@ _WISHES = frozenset({"child does not want this visitor", "child does not want a 
 _OF_THE_VOLUNTEER = frozenset({"circumstances of the volunteer", "support not attended"})
 NOT_SAID_BY: Mapping[Party, frozenset[str]] = {
     _CHILD: _OF_THE_VOLUNTEER,
-    _VOLUNTEER: _WISHES | {"support not attended"},
+    _VOLUNTEER: _WISHES | {"support not attended", UNSAFE},
     _WORKER: _OF_THE_VOLUNTEER,
     Party.PLANNED: frozenset(END_REASONS) - {"planned ending", "age", "left care", "moved away", "other"},
 }
-"""Reasons of an ending that would make no sense as the word of somebody. Whoever speaks keeps what is for safety."""
+"""Reasons of an ending that would make no sense as the word of somebody. Whoever speaks keeps a concern."""
 
 
 class Follows(StrEnum):

@@ -24,7 +24,9 @@ from matcher.gaps import Gap, gaps
 from matcher.instance import Instance
 from matcher.pairs import tables as columns
 from matcher.plan import Plan
+from matcher.records import Status
 from matcher.rules.child import ChildAgrees
+from matcher.rules.volunteer import Approved
 from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate, shortlist
@@ -46,6 +48,11 @@ SHORT = {limit.id: limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
 """Each rule in a few words: what somebody is whom it excludes."""
 MOST = 6
 """Volunteers side by side on a shortlist."""
+
+
+def _short(rule: str, approved: bool) -> str:
+    """A rule in a few words, of a volunteer of whom it is known whether they are approved: else the agreement lacks."""
+    return "without a signed agreement" if approved and rule == Approved.id else SHORT[rule]
 
 
 @dataclass
@@ -107,7 +114,9 @@ class Reckoning:
         found = standing.broken(self.instance)
         going_on = (one for one in self.matches if one.state in LIVE and one.state != State.PAUSED)
         named = ((one.id, found.get((one.child_id, one.volunteer_id), ())) for one in going_on)
-        return {id: listed(SHORT[rule] for rule in rules) for id, rules in named if rules}
+        approved = {one.id for one in self.instance.volunteers if one.status is Status.APPROVED}
+        unsigned = {one.id for one in self.matches if one.volunteer_id in approved}
+        return {id: listed(_short(rule, id in unsigned) for rule in rules) for id, rules in named if rules}
 
     @cached_property
     def ready_children(self) -> Mapping[str, bool]:

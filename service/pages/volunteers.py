@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Annotated, Literal
@@ -13,8 +13,13 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
 from matcher import alone, records, shortlist_for_volunteer
+from matcher.constraints import in_force
+from matcher.explain import Reason
 from matcher.records import Status
+from matcher.rules.plan import Capacity
+from matcher.rules.volunteer import RightToWork
 from matcher.shortlist import Candidate, how_many_could_be_visited
+from matcher.words import listed
 from service import standing
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import VolunteerId
@@ -145,7 +150,10 @@ def volunteer(
         gaps=reckoned.missing([volunteer_id])[volunteer_id],
         impossible=reckoned.impossible(volunteer_id),
         rules=RULE_TITLES,
-        checks=sorted(rules, key=lambda one: one.verdict == "passes"),
+        checks=sorted(
+            (_of_paused(one, matches) for one in rules), key=lambda one: one.verdict == "passes"
+        ),
+        besides=_besides(reckoned, record),
         lapses=[one for one in reckoned.lapses if one.volunteer == volunteer_id and one.on],
         matches=matches, broken=reckoned.broken,
         full=sum(one.state in APPOINTED for one in matches) <= rows.places(instance.policy)[volunteer_id],
@@ -159,6 +167,23 @@ def volunteer(
         to_ask=_to_ask(rows, volunteer_id) if record.status in STOPPED else [],
         label=label, why=_why_stopped(rows, row),
     )  # fmt: skip
+
+
+def _of_paused(reason: Reason, matches: Sequence[tables.Match]) -> Reason:
+    """The rules take a visitor for one who visits: while all visits are paused, a place is kept."""
+    visits = [one for one in matches if one.state in APPOINTED]
+    if reason.rule != Capacity.id or reason.verdict != "fails" or {one.state for one in visits} != {State.PAUSED}:
+        return reason
+    kept = listed(sorted(one.child_id for one in visits))
+    return replace(reason, sentence=f"The visits to {kept} are paused, and the place is kept meanwhile.")
+
+
+def _besides(reckoned: Reckoning, person: records.Volunteer) -> list[str]:
+    """What stands against a volunteer whom no rule refuses for it, since the policy leaves that rule out."""
+    asked = {limit.id for limit in in_force(reckoned.instance.policy)}
+    rules = {RightToWork.id: (person.right_to_work, "Right to work")}
+    return [f"{told}: No. This policy does not ask for it." for rule, (fact, told) in rules.items()
+            if fact is False and rule not in asked]  # fmt: skip
 
 
 def _planned(reckoned: Reckoning, volunteer_id: str) -> list[tuple[ChildLine, OfPlan | None]]:

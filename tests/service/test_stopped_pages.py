@@ -351,3 +351,36 @@ def test_checks_that_are_complete_lift_no_suspension_for_a_concern(desk: Desk, r
 def test_checks_that_are_complete_lift_a_suspension_for_a_check_that_lapsed(desk: Desk) -> None:
     suspend(desk, "check lapsed")
     assert "checks complete" in offered(desk)
+
+
+# ---- checks in words that are true -----------------------------------------------------------------------------------
+
+
+def test_of_an_approved_volunteer_nobody_says_that_they_are_not_approved(desk: Desk) -> None:
+    match = active(desk)
+    desk.change_volunteer(agreement_signed_on=None)
+    told = page(desk, f"/volunteers/{desk.volunteer}") + page(desk, "/")
+    assert told.lower().count("without a signed agreement") >= 2
+    assert "not approved" not in told.lower()
+    assert match
+
+
+def test_no_right_to_work_is_told_where_the_policy_does_not_ask_for_it(desk: Desk) -> None:
+    warning = "Right to work: No. This policy does not ask for it."
+    desk.change_volunteer(right_to_work=None)
+    assert warning not in page(desk, f"/volunteers/{desk.volunteer}")
+    desk.change_volunteer(right_to_work=False)
+    told = page(desk, f"/volunteers/{desk.volunteer}")
+    assert told.index("Checks today") < told.index(warning)
+
+
+def test_whose_visits_are_paused_is_not_said_to_visit_and_no_review_is_next(desk: Desk) -> None:
+    match = active(desk)
+    child, volunteer = references(desk)
+    visits = f"{volunteer} visits {child} now"
+    assert visits in page(desk, f"/volunteers/{desk.volunteer}")
+    assert "Next review" in page(desk, f"/proposals/{match}")
+    desk.step(match, "pause", Party.AUTHORITY, "circumstances")
+    told = page(desk, f"/volunteers/{desk.volunteer}")
+    assert (visits in told, f"The visits to {child} are paused, and the place is kept" in told) == (False, True)
+    assert "Next review" not in page(desk, f"/proposals/{match}")
