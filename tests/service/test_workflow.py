@@ -147,7 +147,7 @@ def test_who_felt_unsafe_is_asked_before_the_visits_go_on() -> None:
                 with pytest.raises(StepRefusedError):
                     take(step.id, now, by=by, at=LATER, reason=None, hard_rules=rules_pass)
         for by in Party:  # who would not like it, or whoever says so for them
-            why = "other" if by is Party.PLANNED else UNSAFE
+            why = "other" if by in (Party.PLANNED, Party.VOLUNTEER) else UNSAFE
             assert take("end", now, by=by, at=LATER, reason=why, hard_rules=rules_fail).state is State.ENDED
     with pytest.raises(StepRefusedError, match=f"“paused” for “{UNSAFE}”. Possible: The child was asked again"):
         take("resume", paused[UNSAFE], by=Party.AUTHORITY, at=LATER, reason=None, hard_rules=rules_pass)
