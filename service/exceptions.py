@@ -13,7 +13,7 @@ from service import audit_log, proposals
 from service.audit_log import Entry
 from service.database import tables
 from service.repository import Opened, Repository
-from service.workflow import LIVE, StepRefusedError
+from service.workflow import LIVE, State, StepRefusedError
 
 _MEASURE = {ExceptionKind.SECOND_CHILD: "{} children at most", ExceptionKind.SHORTER_COMMITMENT: "{} months at least"}
 
@@ -34,9 +34,14 @@ def approve(
     user_id: str,
     reason: str,
 ) -> tables.RecordedException:
-    """A manager allows it, by name and with a reason. Raises NotFoundError for ids that are not there."""
+    """A manager allows it, by name and with a reason.
+
+    Raises NotFoundError for ids that are not there, StepRefusedError for a pair that is not proposed again.
+    """
     rows.take_turn()
     child = rows.child(child_id) if child_id else None
+    if child and (no := said_no(rows, volunteer_id, child.id)):
+        raise StepRefusedError(no)
     row = tables.RecordedException(
         kind=kind, volunteer_id=rows.volunteer(volunteer_id).id, child_id=child.id if child else None, value=value,
         approved_on=today(), user_id=user_id,
@@ -49,6 +54,25 @@ def approve(
     entry = Entry(user_id, "approve exception", row.id, kind, {"volunteer": row.volunteer_id})
     audit_log.record(rows.session, rows.keys, entry)
     return row
+
+
+def said_no(rows: Repository, volunteer_id: str, child_id: str) -> str:
+    """What keeps a volunteer from a child for good, which no exception lifts; "" where nothing does."""
+    said, match = tables.Declined, tables.Match
+    no = rows.session.scalars(
+        select(said).where(said.child_id == child_id, said.volunteer_id == volunteer_id).order_by(said.id)
+    ).first()
+    of_pair = match.child_id == child_id, match.volunteer_id == volunteer_id
+    ended = rows.session.scalars(select(match).where(*of_pair, match.state == State.ENDED)).first()
+    if no is None and ended is None:
+        return ""
+    if no is not None:
+        on, why, what = no.declined_on, rows.open(no, "reason"), f"the {no.said_by} said no" if no.said_by else "a no"
+    else:
+        assert ended is not None
+        on, why, what = ended.ended_on, ended.reason, "their match ended"
+    told = f"{what}{f' on {day(on)}' if on else ''}{f' (“{why}”)' if why else ''}"
+    return f"No exception lets them visit this child: {told}, and the two are never proposed to each other again."
 
 
 def withdraw(rows: Repository, row: tables.RecordedException, *, user_id: str, reason: str) -> tuple[str, ...]:

@@ -94,6 +94,8 @@ def approve(
         rows.volunteer(volunteer_id)
         child_id = named(rows.references(), "C", child) if kind == ExceptionKind.RELATIVE else None
         errors = _wrong(given, child_id)
+        if child_id and (no := exceptions.said_no(rows, volunteer_id, child_id)):
+            errors["child"] = no
         if not errors:
             number = given["children"] or given["months"]
             exceptions.approve(

@@ -83,7 +83,7 @@ def waited(since: date | None) -> str:
     now = today()
     days = (now - since).days
     if days < 21:
-        return "today" if days == 0 else counted(days, "day", "days")
+        return "under a day" if days == 0 else counted(days, "day", "days")
     if days < 92:
         return f"{days // 7} weeks"
     return counted(months_since(since, now), "month", "months")

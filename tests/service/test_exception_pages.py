@@ -11,6 +11,7 @@ from conftest import Service
 from service_rows import a_match
 from sqlalchemy import select
 
+from matcher.instance import today
 from matcher.records import ExceptionKind
 from service import exceptions, organisations
 from service.database import tables
@@ -194,3 +195,32 @@ def test_these_pages_need_no_script_and_have_no_fault(site: Site) -> None:
     assert "No live match breaks a rule by it." in page.inner_text("main")
     found += faults(page)
     assert found == []
+
+
+@pytest.mark.parametrize("state", [State.ENDED, State.DECLINED])
+def test_no_exception_is_made_for_two_of_whom_somebody_said_no(service: Service, state: State) -> None:
+    """They are not proposed again whatever the policy says: an exception would only suggest it."""
+    child, volunteer = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        reference = rows.child(child).reference
+        if state is State.ENDED:
+            over = a_match(session, rows.child(child), rows.volunteer(volunteer), State.ENDED, place=None)
+            over.reason, why = "does not feel safe with this visitor", "their match ended"
+        else:
+            no = tables.Declined(child_id=child, volunteer_id=volunteer, said_by="child", declined_on=today())
+            rows.seal(no, "reason", "does not want this visitor")
+            session.add(no)
+            why = "the child said no on"
+    new = f"/volunteers/{volunteer}/exceptions/new"
+    sent = {"kind": ExceptionKind.RELATIVE.value, "child": reference, "reason": "The uncle"}
+    manager = service.as_(Role.MANAGER)
+    refused = manager.post(new, data=sent, headers=HTML)
+    assert refused.status_code == 422
+    assert f"No exception lets them visit this child: {why}" in refused.text
+    assert ("does not feel safe" if state is State.ENDED else "does not want this visitor") in refused.text
+    given = {"kind": ExceptionKind.RELATIVE.value, "volunteer": volunteer, "child": child, "reason": "The uncle"}
+    assert manager.post("/api/v1/exceptions", json=given).status_code in (409, 422)
+    with service.database.read(service.north) as session:
+        of_theirs = tables.RecordedException.volunteer_id == volunteer, tables.RecordedException.child_id == child
+        assert session.scalars(select(tables.RecordedException).where(*of_theirs)).all() == []

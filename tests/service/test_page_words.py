@@ -18,7 +18,7 @@ from service.pages.shortlists import bars
 from service.permissions import Role
 
 
-@pytest.mark.parametrize(("days", "told"), [(0, "today"), (1, "one day"), (20, "20 days"), (91, "13 weeks")])
+@pytest.mark.parametrize(("days", "told"), [(0, "under a day"), (1, "one day"), (20, "20 days"), (91, "13 weeks")])
 def test_a_wait_is_told_in_the_unit_that_a_person_would_use(days: int, told: str) -> None:
     assert waited(today() - timedelta(days)) == told
 
