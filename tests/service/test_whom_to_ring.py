@@ -51,7 +51,8 @@ def test_what_a_manager_keeps_stands_in_every_letter_of_the_authority(desk: Desk
             assert TOLD["service"] in one
             assert TOLD["address"] in one
             assert f"<b>{TOLD['telephone']}</b>" in one
-        assert f"<b>{TOLD['out_of_hours']}</b>" in volunteers
+            assert "In the evening and at weekends" in one
+            assert f"<b>{TOLD['out_of_hours']}</b>" in one
         assert f'<b>{TOLD["advocacy"]}</b>, <span class="kith-blank">' in childs  # of whom no number is known
     assert "01632" not in desk.service.as_(Role.MANAGER, "south").get("/whom-to-ring").text
     with desk.service.database.read(desk.service.north) as session:
