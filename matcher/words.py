@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
 from matcher import vocabulary
 from matcher.geography import council_name
+
+
+def hour(at: datetime) -> str:
+    """9:05am, in the zone that it has."""
+    return at.strftime("%I:%M%p").lstrip("0").lower()
 
 
 def day(when: date | np.datetime64 | None) -> str:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from matcher.errors import KithError
 from matcher.instance import LONDON
 from matcher.records import MatchStatus, Party
-from matcher.words import day
+from matcher.words import day, hour
 
 
 class State(StrEnum):
@@ -341,7 +341,7 @@ def take(
     if at < now.since and not step.final:
         before = now.since.astimezone(LONDON)
         raise StepRefusedError(
-            f"That was before the step that came before it, which was on {day(before.date())} at {before:%H:%M}. Check "
+            f"That was before the step that came before it, which was on {day(before.date())} at {hour(before)}. Check "
             "the day and the time."
         )
     if step.wait and at < now.since + step.wait:

@@ -14,7 +14,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, P
 
 from matcher.catalogue import DOCUMENTS
 from matcher.instance import LONDON, today
-from matcher.words import council, counted, day, first_upper, listed, miles, pounds, spoken
+from matcher.words import council, counted, day, first_upper, hour, listed, miles, pounds, spoken
 from service.auth import Person
 from service.pages import forms
 from service.permissions import ROUTES, Permission
@@ -51,8 +51,7 @@ def moment(at: datetime | None) -> str:
     if at is None:
         return "not recorded"
     then = in_london(at)
-    clock = then.strftime("%I:%M%p").lstrip("0").lower()
-    return f"{day(then.date())} at {clock}"
+    return f"{day(then.date())} at {hour(then)}"
 
 
 def long_day(when: date | datetime | None) -> str:
@@ -73,7 +72,7 @@ def clock(at: datetime | None) -> str:
     if at is None:
         return "not recorded"
     then = in_london(at)
-    return f"{short_day(at)}, {then.strftime('%I:%M%p').lstrip('0').lower()}"
+    return f"{short_day(at)}, {hour(then)}"
 
 
 def waited(since: date | None) -> str:

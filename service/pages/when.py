@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time
 
 from matcher.instance import LONDON, today
@@ -23,12 +24,32 @@ def happened(day: str, clock: str, since: datetime, *, at_the_latest: bool = Fal
     alone = "23:59" if at_the_latest else "12:00"
     try:
         on = cells.written_day(day.strip()) if day.strip() else today()
-        hour = time.fromisoformat(clock.strip().replace(".", ":").zfill(5) if clock.strip() else alone)
     except (RefusedError, ValueError):
-        raise StepRefusedError("Write when it was as a day, such as 03/05/2026, and a time, such as 14:30.") from None
+        raise StepRefusedError(
+            f"There is no day “{day.strip()}”. Write when it was as a day, such as 03/05/2026; the time has a box of "
+            "its own."
+        ) from None
+    hour = _time(clock.strip() or alone)
     at, before = datetime.combine(on, hour, LONDON), since.astimezone(LONDON)
     if not clock.strip():
         at = min(max(at, before) if before.date() == on else at, utc_now()) if on <= today() else at
     if at > utc_now():
         raise StepRefusedError("That is yet to come. Record it when it has happened.")
     return at
+
+
+def _time(text: str) -> time:
+    """A time of the day as people write it: 14:30, 14.30, 9:15, 2:30pm, 4 pm."""
+    found = _CLOCK.fullmatch(text.lower())
+    try:
+        if found is None:
+            raise ValueError
+        hour, minute, half = int(found[1]), int(found[2] or 0), found[3]
+        if half and not 1 <= hour <= 12:
+            raise ValueError
+        return time(hour % 12 + (12 if half == "p" else 0) if half else hour, minute)
+    except ValueError:
+        raise StepRefusedError(f"There is no time “{text}”. Write it like 14:30 or 2:30pm.") from None
+
+
+_CLOCK = re.compile(r"(\d{1,2})(?=[:.]|\s*[ap])(?:[:.](\d{2}))?\s*(?:([ap])\.?m\.?)?", re.ASCII)

@@ -23,7 +23,7 @@ from service.permissions import Role
 from service.proposals import take_step
 from service.reports import Year
 from service.repository import Repository
-from service.workflow import STEPS, review_due
+from service.workflow import STEPS, StepRefusedError, review_due
 
 
 def test_who_thinks_it_over_is_waited_for_and_both_words_stand(service: Service) -> None:
@@ -148,7 +148,7 @@ def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(servic
     address = f"/proposals/{match}/steps/ask_volunteer"
     for day, clock, told in (
         (f"{today() + timedelta(days=2):%d/%m/%Y}", "", "That is yet to come"),
-        ("last week", "", "Write when it was as a day"),
+        ("last week", "", "There is no day “last week”. Write when it was as a day"),
         (f"{today() - timedelta(days=40):%d/%m/%Y}", "", "before this proposal began, on"),
     ):
         answer = browser.post(
@@ -291,3 +291,26 @@ def test_whoever_ends_a_match_is_offered_their_own_reasons(site: Site) -> None:
     page.get_by_role("button", name="Record").click()
     assert "Choose a reason." in page.inner_text(".govuk-error-summary")
     assert page.locator("input[name=said_by][value=volunteer]").is_checked()
+
+
+@pytest.mark.parametrize(
+    ("typed", "at"),
+    [("4pm", (16, 0)), ("4:30 PM", (16, 30)), ("12.15am", (0, 15)), ("12pm", (12, 0)), ("9:15", (9, 15)),
+     ("14.30", (14, 30))],
+)  # fmt: skip
+def test_a_time_is_read_as_people_and_pages_write_it(typed: str, at: tuple[int, int]) -> None:
+    on = today() - timedelta(days=2)
+    then = happened(f"{on:%d/%m/%Y}", typed, utc_now() - timedelta(days=9))
+    assert then == datetime.combine(on, time(*at), LONDON)
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "told"),
+    [
+        ("31/02/2026", "", "There is no day “31/02/2026”"), ("25.11.2026 4pm", "", "the time has a box of its own"),
+        ("", "25.99", "There is no time “25.99”"), ("", "13pm", "There is no time “13pm”"), ("", "16", "no time “16”"),
+    ],
+)  # fmt: skip
+def test_what_was_wrong_with_a_day_or_a_time_is_said_of_that_box(day: str, clock: str, told: str) -> None:
+    with pytest.raises(StepRefusedError, match=re.escape(told)):
+        happened(day, clock, utc_now())
