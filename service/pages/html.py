@@ -88,6 +88,9 @@ def waited(since: date | None) -> str:
     return counted(months_since(since, now), "month", "months")
 
 
+MOVING = "A move of placement is pending: every distance is from the place that the child is about to leave."
+
+
 def journey(distance: str) -> str:
     """How far two live apart: nobody lives at no distance, but two may have one postcode district."""
     return "same postcode district" if distance == miles(0) else distance
@@ -107,6 +110,7 @@ def _environment() -> Environment:
         "council": council, "journey": journey, "listed": listed, "upper1": first_upper, "spoken": spoken,
     }  # fmt: skip
     environment.globals |= {
+        "MOVING": MOVING,
         "counted": counted, "documents": DOCUMENTS, "govukRebrand": False, "static": static_address,
         "fill_in": forms.fill_in, "reads": forms.READS,
     }  # fmt: skip

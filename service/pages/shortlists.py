@@ -20,7 +20,7 @@ from service.api.shapes import ChildId
 from service.auth import Person
 from service.pages import facts, journeys
 from service.pages.forms import fill_in
-from service.pages.html import as_workbook, long_day, render
+from service.pages.html import MOVING, as_workbook, journey, long_day, render
 from service.pages.labels import label
 from service.pages.lists import LONG, Page
 from service.pages.published import TELLS_OF_OTHERS
@@ -53,6 +53,10 @@ class Bar:
     def length(self) -> int:
         """In hundredths."""
         return min(100, round(100 * self.points / self.most)) if self.most else 0
+
+    @property
+    def of_most(self) -> str:
+        return f"{self.points} of {self.most}" if self.counts else "not known"
 
 
 @dataclass(frozen=True)
@@ -257,7 +261,7 @@ def workbook(
     everybody: Literal["yes", ""] = "",
 ) -> Response:  # fmt: skip
     """What the page shows, as a workbook. It bears the child's reference in its cells, not in its name."""
-    waiting(rows, reckoned, child_id)
+    child = waiting(rows, reckoned, child_id)
     shown = cards(reckoned, child_id, rank == "plan")
     order, first = {card.volunteer.id: card.candidate.rank for card in shown}, in_a_row(shown)
     if everybody:
@@ -266,6 +270,7 @@ def workbook(
     note_shown(kith, person, child_id, shown, file="xlsx")
     points = [{bar.label: bar.points for bar in card.bars if bar.counts} for card in shown]
     scores = list(dict.fromkeys(bar.label for card in shown for bar in card.bars))
+    moving = [MOVING] if child.placement_move_pending else []
     book = Book(reckoned.instance.as_of)
     fields = [
         Field("Child"), Field("Rank", 6, WHOLE), Field("Volunteer"), Field("Age", 6, WHOLE),
@@ -276,11 +281,11 @@ def workbook(
     ]  # fmt: skip
     lines = [
         [reckoned.references[child_id], order.get(card.volunteer.id), card.reference, card.age,
-         card.volunteer.gender or "not recorded", card.candidate.fit, card.candidate.distance,
+         card.volunteer.gender or "not recorded", card.candidate.fit, first_upper(journey(card.candidate.distance)),
          *(own.get(score) for score in scores),
          reckoned.told(card.candidate.effect.sentence) if card.candidate.effect else "",
-         " ".join(reckoned.told(str(note)) for note in card.to_know), card.volunteer.commitment_until,
-         " ".join(reckoned.told(bar.words) for bar in card.bars)]
+         " ".join([*moving, *(reckoned.told(str(note)) for note in card.to_know)]), card.volunteer.commitment_until,
+         " ".join(f"{bar.label}, {bar.of_most}: {reckoned.told(bar.words)}" for bar in card.bars)]
         for card, own in zip(shown, points, strict=True)
     ]  # fmt: skip
     book.table("Shortlist", fields, lines)

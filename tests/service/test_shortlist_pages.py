@@ -84,6 +84,11 @@ def test_the_workbook_of_a_shortlist_leaves_nobody_out(service: Service, monkeyp
         book = CalamineWorkbook.from_filelike(BytesIO(browser.get(f"{at}.xlsx?rank=fit{asked}").content))
         names = "Shortlist", "Not on it", "About it"
         sheets[asked] = [book.get_sheet_by_name(name).to_python()[1:] for name in names]
+    page = browser.get(f"{at}?rank=fit").text
+    for volunteer, _, _, _, distance, *_, why in (row[2:] for row in sheets[""][0]):
+        card = html.unescape(page.partition(f">{volunteer}</a>")[2].partition("</li>\n    ")[0])
+        assert distance in card
+        assert re.findall(r"\d+ of \d+(?=:)", why) == re.findall(r"<span>(\d+ of \d+)</span>", card)
     for listed, others, about in sheets.values():
         assert len(listed) + sum(int(row[0]) for row in others) == everybody
         assert {row[0] for row in about} == {"Child", "As of", "Policy", "Order"}
@@ -224,7 +229,9 @@ def test_what_to_know_of_a_pair_is_told_wherever_it_is_chosen(
         page = browser.get(path, headers=HTML).text
         assert html.escape(told, quote=False) in page, path
         assert "A move of placement is pending" in page, path
-    assert told in to_know_of(browser, child.id)[reference]
+    in_book = to_know_of(browser, child.id)
+    assert told in in_book[reference]
+    assert all(words.startswith("A move of placement is pending") for words in in_book.values())
     monkeypatch.setattr(reckoning, "MOST", 1)
     page = browser.get(propose, headers=HTML).text
     assert "is not among the first on the shortlist" in page
