@@ -304,7 +304,8 @@ def test_a_managers_word_of_new_children_is_one_thing_to_confirm_a_fact_and_name
         ("One new child would count as paid for by the manager’s agreement.", "N-901"),
     ):
         for shown in (told, page):
-            assert children in shown.partition(sentence)[2].partition("</details>")[0]
+            assert f"Who: {children}</p>" in shown.partition(sentence)[2].partition("</p>")[0] + "</p>"
+            assert "new child" not in shown.partition(sentence)[2].partition("</p>")[0]  # nothing to unfold
     keys = re.findall(r'name="weaken" type="checkbox" value="([^"]+)"', page)
     stamp = re.search(r'name="stamp" value="([^"]+)"', page)
     assert stamp is not None
