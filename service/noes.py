@@ -236,7 +236,11 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         session.flush()
         ended = {*session.scalars(select(tables.Match.id).where(tables.Match.state == State.ENDED))}
         brought_up = _enter(session, noes.brought_up, known.brought_up, ended)
-        _enter(session, noes.why_paused, known.why_paused, noes.paused)
+        of_both = tables.Match.id.in_(noes.paused), tables.Match.state == State.PAUSED
+        now_paused = {*session.scalars(select(tables.Match.id).where(*of_both))}
+        entered = _enter(session, noes.why_paused, known.why_paused, now_paused)
+        # Also where the visits were paused before, for something less grave.
+        stopped_visits = {match.id for match in paused} | {str(noes.why_paused[id]["match_id"]) for id in entered}
         linked = _link(rows, noes, there)
         apart = _keep_apart(rows, noes, known, there)
         held = sorted((noes.held - known.held) & there)
@@ -255,7 +259,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             rows.set_capacities(rows.policy()[1])
             session.flush()
         every: tuple[Collection[object], ...] = (
-            over, past, ask_again, declined, objecting, stopped, paused, withdrawn, brought_up, linked, apart, held,
+            over, past, ask_again, declined, objecting, stopped, stopped_visits, withdrawn, brought_up, linked, apart, held,
             connected, erased,
         )  # fmt: skip
         kept = sum(map(len, every))
@@ -263,7 +267,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             details = {
                 "object": objecting, "over": [match.id for match in over], "declined": len(declined),
                 "ended": past, "break the rule": irregular, "to be asked again": ask_again,
-                "stopped": stopped, "paused": [match.id for match in paused],
+                "stopped": stopped, "paused": sorted(stopped_visits),
                 "withdrawn": [one.id for one in withdrawn], "brought up": len(brought_up),
                 "siblings": linked, "taken apart": len(apart), "held": held, "connected": connected, "erased": erased,
             }  # fmt: skip

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from pydantic import TypeAdapter
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import aliased
+from sqlalchemy.orm.attributes import flag_modified
 
 from matcher.instance import LONDON, today
 from matcher.records import Party
@@ -87,16 +88,18 @@ def take(
 
     Whoever calls holds the rows of the child and of the volunteer, or of the one whom the step is about.
     """
-    moment, before, stood = at or utc_now(), State(match.state), Stood.of(match)
-    now = workflow.Progress(before, match.since, why_paused(rows, [match]).get(match.id))
+    moment, now, stood = at or utc_now(), progress(rows, match), Stood.of(match)
     after = workflow.take(step, now, by=by, at=moment, reason=reason, hard_rules=hard_rules)
-    match.state, match.since = after.state, after.since
+    if after.state is now.state:  # paused for another reason as well: no visits since the first
+        flag_modified(match, "state")  # so that whoever has seen it without is told, and nothing kept of it is shown
+    else:
+        match.state, match.since = after.state, after.since
     if after.state not in LIVE:
         match.place, match.over_by, match.reason = None, by, reason
         _free(rows, match)
     on = min(moment.astimezone(LONDON).date(), today())
     if after.state is State.ACTIVE:
-        begins = step == "first_visit" or (before is State.PAUSED and _none_yet(rows, match, on))
+        begins = step == "first_visit" or (now.state is State.PAUSED and _none_yet(rows, match, on))
         if begins:
             match.started_on = min(match.started_on or on, on)
         match.next_review_on = on + workflow.REVIEWS[0 if begins else 1]
@@ -120,14 +123,40 @@ def _none_yet(rows: Repository, match: tables.Match, on: date) -> bool:
     return rows.session.scalar(appointed.limit(1)) is not None
 
 
-def why_paused(rows: Repository, matches: Iterable[tables.Match]) -> Mapping[str, str | None]:
-    """The reason of each pause that goes on, by match; none of what came paused with a file."""
-    ids = [match.id for match in matches if match.state == State.PAUSED]
-    if not ids:
+def progress(rows: Repository, match: tables.Match) -> workflow.Progress:
+    """Where a match stands for the step after it, which comes after the last reason of a pause too."""
+    paused = pauses(rows, [match]).get(match.id)
+    since = max(match.since, paused.last) if paused and paused.last else match.since
+    return workflow.Progress(State(match.state), since, paused.reason if paused else None)
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Of visits that are paused."""
+
+    reason: str | None
+    """The gravest that was given since they have been, whatever came after it; none of what came paused with a file."""
+    last: datetime | None
+    """When one was given the last time."""
+
+
+def pauses(
+    rows: Repository, matches: Iterable[tables.Match], without: tables.Decision | None = None
+) -> Mapping[str, Pause]:
+    """Each pause that goes on, by match; `without` what was decided last, if that is to be taken back."""
+    given: dict[str, list[tables.Decision]] = {match.id: [] for match in matches if match.state == State.PAUSED}
+    if not given:
         return {}
-    of_pause = tables.Decision.step == "pause", tables.Decision.match_id.in_(ids), STANDS
-    said = select(tables.Decision.match_id, tables.Decision.reason).where(*of_pause).order_by(tables.Decision.number)
-    return dict.fromkeys(ids) | {one.match_id: one.reason for one in rows.session.execute(said)}
+    story = select(tables.Decision).where(tables.Decision.match_id.in_(given), STANDS).order_by(tables.Decision.number)
+    for one in rows.session.scalars(story):
+        if one.state != State.PAUSED:
+            given[one.match_id].clear()
+        elif one.step == "pause" and one is not without:
+            given[one.match_id].append(one)
+    return {
+        id: Pause(workflow.gravest(one.reason for one in told), max((one.at for one in told), default=None))
+        for id, told in given.items()
+    }
 
 
 def take_back(

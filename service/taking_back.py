@@ -155,7 +155,7 @@ def stays(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:
 
 def _failing(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:
     """Why the match may not stand again as it stood, in sentences."""
-    rules = workflow.to_stand_again(last.step)
+    rules = workflow.to_stand_again(last.step, last.before.state)
     if rules is Rules.NONE:
         return ()
     over = State(match.state) not in LIVE

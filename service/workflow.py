@@ -7,7 +7,7 @@ docs/workflow.md is drawn from this table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -103,6 +103,12 @@ class Step:
     """The reasons of a pause after which it does not."""
     took_place: bool = False
     """Whether it is something of which the day counts, and is asked for."""
+    again: str = ""
+    """What the button says where the proposal stands there already."""
+
+    def says(self, state: State) -> str:
+        """What the button says of a proposal that stands there."""
+        return self.again if self.again and state == self.to else self.title
 
     def reasons_of(self, by: Party) -> tuple[str, ...]:
         """Those of its reasons that can be somebody's word."""
@@ -157,7 +163,8 @@ PROPOSE_REASONS = (
     IN_PLAN, FIRST, "the child's wish", "shared interests", "shared culture or language",
     "nearer", "known well to the service", "other",
 )  # fmt: skip
-PAUSE_REASONS = (CONCERN_PAUSES, UNSAFE, CHILD_PAUSES, LAPSE_PAUSES, "circumstances")
+PAUSE_REASONS = (UNSAFE, CONCERN_PAUSES, CHILD_PAUSES, LAPSE_PAUSES, "circumstances")
+"""The gravest first: it alone says who may resume, whatever was said before or after it."""
 END_REASONS = (
     "planned ending", "age", "left care", "moved away", "circumstances of the volunteer",
     "child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS, UNSAFE,
@@ -266,8 +273,9 @@ def _noes() -> tuple[Step, ...]:
     steps += [
         Step("withdraw", "Withdraw the proposal", BEFORE_APPOINTMENT, State.WITHDRAWN, (_AUTHORITY,), "R 14",
              Rules.NONE, NO_REASONS[_AUTHORITY], final=True),
-        Step("pause", "Pause the visits", (State.APPOINTED, State.ACTIVE, State.REVIEW_DUE), State.PAUSED,
-             (_AUTHORITY,), "S 14.19", Rules.NONE, PAUSE_REASONS, final=True),
+        # Also of visits that are paused: what a child says then must not wait until they are resumed.
+        Step("pause", "Pause the visits", APPOINTED, State.PAUSED, (_AUTHORITY,), "S 14.19", Rules.NONE, PAUSE_REASONS,
+             final=True, again="Another reason for the pause"),
         Step("end", "End the match", APPOINTED, State.ENDED, (*Party,), "R 15; S 14.18", Rules.NONE, END_REASONS,
              final=True),
     ]  # fmt: skip
@@ -295,12 +303,17 @@ class Progress:
     state: State
     since: datetime
     paused_for: str | None = None
-    """The reason of the pause, where the visits are paused."""
+    """The gravest reason of the pause, where the visits are paused."""
 
 
 def possible(state: State, paused_for: str | None = None) -> tuple[Step, ...]:
     """The steps that lead on from a state, forward ones first; where visits are paused, by the reason of it."""
     return tuple(step for step in STEPS if state in step.starts and step.fits(paused_for))
+
+
+def gravest(reasons: Iterable[str | None]) -> str | None:
+    """Of the reasons of one pause."""
+    return min((one for one in reasons if one in PAUSE_REASONS), key=PAUSE_REASONS.index, default=None)
 
 
 def is_final(step_id: str) -> bool:
@@ -327,7 +340,8 @@ def take(
     step = next((step for step in STEPS if step.id == step_id), None)
     follow = possible(now.state, now.paused_for)
     if step is None or step not in follow:
-        could, why = "; ".join(one.title for one in follow), f" for “{now.paused_for}”" if now.paused_for else ""
+        could = "; ".join(one.says(now.state) for one in follow)
+        why = f" for “{now.paused_for}”" if now.paused_for else ""
         raise StepRefusedError(
             f"That cannot follow while the proposal is “{now.state}”{why}. Possible: {could or 'nothing: it is over'}."
         )
@@ -365,13 +379,14 @@ LEFT_PAUSED: Mapping[str, str] = {UNSAFE: UNSAFE}
 """By the reason of an ending: for which the visits are paused where it is taken back, until the child was asked."""
 
 
-def to_stand_again(step: Step) -> Rules:
-    """Which rules must hold for a step to be taken back.
+def to_stand_again(step: Step, before: State) -> Rules:
+    """Which rules must hold for a step to be taken back, after which the proposal stands as `before`.
 
-    None for a step forward: less is agreed without it. Without a no somebody is proposed, or visited, who was not.
-    After a pause the same is asked as for the visits to be resumed.
+    None for a step forward: less is agreed without it. Without a no somebody is proposed, or visited, who was not; but
+    visits that were paused before another reason was given are paused without it. After a pause the same is asked as
+    for the visits to be resumed.
     """
-    if not step.final:
+    if not step.final or step.to is before:
         return Rules.NONE
     return {State.PAUSED: Rules.CORE, State.ENDED: Rules.AGAIN}.get(step.to, Rules.ALL)
 

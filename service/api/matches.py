@@ -260,7 +260,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
     decisions = rows.session.scalars(
         select(tables.Decision).where(tables.Decision.match_id == row.id).order_by(tables.Decision.number)
     ).all()
-    stands = {one.id for one in steps.standing(decisions)}
+    stands, now = {one.id for one in steps.standing(decisions)}, steps.progress(rows, row)
     tell_version(response, row.version)
     return MatchRecord(
         **_line(row),
@@ -280,9 +280,9 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
         ],
         possible=[
             Possible(
-                step=one.id, title=one.title, by=list(one.by), reasons=list(one.reasons), follows=one.follows,
+                step=one.id, title=one.says(now.state), by=list(one.by), reasons=list(one.reasons), follows=one.follows,
                 reasons_of={by: list(one.reasons_of(by)) for by in one.by} if len(one.by) > 1 and one.reasons else {},
             )
-            for one in workflow.possible(State(row.state), steps.why_paused(rows, [row]).get(row.id))
+            for one in workflow.possible(now.state, now.paused_for)
         ],
     )  # fmt: skip

@@ -29,7 +29,7 @@ from service.pages.story import PARTY, planned_for, timeline
 from service.pages.when import happened
 from service.permissions import Permission
 from service.repository import Repository
-from service.steps import why_paused
+from service.steps import progress
 from service.taking_back import Last, last_step
 from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
 
@@ -97,7 +97,7 @@ class Line:
 def line_of(reckoned: Reckoning, match: tables.Match) -> Line:
     state = State(match.state)
     step = (
-        forward(state, reckoned.paused.get(match.id)) if state is not State.ACTIVE else None
+        forward(state, _paused_for(reckoned, match)) if state is not State.ACTIVE else None
     )  # visits go on by themselves until a review is due
     waits_until = ready_at(match, step)
     told = NEXT.get(step.id, step.title) if step else ""
@@ -111,6 +111,10 @@ def ready_at(match: tables.Match, step: Step | None) -> datetime | None:
     """When a step may be taken that has to wait still; None where it need not."""
     at = match.since + step.wait if step and step.wait else None
     return at if at and at > utc_now() else None
+
+
+def _paused_for(reckoned: Reckoning, match: tables.Match) -> str | None:
+    return reckoned.paused[match.id].reason if match.id in reckoned.paused else None
 
 
 def forward(state: State, paused_for: str | None) -> Step | None:
@@ -165,7 +169,7 @@ def _page(
         select(tables.Decision).where(tables.Decision.match_id == match.id).order_by(tables.Decision.number.desc())
     ).all()
     origin = rows.session.get(tables.Proposal, match.id)
-    paused_for = reckoned.paused.get(match.id)
+    paused_for = _paused_for(reckoned, match)
     steps, step = workflow.possible(state, paused_for), forward(state, paused_for)
     overdue = state is State.ACTIVE and match.next_review_on is not None and match.next_review_on < today()
     decides = Permission.DECIDE in person.may
@@ -279,7 +283,7 @@ def take(
             raise StepRefusedError("Choose whose word it is.")
         if step.reasons and reason not in step.reasons_of(Party(party)):
             raise StepRefusedError("Choose a reason.")
-        at = happened(day, clock, match.since, at_the_latest=step.begins_a_wait)
+        at = happened(day, clock, progress(rows, match).since, at_the_latest=step.begins_a_wait)
 
         def record(now: Repository) -> None:
             if not step.final and now.match(match_id).version != version:
@@ -306,7 +310,8 @@ def take(
 
 
 def _step(rows: Repository, match: tables.Match, step_id: str) -> Step | None:
-    follow = workflow.possible(State(match.state), why_paused(rows, [match]).get(match.id))
+    now = progress(rows, match)
+    follow = workflow.possible(now.state, now.paused_for)
     return next((step for step in follow if step.id == step_id), None)
 
 

@@ -38,7 +38,7 @@ from service.matching import Held
 from service.pages.labels import label
 from service.pages.published import PlanToday
 from service.repository import with_references
-from service.steps import why_paused
+from service.steps import Pause, pauses
 from service.workflow import LIVE, State
 
 DAYS_AHEAD = 60
@@ -63,8 +63,8 @@ class Reckoning:
     references: Mapping[str, str]
     matches: Sequence[tables.Match]
     planned: PlanToday
-    paused: Mapping[str, str | None]
-    """Why the visits of each match that is paused are so, by its id."""
+    paused: Mapping[str, Pause]
+    """The visits that are paused, by the id of their match."""
 
     failing: dict[str, Sequence[str]]
     """Why the next step of a match would be refused, by its id: filled as pages ask."""
@@ -208,7 +208,7 @@ def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
         # The plan is read anew with them: whoever is erased is taken out of it as well.
         planned = PlanToday(plans.published(rows), held.instance)
         kept = _KEPT[person.authority_id] = Reckoning(
-            held, rows.references(), matches, planned, why_paused(rows, matches), {}
+            held, rows.references(), matches, planned, pauses(rows, matches), {}
         )  # fmt: skip
     return kept
 

@@ -14,7 +14,8 @@ from service.crypto import Place
 from service.database import tables
 from service.pages import profiles
 from service.repository import Repository
-from service.steps import PLANNED_FOR, standing
+from service.steps import PLANNED_FOR, Stood, standing
+from service.workflow import State
 
 WAS = {
     "propose": "Proposed", "volunteer_accepts": "The volunteer is willing",
@@ -24,6 +25,7 @@ WAS = {
     "taken_in": "Taken in from a file", workflow.TAKEN_BACK: "Taken back: recorded by mistake",
 }  # fmt: skip
 """A step as something that happened, where its own title says what to do."""
+_AGAIN = "Another reason for the pause was given"
 PARTY = {Party.PLANNED: "as planned", Party.AUTHORITY: "the service"}
 
 
@@ -34,9 +36,9 @@ def timeline(rows: Repository, match: tables.Match, decisions: Sequence[tables.D
         select(event).where(event.chain == match.authority_id, event.subject == match.id, event.action == "share")
     )
     stands = {one.id for one in standing(decisions)}
-    steps = {one.id: one.step for one in decisions}
+    titles = {one.id: _title(one) for one in decisions}
     told = [
-        *(story_line(rows, one, steps, one.id in stands) for one in decisions),
+        *(story_line(rows, one, titles, one.id in stands) for one in decisions),
         *(_shared(rows, one) for one in chosen),
     ]
     return sorted(told, key=lambda one: one["at"], reverse=True) if len(told) > len(decisions) else told
@@ -79,15 +81,20 @@ def title_of(step: str) -> str:
 _TITLES = {step.id: step.title for step in workflow.STEPS} | WAS
 
 
+def _title(decision: tables.Decision) -> str:
+    before = Stood.before(decision)
+    again = decision.step == "pause" and before is not None and before.state is State.PAUSED
+    return _AGAIN if again else title_of(decision.step)
+
+
 def story_line(
-    rows: Repository, decision: tables.Decision, steps: Mapping[str, str] | None = None, stands: bool = True
+    rows: Repository, decision: tables.Decision, titles: Mapping[str, str] | None = None, stands: bool = True
 ) -> dict[str, Any]:
-    """A decision as the timeline has it; of one that takes another back, by `steps` of their story, which."""
-    undone = (steps or {}).get(decision.takes_back or "")
+    """A decision as the timeline has it; of one that takes another back, by `titles` of their story, which."""
     return {
-        "id": decision.id, "title": title_of(decision.step), "at": decision.at, "by": _on_whose_word(decision),
+        "id": decision.id, "title": _title(decision), "at": decision.at, "by": _on_whose_word(decision),
         "reason": decision.reason, "note": rows.open(decision, "note"), "departs": decision.departs,
-        "user": _name(rows, decision.user_id), "undone": title_of(undone) if undone else "",
+        "user": _name(rows, decision.user_id), "undone": (titles or {}).get(decision.takes_back or "", ""),
         "taken_back": not stands and decision.step != workflow.TAKEN_BACK,
     }  # fmt: skip
 

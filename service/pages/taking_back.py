@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.words import council, day, pounds
-from service import budgets, taking_back, workflow
+from service import budgets, steps, taking_back, workflow
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import MatchId
 from service.database import tables
@@ -95,6 +95,9 @@ def _again(rows: Repository, match: tables.Match, last: Last) -> list[str]:
             f"The match stands again, and its visits are paused from now on for “{last.left_paused}”. They go on only "
             "if the child, asked again, would like it."
         ]
+    if before.state is State.PAUSED and last.step.to is State.PAUSED:
+        why = steps.pauses(rows, [match], without=last.decision)[match.id].reason
+        told.append(f"The reason of the pause is “{why}” again." if why else "The pause has no reason on record again.")
     if match.started_on and before.started_on is None:
         told.append("No first visit is on record.")
     if before.next_review_on and before.next_review_on != match.next_review_on:
@@ -104,5 +107,5 @@ def _again(rows: Repository, match: tables.Match, last: Last) -> list[str]:
     if last.step.id == "appoint" and (added := budgets.added_by(rows, match)):
         row, pence = added
         told.append(f"{pounds(pence)} a year is taken off what {council(row.code)} has spent or committed.")
-    asked = workflow.to_stand_again(last.step)
+    asked = workflow.to_stand_again(last.step, last.before.state)
     return [*told, *([_ASKED[asked]] if asked in _ASKED else [])]

@@ -166,6 +166,7 @@ class Acts(People):
         if no:
             wrong = broken(after, *pair, match.id)
             asked = wrong & CORE if match.state == "paused" else wrong
+            asked = set() if stands.state == match.state else asked  # another reason for a pause that goes on
             assert not asked, f"{stands.state} again against {asked}"
         if match.state in ("declined", "ended"):
             self.noes.discard(pair)
@@ -198,6 +199,8 @@ class Acts(People):
             assert utc_now() - match.since >= timedelta(hours=24), "the child had no day to think it over"
         self.remember_step(match, step.id, by, reason, payer, cost)
         self.watch(self.now())
+        if step.to == match.state:  # another reason for a pause: it stands as it stood, and is taken back all the same
+            self.stood[match.id].append(how_it_stands(match))
         if self.now().matches[match.id].state not in LIVE and now.children[match.child].referral:
             self._look(role, now.children[match.child], "fit", 50)  # whoever said no, the child is back on the list
         return answer

@@ -70,7 +70,7 @@ def noes(desk: Desk) -> int:
 
 
 def test_which_rules_are_asked() -> None:
-    asked = {step.id: to_stand_again(step) for step in STEPS}
+    asked = {step.id: to_stand_again(step, State.ACTIVE) for step in STEPS}
     assert (asked.pop("pause"), asked.pop("end")) == (Rules.CORE, Rules.AGAIN)
     noes = {step.id for step in STEPS if step.final} - {"pause", "end"}
     assert {id for id, rules in asked.items() if rules is Rules.ALL} == noes

@@ -23,11 +23,13 @@ from service.workflow import (
     State,
     StepRefusedError,
     diagram,
+    gravest,
     possible,
     review_due,
     speakers,
     table,
     take,
+    to_stand_again,
 )
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -138,9 +140,9 @@ def test_who_felt_unsafe_is_asked_before_the_visits_go_on() -> None:
     """By the child's own word alone, and by no other step of the authority's; after any other pause as ever."""
     paused = {reason: Progress(State.PAUSED, NOON, reason) for reason in (*PAUSE_REASONS, None)}
     for reason, now in paused.items():
-        on = [step.id for step in possible(State.PAUSED, reason) if step.to is not State.ENDED]
+        on = [step.id for step in possible(State.PAUSED, reason) if not step.final]
         assert on == (["child_resumes"] if reason == UNSAFE else ["resume"])
-        for step, by in ((step, by) for step in STEPS if step.to is not State.ENDED for by in Party):
+        for step, by in ((step, by) for step in STEPS if step.to not in (State.ENDED, State.PAUSED) for by in Party):
             if (step.id, by) == (on[0], step.by[0]):
                 assert take(step.id, now, by=by, at=LATER, reason=None, hard_rules=rules_pass).state is State.ACTIVE
             else:
@@ -151,6 +153,20 @@ def test_who_felt_unsafe_is_asked_before_the_visits_go_on() -> None:
             assert take("end", now, by=by, at=LATER, reason=why, hard_rules=rules_fail).state is State.ENDED
     with pytest.raises(StepRefusedError, match=f"“paused” for “{UNSAFE}”. Possible: The child was asked again"):
         take("resume", paused[UNSAFE], by=Party.AUTHORITY, at=LATER, reason=None, hard_rules=rules_pass)
+
+
+@pytest.mark.parametrize("reason", PAUSE_REASONS)
+def test_visits_that_are_paused_can_be_paused_for_another_reason_and_the_gravest_counts(reason: str) -> None:
+    for before in (*PAUSE_REASONS, None):
+        now = Progress(State.PAUSED, NOON, before)
+        after = take("pause", now, by=Party.AUTHORITY, at=NOON, reason=reason, hard_rules=rules_fail)
+        assert after.state is State.PAUSED
+        assert gravest([before, reason]) == gravest([reason, before])
+        assert (gravest([before, reason]) == UNSAFE) == (UNSAFE in (before, reason))
+    assert gravest([None]) is None
+    pause = next(step for step in STEPS if step.id == "pause")
+    assert to_stand_again(pause, State.PAUSED) is Rules.NONE
+    assert to_stand_again(pause, State.ACTIVE) is Rules.CORE
 
 
 def test_every_state_is_reached_and_left() -> None:
