@@ -259,8 +259,8 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             rows.set_capacities(rows.policy()[1])
             session.flush()
         every: tuple[Collection[object], ...] = (
-            over, past, ask_again, declined, objecting, stopped, stopped_visits, withdrawn, brought_up, linked, apart, held,
-            connected, erased,
+            over, past, ask_again, declined, objecting, stopped, stopped_visits, withdrawn, brought_up, linked, apart,
+            held, connected, erased,
         )  # fmt: skip
         kept = sum(map(len, every))
         if kept:

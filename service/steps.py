@@ -159,6 +159,14 @@ def pauses(
     }
 
 
+def planned_for(rows: Repository, match: tables.Match) -> list[str]:
+    """The other children for whom the published plan proposed the volunteer, as whoever proposed them was told."""
+    event = tables.AuditEvent
+    ours = event.chain == match.authority_id, event.subject == match.id, event.action == "decision: propose"
+    told = rows.session.scalars(select(event).where(*ours)).first()
+    return sorted(told.details.get(PLANNED_FOR, ())) if told else []
+
+
 def take_back(
     rows: Repository, match: tables.Match, decision: tables.Decision, stood: Stood, *, place: int | None, user_id: str,
     why: str,

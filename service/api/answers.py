@@ -72,6 +72,8 @@ _CANDIDATE = {
     "policy": _STAMP["policy"], "effect": _EFFECT, "notes": {},
 }  # fmt: skip
 
+_LISTED = {**_CANDIDATE, "planned_elsewhere": [_OTHER]}
+
 
 class Points(Answer):
     """What one score or priority contributes to one pair."""
@@ -154,6 +156,15 @@ class Candidate(Answer):
     """What to hear of before it is proposed, by rule: exceptions, what it costs and how that was worked out, ties."""
 
 
+class Listed(Candidate):
+    """A volunteer on the shortlist of a child."""
+
+    model_config = like(**_LISTED)
+    planned_elsewhere: list[str]
+    """Ids of the other children for whom the published plan proposes the volunteer, where nobody is proposed yet and
+    the volunteer has no place for all: known at once, while `effect` is still being worked out."""
+
+
 class _Ranked(Answer):
     rank_by: Literal["plan", "fit"]
     """The order in which they stand: by fit while the effects are being worked out, whatever was asked for."""
@@ -164,19 +175,19 @@ class _Ranked(Answer):
     """Of the records that it was made of."""
     as_of: str
     """The day as of which every limit was reckoned."""
-    shortlist: list[Candidate]
 
 
 class Shortlist(_Ranked):
     """The volunteers who could visit a child, best first."""
 
     model_config = like(
-        served="W2NK8D4HQX6T", child=_CHILD, rank_by="plan", effects="exact", **_STAMP, shortlist=[_CANDIDATE],
+        served="W2NK8D4HQX6T", child=_CHILD, rank_by="plan", effects="exact", **_STAMP, shortlist=[_LISTED],
         nobody_because=None,
     )  # fmt: skip
     served: str
     """By which a proposal says from what it was chosen."""
     child: str
+    shortlist: list[Listed]
     nobody_because: str | None
     """Why the list is empty, where it is."""
 
@@ -188,6 +199,7 @@ class VolunteerShortlist(_Ranked):
         volunteer=_VOLUNTEER, rank_by="plan", effects="exact", **_STAMP, shortlist=[_CANDIDATE],
     )  # fmt: skip
     volunteer: str
+    shortlist: list[Candidate]
 
 
 class Excluded(Answer):

@@ -39,6 +39,7 @@ from service.database import tables
 from service.matching import Held
 from service.permissions import Permission
 from service.pseudonyms import pseudonymised, without_address, without_facts
+from service.published import plan_today
 from service.repository import Repository, children_in, with_references
 from service.workflow import LIVE, StepRefusedError
 
@@ -219,6 +220,9 @@ def child_shortlist(
     """
     rows.child(child_id)
     found = plans.stored_shortlist(rows, child_id, top, rank_by) or _fresh(kith, rows, child_id, top, rank_by)
+    planned = plan_today(rows, kith.matching.of(rows).instance)
+    for one in found["shortlist"]:
+        one["planned_elsewhere"] = planned.elsewhere(child_id, one["volunteer"])
     with kith.database.write(person.authority_id) as session:  # what was shown is kept with who was shown it
         served = tables.Served(
             user_id=person.user_id, child_id=child_id, rank_by=found["rank_by"], policy=found["policy"],

@@ -5,6 +5,7 @@ A proposal is a match that is not begun yet: one row, one story. Every step asks
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -33,6 +34,7 @@ from service.api.shapes import (
 from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Permission
+from service.published import plan_today
 from service.repository import Repository
 from service.workflow import LIVE, State, StepRefusedError
 
@@ -116,6 +118,10 @@ class MatchRecord(MatchLine):
     rank_by: str | None
     rank: int | None
     alternatives: list[str] = Field(description="The volunteers whom the person saw who chose, in their order.")
+    planned_elsewhere: list[str] = Field(
+        examples=[["C2NB8T5WGX9K"]],
+        description="Ids of the other children for whom the published plan had the volunteer, as they were chosen.",
+    )
     timeline: list[Told]
     possible: list[Possible]
 
@@ -174,20 +180,25 @@ def matches(
 def match(match_id: MatchId, person: Asking, kith: Kith, rows: Reading, response: Response) -> MatchRecord:
     """One match with every decision about it, and the steps that may follow."""
     row = rows.match(match_id)
-    note_reading(kith, person, "match", row.child_id, match=row.id)
+    note_reading(kith, person, "match", row.child_id, match=row.id, children=steps.planned_for(rows, row))
     return _record(rows, row, response)
 
 
 @router.post("/proposals", status_code=201)
-def propose(given: NewProposal, person: Asking, rows: Writing, response: Response) -> MatchRecord | Recorded:
+def propose(
+    given: NewProposal, person: Asking, kith: Kith, now: Reading, rows: Writing, response: Response
+) -> MatchRecord | Recorded:
     """Proposes a volunteer of a shortlist that you were shown.
 
-    What else was on it, and whether the choice departs from the first rank, is known from what was shown.
+    What else was on it, and whether the choice departs from the first rank, is known from what was shown. For whom else
+    the published plan proposes the volunteer, who has no place for both, is kept with it.
     """
     child, chosen = proposals.choose(rows, given.served, given.volunteer, user_id=person.user_id)
+    others = plan_today(now, kith.matching.of(now).instance).elsewhere(child, given.volunteer)
     row = proposals.propose(
-        rows, child, given.volunteer, user_id=person.user_id, reason=given.reason, chosen=chosen, note=given.note
-    )
+        rows, child, given.volunteer, user_id=person.user_id, reason=given.reason, note=given.note,
+        chosen=replace(chosen, planned_for=tuple(others)),
+    )  # fmt: skip
     return _recorded(person, rows, row, response)
 
 
@@ -270,6 +281,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
         rank_by=proposal.rank_by if proposal else None,
         rank=proposal.rank if proposal else None,
         alternatives=proposal.alternatives if proposal else [],
+        planned_elsewhere=steps.planned_for(rows, row),
         timeline=[
             Told(
                 number=one.number, step=one.step, state=one.state, by=Party(one.said_by), user=one.user_id, at=one.at,

@@ -25,11 +25,11 @@ from service.pages.entering import Given
 from service.pages.html import clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
-from service.pages.story import PARTY, planned_for, timeline
+from service.pages.story import PARTY, timeline
 from service.pages.when import happened
 from service.permissions import Permission
 from service.repository import Repository
-from service.steps import progress
+from service.steps import planned_for, progress
 from service.taking_back import Last, last_step
 from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
 

@@ -31,12 +31,11 @@ from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate, shortlist
 from matcher.words import listed, spoken
-from service import plans
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
 from service.matching import Held
 from service.pages.labels import label
-from service.pages.published import PlanToday
+from service.published import PlanToday, plan_today
 from service.repository import with_references
 from service.steps import Pause, pauses
 from service.workflow import LIVE, State
@@ -200,13 +199,9 @@ _KEPT: dict[str, Reckoning] = {}
 def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
     """Of the person's authority, as the data stands now."""
     held = kith.matching.of(rows)  # another one as soon as the data, the policy or the day is another
-    kept, plan = _KEPT.get(person.authority_id), plans.current(rows.session)
-    before = kept.planned.plan if kept else None
-    same = (before.plan_id if before else None) == (plan.id if plan else None)
-    if kept is None or kept.held is not held or not same:
+    kept, planned = _KEPT.get(person.authority_id), plan_today(rows, held.instance)
+    if kept is None or kept.held is not held or kept.planned is not planned:
         matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
-        # The plan is read anew with them: whoever is erased is taken out of it as well.
-        planned = PlanToday(plans.published(rows), held.instance)
         kept = _KEPT[person.authority_id] = Reckoning(
             held, rows.references(), matches, planned, pauses(rows, matches), {}
         )  # fmt: skip

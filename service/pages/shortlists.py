@@ -23,9 +23,9 @@ from service.pages.forms import fill_in
 from service.pages.html import MOVING, as_workbook, journey, long_day, render
 from service.pages.labels import label
 from service.pages.lists import LONG, Page
-from service.pages.published import TELLS_OF_OTHERS
 from service.pages.reckoning import MOST, SHORT, Reckoned, Reckoning
 from service.permissions import Permission
+from service.published import TELLS_OF_OTHERS
 from service.repository import ids_in
 from service.workflow import StepRefusedError
 

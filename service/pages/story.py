@@ -14,7 +14,7 @@ from service.crypto import Place
 from service.database import tables
 from service.pages import profiles
 from service.repository import Repository
-from service.steps import PLANNED_FOR, Stood, standing
+from service.steps import Stood, standing
 from service.workflow import State
 
 WAS = {
@@ -58,14 +58,6 @@ def _shared(rows: Repository, event: tables.AuditEvent) -> dict[str, Any]:
         "title": "What each is shown of the other was chosen", "at": event.at, "user": _name(rows, event.actor),
         "shared": " ".join(words),
     }  # fmt: skip
-
-
-def planned_for(rows: Repository, match: tables.Match) -> list[str]:
-    """The other children for whom the published plan proposed the volunteer, as whoever proposed them was told."""
-    event = tables.AuditEvent
-    ours = event.chain == match.authority_id, event.subject == match.id, event.action == "decision: propose"
-    told = rows.session.scalars(select(event).where(*ours)).first()
-    return sorted(told.details.get(PLANNED_FOR, ())) if told else []
 
 
 def _name(rows: Repository, user_id: str) -> str:

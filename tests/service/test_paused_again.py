@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from service.permissions import Role
 from service.proposals import take_step
 from service.steps import progress
 from service.taking_back import take_back
-from service.workflow import PAUSE_REASONS, UNSAFE, State, StepRefusedError
+from service.workflow import CONCERN_PAUSES, LAPSE_PAUSES, PAUSE_REASONS, UNSAFE, State, StepRefusedError
 
 API, HTML = "/api/v1", {"Accept": "text/html"}
 ON_ASKING = "the visits go on only if the child would like it"
@@ -48,6 +49,13 @@ def reinstated(desk: Desk) -> None:
         standing.set_status(
             rows, row, Status.APPROVED, user_id=desk.user, reason="investigation closed", manager=True
         )  # fmt: skip
+
+
+def resolved(desk: Desk) -> None:
+    """What there was about the child is resolved."""
+    for rows in desk.rows():
+        row = rows.child(desk.child)
+        rows.write_child(row, replace(rows.child_record(row, family_known=False), safeguarding_issue=False))
 
 
 def status(desk: Desk) -> str | None:
@@ -109,6 +117,7 @@ def test_no_reason_that_comes_later_hides_it_over_the_api(desk: Desk, later: str
         assert done.headers["ETag"] != seen.headers["ETag"]
         assert done.json()["since"] == seen.json()["since"]
     reinstated(desk)
+    resolved(desk)
     seen = browser.get(path)
     assert [one["step"] for one in seen.json()["possible"]] == ["child_resumes", "pause", "end"]
     tag = {"If-Match": seen.headers["ETag"]}
@@ -135,12 +144,12 @@ def test_it_is_recorded_though_somebody_paused_the_visits_at_that_moment(desk: D
     assert now(desk, match) == (State.PAUSED, UNSAFE)
 
 
-def test_it_is_taken_back_by_a_manager_and_the_reason_before_it_counts_again(desk: Desk) -> None:
+def test_a_reason_is_taken_back_by_a_manager_and_the_one_before_it_counts_again(desk: Desk) -> None:
     match = paused(desk, "a check has lapsed")
     path = f"/proposals/{match}/take-back"
     manager, coordinator = desk.service.as_(Role.MANAGER), desk.service.as_(Role.COORDINATOR)
     unseen = manager.get(f"{API}/matches/{match}").headers["ETag"].strip('"')
-    desk.step(match, "pause", Party.AUTHORITY, UNSAFE)
+    desk.step(match, "pause", Party.AUTHORITY, CONCERN_PAUSES)
     sent = {"version": unseen, "reason": "It was another child."}
     assert manager.post(path, data=sent, headers=HTML).status_code == 409  # of what they had not seen
     assert coordinator.get(path, headers=HTML).status_code == 403
@@ -165,11 +174,30 @@ def test_it_is_taken_back_by_a_manager_and_the_reason_before_it_counts_again(des
 
 def test_the_first_reason_is_taken_back_after_the_one_that_came_later(desk: Desk) -> None:
     match = paused(desk)
-    desk.step(match, "pause", Party.AUTHORITY, "a concern about the child")
+    desk.step(match, "pause", Party.AUTHORITY, LAPSE_PAUSES)
     for left in ((State.PAUSED, "circumstances"), (State.ACTIVE, None)):
         for rows in desk.rows():
             take_back(rows, match, user_id=desk.user, why="It was another child.")
         assert now(desk, match) == left
+
+
+def test_what_the_child_said_is_not_taken_back(desk: Desk) -> None:
+    match = paused(desk)
+    desk.step(match, "pause", Party.AUTHORITY, UNSAFE)
+    reinstated(desk)
+    for rows in desk.rows():
+        with pytest.raises(StepRefusedError, match="is not taken back, whatever came of it"):
+            take_back(rows, match, user_id=desk.user, why="It was another child.")
+    assert now(desk, match) == (State.PAUSED, UNSAFE)
+
+
+def test_an_ending_for_it_leaves_the_visits_paused_for_it_where_it_is_taken_back(desk: Desk) -> None:
+    match = paused(desk)
+    desk.step(match, "end", Party.CHILD, UNSAFE)
+    reinstated(desk)
+    for rows in desk.rows():
+        take_back(rows, match, user_id=desk.user, why="It was another child.")
+    assert now(desk, match) == (State.PAUSED, UNSAFE)
 
 
 def test_no_restore_undoes_it(desk: Desk, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -293,15 +294,12 @@ def test_in_the_plan_is_a_reason_for_what_the_published_plan_proposes_and_for_no
     assert desk.propose(desk.child, desk.volunteer, IN_PLAN).state == State.PROPOSED
 
 
-def test_whoever_proposes_is_told_at_once_for_whom_else_the_plan_has_the_volunteer(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before the effects of the choice are worked out; and the proposal keeps that they were told."""
-    monkeypatch.setattr(matching, "PATIENCE", 0.0)
+def planned_for_another(desk: Desk) -> tuple[str, str, str]:
+    """A child and the volunteer of the plan, and another child who could have them."""
     with desk.service.database.read(desk.service.north) as session:
         instance = Repository(session, desk.service.keys).instance(today())
     at_once = {match.child for match in instance.pins}
-    other, volunteer, child = next(
+    return next(
         (planned, volunteer, one.id)
         for planned, volunteer in sorted(desk.plan.volunteer_of.items())
         for one in instance.waiting
@@ -310,6 +308,23 @@ def test_whoever_proposes_is_told_at_once_for_whom_else_the_plan_has_the_volunte
         and desk.plan.volunteer_of.get(one.id) != volunteer
         and not failing_rules(instance, one.id, volunteer)
     )
+
+
+def last_read(desk: Desk) -> list[str]:
+    """The other children whom the last reading told of, by the log."""
+    with desk.service.database.read(desk.service.north) as session:
+        read = select(tables.AuditEvent).where(tables.AuditEvent.action == "read")
+        last = session.scalars(read.order_by(tables.AuditEvent.number.desc())).first()
+    assert last is not None
+    return list(last.details["children"])
+
+
+def test_whoever_proposes_is_told_at_once_for_whom_else_the_plan_has_the_volunteer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the effects of the choice are worked out; and the proposal keeps that they were told."""
+    monkeypatch.setattr(matching, "PATIENCE", 0.0)
+    other, volunteer, child = planned_for_another(desk)
     on = f"In the plan published on {long_day(desk.plan.published_at)}"
     says = f"{on} this volunteer is for another child ({desk.names[other]}), and nobody is proposed there yet."
     path = f"/children/{child}/propose/{volunteer}"
@@ -322,11 +337,33 @@ def test_whoever_proposes_is_told_at_once_for_whom_else_the_plan_has_the_volunte
     assert made.status_code == 303, made.text
     match = made.headers["location"]
     assert f"The published plan proposed {desk.names[volunteer]} for {desk.names[other]} then." in desk.words(match)
-    with desk.service.database.read(desk.service.north) as session:
-        read = select(tables.AuditEvent).where(tables.AuditEvent.action == "read")
-        last = session.scalars(read.order_by(tables.AuditEvent.number.desc())).first()
-    assert last is not None
-    assert last.details["children"] == [other]
+    assert last_read(desk) == [other]
+
+
+def test_a_program_is_told_the_same_and_the_proposal_keeps_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "PATIENCE", 0.0)
+    other, volunteer, child = planned_for_another(desk)
+    path = f"/api/v1/children/{child}/shortlist?rank_by=fit&top=50"
+    coordinator, analyst = desk.service.as_(Role.COORDINATOR), desk.service.as_(Role.ANALYST)
+    shown = coordinator.get(path).json()
+    told = {one["volunteer"]: one["planned_elsewhere"] for one in shown["shortlist"]}
+    assert told[volunteer] == [other]
+    assert other in last_read(desk)
+    pseudonyms = analyst.get(path).text
+    assert {one["volunteer"]: one["planned_elsewhere"] for one in json.loads(pseudonyms)["shortlist"]} == told
+    assert desk.names[other] not in pseudonyms
+    kept = coordinator.get(f"/api/v1/children/{other}/shortlist").json()["shortlist"]  # as the run found it
+    assert next(one["planned_elsewhere"] for one in kept if one["volunteer"] == volunteer) == []
+    body = {"served": shown["served"], "volunteer": volunteer, "reason": "the child's wish"}
+    made = coordinator.post("/api/v1/proposals", json=body)
+    assert (made.status_code, made.json()["planned_elsewhere"]) == (201, [other]), made.text
+    match = made.json()["id"]
+    assert f"The published plan proposed {desk.names[volunteer]} for {desk.names[other]} then." in desk.words(
+        f"/proposals/{match}"
+    )
+    again = coordinator.get(f"/api/v1/matches/{match}")
+    assert again.json()["planned_elsewhere"] == [other]
+    assert last_read(desk) == [other]
 
 
 def test_who_reads_of_a_child_by_the_plan_stands_in_the_log(desk: Desk) -> None:

@@ -18,8 +18,10 @@ from matcher.instance import Instance
 from matcher.pairs import tables
 from matcher.rules.plan import Capacity
 from matcher.shortlist import shortlist
+from service import plans
 from service.plans import Published
 from service.proposals import failing_rules
+from service.repository import Repository
 
 TELLS_OF_OTHERS = ("capacity", "sibling_history", "siblings_apart", "coordinator_caseload")
 """Rules whose reasons speak of other children: the rule is named, the reason is not repeated."""
@@ -131,3 +133,20 @@ class PlanToday:
         every = tables(self.instance)
         left = Capacity().arrays(every.volunteers_alone(np.arange(len(every.volunteer_at))), self.instance.policy)
         return dict(zip(every.volunteer_at, left["capacity"].tolist(), strict=True))
+
+
+_KEPT: dict[str, PlanToday] = {}
+
+
+def plan_today(rows: Repository, instance: Instance) -> PlanToday:
+    """Of the authority of the rows, which must only read, and of what matching made of them.
+
+    Kept until a record changes or another plan is published: it is read anew then, since whoever is erased is taken out
+    of it as well.
+    """
+    authority: str = rows.session.info["authority"]
+    kept, plan = _KEPT.get(authority), plans.current(rows.session)
+    before = kept.plan.plan_id if kept and kept.plan else None
+    if kept is None or kept.instance is not instance or before != (plan.id if plan else None):
+        kept = _KEPT[authority] = PlanToday(plans.published(rows), instance)
+    return kept
