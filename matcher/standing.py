@@ -1,4 +1,4 @@
-"""Matches that are live, and the core rules asked of them again: what was right on its day may be wrong by now."""
+"""Matches that are live, and the rules asked of them again: what was right on its day may be wrong by now."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from matcher.rules.independence import SiblingHistory
 Pair = tuple[str, str]
 
 
-def broken(instance: Instance) -> Mapping[Pair, tuple[str, ...]]:
+def broken(instance: Instance, *, core: bool = True) -> Mapping[Pair, tuple[str, ...]]:
     """The core rules that a live match breaks today, or for which a fact is not recorded: ids by (child, volunteer).
 
+    Where not only the `core` rules are asked, all that are in force: as of a draft, which may bring new ones.
     All live matches are judged at once. Of a child whose referral is not among the records, the volunteer is judged,
     and whether they visit or visited a sibling.
     """
@@ -38,7 +39,7 @@ def broken(instance: Instance) -> Mapping[Pair, tuple[str, ...]]:
     both = every.pairs(*_rows([(every.child_at[child], every.volunteer_at[one]) for child, one in referred]))
     alone = every.volunteers_alone(np.array([every.volunteer_at[one] for _, one in live], dtype=np.int64))
     found: dict[Pair, list[str]] = defaultdict(list)
-    for limit in (one for one in in_force(instance.policy) if one.core):
+    for limit in (one for one in in_force(instance.policy) if one.core or not core):
         if limit.id == SiblingHistory.id:
             # Nobody was asked for the family of a child without a referral: there what is known counts.
             asks = {pair: _may_share if pair[0] in every.child_at else _shares for pair in live}

@@ -39,7 +39,7 @@ from service.repository import Repository
 from service.workflow import LIVE, Follows, Rules, State, StepRefusedError
 
 _BUDGET = OutOfCountyBudget.id
-_NOT_ASKED: Mapping[Rules, frozenset[str]] = {
+NOT_ASKED: Mapping[Rules, frozenset[str]] = {
     Rules.ALL: frozenset(),
     Rules.AGAIN: frozenset({_BUDGET, Commitment.id, TimeLeft.id, SupportSessions.id}),
     # Of visits that go on. Whether somebody had said no to the pair is a matter of proposing it.
@@ -65,7 +65,7 @@ def failing_rules(
     `instance` must not hold a match of the pair itself. Where its money is committed already, `paid`, the budget is not
     asked: it would count the same twice.
     """
-    left_out = _NOT_ASKED[rules] | ({_BUDGET} if paid else set())
+    left_out = NOT_ASKED[rules] | ({_BUDGET} if paid else set())
     try:
         reasons = explain(instance, child, volunteer).reasons
     except NotFoundError:

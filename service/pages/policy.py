@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from matcher import standing
 from matcher.catalogue import CATALOGUE, title_of
 from matcher.errors import NoPlanError
 from matcher.instance import today
 from matcher.plan import Change, Plan
 from matcher.policy import Policy
 from matcher.policy_words import differences, objective_words, told
-from matcher.words import pounds, spoken
+from matcher.words import listed, pounds, spoken
 from service import plans, policies, runs
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
 from service.api.shapes import PolicyNumber
@@ -23,11 +24,13 @@ from service.database import tables
 from service.pages.drafts import Draft, cited
 from service.pages.html import render
 from service.pages.plan import proof
-from service.pages.reckoning import Reckoned, Reckoning
+from service.pages.reckoning import SHORT, Reckoned, Reckoning
 from service.pages.runs import stale
 from service.permissions import Permission
 from service.policies import Tried
+from service.proposals import NOT_ASKED
 from service.repository import Repository
+from service.workflow import APPOINTED, LIVE, Rules, State
 
 router = APIRouter(prefix="/policy")
 
@@ -239,17 +242,19 @@ def _preview(
             )
         except NoPlanError as refusal:
             problem = reckoned.told(str(refusal)) if may_identify(person) else "No plan can be found under it."
+    broken = _broken_by(reckoned, policy) if differing or gone else []
     kinds = _kinds(reckoned, tried) if tried else {}
     shown = {kind: lines[:MOST_SHOWN] for kind, lines in kinds.items()} if may_identify(person) else {}
-    if tried:
-        children = sorted({str(one["child"]) for lines in shown.values() for one in lines})
+    if tried or broken:
+        listed_here = {str(one["child"]) for lines in shown.values() for one in lines}
+        children = sorted(listed_here | ({one.match.child_id for one in broken} if may_identify(person) else set()))
         note_reading(kith, person, "draft of a policy", "", children=children)
     return render(
         request, "policy-preview.html", person, status=status, error=error, reason=reason, draft=draft, policy=policy,
         differences=differing, gone=[(one.id, title_of(one, draft.base), one.source) for one in gone], problem=problem,
         ticked=frozenset(one.id for one in gone if sent.get(f"gone.{one.id}") == "yes"),
         waits=bool(differing or gone) and not (tried or problem),
-        rows=_figures(reckoned, tried) if tried else [],
+        rows=_figures(reckoned, tried) if tried else [], broken=broken, identifies=may_identify(person),
         counts={kind: len(lines) for kind, lines in kinds.items()}, shown=shown, told=reckoned.told,
         references=reckoned.references, saves=Permission.POLICY in person.may,
     )  # fmt: skip
@@ -282,6 +287,27 @@ def _kinds(reckoned: Reckoning, tried: Tried) -> Mapping[str, Sequence[Mapping[s
     return {
         kind: [line(one) for one in sorted(tried.diff.of(kind), key=order)] for kind in ("new", "unmatched", "changed")
     }
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A proposal that is under way, or visits that go on, and the rules of a draft that it would break."""
+
+    match: tables.Match
+    rules: str
+
+
+def _broken_by(reckoned: Reckoning, draft: Policy) -> list[Broken]:
+    """What is live and breaks rules by a draft alone, which it does not break now; the furthest in its course last."""
+    before = standing.broken(reckoned.instance, core=False)
+    after = standing.broken(replace(reckoned.instance, policy=draft), core=False)
+    found = []
+    for match in sorted(reckoned.live.values(), key=lambda one: (LIVE.index(State(one.state)), one.id)):
+        pair = match.child_id, match.volunteer_id
+        begun = NOT_ASKED[Rules.AGAIN] if match.state in APPOINTED else frozenset()
+        if new := [rule for rule in after.get(pair, ()) if rule not in (*before.get(pair, ()), *begun)]:
+            found.append(Broken(match, listed(SHORT[rule] for rule in new)))
+    return found
 
 
 def _figures(reckoned: Reckoning, tried: Tried) -> list[Row]:
