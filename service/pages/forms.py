@@ -71,7 +71,10 @@ READS: Mapping[str, tuple[str, ...]] = {
 MOST = 2000
 """Letters in a field."""
 
-_HINTS = {"agrees": "A no ends every proposal and every visit at once. It is final until the child says otherwise."}
+_HINTS = {
+    "agrees": "A no ends every proposal and every visit at once. It is final until the child says otherwise.",
+    "requested_gender_strength": "Left blank beside a gender, it counts as essential.",
+}
 
 _VOCABULARIES: tuple[tuple[Callable[[str], Any], str], ...] = (
     (cells.interests, "interests"), (cells.languages, "languages"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -83,7 +84,10 @@ def test_a_manager_takes_apart_who_was_linked_by_mistake_and_is_told_what_that_w
     for shown in (f"/children/{other}", f"/children/{other}/siblings"):
         assert f'href="{page}"' in manager.get(shown, headers=HTML).text
     told = manager.get(page, headers=HTML).text
-    assert "the same volunteer may be proposed to C9001 and to" in told
+    assert re.search(
+        r"once it is recorded of both sides who .*, the same volunteer may be proposed to C9001 and to", told
+    )
+    assert "nobody is proposed to C9001 until somebody has recorded who they are" in told
     assert f"{volunteer}, who visits {name}" in told
     assert f'href="/children/{third}/unlink"' in told  # it may be another who does not belong
     form = fields_of(told)

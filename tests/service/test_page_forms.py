@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from matcher.instance import today
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from matcher.records import Child, Need, Place, Status, Volunteer
+from matcher.records import Child, Need, Place, Status, Strength, Volunteer
 from service.database import tables
 from service.pages import forms
 from service.people import columns_of
@@ -278,6 +278,18 @@ def test_who_comes_second_sees_what_is_recorded_now_and_keeps_what_they_typed(se
     assert 'value="72"' in answer.text
     saved = second.post(page, data=fields_of(answer.text), headers=HTML)
     assert "up to 72" in saved.text.casefold() or "to 72" in saved.text
+
+
+def test_what_a_blank_counts_as_is_said_where_it_is_left(service: Service) -> None:
+    child, _ = service.eligible_pair()
+    browser, page = service.as_(Role.COORDINATOR), f"/children/{child}/change/wishes"
+    shown = browser.get(page, headers=HTML).text
+    assert "Left blank beside a gender, it counts as essential." in shown
+    sent = {**fields_of(shown), "requested_gender": "female", "requested_gender_strength": ""}
+    browser.post(page, data=sent, headers=HTML)
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        assert rows.child_record(rows.child(child), True).requested_gender_strength is Strength.ESSENTIAL
 
 
 def test_a_managers_word_is_no_field_for_a_coordinator(service: Service) -> None:
