@@ -36,6 +36,13 @@ def without(recorded: Sequence[str]) -> Mapping[str, str]:
     return {code: name for code, name in codes.items() if code not in recorded}
 
 
+def by_country(codes: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    """Councils by the country that the first letter of a code tells, England first."""
+    countries = {"E": "England", "W": "Wales", "S": "Scotland", "N": "Northern Ireland"}
+    found = {name: {code: one for code, one in codes.items() if code[0] == first} for first, name in countries.items()}
+    return {name: some for name, some in found.items() if some}
+
+
 @router.get("")
 def add(code: Annotated[str, Query(max_length=9)] = "") -> Response:
     """Leads to the page of an authority that somebody chose."""

@@ -37,6 +37,8 @@ _OF_ANOTHER = {
     "children": "A number of children is given only where more than one child is allowed.",
     "months": "A number of months is given only for a shorter commitment.",
 }
+MOST_USUAL = 4
+"""Children at a time whom one volunteer is allowed without a question whether that many were meant."""
 LONGEST = 500
 Text = Annotated[str, Form(max_length=2000)]
 
@@ -85,8 +87,9 @@ def approve_page(volunteer_id: VolunteerId, request: Request, person: Asking, ro
 @router.post("/volunteers/{volunteer_id}/exceptions/new")
 def approve(
     volunteer_id: VolunteerId, request: Request, person: Asking, kith: Kith, kind: Text = "", child: Text = "",
-    children: Text = "", months: Text = "", reason: Text = "",
+    children: Text = "", months: Text = "", reason: Text = "", meant: Text = "",
 ) -> Response:  # fmt: skip
+    """`meant` is the unusual number of children of which the form that comes back has warned."""
     typed = {"kind": kind, "child": child, "children": children, "months": months, "reason": reason}
     given = {name: text.strip() for name, text in typed.items()}
     with kith.database.write(person.authority_id) as session:
@@ -96,6 +99,10 @@ def approve(
         errors = _wrong(given, child_id)
         if child_id and (no := exceptions.said_no(rows, volunteer_id, child_id)):
             errors["child"] = no
+        if not errors and given["children"] != meant and int(given["children"] or 0) > MOST_USUAL:
+            errors["children"] = (
+                f"{given['children']} children at a time is unusual. Save once more if that is what you mean."
+            )
         if not errors:
             number = given["children"] or given["months"]
             exceptions.approve(

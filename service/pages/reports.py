@@ -103,15 +103,17 @@ class Budgets:
 
     change: Mapping[str, str]
     """Where to change a budget, by the name of the authority."""
-    add: Mapping[str, str]
-    """The councils of which none is recorded, by code."""
+    add: Mapping[str, Mapping[str, str]]
+    """The councils of which none is recorded, by country and code: England's first, whose law the rules go by."""
 
 
 def _budgets(person: Asking, service: Service) -> Budgets | None:
     if Permission.APPROVE not in person.may:
         return None
     codes = [one.code for one in service.budgets]
-    return Budgets({council(one): f"/reports/budgets/{one}" for one in codes}, budgets.without(codes))
+    return Budgets(
+        {council(one): f"/reports/budgets/{one}" for one in codes}, budgets.by_country(budgets.without(codes))
+    )
 
 
 @router.get("/{report}/xlsx")

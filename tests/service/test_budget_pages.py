@@ -142,7 +142,12 @@ def test_an_authority_that_no_file_has_named_is_added(service: Service) -> None:
     with service.database.read(service.north) as session:
         recorded = list(session.scalars(select(tables.Budget.code)))
     code = next(iter(without(recorded)))
-    assert f'<option value="{code}">' in manager.get(SPENDING).text
+    shown = manager.get(SPENDING).text
+    assert f'<option value="{code}">' in shown
+    countries = re.findall(r'<optgroup label="([^"]+)">(.*?)</optgroup>', shown)
+    assert [name for name, _ in countries] == ["England", "Wales", "Scotland", "Northern Ireland"]
+    assert all(set(re.findall(r'value="(.)', some)) == {name[0]} for name, some in countries)
+    assert sum(some.count("<option") for _, some in countries) == len(without(recorded))  # none is left out
     page = manager.get("/reports/budgets", params={"code": code}, headers=HTML)
     assert page.url.path == f"/reports/budgets/{code}"
     typed = {"stamp": stamp_of(page.text), "budget": "1,200", "spent": "0", "reason": "a new year"}

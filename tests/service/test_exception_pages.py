@@ -93,6 +93,28 @@ def test_what_cannot_be_is_told_beside_its_field_and_nothing_typed_is_lost(
         assert session.scalars(mine).all() == []
 
 
+@pytest.mark.parametrize(("number", "asked"), [("3", False), ("45", True)])
+def test_an_unusual_number_of_children_is_asked_about_once_and_not_refused(
+    service: Service, number: str, asked: bool
+) -> None:
+    manager, volunteer = service.as_(Role.MANAGER), service.eligible_pair()[1]
+    at, given = f"/volunteers/{volunteer}/exceptions/new", {"kind": "second child", "reason": "Why", "children": number}
+    page = manager.post(at, data=given, headers=HTML, follow_redirects=False)
+    assert (page.status_code, f"{number} children at a time is unusual" in page.text) == (
+        (422, True) if asked else (303, False)
+    )
+    if asked:
+        sent = {**given, **dict(re.findall(r'type="hidden" name="(meant)" value="(\w+)"', page.text))}
+        other = manager.post(at, data={**sent, "children": "46"}, headers=HTML, follow_redirects=False)
+        assert (other.status_code, "46 children" in other.text) == (422, True)  # another number than was warned of
+        assert manager.post(at, data=sent, headers=HTML, follow_redirects=False).status_code == 303
+    with service.database.read(service.north) as session:
+        (one,) = session.scalars(
+            select(tables.RecordedException).where(tables.RecordedException.volunteer_id == volunteer)
+        )
+        assert one.value == int(number)
+
+
 def test_a_relative_is_allowed_by_the_childs_reference(service: Service) -> None:
     manager, (child, volunteer) = service.as_(Role.MANAGER), service.eligible_pair()
     with service.database.read(service.north) as session:
