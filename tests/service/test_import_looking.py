@@ -65,6 +65,9 @@ def test_what_stands_against_kith_is_a_problem_of_its_row(service: Service, smal
     assert "1 cannot" in page
 
 
+BUDGETS = b"authority,budget_pounds,spent_pounds\nWest Northamptonshire,6000,1500\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -76,7 +79,14 @@ def test_what_stands_against_kith_is_a_problem_of_its_row(service: Service, smal
 )
 def test_a_hostile_file_is_refused_in_a_sentence(service: Service, name: str, content: bytes, told: str) -> None:
     browser = service.as_(Role.COORDINATOR)
-    assert told in browser.get(send(browser, (name, content)), headers=HTML).text
+    page = browser.get(send(browser, (name, content)), headers=HTML).text
+    assert told in page
+    assert "can be used" not in page
+    if not name.startswith("children"):
+        return  # somebody has to say first of which sheet it is
+    assert "No row could be read." in page
+    beside = browser.get(send(browser, (name, content), ("authorities.csv", BUDGETS)), headers=HTML).text
+    assert "Every row that was read can be used, and something else is wrong." in beside
 
 
 # ---- what would change, and taking it in -----------------------------------------------------------------------------

@@ -241,7 +241,7 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
     browser = service.as_(Role.COORDINATOR)
     assert "No run yet" in browser.get("/").text
     run_once(database, keys, north)
-    assert "No shortlist is another than before" in browser.get("/").text
+    assert "No shortlist has changed" in browser.get("/").text
     with database.write(north) as session:
         rows = Repository(session, keys)
         references = rows.references()
@@ -269,7 +269,7 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
     assert f"{references[visited]}</a></th>" in every
     told_of = every.partition(f'href="/children/{visited}"')[2].partition("</tr>")[0]
     assert "Has a visitor now." in told_of  # whose list is empty as it should be
-    number = int(re.search(r"(\d+) shortlists are not what they were", told)[1])  # type: ignore[index]
+    number = int(re.search(r"(\d+) shortlists have changed", told)[1])  # type: ignore[index]
     assert len(lines) == min(number, MOST_TOLD)
     with database.read(north) as session:
         read = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.reason == "today")).all()[-1]
