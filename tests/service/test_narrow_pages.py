@@ -68,6 +68,11 @@ def test_today_and_the_lists_that_it_leads_to_fit_a_telephone(site: Site) -> Non
     told = page.locator(".kith-facts--alarm .kith-rows span")
     assert all(one.bounding_box()["width"] > 200 for one in told.all())  # type: ignore[index]
     assert told.count()
+    considered(site, *site.pairs[3])
+    page.goto(f"{site.at}/")
+    steps = page.locator(".kith-rows--told span")
+    assert steps.count()
+    assert all(one.bounding_box()["width"] > 200 for one in steps.all())  # type: ignore[index]
     page.context.close()
 
 
