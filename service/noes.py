@@ -58,6 +58,8 @@ class Noes:
     """Matches of which the visits are paused, whatever for."""
     withdrawn: dict[str, dict[str, object]]
     """Exceptions that hold no longer."""
+    found: dict[str, bytes]
+    """What managers found of concerns about them, sealed."""
     told: dict[str, Sequence[standing.Stop]]
     """What the audit log says of where those stand who were stopped: without it no concern about them would be open."""
     brought_up: Decisions
@@ -87,7 +89,8 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
         volunteers = session.scalars(select(tables.Volunteer))
         ended = session.scalars(select(tables.Match).where(tables.Match.state.not_in(LIVE)))
         stopped = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status.in_(STOPPED)))
-        stands = {row.id: Status(row.status) for row in stopped if row.status}
+        gone = list(stopped)
+        stands = {row.id: Status(row.status) for row in gone if row.status}
         paused = session.scalars(select(tables.Match).where(tables.Match.state == State.PAUSED))
         withdrawn = session.scalars(
             select(tables.RecordedException).where(tables.RecordedException.withdrawn_on.is_not(None))
@@ -100,6 +103,7 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             stands,
             {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused},
             {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
+            {row.id: row.found for row in gone if row.found},
             _told(rows, stands),
             _decisions(session, standing.BROUGHT_UP),
             _decisions(session, "pause"),
@@ -224,6 +228,8 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         for id, status in stopped.items():
             row = rows.volunteer(id)
             rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
+        for id in noes.found.keys() & there:
+            rows.volunteer(id).found = noes.found[id]
         standing.tell_again(rows, {id: told for id, told in noes.told.items() if id in there}, user_id=RESTORE)
         visited = tables.Match.state.in_(set(LIVE) - {State.PAUSED})
         paused = list(session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.paused), visited)))

@@ -204,7 +204,8 @@ def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: s
     status = before if before in STOPPED else Status.WITHDRAWN  # a suspension outlives what it was about
     rows.write_volunteer(volunteer, records.Volunteer("", status=status))
     volunteer.once = rows.once(volunteer.reference)
-    volunteer.person, volunteer.reference = None, f"{ERASED} {volunteer.id}"
+    volunteer.person = volunteer.found = None
+    volunteer.reference = f"{ERASED} {volunteer.id}"
     _erase_words(rows, tables.Match.volunteer_id == volunteer.id, tables.Declined.volunteer_id == volunteer.id)
     for one in rows.session.scalars(
         select(tables.RecordedException).where(tables.RecordedException.volunteer_id == volunteer.id)

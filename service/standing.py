@@ -7,24 +7,26 @@ standing is (R 16).
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, select
 
 from matcher import alone
 from matcher.alone import Unchecked
 from matcher.errors import InputError, Problem
 from matcher.impossible import impossible
-from matcher.instance import today
+from matcher.instance import LONDON, today
 from matcher.records import Party, Status
-from matcher.words import spoken
+from matcher.words import day, spoken
 from service import audit_log, runs, steps, workflow
 from service.audit_log import Entry
 from service.database import tables
+from service.database.base import utc_now
 from service.repository import Repository
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, State
 
@@ -63,6 +65,13 @@ _PAUSED_FOR = {**dict.fromkeys(_CONCERNS, workflow.CONCERN_PAUSES), LAPSED: work
 """For which reason visits are paused, by the reason of the standing; for any other they are “circumstances”."""
 
 
+class NothingFoundError(InputError):
+    """A concern is closed by what was found, in words, and by no choice from a list alone."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"Write what was found of {reference}, in a sentence or two: managers alone read it.")
+
+
 class UncheckedError(InputError):
     """Nobody is approved who lacks a check that the policy in force asks: the record would say what is not known."""
 
@@ -98,6 +107,7 @@ class Stop:
 
     number: int
     """That of the entry."""
+    volunteer: str
     at: datetime
     by: str
     """The id of the account, or the command."""
@@ -163,15 +173,54 @@ def still_open(recorded: Sequence[Stop]) -> list[Stop]:
 
 
 _TELL_OF_IT = ("volunteer status", "import: change volunteer")
+_CLOSES = "looked into"
+"""Of an entry: that a manager said by it what came of the concerns before."""
 
 
 def _stop(one: tables.AuditEvent) -> Stop:
     told = one.details
     first = datetime.fromisoformat(told["recorded at"]) if "recorded at" in told else one.at
     return Stop(
-        one.number, first, told.get("recorded by", one.actor), told["status before"], told["status"], one.reason,
-        told.get("raised by", ""), told.get("raised for", ""), "looked into" in told,
+        one.number, one.subject, first, told.get("recorded by", one.actor), told["status before"], told["status"],
+        one.reason, told.get("raised by", ""), told.get("raised for", ""), _CLOSES in told,
     )  # fmt: skip
+
+
+def looked_into(rows: Repository) -> Mapping[str, str]:
+    """That there was a concern about a volunteer, when a manager closed it, and how: by id, in sentences, oldest first.
+
+    For whoever may propose them: not whose word it was, nor what was found.
+    """
+    entry = tables.AuditEvent
+    own = entry.chain == rows.session.info["authority"], entry.action == _TELL_OF_IT[0]
+    closing = select(entry).where(*own, cast(entry.details, String).contains(f'"{_CLOSES}"')).order_by(entry.number)
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in map(_stop, rows.session.scalars(closing)):
+        came_of_it = "found no longer suitable" if one.reason == UNSUITABLE else "closed"
+        on = day(one.at.astimezone(LONDON).date())
+        found[one.volunteer].append(f"A concern was looked into on {on}: {came_of_it} by a manager.")
+    return {id: " ".join(told) for id, told in found.items()}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a manager found of a concern, in words that managers alone read."""
+
+    at: datetime
+    by: str
+    """The id of the account."""
+    found: str
+
+
+def findings(rows: Repository, row: tables.Volunteer) -> list[Finding]:
+    """Oldest first."""
+    told = json.loads(rows.open(row, "found") or "[]")
+    return [Finding(datetime.fromisoformat(one["at"]), one["by"], one["found"]) for one in told]
+
+
+def _add_finding(rows: Repository, row: tables.Volunteer, user_id: str, found: str) -> None:
+    told = json.loads(rows.open(row, "found") or "[]")
+    rows.seal(row, "found", json.dumps([*told, {"at": utc_now().isoformat(), "by": user_id, "found": found}]))
 
 
 def reasons_there(rows: Repository, recorded: Sequence[Stop]) -> Mapping[int, str]:
@@ -199,14 +248,16 @@ def tell_again(rows: Repository, told_there: Mapping[str, Sequence[Stop]], *, us
         for one in entries:
             if one.at not in known:
                 raised = {"raised by": one.match, "raised for": one.said} if one.match else {}
-                closed = {"looked into": "yes"} if one.closes else {}
+                closed = {_CLOSES: "yes"} if one.closes else {}
                 recorded = {"recorded at": one.at.isoformat(), "recorded by": one.by}
                 details = {**audit_log.told_codes("status", one.before, one.status), **raised, **closed, **recorded}
                 audit_log.record(rows.session, rows.keys, Entry(user_id, "volunteer status", id, one.reason, details))
 
 
 def reasons_of(rows: Repository, row: tables.Volunteer, status: Status, *, manager: bool) -> tuple[str, ...]:
-    """The reasons that a person may give for a standing: checks that are complete answer no concern.
+    """The reasons that a person may give for a standing: whoever is taken back after a concern, is so as it is closed.
+
+    That a panel approved, or that checks are complete, says nothing of it, nor may they apply again meanwhile.
 
     What came of a concern a manager says of those too who stay away, whatever the reason for which they went.
     """
@@ -216,7 +267,9 @@ def reasons_of(rows: Repository, row: tables.Volunteer, status: Status, *, manag
     recorded = stops(rows, row)
     concern = any(one.is_concern for one in recorded)
     unknown = not recorded or recorded[0].stopped_before  # what stopped them first may have been one
-    if status is Status.APPROVED and (concern or (unknown and (recorded or row.status == Status.SUSPENDED))):
+    if concern and needs_a_manager(row.status, status):
+        return (CLOSED,)
+    if status is Status.APPROVED and unknown and (recorded or row.status == Status.SUSPENDED):
         return tuple(one for one in reasons if one != CHECKED)
     if status in (Status.WITHDRAWN, Status.RESIGNED) and manager and (unknown or still_open(recorded)):
         return (CLOSED, *reasons)
@@ -238,14 +291,17 @@ def needs_a_manager(before: Status | str | None, after: Status | str | None) -> 
 
 
 def set_status(
-    rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, manager: bool = False
-) -> BroughtUp:
+    rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, manager: bool = False,
+    found: str = "",
+) -> BroughtUp:  # fmt: skip
     """Changes a volunteer's standing, with all that hangs on it.
 
-    Raises InputError for a reason that is not known, UncheckedError for who is to be approved and lacks a check.
+    Raises InputError for a reason that is not known, UncheckedError for who is to be approved and lacks a check,
+    NothingFoundError where a manager closes a concern and does not say what was found.
 
     Args:
         manager: whether it is a manager's word, who alone says what came of a concern.
+        found: what was found of it, in words. Kept where a concern is closed by it, for managers alone.
     """
     rows.take_turn()
     reasons = reasons_of(rows, row, status, manager=manager)
@@ -256,7 +312,12 @@ def set_status(
         raise UncheckedError(row.reference, lacking)
     # That somebody is not suitable is a concern of its own where none is open: it brings up whom they visited before.
     closes = reason == CLOSED or (reason == UNSUITABLE and bool(still_open(stops(rows, row))))
-    return _set(rows, row, status, user_id=user_id, reason=reason, looked_into=manager and closes)
+    closes = closes and manager and row.status in STOPPED
+    if closes:
+        if not found.strip():
+            raise NothingFoundError(row.reference)
+        _add_finding(rows, row, user_id, found.strip())
+    return _set(rows, row, status, user_id=user_id, reason=reason, closes=closes)
 
 
 def _refuse_impossible(rows: Repository, row: tables.Volunteer, status: Status) -> None:
@@ -280,7 +341,7 @@ def suspend(rows: Repository, match: tables.Match, *, user_id: str) -> BroughtUp
 
 def _set(
     rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, raised_by: str = "",
-    looked_into: bool = False,
+    closes: bool = False,
 ) -> BroughtUp:  # fmt: skip
     before = rows.volunteer_record(row)
     rows.write_volunteer(row, replace(before, status=status))
@@ -288,8 +349,8 @@ def _set(
     approved = status is Status.APPROVED
     brought = BroughtUp() if approved else bring_up(rows, row.id, status, reason, user_id=user_id, but=raised_by)
     raised = {"raised by": raised_by} if raised_by else {}
-    if looked_into:
-        raised["looked into"] = "yes"
+    if closes:
+        raised[_CLOSES] = "yes"
     details = {**audit_log.told_codes("status", before.status, status), **raised, **brought.to_dict()}
     audit_log.record(rows.session, rows.keys, Entry(user_id, "volunteer status", row.id, reason, details))
     runs.ask_for(rows.session, row.authority_id, "volunteer approved" if approved else "volunteer suspended")

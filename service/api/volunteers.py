@@ -85,6 +85,11 @@ class NewStatus(Given):
     model_config = such_as(status="suspended", reason="concern raised")
     status: Status
     reason: Literal[standing.STATUS_REASONS]  # type: ignore[valid-type]
+    found: str = Field(
+        "", max_length=2000,
+        description="What a manager found of a concern, in words: asked for where one is closed, and read by managers "
+        "alone.",
+    )  # fmt: skip
 
 
 class StatusChanged(BaseModel):
@@ -184,7 +189,9 @@ def set_status(
     Whoever is approved no longer has every proposal withdrawn and every appointment paused in the same transaction;
     where a concern is the reason, the past appointments are brought up too. Whoever was suspended, withdrawn or
     resigned becomes an applicant or approved again by a manager alone, who also says what came of a concern about
-    somebody who stays away: “investigation closed” or “no longer suitable”. To stop somebody the version is not asked.
+    somebody who stays away: “investigation closed” or “no longer suitable”. After a concern “investigation closed” is
+    the only reason to take them back, and whoever closes one says what was `found` (422 without it). To stop somebody
+    the version is not asked.
     Nobody is approved (409) who lacks a check that the policy in force asks: what is blank or has lapsed is named.
     """
 
@@ -196,7 +203,7 @@ def set_status(
             refuse_without(person, Permission.APPROVE)
         brought = standing.set_status(
             rows, row, given.status, user_id=person.user_id, reason=given.reason,
-            manager=Permission.APPROVE in person.may,
+            manager=Permission.APPROVE in person.may, found=given.found,
         )  # fmt: skip
         tell_version(response, row.version)
         return StatusChanged(id=row.id, version=row.version, status=given.status, **brought.to_dict())

@@ -39,7 +39,7 @@ READ_BY_MATCHING = (
 )  # fmt: skip
 _UNREAD: Mapping[type[Apart], Collection[str]] = {
     tables.Child: {"person"},
-    tables.Volunteer: {"person"},
+    tables.Volunteer: {"person", "found"},
     tables.Organisation: {"name"},  # but for one that went by another before, which `former` tells
 }
 """Columns of these tables that matching never opens: who somebody is changes nothing that it found."""

@@ -217,6 +217,8 @@ class Volunteer(Apart, Versioned, Base):
     """How many children at once: as the policy says, or more by a recorded exception."""
     facts: Mapped[bytes] = mapped_column(Sealed)
     person: Mapped[bytes | None] = mapped_column(Sealed)
+    found: Mapped[bytes | None] = mapped_column(Sealed)
+    """What managers found of concerns, as JSON, for managers alone."""
     once: Mapped[str | None] = mapped_column(String(64), index=True)
     """Of somebody who was erased: a keyed hash of the reference, by which they are the same if they come back."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

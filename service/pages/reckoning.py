@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -37,6 +37,7 @@ from service.matching import Held
 from service.pages.labels import label
 from service.published import PlanToday, plan_today
 from service.repository import with_references
+from service.standing import looked_into
 from service.steps import Pause, pauses
 from service.workflow import LIVE, State
 
@@ -67,6 +68,8 @@ class Reckoning:
 
     failing: dict[str, Sequence[str]]
     """Why the next step of a match would be refused, by its id: filled as pages ask."""
+    looked_into: Mapping[str, str] = field(default_factory=dict)
+    """Of volunteers about whom there was a concern: when it was closed, and how, in sentences."""
     last_run: Any = None
     """What the first page tells of the newest run: see `today.LastRun`."""
 
@@ -203,7 +206,7 @@ def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
     if kept is None or kept.held is not held or kept.planned is not planned:
         matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
         kept = _KEPT[person.authority_id] = Reckoning(
-            held, rows.references(), matches, planned, pauses(rows, matches), {}
+            held, rows.references(), matches, planned, pauses(rows, matches), {}, looked_into(rows)
         )  # fmt: skip
     return kept
 

@@ -85,12 +85,14 @@ class Card:
     elsewhere: Sequence[str] = ()
     """The ids of other children for whom the published plan proposes them."""
     published_on: str = ""
+    looked_into: str = ""
+    """That there was a concern about them, when it was closed, and how; nothing where there was none."""
 
     @property
     def to_know(self) -> list[Note]:
         """The same wherever the pair is chosen: on the shortlist, side by side with others, and as it is proposed."""
         checks = Note("", "All checks that this policy asks for are in date for two months or more.")
-        found = [Note("", self.planned)] if self.elsewhere else []
+        found = [Note("", told) for told in (self.looked_into, self.planned) if told]
         found.append(Note(f"A check lapses soon: {self.lapse}.", "") if self.lapse else checks)
         if self.times_apart:
             found.append(Note("No time that suits both is recorded.", "Ask both first when visits could be."))
@@ -133,6 +135,7 @@ def as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card]
                 f"{facts.CHECK_NAMES[lapse.rule]} on {day(lapse.on)}" if lapse and lapse.on else "",
                 _times_apart(reckoned.instance.child(candidate.child), volunteer),
                 reckoned.planned.elsewhere(candidate.child, volunteer.id), long_day(plan.published_at) if plan else "",
+                reckoned.looked_into.get(volunteer.id, ""),
             )
         )  # fmt: skip
     return found

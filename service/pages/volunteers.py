@@ -165,7 +165,9 @@ def volunteer(
         suspended_now=request.query_params.get("saved") == "suspended" and record.status in STOPPED,
         paused=[match for match in matches if match.state == State.PAUSED],
         to_ask=_to_ask(rows, volunteer_id) if record.status in STOPPED else [],
-        label=label, why=_why_stopped(rows, row),
+        label=label, why=_why_stopped(rows, row), looked_into=reckoned.looked_into.get(volunteer_id, ""),
+        findings=standing.findings(rows, row) if Permission.APPROVE in person.may else [],
+        names=rows.account_names(),
     )  # fmt: skip
 
 
@@ -265,6 +267,7 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
     status = given.get("status", "")
     reason, manager = given.get(f"reason-{status}", ""), Permission.APPROVE in person.may
     lacking: tuple[alone.Unchecked, ...] = ()
+    unfound = False
 
     def write(rows: Repository) -> str:
         """What is wrong with what was sent; nothing where it was saved."""
@@ -274,15 +277,18 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
             return f"Somebody changed this volunteer meanwhile, who is “{row.status}” now. Nothing of yours was saved."
         if status not in tuple(Status):
             return "Choose where the volunteer stands from now on."
-        if reason not in standing.reasons_of(rows, row, Status(status), manager=manager):
-            return f"Choose why from now on they are {status}."
         if standing.needs_a_manager(row.status, status):
             refuse_without(person, Permission.APPROVE)
-        standing.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason, manager=manager)
+        if reason not in standing.reasons_of(rows, row, Status(status), manager=manager):
+            return f"Choose why from now on they are {status}."
+        standing.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason, manager=manager,
+                            found=given.get("found", ""))  # fmt: skip
         return ""
 
     try:
         error = attempt(kith, person, write)
+    except standing.NothingFoundError as refused:
+        error, unfound = str(refused), True
     except standing.UncheckedError as refused:
         lacking = refused.lacking
         error = standing.not_yet(refused.reference, lacking, partial(label, "volunteers"))
@@ -290,7 +296,7 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
         return RedirectResponse(f"/volunteers/{volunteer_id}?saved=yes", 303)
     with kith.database.read(person.authority_id) as session:
         fresh = Repository(session, kith.keys)
-        return _status_form(request, person, fresh, volunteer_id, given, error, lacking)
+        return _status_form(request, person, fresh, volunteer_id, given, error, lacking, unfound=unfound)
 
 
 @dataclass(frozen=True)
@@ -313,7 +319,7 @@ def _why_stopped(rows: Repository, row: tables.Volunteer) -> WhyStopped | None:
 
 def _status_form(
     request: Request, person: Asking, rows: Repository, volunteer_id: str, given: Mapping[str, str], error: str = "",
-    lacking: Sequence[alone.Unchecked] = (),
+    lacking: Sequence[alone.Unchecked] = (), *, unfound: bool = False,
 ) -> Response:  # fmt: skip
     row = rows.volunteer(volunteer_id)
     theirs = select(tables.Match.state).where(tables.Match.volunteer_id == volunteer_id)
@@ -332,5 +338,5 @@ def _status_form(
         stands=_STANDS[row.status or ""],
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
-        kept_back=len(may) < len(Status) - 1, lacking=lacking, label=label,
+        kept_back=len(may) < len(Status) - 1, lacking=lacking, label=label, unfound=unfound,
     )  # fmt: skip

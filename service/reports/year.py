@@ -116,7 +116,7 @@ def _disputes(service: Service, year: Year) -> _Counts:
         ("A social worker said no otherwise", _times(steps, "social_worker_declines") - of_worker),
         ("Visits were paused for a concern about the volunteer", _times(steps, "pause", *_OF_VOLUNTEER)),
         ("Visits were paused for a concern about the child", _times(steps, "pause", CHILD_PAUSES)),
-        ("Past visits were looked into after a concern", _times(steps, "brought_up")),
+        ("Past visits of which the child was to be asked, after a concern", _times(steps, "brought_up")),
     )
     return tuple((title, few(count)) for title, count in lines)
 

@@ -213,7 +213,7 @@ class People(Holds):
         self.change(Role.COORDINATOR, "PATCH", f"{API}/volunteers/{volunteer.id}", {"facts": facts})
         if volunteer.status != "approved":
             self.change(Role.MANAGER, "POST", f"{API}/volunteers/{volunteer.id}/status",
-                        {"status": "approved", "reason": "investigation closed"})  # fmt: skip
+                        {"status": "approved", "reason": "investigation closed", "found": "Nothing."})  # fmt: skip
             self._status_now(volunteer.id)
 
     @rule(

@@ -137,7 +137,7 @@ def test_a_suspension_stops_every_visit_in_the_same_transaction(
     assert (match["state"], match["timeline"][-1]["step"], match["timeline"][-1]["reason"]) == (
         "paused", "pause", "a concern about the volunteer"
     )  # fmt: skip
-    again = {"status": "approved", "reason": "investigation closed"}
+    again = {"status": "approved", "reason": "investigation closed", "found": "Nothing."}
     assert changed(desk, path, again, "POST").status_code == 403
     assert changed(desk, path, {"status": "applicant", "reason": "other"}, "POST").status_code == 403  # nor that way
     assert changed(desk, path, {"status": "resigned", "reason": "own wish"}, "POST").status_code == 200

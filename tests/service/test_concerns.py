@@ -91,7 +91,7 @@ def test_a_manager_alone_lifts_it(desk: Desk) -> None:
     steps, step, by, reason = CONCERNS[0]
     desk.step(led(desk, steps), step, by, reason)
     path = f"{API}/volunteers/{desk.volunteer}"
-    lift = {"status": "approved", "reason": "investigation closed"}
+    lift = {"status": "approved", "reason": "investigation closed", "found": "Nothing."}
     for role, code in ((Role.COORDINATOR, 403), (Role.MANAGER, 200)):
         browser = desk.service.as_(role)
         tag = {"If-Match": browser.get(path).headers["ETag"]}

@@ -36,7 +36,7 @@ def desk(service: Service) -> Desk:
 def set_status(desk: Desk, rows: Repository, status: Status, reason: str, *, manager: bool = False) -> None:
     row, role = rows.volunteer(desk.volunteer), Role.MANAGER if manager else Role.COORDINATOR
     user = desk.service.users["north", role]
-    standing.set_status(rows, row, status, user_id=user, reason=reason, manager=manager)
+    standing.set_status(rows, row, status, user_id=user, reason=reason, manager=manager, found="Nothing.")
 
 
 OPEN = "A concern about {} is open"
@@ -94,6 +94,8 @@ def test_what_a_manager_said_since_of_a_concern_still_closes_it(desk: Desk, tmp_
     told = page(desk, f"/volunteers/{desk.volunteer}")
     assert f"Suspended on {day(today())} by coordinator of north. Reason: concern raised." in told
     assert f"Resigned on {day(today())} by manager of north. Reason: investigation closed." in told
+    for rows in desk.rows():  # and what was found is not lost
+        assert [one.found for one in standing.findings(rows, rows.volunteer(desk.volunteer))] == ["Nothing."]
 
 
 def test_a_check_that_lapsed_since_is_no_concern_and_is_answered_by_complete_checks(desk: Desk, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_suspending_withdraws_and_only_a_manager_approves_again(service: Service
     assert 'value="applicant"' not in shown
     sent = {"version": fields_of(shown)["version"], "status": "applicant", "reason-applicant": "other"}
     assert browser.post(page, data=sent, headers=HTML).status_code == 403  # nor by way of an applicant
-    sent |= {"status": "approved", "reason-approved": "investigation closed"}
+    sent |= {"status": "approved", "reason-approved": "investigation closed", "found": "Nothing."}
     assert browser.post(page, data=sent, headers=HTML).status_code == 403
     assert service.as_(Role.MANAGER).post(page, data=sent, headers=HTML).status_code == 200
 

@@ -45,6 +45,7 @@ def part(desk: Desk, heading: str, path: str = "/") -> str:
 
 
 CONCERNS_HERE = "Concerns to look into"
+FOUND = "Two people were heard, and nothing stands against them."
 
 
 def test_what_a_child_said_of_their_safety_stands_on_the_first_page_until_a_manager_changes_it(desk: Desk) -> None:
@@ -80,11 +81,11 @@ def test_a_concern_about_who_has_gone_already_stands_there_too(desk: Desk) -> No
     assert f'href="/proposals/{now}"' in part(desk, CONCERNS_HERE)
 
 
-def recorded(desk: Desk, role: Role, status: Status, reason: str) -> int:
+def recorded(desk: Desk, role: Role, status: Status, reason: str, found: str = FOUND) -> int:
     """By whom, over the API as on the page; the code of the answer."""
     browser, path = desk.service.as_(role), f"/api/v1/volunteers/{desk.volunteer}"
     tag = {"If-Match": desk.service.as_(Role.MANAGER).get(path).headers["ETag"]}
-    body = {"status": status.value, "reason": reason}
+    body = {"status": status.value, "reason": reason, "found": found}
     return browser.post(f"{path}/status", json=body, headers=tag).status_code
 
 
@@ -128,7 +129,7 @@ def test_nothing_but_what_came_of_it_closes_a_concern(
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (Status.APPLICANT, "other"), (Status.APPROVED, "investigation closed"),
+        (Status.APPLICANT, "investigation closed"), (Status.APPROVED, "investigation closed"),
         (Status.RESIGNED, "investigation closed"),
         (Status.WITHDRAWN, "investigation closed"), (Status.WITHDRAWN, "no longer suitable"),
     ],
