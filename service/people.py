@@ -7,8 +7,9 @@ their own, since what hangs on them changes in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
@@ -19,11 +20,11 @@ from matcher.impossible import impossible
 from matcher.instance import Instance, today
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
-from matcher.records import Agreement, Status
+from matcher.records import Agreement, Party, Status
 from matcher.references import bare, has_number
 from matcher.standing import broken
 from matcher.words import same
-from service import audit_log, holds, proposals, runs
+from service import audit_log, holds, proposals, runs, safeguards
 from service.audit_log import Entry
 from service.database import tables
 from service.families import family_called, link_siblings
@@ -139,6 +140,7 @@ def add_child(
     record = _as_their_account(rows, read_facts(CHILDREN, given, before))
     if row is not None and row.objects and record.agrees is not Agreement.NO:
         raise InputError("This child has said no to any visitor.", [_SAID_NO])
+    safeguards.refuse_weaker(CHILDREN.name, before, record, None, but=A_MANAGERS)  # of who was here without a referral
     checked(rows, CHILDREN, record, before)
     if row is None:
         row = tables.Child(reference=reference, family_id=family_called(rows, reference).id)
@@ -158,27 +160,69 @@ def add_child(
     return row
 
 
+ASKED_BY = (
+    "coordinator", "social worker", "carer", "independent reviewing officer", "advocate", "somebody they trust",
+)  # fmt: skip
+"""Who may have asked a child whether they would like a visitor."""
+WHOSE_NO = {"child": Party.CHILD, "somebody else": Party.AUTHORITY}
+"""Whose word a no to any visitor is: the child's own, or what somebody else thinks right for them."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asked a child whether they would like a visitor, and when, where they say yes."""
+
+    by: str
+    """One of ASKED_BY."""
+    on: date
+
+
 def change_child(
-    rows: Repository, row: tables.Child, given: Mapping[str, str | None], *, user_id: str
-) -> tuple[str, ...]:
+    rows: Repository, row: tables.Child, given: Mapping[str, str | None], *, user_id: str, why: str | None = None,
+    asked: Asked | None = None, no_by: str = "child",
+) -> tuple[str, ...]:  # fmt: skip
     """Changes facts of a child. A no to any visitor ends what is live, in the same transaction.
 
     The ids of live matches of theirs that break a core rule now: somebody has to look at them.
+
+    Args:
+        why: one of `safeguards.WHY`, a manager's word, where a safeguard weakens.
+        asked: where the child says yes who did not before.
+        no_by: one of WHOSE_NO, where they say no.
     """
     rows.take_turn()
     before = rows.child_record(row, family_known=True)
     record = read_facts(CHILDREN, given, before)
     record = _as_their_account(rows, record) if "coordinator" in given else record
     checked(rows, CHILDREN, record, before)
-    _write_child(rows, row, record, user_id)
+    said_yes = record.agrees is Agreement.YES is not before.agrees
+    if said_yes:
+        _refuse_unasked(asked)
+    weaker = safeguards.refuse_weaker(CHILDREN.name, before, record, why, but=A_MANAGERS)
+    _write_child(rows, row, record, user_id, WHOSE_NO[no_by])
     rows.session.flush()
     breaking = _breaking(rows, tables.Match.child_id == row.id)
     details: dict[str, Any] = {"fields": sorted(given), "break a rule": list(breaking)}
     for name in CODES[CHILDREN.name]:
         if getattr(before, name) != getattr(record, name):
             details |= audit_log.told_codes(name, getattr(before, name), getattr(record, name))
-    audit_log.record(rows.session, rows.keys, Entry(user_id, "change child", row.id, details=details))
+    if said_yes and asked:
+        details |= {"asked by": asked.by, "asked on": asked.on.isoformat()}
+    if record.agrees is Agreement.NO is not before.agrees:
+        details["no of"] = no_by
+    details |= {"weakened": weaker} if weaker else {}
+    entry = Entry(user_id, "change child", row.id, why or "" if weaker else "", details)
+    audit_log.record(rows.session, rows.keys, entry)
     return breaking
+
+
+def _refuse_unasked(asked: Asked | None) -> None:
+    """Raises InputError where nobody says who heard the child's yes, or when."""
+    remedy = "Say who asked the child, and on which day they said yes"
+    if asked is None or asked.by not in ASKED_BY:
+        raise InputError("Who asked?", [Problem(CHILDREN.name, 0, "asked_by", "", "is missing", remedy)])
+    if asked.on > today():
+        raise InputError("When?", [Problem(CHILDREN.name, 0, "asked_on", "", "is yet to come", remedy)])
 
 
 def _breaking(rows: Repository, whose: ColumnElement[bool]) -> tuple[str, ...]:
@@ -190,9 +234,11 @@ def _breaking(rows: Repository, whose: ColumnElement[bool]) -> tuple[str, ...]:
     return tuple(one.id for one in matches if (one.child_id, one.volunteer_id) in found)
 
 
-def _write_child(rows: Repository, row: tables.Child, record: records.Child, user_id: str) -> None:
+def _write_child(
+    rows: Repository, row: tables.Child, record: records.Child, user_id: str, no_by: Party = Party.CHILD
+) -> None:
     if record.agrees is Agreement.NO and not row.objects:
-        proposals.object_to_any(rows, row.id, user_id=user_id)
+        proposals.object_to_any(rows, row.id, user_id=user_id, by=no_by)
     rows.write_child(row, record)
 
 
@@ -232,29 +278,34 @@ def add_volunteer(
 
 
 def change_volunteer(
-    rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], *, user_id: str
+    rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], *, user_id: str, why: str | None = None
 ) -> tuple[str, ...]:
     """Changes facts of a volunteer, whose status has a door of its own.
 
     The ids of live matches of theirs that break a core rule now: somebody has to look at them.
+
+    Args:
+        why: one of `safeguards.WHY`, a manager's word, where a safeguard weakens.
     """
     rows.take_turn()
     before = rows.volunteer_record(row)
     _write_volunteer(rows, row, given, read_facts(VOLUNTEERS, given, before), before)
+    weaker = safeguards.refuse_weaker(VOLUNTEERS.name, before, rows.volunteer_record(row), why)
     rows.session.flush()
     breaking = _breaking(rows, tables.Match.volunteer_id == row.id)
-    _record_volunteer(rows, "change volunteer", row, given, user_id, breaking)
+    _record_volunteer(rows, "change volunteer", row, given, user_id, breaking, why if weaker else "", weaker)
     return breaking
 
 
 def _record_volunteer(
     rows: Repository, action: str, row: tables.Volunteer, given: Mapping[str, str | None], user_id: str,
-    breaking: tuple[str, ...] = (),
+    breaking: tuple[str, ...] = (), why: str | None = "", weaker: Collection[str] = (),
 ) -> None:  # fmt: skip
     """With the children whom the facts name, who are told to whoever changed them."""
     known = rows.volunteer_record(row).known_children or ()
     details = {"fields": sorted(given), "children": sorted(known), "break a rule": list(breaking)}
-    audit_log.record(rows.session, rows.keys, Entry(user_id, action, row.id, details=details))
+    details |= {"weakened": list(weaker)} if weaker else {}
+    audit_log.record(rows.session, rows.keys, Entry(user_id, action, row.id, why or "", details))
 
 
 def _write_volunteer(

@@ -260,8 +260,11 @@ def _begun(rows: Repository, match: tables.Match) -> list[tuple[date, str]]:
 _BEGINS = {"propose": "this proposal began", "appoint": "the volunteer was appointed"}
 
 
-def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:
-    """The child wants no visitor at all: every live proposal and match of theirs is over, in the same transaction."""
+def object_to_any(rows: Repository, child_id: str, *, user_id: str, by: Party = Party.CHILD) -> None:
+    """The child wants no visitor at all: every live proposal and match of theirs is over, in the same transaction.
+
+    So it is where somebody else thinks it right: then the story says that it is not the child's word.
+    """
     rows.take_turn()
     child = rows.child(child_id)
     of_child = tables.Match.child_id == child.id, tables.Match.state.in_(LIVE)
@@ -271,7 +274,11 @@ def object_to_any(rows: Repository, child_id: str, *, user_id: str) -> None:
     else:
         appointed = State(live.state) in workflow.APPOINTED
         step, reason = ("end", workflow.CHILD_OBJECTS) if appointed else ("child_declines", workflow.OBJECTS)
-        take_step(rows, live.id, step, by=Party.CHILD, user_id=user_id, reason=reason)
+        if by is not Party.CHILD and not appointed:
+            take_step(rows, live.id, "withdraw", by=by, user_id=user_id, reason="a rule fails now")
+            _says(rows, child, Agreement.NO, live, user_id)
+        else:
+            take_step(rows, live.id, step, by=by, user_id=user_id, reason=reason)
 
 
 def choose(rows: Repository, served_id: str, volunteer_id: str, *, user_id: str) -> tuple[str, Chosen]:

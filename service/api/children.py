@@ -17,6 +17,7 @@ from service.api.answers import as_it_is, described
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
+    Asked,
     Breaking,
     ChildFacts,
     ChildId,
@@ -28,6 +29,7 @@ from service.api.shapes import (
     Person,
     Reference,
     VolunteerId,
+    WhyWeaker,
     id_of,
     one_page,
     require_version,
@@ -88,6 +90,12 @@ class NewChild(Given):
 class ChangedChild(Given):
     model_config = such_as(facts={"interests": "football; chess"})
     facts: ChildFacts  # type: ignore[valid-type]
+    asked: Asked | None = Field(None, description="Where the child agrees who did not before.")
+    no_by: Literal["child", "somebody else"] = Field(
+        "child",
+        description="Whose no to any visitor it is. What somebody else thinks right is not told as the child’s.",
+    )
+    why_weaker: WhyWeaker = None
 
 
 @router.get("")
@@ -157,12 +165,17 @@ def change(
     """
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
     _managers_word(person, facts)
+    if given.why_weaker:
+        refuse_without(person, Permission.APPROVE)
+    asked = people.Asked(given.asked.by, given.asked.on) if given.asked else None
 
     def write(rows: Repository) -> ChildNow:
         row = rows.child(child_id)
         if facts != {"agrees": "no"}:
             require_version(row.version, expected)
-        breaking = people.change_child(rows, row, facts, user_id=person.user_id)
+        breaking = people.change_child(
+            rows, row, facts, user_id=person.user_id, why=given.why_weaker, asked=asked, no_by=given.no_by
+        )
         return ChildNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
 
     return attempt(kith, person, write)

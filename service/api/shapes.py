@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
@@ -13,7 +14,8 @@ from starlette.exceptions import HTTPException
 
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from service.errors import described
-from service.people import columns_of
+from service.people import ASKED_BY, columns_of
+from service.safeguards import WHY
 
 _ID = "^{}[2-9B-Z]{{11}}$"
 ChildId = Annotated[str, Path(pattern=_ID.format("C"), examples=["C7KQ4M2XPH3R"])]
@@ -74,6 +76,19 @@ def _facts(name: str, sheet: Sheet) -> type[Given]:
 ChildFacts = _facts("ChildFacts", CHILDREN)
 VolunteerFacts = _facts("VolunteerFacts", VOLUNTEERS)
 """In the words of the import's columns; what is blank is not recorded, what is left out stays as it is."""
+
+
+WhyWeaker = Annotated[
+    Literal[WHY] | None,  # type: ignore[valid-type]
+    Field(description="Where a safeguard weakens by it: why it may. A manager’s word."),
+]
+
+
+class Asked(Given):
+    """Who asked a child whether they would like a visitor, and when they said yes."""
+
+    by: Literal[ASKED_BY] = Field(examples=["social worker"])  # type: ignore[valid-type]
+    on: date = Field(examples=["2026-11-20"])
 
 
 class Person(Given):

@@ -24,6 +24,7 @@ from service.api.shapes import (
     Reference,
     VolunteerFacts,
     VolunteerId,
+    WhyWeaker,
     one_page,
     require_version,
     such_as,
@@ -79,6 +80,7 @@ class NewVolunteer(Given):
 class ChangedVolunteer(Given):
     model_config = such_as(facts={"dbs_checked_on": "02/12/2025"})
     facts: VolunteerFacts  # type: ignore[valid-type]
+    why_weaker: WhyWeaker = None
 
 
 class NewStatus(Given):
@@ -176,7 +178,9 @@ def change(
     row = rows.volunteer(volunteer_id)
     require_version(row.version, expected)
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
-    breaking = people.change_volunteer(rows, row, facts, user_id=person.user_id)
+    if given.why_weaker:
+        refuse_without(person, Permission.APPROVE)
+    breaking = people.change_volunteer(rows, row, facts, user_id=person.user_id, why=given.why_weaker)
     return VolunteerNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
 
 

@@ -37,9 +37,9 @@ from service.importing import live
 from service.importing.against import wrong
 from service.importing.dates import impossible_dates
 from service.importing.here import Here, differing, ends, records_of, redated
-from service.importing.safeguards import A_MANAGERS_SAY, weakened
 from service.people import A_MANAGERS
 from service.repository import Repository
+from service.safeguards import A_MANAGERS_SAY, weakened
 from service.workflow import State
 
 

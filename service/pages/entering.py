@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -11,11 +11,12 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import TypeAdapter, ValidationError
 
 from matcher import records
-from matcher.errors import InputError, NotFoundError
+from matcher.errors import InputError, NotFoundError, Problem
 from matcher.gaps import needed
 from matcher.instance import today
+from matcher.reading.cells import RefusedError, written_day
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from service import people
+from service import people, safeguards
 from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
@@ -148,7 +149,7 @@ def _new(
     return render(
         request, "facts-form.html", person, status=200 if given is None else 422, side=side, row=None, parts=parts,
         errors=errors or {}, given=given or {}, title=f"Add a {side.word}", back=f"/{side.sheet.name}", moved=False,
-        words_of=forms.words_of, coordinators=coordinators, needs=needs,
+        words_of=forms.words_of, coordinators=coordinators, needs=needs, agrees=None, weaker=[],
     )  # fmt: skip
 
 
@@ -193,12 +194,15 @@ def _change(
 ) -> Response:  # fmt: skip
     """The form of a part; with what was typed where it cannot be saved, and otherwise the page of whom it is about."""
     errors: Mapping[str, str] = {}
+    weaker: list[str] = []
     if given is not None:
         given = forms.understood(side.sheet, given)
         try:
             facts = attempt(kith, person, lambda rows: _saved(person, rows, side, id, part, given))
             if facts is not None:
                 return _saved_page(side, id, facts)
+        except safeguards.WeakerError as error:
+            errors, weaker = _by_field(error), [one.wrong for one in error.problems]
         except InputError as error:
             errors = _by_field(error)
     # A form that comes back shows what is recorded now, as the first one did.
@@ -220,8 +224,14 @@ def _change(
     return render(
         request, "facts-form.html", person, status=200 if given is None else 409 if moved else 422, side=side, row=row,
         parts={"": made}, errors=errors, given=given or {}, title=title, back=side.page(id), moved=moved,
-        words_of=forms.words_of, coordinators=coordinators, needs=needs,
+        words_of=forms.words_of, coordinators=coordinators, needs=needs, weaker=weaker, why=safeguards.WHY,
+        asked_by=people.ASKED_BY, agrees=record.agrees or "not asked" if "agrees" in _names(made) else None,
+        manager=Permission.APPROVE in person.may,
     )  # fmt: skip
+
+
+def _names(made: Sequence[forms.Field]) -> list[str]:
+    return [one.name for one in made]
 
 
 def _saved_page(side: Side, id: str, facts: Mapping[str, str]) -> Response:
@@ -239,8 +249,28 @@ def _saved(
     if str(row.version) != given.get("version") or any(one.error for one in made):
         return None
     if facts := forms.changed(made, given):
-        side.change(rows, row, facts, user_id=person.user_id)
+        side.change(rows, row, facts, user_id=person.user_id, **_besides(person, side, facts, given))
     return facts
+
+
+def _besides(person: Person, side: Side, facts: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
+    """What a form says of a change besides the facts: why a safeguard may weaken, and of a child's word whose it is."""
+    said: dict[str, Any] = {"why": given.get("why") if Permission.APPROVE in person.may else None}
+    if side is CHILD and "agrees" in facts:
+        said["no_by"] = "somebody else" if given.get("no_by") == "somebody else" else "child"
+        said["asked"] = _asked(given) if facts["agrees"] == "yes" else None
+    return said
+
+
+def _asked(given: Mapping[str, str]) -> people.Asked:
+    """Raises InputError for a day that cannot be read."""
+    try:
+        on = written_day(given.get("asked_on", ""))
+    except RefusedError as error:
+        wrong, remedy = error.wrong, "Say on which day the child said yes"
+        problem = Problem(CHILDREN.name, 0, "asked_on", "", wrong if given.get("asked_on") else "is missing", remedy)
+        raise InputError("When?", [problem]) from None
+    return people.Asked(given.get("asked_by", ""), on)
 
 
 def _fields(

@@ -111,6 +111,7 @@ DONE = {action: said for kind in KINDS.values() for action, said in kind.done.it
 DETAILS = {
     "fields": "facts", "scopes": "what it may do", "number": "version",
     "agrees": "the child says", "agrees before": "the child said before",
+    "asked by": "asked by", "asked on": "asked on", "no of": "whose no it is",
     "safeguarding_issue": "safeguarding issue unresolved", "safeguarding_issue before": "safeguarding issue before",
     "status": "stands as",
     "status before": "stood as", "raised by": "raised by match", "raised for": "for the reason",

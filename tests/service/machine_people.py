@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from machine_holds import API, Holds, written, years_ago
 from machine_rules import CORE, HELD, LIVE, STOPPED, Now, broken
+from service_rows import besides
 
 from matcher.instance import today
 from service import workflow
 from service.permissions import MAY, Permission, Role
+from service.safeguards import WHY
 
 DESK = st.sampled_from([Role.COORDINATOR, Role.MANAGER])
 ANYBODY = st.sampled_from([Role.COORDINATOR, Role.MANAGER] * 7 + [Role.ANALYST, Role.AUDITOR, Role.ADMINISTRATOR])
@@ -149,8 +151,9 @@ class People(Holds):
         child = self.child(which, now)
         born = {"young": written(years_ago(9)), "old": written(years_ago(17))}
         facts = {name: born.get(text, text) for name, text in facts.items()}
+        told = {"facts": facts, **besides(role is Role.MANAGER)}
         answer = self.change(
-            role, "PATCH", f"{API}/children/{child.id}", {"facts": facts}, child.version - stale if stale else None
+            role, "PATCH", f"{API}/children/{child.id}", told, child.version - stale if stale else None
         )
         if not self.may(role, answer, Permission.WRITE):
             return
@@ -195,7 +198,12 @@ class People(Holds):
             "old": written(years_ago(50)), "somebody": self.child(whom, now).reference,
         }  # fmt: skip
         facts = {name: words.get(text, text) for name, text in facts.items()}
-        answer = self.change(role, "PATCH", f"{API}/volunteers/{volunteer.id}", {"facts": facts})
+        answer = self.change(
+            role,
+            "PATCH",
+            f"{API}/volunteers/{volunteer.id}",
+            {"facts": facts} | ({"why_weaker": WHY[0]} if role is Role.MANAGER else {}),
+        )
         if self.may(role, answer, Permission.WRITE) and answer.status_code == 200:
             self._breaking(role, answer, "volunteer", volunteer.id)
 
@@ -210,7 +218,7 @@ class People(Holds):
         if self.change(Role.MANAGER, "PATCH", f"{API}/children/{child.id}", {"facts": told}).status_code == 200:
             self._word_now(child.id, told)
         facts = volunteer_facts(n)
-        self.change(Role.COORDINATOR, "PATCH", f"{API}/volunteers/{volunteer.id}", {"facts": facts})
+        self.change(Role.MANAGER, "PATCH", f"{API}/volunteers/{volunteer.id}", {"facts": facts, "why_weaker": WHY[0]})
         if volunteer.status != "approved":
             self.change(Role.MANAGER, "POST", f"{API}/volunteers/{volunteer.id}/status",
                         {"status": "approved", "reason": "investigation closed", "found": "Nothing."})  # fmt: skip

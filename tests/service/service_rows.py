@@ -19,6 +19,7 @@ from service.database import tables
 from service.database.engine import Database
 from service.installation import add_authority
 from service.repository import Repository
+from service.safeguards import WHY
 from service.workflow import State
 
 
@@ -56,6 +57,12 @@ def a_match(
     )  # fmt: skip
     session.add(row)
     return row
+
+
+def besides(manager: bool = True) -> dict[str, Any]:
+    """What the API is told besides the facts: who asked the child; a manager says why a safeguard may weaken."""
+    told: dict[str, Any] = {"asked": {"by": "social worker", "on": today().isoformat()}}
+    return told | {"why_weaker": WHY[0]} if manager else told
 
 
 CHECKS = {

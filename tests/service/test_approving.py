@@ -18,6 +18,7 @@ from matcher.readers import Reading
 from matcher.records import Status
 from service.permissions import Permission, Role
 from service.repository import Repository
+from service.safeguards import WHY
 
 API = "/api/v1"
 HTML = {"Accept": "text/html"}
@@ -145,8 +146,10 @@ def test_what_a_file_does_not_say_is_taken_from_kith(service: Service, small_cou
     reference = small_county.grids["volunteers"].rows[0][1][0]
     with service.database.read(service.north) as session:
         ids = {told: id for id, told in Repository(session, service.keys).references().items()}
-    browser, path = service.as_(Role.COORDINATOR), f"/volunteers/{ids[reference]}"
+    browser, path = service.as_(Role.MANAGER), f"/volunteers/{ids[reference]}"
     tag = {"If-Match": browser.get(f"{API}{path}").headers["ETag"]}
-    assert browser.patch(f"{API}{path}", json={"facts": in_order()}, headers=tag).status_code == 200
+    assert (
+        browser.patch(f"{API}{path}", json={"facts": in_order(), "why_weaker": WHY[0]}, headers=tag).status_code == 200
+    )
     file = ("volunteers.csv", f"volunteer_id,status\n{reference},{Status.APPROVED}\n".encode())
     assert "no child is matched" not in browser.get(send(browser, file) + "?show=notes", headers=HTML).text

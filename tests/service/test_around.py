@@ -43,8 +43,8 @@ def tag(browser: TestClient, path: str) -> dict[str, str]:
     return {"If-Match": browser.get(f"{API}{path}").headers["ETag"]}
 
 
-def enters(browser: TestClient, path: str, **facts: str) -> None:
-    answer = browser.patch(f"{API}{path}", json={"facts": facts}, headers=tag(browser, path))
+def enters(browser: TestClient, path: str, why: str | None = None, **facts: str) -> None:
+    answer = browser.patch(f"{API}{path}", json={"facts": facts, "why_weaker": why}, headers=tag(browser, path))
     assert answer.status_code == 200
 
 
@@ -431,12 +431,13 @@ def test_who_belongs_to_an_organisation_does_so_under_each_of_its_names(
 ) -> None:
     """Whether their facts were written under the old name or the new, and on whichever side of the pair."""
     child, volunteer = service.eligible_pair()
-    enters(desk, f"/children/{child}", provider="The Bluebell Homes")
+    manager, why = service.as_(Role.MANAGER), "recorded by mistake"  # whatever the two had before is gone by it
+    enters(manager, f"/children/{child}", why, provider="The Bluebell Homes")
     if entered == "before":
-        enters(desk, f"/volunteers/{volunteer}", organisations="Bluebell Homes")
+        enters(manager, f"/volunteers/{volunteer}", why, organisations="Bluebell Homes")
     assert renames(desk, bluebell, "Sunrise Care").json()["breaking"] == []
     if entered == "after":
-        enters(desk, f"/volunteers/{volunteer}", organisations="Sunrise Care Ltd")
+        enters(manager, f"/volunteers/{volunteer}", why, organisations="Sunrise Care Ltd")
     verdict, told = sentence(desk, child, volunteer, "independent_of_provider")
     assert (verdict, "sunrise care" in told) == ("fails", True)
     with service.database.read(service.north) as session:
@@ -454,20 +455,24 @@ def test_what_may_be_an_organisation_by_its_former_name_may_be_so_under_the_new_
 ) -> None:
     """A new letterhead must not let pass whom the old one kept away."""
     child, volunteer = service.eligible_pair()
-    enters(desk, f"/children/{child}", provider=provider)
-    enters(desk, f"/volunteers/{volunteer}", organisations=belongs_to)
+    manager = service.as_(Role.MANAGER)
+    enters(manager, f"/children/{child}", "recorded by mistake", provider=provider)
+    enters(manager, f"/volunteers/{volunteer}", "recorded by mistake", organisations=belongs_to)
     assert renames(desk, bluebell, "Sunrise Care").status_code == 200
     assert sentence(desk, child, volunteer, "independent_of_provider")[0] == "fails"
-    enters(desk, f"/volunteers/{volunteer}", organisations="Moonlight Trust")
+    enters(
+        service.as_(Role.MANAGER), f"/volunteers/{volunteer}", "recorded by mistake", organisations="Moonlight Trust"
+    )
     assert sentence(desk, child, volunteer, "independent_of_provider")[0] == "passes"
 
 
 def test_an_accent_is_one_sign_however_a_name_was_typed(service: Service, desk: TestClient, bluebell: str) -> None:
     """As a letter and an accent apart, as some programs write it, it would be another organisation than in facts."""
     child, volunteer = service.eligible_pair()
-    enters(desk, f"/children/{child}", provider="Bluebell Homes")
+    enters(service.as_(Role.MANAGER), f"/children/{child}", "recorded by mistake", provider="Bluebell Homes")
     assert renames(desk, bluebell, "Cafe\u0301 Homes").status_code == 200
-    enters(desk, f"/volunteers/{volunteer}", organisations="Caf\u00e9 Homes")
+    manager = service.as_(Role.MANAGER)
+    enters(manager, f"/volunteers/{volunteer}", "recorded by mistake", organisations="Caf\u00e9 Homes")
     assert sentence(desk, child, volunteer, "independent_of_provider")[0] == "fails"
 
 

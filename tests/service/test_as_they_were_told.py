@@ -17,10 +17,10 @@ from matcher.instance import today
 from matcher.shortlist import shortlist
 from service import plans
 from service.database import tables
-from service.pages.story import planned_for
 from service.permissions import Role
 from service.proposals import Chosen, failing_rules, propose
 from service.repository import Repository
+from service.steps import planned_for
 
 CHANGED = "has changed since you opened this page"
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from conftest import Service
-from service_rows import a_child, a_match
+from service_rows import a_child, a_match, besides
 from sqlalchemy import select
 from test_proposals import WAY, Desk
 
@@ -113,9 +113,11 @@ def test_a_concern_about_the_child_holds_the_referral(
     for rows in desk.rows():
         assert rows.volunteer(desk.volunteer).status == Status.APPROVED
     assert desk.candidates() == []
-    browser, path = desk.service.as_(Role.COORDINATOR), f"{API}/children/{desk.child}"
+    browser, path = desk.service.as_(Role.MANAGER), f"{API}/children/{desk.child}"
     tag = {"If-Match": browser.get(path).headers["ETag"]}
-    assert browser.patch(path, json={"facts": {"safeguarding_issue": "no"}}, headers=tag).status_code == 200
+    assert (
+        browser.patch(path, json={"facts": {"safeguarding_issue": "no"}, **besides()}, headers=tag).status_code == 200
+    )
     assert desk.candidates() == others
 
 

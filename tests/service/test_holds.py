@@ -14,6 +14,7 @@ from test_today import part, said
 from matcher.records import Party
 from service import people
 from service.permissions import Role
+from service.safeguards import WHY
 from service.workflow import CHILD_PAUSES, FOLLOWS, Follows, State, StepRefusedError
 
 HERE = "Concerns about children to look into"
@@ -37,7 +38,7 @@ def recorded(desk: Desk, match: str, step: str, by: Party, reason: str) -> str:
 
 def resolved(desk: Desk) -> None:
     for rows in desk.rows():
-        people.change_child(rows, rows.child(desk.child), {"safeguarding_issue": "no"}, user_id=desk.user)
+        people.change_child(rows, rows.child(desk.child), {"safeguarding_issue": "no"}, user_id=desk.user, why=WHY[0])
 
 
 def is_held(desk: Desk) -> bool:

@@ -16,6 +16,7 @@ from test_one_budget import paid_by_one
 from test_proposals import WAY, Desk
 from typer.testing import CliRunner
 
+from matcher.instance import today
 from matcher.records import Agreement, Party, Status
 from service import audit_log, people, privacy, standing
 from service.backup import Restored, backup, restore
@@ -269,16 +270,17 @@ def test_a_child_who_wants_no_visitor_now_is_not_proposed_to(service: Service, t
     """Though the proposal to which they said it was made since the backup; who says yes again is not asked again."""
     child, volunteer = service.eligible_pair()
     user, active = service.users["north", Role.COORDINATOR], service.a_match()
+    asked = people.Asked("social worker", today())
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
         visited = rows.match(active).child_id
-        people.change_child(rows, rows.child(visited), {"agrees": "yes"}, user_id=user)
+        people.change_child(rows, rows.child(visited), {"agrees": "yes"}, user_id=user, asked=asked)
 
     def declined(rows: Repository) -> None:
         match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,)))
         take_step(rows, match.id, "child_declines", by=Party.CHILD, user_id=user, reason="does not want a visitor now")
         take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child does not want a visitor now")
-        people.change_child(rows, rows.child(visited), {"agrees": "yes"}, user_id=user)
+        people.change_child(rows, rows.child(visited), {"agrees": "yes"}, user_id=user, asked=asked)
 
     done = put_back(service, tmp_path / "x", declined)
     with service.database.read(service.north) as session:

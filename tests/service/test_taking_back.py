@@ -336,7 +336,14 @@ def test_what_a_no_brought_about_stays_until_somebody_changes_it(
     manager = desk.service.users["north", Role.MANAGER]
     for rows in desk.rows():
         child, volunteer = rows.child(desk.child), rows.volunteer(desk.volunteer)
-        people.change_child(rows, child, {"agrees": "yes", "safeguarding_issue": "no"}, user_id=manager)
+        people.change_child(
+            rows,
+            child,
+            {"agrees": "yes", "safeguarding_issue": "no"},
+            user_id=manager,
+            why="recorded by mistake",
+            asked=people.Asked("social worker", today()),
+        )
         if volunteer.status != Status.APPROVED:
             standing.set_status(rows, volunteer, Status.APPROVED, user_id=manager, reason="investigation closed")
     assert back(desk, match) is State.CHILD_CONSIDERS

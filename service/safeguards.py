@@ -1,12 +1,17 @@
-"""Which changes of a record take a safeguard away: each is told by itself, and confirmed by itself."""
+"""Which changes of a record take a safeguard away: one list for files, forms and the API.
+
+By a file each is told and confirmed by itself; by hand a manager says why it may.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
+from matcher.errors import InputError, Problem
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Agreement, Strength
+from matcher.words import listed
 from service.standing import needs_a_manager
 
 _Test = Callable[[Any, Any], bool]
@@ -39,7 +44,7 @@ def _widened(before: Any, after: Any) -> bool:
 
 WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
     CHILDREN.name: {
-        "agrees": (_no_longer(Agreement.NO), "said no to any visitor, and the file says otherwise."),
+        "agrees": (_no_longer(Agreement.NO), "said no to any visitor, and would not any more."),
         "safeguarding_issue": (_no_longer(True), "had a safeguarding issue unresolved."),
         "placement_move_pending": (_no_longer(True), "was about to move placement."),
         "manager_approved": (_not_known, "was not approved by the manager."),
@@ -74,6 +79,40 @@ A_MANAGERS_SAY = {
     "funding_agreed": "would count as paid for by the manager’s agreement",
 }
 """By the fields of `people.A_MANAGERS`: what a file says of new children, which nobody else has said yet."""
+
+
+WHY = ("looked into, and resolved", "it is otherwise now", "the child says otherwise", "recorded by mistake")
+"""For which a manager lets a safeguard weaken by hand."""
+
+
+ORDINARY = frozenset({"placement_move_pending"})
+"""What ends in the ordinary course, and whoever writes records may say so by hand: who was about to move has moved."""
+
+
+class WeakerError(InputError):
+    """What would weaken, and no manager has said why it may. Each problem is of one safeguard, in its column."""
+
+
+def refuse_weaker(sheet: str, before: Any, after: Any, why: str | None, but: Collection[str] = ()) -> list[str]:
+    """The fields of the safeguards that weaken by hand, for which a manager has said why. Raises WeakerError.
+
+    Args:
+        why: one of WHY, by a manager alone.
+        but: fields of which the change itself is a manager's word.
+    """
+    found = [(name, sentence) for name, sentence in weakened(sheet, before, after) if name not in {*but, *ORDINARY}]
+    if found and why not in WHY:
+        remedy = f"A manager alone confirms it, and says why: {listed(WHY, 'or')}"
+        problems = [
+            Problem(sheet, 0, name, "", f"would weaken a safeguard: {who_of(sheet)} {sentence.rstrip('.')}", remedy)
+            for name, sentence in found
+        ]
+        raise WeakerError("A safeguard would weaken.", problems)
+    return [name for name, _ in found]
+
+
+def who_of(sheet: str) -> str:
+    return "the child" if sheet == CHILDREN.name else "the volunteer"
 
 
 def weakened(sheet: str, before: Any, after: Any) -> Iterator[tuple[str, str]]:
