@@ -211,7 +211,7 @@ def why_unmatched(
         verdicts: what each limit says of the child with every volunteer, by `verdicts_with_everyone`.
         eligible: how many volunteers could visit the child.
         fitting: how many of those reach the policy's minimum fit.
-        lost: where those are in the plan: {"proposed to other children": 2}.
+        lost: where those are in the plan: {"planned for other children": 2}.
     """
     instance, policy = every.instance, every.instance.policy
     child, number = instance.waiting[child_row], len(instance.volunteers)

@@ -55,7 +55,7 @@ class Unmatched:
     child: str
     kind: str
     """"child": a rule about the child does not pass; "nobody": no volunteer is eligible; "others": each eligible
-    volunteer is proposed to another child; "fit": only below the policy's minimum fit."""
+    volunteer is planned for another child; "fit": only below the policy's minimum fit."""
     reason: str
     eligible: int
     """How many volunteers could visit this child."""
@@ -201,7 +201,7 @@ class PlanDiff:
 _WITHOUT = {
     "child": "In the plan before, something in the referral of {} stood in the way.",
     "nobody": "In the plan before, no volunteer could visit {}.",
-    "others": "In the plan before, each volunteer who could visit {} was proposed to another child.",
+    "others": "In the plan before, each volunteer who could visit {} was planned for another child.",
     "fit": "In the plan before, nobody fitted {} well enough.",
 }
 """Why a child who has a volunteer now had none, by the kind of `Unmatched`."""
@@ -226,8 +226,8 @@ def _changes(plan: Plan, before: Plan) -> Iterator[Change]:
         if (child, volunteer) in forbidden:
             return f"{volunteer} is no longer possible: {forbidden[child, volunteer]}"
         if volunteer in children_of:
-            return f"{volunteer} is proposed to {' and '.join(children_of[volunteer])} {where}."
-        return f"{volunteer} is proposed to nobody {where}."
+            return f"{volunteer} is planned for {' and '.join(children_of[volunteer])} {where}."
+        return f"{volunteer} is planned for nobody {where}."
 
     for child in sorted({*was, *now, *(left.keys() - left_before)}):
         there = now.get(child)

@@ -60,10 +60,10 @@ class Candidate:
 
     @property
     def standing(self) -> str:
-        """Where the volunteer stands in the plan: proposed here, proposed to another child, or free."""
+        """Where the volunteer stands in the plan: planned for this child, for another child, or free."""
         if not self.planned_for:
             return "free"
-        return "proposed" if self.child in self.planned_for else f"proposed to {listed(self.planned_for)}"
+        return "planned" if self.child in self.planned_for else f"planned for {listed(self.planned_for)}"
 
     @property
     def why(self) -> str:

@@ -67,11 +67,11 @@ class Leftover:
         child, volunteer = int(self.pairs.child_row[row]), int(self.pairs.volunteer_row[row])
         home = int(self.household[volunteer])
         if self.places[volunteer] <= 0:
-            return "proposed to other children"
+            return "planned for other children"
         if (int(self.family[child]), volunteer) in self.given:
-            return "proposed to a sibling"
+            return "planned for a sibling"
         if home != NOT_RECORDED and (int(self.family[child]), home) in self.visited:
-            return "with a partner proposed to a sibling"
+            return "with a partner planned for a sibling"
         if self.room[self.caseload[child]] <= 0:
             return "beyond the coordinator's caseload"
         if self.cost[row] > self.budget[self.fund[row]]:

@@ -346,7 +346,7 @@ class RunPlan(Answer):
             }],
             "unmatched": [{
                 "child": _OTHER, "kind": "others", "eligible": 1, "excluded": {"approved": 6, "travel": 13},
-                "reason": "1 volunteer could visit. In the plan: 1 proposed to other children.",
+                "reason": "1 volunteer could visit. In the plan: 1 planned for other children.",
             }],
             "status": "OPTIMAL", "tiers": {"points": 334}, "first_tier_bound": 334, "value": 334, "bound": 334,
             "as_of": "2026-11-01", "policy": "national", "policy_version": "2026.1", "policy_hash": "3d1f0a9c52e7",

@@ -327,10 +327,10 @@ def _figures(reckoned: Reckoning, tried: Tried) -> list[Row]:
         return proof(plan.status, plan.tiers, plan.first_tier_bound)
 
     return [
-        counted("Children with a volunteer proposed", lambda plan: len(plan.matches)),
+        counted("Children with a volunteer in the plan", lambda plan: len(plan.matches)),
         counted("Children still waiting", lambda plan: len(plan.unmatched)),
         counted(
-            f"Of the {len(reckoned.without_contact)} without regular contact with parents, with a volunteer proposed",
+            f"Of the {len(reckoned.without_contact)} without regular contact with parents, in the plan",
             without_contact,
         ),
         counted("Pairs that pass every rule", lambda plan: plan.eligible_pairs),

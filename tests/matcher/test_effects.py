@@ -124,7 +124,7 @@ def test_what_is_agreed_for_another_child_makes_a_pair_impossible():
     instance = an_instance([a_child("C1"), a_child("C2")], [a_volunteer("V1"), a_volunteer("V2")], matches=pins)
     effects = Effects.of(instance)
     assert effects.exact("C2", "V1").sentence == (
-        "Not possible as things stand: with what is agreed and proposed already, V1 is proposed to other children."
+        "Not possible as things stand: with what is agreed and proposed already, V1 is planned for other children."
     )
     # C1 may choose otherwise: their own match gives way, and nobody loses.
     assert effects.exact("C1", "V2").loss == 0

@@ -142,18 +142,18 @@ def test_the_reason_of_each_unmatched_child():
     found = match(instance)
     assert found.pairs == (("C1", "V1"),)
     assert {child.child: (child.kind, child.reason) for child in found.unmatched} == {
-        "C2": ("others", "1 volunteer could visit. In the plan: 1 proposed to other children."),
+        "C2": ("others", "1 volunteer could visit. In the plan: 1 planned for other children."),
         "C3": ("child", "C3 does not want a visitor. That is final until the child says otherwise."),
         "C4": (
             "nobody",
             "No volunteer is eligible: of 2, 1 can visit no child for now and 1 without a shared language.",
         ),
-        "C5": ("others", "1 volunteer could visit. In the plan: 1 proposed to other children."),
+        "C5": ("others", "1 volunteer could visit. In the plan: 1 planned for other children."),
     }
     roomier = match(replace(instance, policy=a_policy({"constraints.capacity.children": 2})))
     reasons = {child.child: child.reason for child in roomier.unmatched}
     assert roomier.pairs == (("C1", "V1"), ("C5", "V1"))
-    assert reasons["C2"] == "1 volunteer could visit. In the plan: 1 proposed to other children."
+    assert reasons["C2"] == "1 volunteer could visit. In the plan: 1 planned for other children."
 
 
 def test_a_sibling_without_a_visitor_is_told_why():
@@ -162,7 +162,7 @@ def test_a_sibling_without_a_visitor_is_told_why():
     for limits in ({"constraints.capacity.children": 2}, {"constraints.capacity.on": False}):
         found = match(an_instance(children, [a_volunteer()], policy=a_policy(limits)))
         assert found.pairs == (("C1", "V1"),)
-        assert found.unmatched[0].reason == "1 volunteer could visit. In the plan: 1 proposed to a sibling."
+        assert found.unmatched[0].reason == "1 volunteer could visit. In the plan: 1 planned for a sibling."
 
 
 def test_a_child_beyond_the_budget_is_told_so():
@@ -175,7 +175,7 @@ def test_a_child_beyond_the_budget_is_told_so():
     assert found.spent_pence == {WEST: 2160}
     assert found.unmatched[0].reason == (
         "2 volunteers could visit. In the plan: "
-        "1 beyond what is left of the out-of-county budget and 1 proposed to other children."
+        "1 beyond what is left of the out-of-county budget and 1 planned for other children."
     )
 
 
@@ -221,7 +221,7 @@ def test_partners_do_not_visit_siblings_where_the_policy_asks():
     assert [one.child for one in found.matches] == ["C1"]
     assert found.unmatched[0].reason == (
         "2 volunteers could visit. In the plan: "
-        "1 proposed to other children and 1 with a partner proposed to a sibling."
+        "1 planned for other children and 1 with a partner planned for a sibling."
     )
 
 
@@ -235,7 +235,7 @@ def test_a_coordinator_takes_on_no_more_than_the_caseload():
     assert [one.child for one in found.matches] == ["C1", "C4"]
     assert {child.child: child.reason for child in found.unmatched} == {
         "C2": "4 volunteers could visit. In the plan: "
-        "2 beyond the coordinator's caseload and 2 proposed to other children.",
+        "2 beyond the coordinator's caseload and 2 planned for other children.",
         "C3": "B supports 1 match now, and the policy allows 1: there is no room for C3.",
     }
 

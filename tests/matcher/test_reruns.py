@@ -62,7 +62,7 @@ def test_a_new_volunteer_takes_a_child_who_had_nobody_and_nothing_else_changes()
     found, changes = rerun(an_instance(ALIKE, PEOPLE), before)
     assert changes == [("new", left.child)]
     (new,) = found.diff(before).of("new")
-    told = f"In the plan before, each volunteer who could visit {left.child} was proposed to another child."
+    told = f"In the plan before, each volunteer who could visit {left.child} was planned for another child."
     assert (new.volunteer, new.reason) == ("V3", told)
 
 
@@ -72,7 +72,7 @@ def test_a_new_child_without_a_free_volunteer_changes_nothing_for_the_others():
     assert changes == [("unmatched", "C3")]
     (left,) = found.diff(before).of("unmatched")
     assert left.reason == (
-        "C3 is new among those who wait. 2 volunteers could visit. In the plan: 2 proposed to other children."
+        "C3 is new among those who wait. 2 volunteers could visit. In the plan: 2 planned for other children."
     )
 
 
@@ -164,7 +164,7 @@ def test_between_two_policies_no_fit_is_compared_and_nothing_is_called_so_by_now
     by_culture = match(an_instance(children, people, policy=a_policy().with_weights(interests=1, culture=90)))
     (change,) = by_culture.diff(by_interests).changes
     assert (change.kind, change.before, change.volunteer) == ("changed", "V1", "V2")
-    assert change.reason == "V1 is proposed to nobody in this plan."
+    assert change.reason == "V1 is planned for nobody in this plan."
 
 
 def test_changes_are_a_file_beside_the_plan(tmp_path: Path):
