@@ -47,7 +47,7 @@ def reinstated(desk: Desk) -> None:
     for rows in desk.rows():
         row = rows.volunteer(desk.volunteer)
         standing.set_status(
-            rows, row, Status.APPROVED, user_id=desk.user, reason="investigation closed", manager=True
+            rows, row, Status.APPROVED, user_id=desk.user, reason="investigation closed", manager=True, found="Nothing."
         )  # fmt: skip
 
 

@@ -121,8 +121,9 @@ def test_whoever_changes_what_matters_asks_for_a_run(service: Service) -> None:
         assert volunteer is not None
         put_in_order(rows, volunteer.id)
         user = service.users["north", Role.MANAGER]
-        for status in (Status.SUSPENDED, Status.APPROVED):
-            standing.set_status(rows, volunteer, status, user_id=user, reason="other")
+        standing.set_status(rows, volunteer, Status.SUSPENDED, user_id=user, reason="other")
+        closed, found = "investigation closed", "Nothing."
+        standing.set_status(rows, volunteer, Status.APPROVED, user_id=user, reason=closed, manager=True, found=found)
         people.add_child(rows, "a new referral 1", {}, None, user_id=user)
     with service.database.read(service.north) as session:
         run = session.scalars(select(tables.Run)).one()
