@@ -266,7 +266,8 @@ def _check(database: Database, keys: KeyRing) -> int:
         require_upgraded(database)
     except DatabaseError:
         raise BackupError(
-            "The backup was made by another version of Kith. Restore it with that version, then upgrade."
+            "The backup was made by another version of Kith. Restore it with that version, then upgrade. On PostgreSQL "
+            "make a new database for that: what was tried here is in this one."
         ) from None
     with database.read() as session:
         authorities = list(session.scalars(select(Authority.id)))

@@ -256,8 +256,9 @@ def restore_(
         typer.echo(
             "Before anybody works with it: what children, volunteers and social workers said no to since that backup, "
             "and which volunteers were suspended or have gone, is not in it, since the database before could not be "
-            "asked, nor who was found to be siblings, is held for a safeguarding issue or was erased. Record it again "
-            "first; and close again the accounts and tokens that were closed since."
+            "asked, nor whose visits were paused, which exceptions were withdrawn, who was found to be siblings or was "
+            "taken apart, who is connected with a council, is held for a safeguarding issue or was erased. Record it "
+            "again first; and close again the accounts and tokens that were closed since."
         )
     if restored.redo:
         typer.echo("Done since that backup, and not in it. Do it again, in this order:")

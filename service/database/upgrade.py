@@ -34,6 +34,7 @@ def upgrade(settings: Settings) -> str:
         with database.engine.begin() as connection:
             if connection.dialect.name == "postgresql":  # two at once take turns; SQLite sees to that itself
                 connection.execute(text("SELECT pg_advisory_xact_lock(1265200232)"))
+            _refuse_newer(connection)
             config = _config()
             config.attributes["connection"] = connection
             config.attributes["role"] = role
@@ -55,9 +56,22 @@ def newest() -> str | None:
 def require_upgraded(database: Database) -> None:
     """Raises DatabaseError unless the database is at the version of the code."""
     with database.engine.connect() as connection:
+        _refuse_newer(connection)
         there = revision(connection)
     if there != newest():
         raise DatabaseError(f"The database is at version {there or 'none'}, Kith needs {newest()}. Run `kith migrate`.")
+
+
+def _refuse_newer(connection: Connection) -> None:
+    """Raises DatabaseError for a database of a version that this code has not heard of."""
+    there = revision(connection)
+    if there is not None and there not in {
+        one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()
+    }:
+        raise DatabaseError(
+            f"The database is at version {there}, which this Kith does not know: a newer one brought it there. Install "
+            "that one again, or restore a backup from before."
+        )
 
 
 def require_kept_apart(database: Database) -> None:

@@ -71,6 +71,18 @@ def test_a_database_that_is_behind_is_refused(database: Database, tmp_path: Path
     empty.close()
 
 
+def test_a_database_of_a_newer_version_is_told_as_that(settings: Settings) -> None:
+    """Neither command that was asked for leads on: it names no migration that this version would have."""
+    upgrade(settings)
+    database = Database((settings.owner_url or settings.database_url).get_secret_value())
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for ask in (lambda: require_upgraded(database), lambda: upgrade(settings)):
+        with pytest.raises(DatabaseError, match="version 9999, which this Kith does not know: a newer one brought it"):
+            ask()
+    database.close()
+
+
 def test_upgrading_twice_changes_nothing(settings: Settings) -> None:
     assert upgrade(settings) == upgrade(settings) == newest()
 

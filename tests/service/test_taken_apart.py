@@ -190,6 +190,31 @@ def test_who_was_taken_apart_before_that_was_kept_is_known_from_the_log(service:
     assert {reason for *_, reason in kept_apart(service)} == {"another child was meant"}
 
 
+def test_the_log_before_it_also_knows_who_left_or_was_linked_elsewhere_afterwards(service: Service) -> None:
+    a, b, c, d, e, f, g, h, k = strangers(service, 9)
+
+    def link(*children: tables.Child) -> None:
+        with written(service) as rows:
+            link_siblings(rows, [one.id for one in children], user_id="manager")
+
+    def part(child: tables.Child) -> None:
+        with written(service) as rows:
+            unlink_sibling(rows, rows.child(child.id), user_id="manager", reason="another child was meant")
+
+    link(a, b, c), part(b), part(c)  # both out of a family of three
+    link(d, e), part(d), link(d, f)  # who was taken out has a sibling since
+    link(g, h), part(g), link(k, h)  # who was left behind has
+    before = {frozenset(told[:2]) for told in kept_apart(service)}
+    assert before >= {frozenset((one.id, other.id)) for one, other in ((b, c), (d, e), (g, h))}
+    with service.database.write(service.north) as session:
+        session.execute(delete(tables.TakenApart))
+    owner = Database((service.settings.owner_url or service.settings.database_url).get_secret_value())
+    with owner.engine.begin() as connection:
+        import_module("service.database.migrations.versions.0013_who_was_taken_apart").fill(connection)
+    owner.close()
+    assert {frozenset(told[:2]) for told in kept_apart(service)} >= before
+
+
 def kept_apart(service: Service) -> set[tuple[str, str, str]]:
     with service.database.read(service.north) as session:
         return {(one.child_id, one.other_id, one.reason) for one in session.scalars(select(tables.TakenApart))}

@@ -1,4 +1,4 @@
-"""Which children a manager took apart is kept of each two, as far as they are where that put them
+"""Which children a manager took apart is kept of each two
 
 Revises: 0012
 """
@@ -49,23 +49,33 @@ def upgrade() -> None:
 
 
 def fill(connection: sa.Connection) -> None:
-    """From the log, which has the families alone: whom a child left there are those who are in it now."""
+    """From the log, which names families alone. Rather one pair too many than one too few: a manager is asked once."""
     for authority in connection.scalars(sa.select(authorities.c.id)).all():
         if connection.dialect.name == "postgresql":  # row-level security holds for the owner, too
             connection.execute(sa.text("SELECT set_config('kith.authority', :id, true)"), {"id": authority})
-        own = children.c.authority_id == authority
-        family_of = {row.id: row.family_id for row in connection.execute(sa.select(children).where(own))}
-        parted = log.c.chain == authority, log.c.action == "unlink sibling"
-        last = {one.subject: one for one in connection.execute(sa.select(log).where(*parted).order_by(log.c.number))}
-        for child, one in last.items():
-            if family_of.get(child) != one.details["to"]:
-                continue
-            for other in (id for id, family in family_of.items() if family == one.details["from"]):
-                connection.execute(
-                    taken_apart.insert().values(
-                        id=new_id("T"), child_id=child, other_id=other, reason=one.reason, at=one.at,
-                        authority_id=authority,
-                    )
-                )  # fmt: skip
+        own = sa.select(children).where(children.c.authority_id == authority)
+        family_of = {row.id: row.family_id for row in connection.execute(own)}
+        entries = sa.select(log).where(log.c.chain == authority).order_by(log.c.number)
+        parted = connection.execute(entries.where(log.c.action == "unlink sibling")).all()
+        linked = connection.execute(entries.where(log.c.action == "link siblings")).all()
+        pairs = {}
+        for one in parted:
+            child, family = one.subject, one.details["from"]
+            # Whom the child left: who is there now, who was taken out after them, and whoever was linked since where
+            # the family itself went into another.
+            left = {id for id, there in family_of.items() if there == family}
+            left |= {later.subject for later in parted if later.number > one.number and later.details["from"] == family}
+            if family not in family_of.values():
+                left |= {id for later in linked if later.number > one.number for id in later.details["children"]}
+            for other in left & family_of.keys():
+                if child in family_of and family_of[child] != family_of[other]:
+                    pairs[frozenset((child, other))] = (child, other, one)
+        for child, other, one in pairs.values():
+            connection.execute(
+                taken_apart.insert().values(
+                    id=new_id("T"), child_id=child, other_id=other, reason=one.reason, at=one.at,
+                    authority_id=authority,
+                )
+            )  # fmt: skip
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT set_config('kith.authority', '', true)"))
