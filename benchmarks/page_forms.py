@@ -224,7 +224,7 @@ def publishing(service: Service) -> Way:
 
 def suspending(service: Service) -> Way:
     by = service.browsers[Role.MANAGER]
-    listed = by.get("/volunteers?show=taken").text
+    listed = by.get("/volunteers?show=free").text  # all their checks are in order, or nobody approves them again
     volunteer = re.findall(r'href="/volunteers/(V[2-9B-Z]{11})"', listed)[0]
     page = by.get(f"/volunteers/{volunteer}/status").text
     fields = {**form(page, "version"), "status": "suspended", "reason-suspended": "check lapsed"}
