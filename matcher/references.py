@@ -76,12 +76,12 @@ _LIKE_LATIN = str.maketrans("авекмнорстухіјѕαβεζηικμνο�
 """Cyrillic and Greek letters that nobody can tell from Latin ones, at least as capitals."""
 
 
-@lru_cache(1 << 16)
 def has_number(reference: str) -> bool:
     """Whether a digit is in it: a reference without one may be somebody's name."""
     return any(sign.isdigit() for sign in reference)
 
 
+@lru_cache(1 << 16)
 def bare(id: str) -> str:
     """An id without what a spreadsheet or a hand changes: C-007, c7 and C7.0 are one, and С7 with a Cyrillic С."""
     plain = unicodedata.normalize("NFKD", re.sub(r"\.0+$", "", id).casefold()).translate(_LIKE_LATIN)

@@ -26,6 +26,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.repository import Repository
 from service.standing import STOPPED
+from service.steps import taken_back
 from service.workflow import LIVE, State, StepRefusedError
 
 ERASED = "erased"
@@ -115,12 +116,12 @@ def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]
     decisions = rows.session.scalars(
         select(tables.Decision).where(tables.Decision.match_id == match.id).order_by(tables.Decision.number)
     ).all()
-    taken_back = {one.takes_back for one in decisions}
+    gone = taken_back(decisions)
     return {
         "id": match.id, "child": match.child_id, "volunteer": match.volunteer_id, "state": match.state,
         "started_on": match.started_on, "ended_on": match.ended_on,
         "reason": match.reason if match.over_by == asks else None,
-        "decisions": [_decision(rows, one, match, asks, one.id in taken_back) for one in decisions],
+        "decisions": [_decision(rows, one, match, asks, one.id in gone) for one in decisions],
     }  # fmt: skip
 
 

@@ -54,7 +54,8 @@ def _not_undone(events: Iterable[tables.AuditEvent]) -> list[tables.AuditEvent]:
     """Without the steps that were recorded by mistake and taken back since: nobody does either again."""
     left: list[tables.AuditEvent] = []
     for one in events:
-        undone = next((at for at in reversed(range(len(left))) if _undoes(one, left[at])), None)
+        at = reversed(range(len(left))) if one.action in _UNDOING else ()
+        undone = next((place for place in at if _undoes(one, left[place])), None)
         if undone is None:
             left.append(one)
         else:
@@ -62,11 +63,14 @@ def _not_undone(events: Iterable[tables.AuditEvent]) -> list[tables.AuditEvent]:
     return left
 
 
+_UNDOING = (f"decision: {TAKEN_BACK}", budgets.RELEASE)
+
+
 def _undoes(later: tables.AuditEvent, earlier: tables.AuditEvent) -> bool:
-    if later.action == f"decision: {TAKEN_BACK}":
-        return earlier.action == f"decision: {later.details[TAKEN_BACK]}" and earlier.subject == later.subject
-    released = later.action == budgets.RELEASE and earlier.action == budgets.COMMIT
-    return released and earlier.details["match"] == later.details["match"]
+    """Of an entry that takes something back, whether it is this that it does."""
+    if later.action == budgets.RELEASE:
+        return earlier.action == budgets.COMMIT and earlier.details["match"] == later.details["match"]
+    return earlier.action == f"decision: {later.details[TAKEN_BACK]}" and earlier.subject == later.subject
 
 
 def _told(session: Session, authority: str, events: list[tables.AuditEvent], there: set[str]) -> Iterator[str]:

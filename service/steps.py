@@ -35,8 +35,13 @@ STANDS = and_(tables.Decision.step != TAKEN_BACK, ~exists().where(_TAKING_BACK.t
 def standing(story: Iterable[tables.Decision]) -> list[tables.Decision]:
     """The same of a whole story that was read."""
     every = list(story)
-    taken_back = {one.takes_back for one in every}
-    return [one for one in every if one.step != TAKEN_BACK and one.id not in taken_back]
+    gone = taken_back(every)
+    return [one for one in every if one.step != TAKEN_BACK and one.id not in gone]
+
+
+def taken_back(story: Iterable[tables.Decision]) -> frozenset[str]:
+    """The ids of those of a story that were recorded by mistake, and count no more."""
+    return frozenset(one.takes_back for one in story if one.takes_back)
 
 
 @dataclass(frozen=True)

@@ -271,7 +271,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
     decisions = rows.session.scalars(
         select(tables.Decision).where(tables.Decision.match_id == row.id).order_by(tables.Decision.number)
     ).all()
-    stands, now = {one.id for one in steps.standing(decisions)}, steps.progress(rows, row)
+    gone, now = steps.taken_back(decisions), steps.progress(rows, row)
     tell_version(response, row.version)
     return MatchRecord(
         **_line(row),
@@ -286,7 +286,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
             Told(
                 number=one.number, step=one.step, state=one.state, by=Party(one.said_by), user=one.user_id, at=one.at,
                 reason=one.reason, note=rows.open(one, "note"), departs=one.departs,
-                taken_back=one.id not in stands and one.step != workflow.TAKEN_BACK,
+                taken_back=one.id in gone,
             )
             for one in decisions
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -221,17 +221,14 @@ def _change(
         note_reading(kith, person, "volunteer", "", children=children, volunteer=id)
     title = TITLES[side.sheet.name][part]
     moved = given is not None and str(row.version) != given.get("version")
+    asks = any(one.name == "agrees" for one in made)
     return render(
         request, "facts-form.html", person, status=200 if given is None else 409 if moved else 422, side=side, row=row,
         parts={"": made}, errors=errors, given=given or {}, title=title, back=side.page(id), moved=moved,
         words_of=forms.words_of, coordinators=coordinators, needs=needs, weaker=weaker, why=safeguards.WHY,
-        asked_by=people.ASKED_BY, agrees=record.agrees or "not asked" if "agrees" in _names(made) else None,
+        asked_by=people.ASKED_BY, agrees=record.agrees or "not asked" if asks else None,
         manager=Permission.APPROVE in person.may,
     )  # fmt: skip
-
-
-def _names(made: Sequence[forms.Field]) -> list[str]:
-    return [one.name for one in made]
 
 
 def _saved_page(side: Side, id: str, facts: Mapping[str, str]) -> Response:

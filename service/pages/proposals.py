@@ -96,9 +96,8 @@ class Line:
 
 def line_of(reckoned: Reckoning, match: tables.Match) -> Line:
     state = State(match.state)
-    step = (
-        forward(state, _paused_for(reckoned, match)) if state is not State.ACTIVE else None
-    )  # visits go on by themselves until a review is due
+    # Visits go on by themselves until a review is due.
+    step = None if state is State.ACTIVE else forward(state, _paused_for(reckoned, match))
     waits_until = ready_at(match, step)
     told = NEXT.get(step.id, step.title) if step else ""
     if waits_until:
@@ -275,9 +274,8 @@ def take(
     if step is None or (version != match.version and not step.final):
         return refused(rows, _moved_on(match))
     party = said_by or (step.by[0] if len(step.by) == 1 else "")
-    reason = sent.get(
-        "reason" if len(step.by) == 1 else f"reason-{party}", ""
-    )  # each who may speak has reasons of theirs
+    # Each who may speak has reasons of theirs.
+    reason = sent.get("reason" if len(step.by) == 1 else f"reason-{party}", "")
     try:
         if party not in step.by:
             raise StepRefusedError("Choose whose word it is.")

@@ -75,7 +75,8 @@ def _siblings_form(
 ) -> Response:  # fmt: skip
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
-        row, family = rows.child(child_id), siblings_of(rows, rows.child(child_id))
+        row = rows.child(child_id)
+        family = siblings_of(rows, row)
     note_reading(kith, person, "record", child_id, children=[one.id for one in family])
     return render(
         request, "siblings.html", person, status=422 if error else 200, row=row, typed=typed, error=error, taken=taken,
@@ -101,7 +102,7 @@ def unlink(
         """What is wrong with what was sent; nothing where it was done."""
         rows.take_turn()  # so that nobody is added between this look and what is done
         child = rows.child(child_id)
-        if siblings != _shown(siblings_of(rows, rows.child(child_id))):
+        if siblings != _shown(siblings_of(rows, child)):
             return "Somebody changed this family meanwhile. Look again: nothing was changed."
         if reason not in UNLINK_REASONS:
             return "Choose why this child does not belong to the family."
@@ -118,7 +119,8 @@ def _unlink_form(
 ) -> Response:
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
-        row, siblings, told = rows.child(child_id), siblings_of(rows, rows.child(child_id)), rows.references()
+        row, told = rows.child(child_id), rows.references()
+        siblings = siblings_of(rows, row)
         visits = [
             f"{told[one.volunteer_id]}, who {_how(one)} {told[one.child_id]}"
             for one in held_matches(rows, row.family_id)

@@ -14,7 +14,7 @@ from service.crypto import Place
 from service.database import tables
 from service.pages import profiles
 from service.repository import Repository
-from service.steps import Stood, standing
+from service.steps import Stood, taken_back
 from service.workflow import State
 
 WAS = {
@@ -35,10 +35,10 @@ def timeline(rows: Repository, match: tables.Match, decisions: Sequence[tables.D
     chosen = rows.session.scalars(
         select(event).where(event.chain == match.authority_id, event.subject == match.id, event.action == "share")
     )
-    stands = {one.id for one in standing(decisions)}
+    gone = taken_back(decisions)
     titles = {one.id: _title(one) for one in decisions}
     told = [
-        *(story_line(rows, one, titles, one.id in stands) for one in decisions),
+        *(story_line(rows, one, titles, one.id in gone) for one in decisions),
         *(_shared(rows, one) for one in chosen),
     ]
     return sorted(told, key=lambda one: one["at"], reverse=True) if len(told) > len(decisions) else told
@@ -80,14 +80,14 @@ def _title(decision: tables.Decision) -> str:
 
 
 def story_line(
-    rows: Repository, decision: tables.Decision, titles: Mapping[str, str] | None = None, stands: bool = True
+    rows: Repository, decision: tables.Decision, titles: Mapping[str, str] | None = None, gone: bool = False
 ) -> dict[str, Any]:
     """A decision as the timeline has it; of one that takes another back, by `titles` of their story, which."""
     return {
         "id": decision.id, "title": _title(decision), "at": decision.at, "by": _on_whose_word(decision),
         "reason": decision.reason, "note": rows.open(decision, "note"), "departs": decision.departs,
         "user": _name(rows, decision.user_id), "undone": (titles or {}).get(decision.takes_back or "", ""),
-        "taken_back": not stands and decision.step != workflow.TAKEN_BACK,
+        "taken_back": gone,
     }  # fmt: skip
 
 

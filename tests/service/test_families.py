@@ -114,7 +114,8 @@ def test_a_manager_takes_apart_who_was_linked_by_mistake_and_is_told_what_that_w
     )  # fmt: skip
 
 
-def test_a_file_joins_again_whom_a_manager_took_apart_by_a_managers_word_alone(service: Service) -> None:
+def two_taken_apart(service: Service) -> tuple[str, tuple[str, str]]:
+    """A child whom a manager took out of a family of two: their id, and the references of both."""
     user = service.users["north", Role.MANAGER]
     for rows in open_rows(service):
         every = rows.session.scalars(select(tables.Child).where(tables.Child.referral).order_by(tables.Child.id))
@@ -123,6 +124,11 @@ def test_a_file_joins_again_whom_a_manager_took_apart_by_a_managers_word_alone(s
         link_siblings(rows, [child.id, other.id], user_id=user)
         unlink_sibling(rows, child, user_id=user, reason="another child was meant")
         id = child.id
+    return id, names
+
+
+def test_a_file_joins_again_whom_a_manager_took_apart_by_a_managers_word_alone(service: Service) -> None:
+    id, names = two_taken_apart(service)
     file = [("files", ("children.csv", f"child_id,family\n{names[0]},F901\n{names[1]},F901\n".encode())),
             ("files", ("volunteers.csv", b"volunteer_id\n"))]  # fmt: skip
     desk, manager = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
@@ -140,13 +146,7 @@ def test_a_file_joins_again_whom_a_manager_took_apart_by_a_managers_word_alone(s
 
 
 def test_a_file_that_says_nothing_of_them_asks_nothing(service: Service) -> None:
-    user = service.users["north", Role.MANAGER]
-    for rows in open_rows(service):
-        every = rows.session.scalars(select(tables.Child).where(tables.Child.referral).order_by(tables.Child.id))
-        child, other = [one for one in every if not siblings(rows, one)][:2]
-        names = child.reference, other.reference
-        link_siblings(rows, [child.id, other.id], user_id=user)
-        unlink_sibling(rows, child, user_id=user, reason="another child was meant")
+    _, names = two_taken_apart(service)
     file = [("files", ("children.csv", f"child_id,family\n{names[0]},none\n{names[1]},F901\n".encode())),
             ("files", ("volunteers.csv", b"volunteer_id\n"))]  # fmt: skip
     told = service.as_(Role.COORDINATOR).post(f"{API}/imports/check", files=file).json()
