@@ -19,9 +19,10 @@ from service.database.tables import Match
 from service.installation import add_authority, add_user, change_user, import_folder, opened, set_up
 from service.permissions import Role
 from service.proposals import Chosen, propose, take_step
+from service.reasons import FIRST
 from service.repository import Repository
 from service.settings import Settings
-from service.workflow import FIRST, REVIEWS, State, possible
+from service.workflow import REVIEWS, State, possible
 
 CHILDREN, VOLUNTEERS, SEED = 120, 60, 689
 """The county sample, as of today, so that no check of its volunteers has lapsed by the calendar."""

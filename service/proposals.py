@@ -35,8 +35,9 @@ from service import audit_log, budgets, holds, plans, standing, steps, workflow
 from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
+from service.reasons import CHILD_OBJECTS, FIRST, FOLLOWS, IN_PLAN, OBJECTS, PROPOSE_REASONS, Follows
 from service.repository import Repository
-from service.workflow import LIVE, Follows, Rules, State, StepRefusedError
+from service.workflow import LIVE, Rules, State, StepRefusedError
 
 _BUDGET = OutOfCountyBudget.id
 NOT_ASKED: Mapping[Rules, frozenset[str]] = {
@@ -122,18 +123,18 @@ def propose(
     note: str | None = None,
     at: datetime | None = None,
 ) -> tables.Match:
-    """A person proposes a pair, for one of `workflow.PROPOSE_REASONS`; `note` is free text, and is sealed.
+    """A person proposes a pair, for one of `reasons.PROPOSE_REASONS`; `note` is free text, and is sealed.
 
     Raises StepRefusedError if a hard rule fails now, TakenError if somebody else was first, NotFoundError for ids
     that are not there.
     """
-    if reason not in workflow.PROPOSE_REASONS:
-        raise StepRefusedError(f"A proposal needs a reason: {', '.join(workflow.PROPOSE_REASONS)}.")
-    if reason == workflow.FIRST and chosen.rank != 1:
+    if reason not in PROPOSE_REASONS:
+        raise StepRefusedError(f"A proposal needs a reason: {', '.join(PROPOSE_REASONS)}.")
+    if reason == FIRST and chosen.rank != 1:
         raise StepRefusedError("This volunteer is not the first on the shortlist. Give the reason for which you chose.")
     rows.take_turn()
     plan_id = plans.proposing(rows, child_id, volunteer_id)
-    if reason == workflow.IN_PLAN and plan_id is None:
+    if reason == IN_PLAN and plan_id is None:
         raise StepRefusedError("The published plan does not propose them to each other. Give another reason.")
     child, volunteer = rows.child(child_id), rows.volunteer(volunteer_id)
     instance = rows.instance(today())
@@ -177,7 +178,7 @@ def take_step(
     note: str | None = None,
     at: datetime | None = None,
 ) -> tables.Match:
-    """A person records one step of a match, and what its reason brings about besides: see `workflow.FOLLOWS`.
+    """A person records one step of a match, and what its reason brings about besides: see `reasons.FOLLOWS`.
 
     Raises StepRefusedError with the reasons, NotFoundError, StaleDataError where a step goes forward from where the
     match stands no longer. A no is taken from wherever it stands now.
@@ -204,7 +205,7 @@ def take_step(
     steps.take(rows, match, step, by=by, user_id=user_id, reason=reason, note=note, at=at, hard_rules=hard_rules)
     if not paid and match.state == State.APPOINTED:
         _commit(rows, fresh[0], match, user_id)
-    follows = workflow.FOLLOWS.get(reason or "")
+    follows = FOLLOWS.get(reason or "")
     if follows is Follows.SUSPENDED:
         standing.suspend(rows, match, user_id=user_id)
     elif follows is Follows.HELD:
@@ -273,7 +274,7 @@ def object_to_any(rows: Repository, child_id: str, *, user_id: str, by: Party = 
         _says(rows, child, Agreement.NO, None, user_id)
     else:
         appointed = State(live.state) in workflow.APPOINTED
-        step, reason = ("end", workflow.CHILD_OBJECTS) if appointed else ("child_declines", workflow.OBJECTS)
+        step, reason = ("end", CHILD_OBJECTS) if appointed else ("child_declines", OBJECTS)
         if by is not Party.CHILD and not appointed:
             take_step(rows, live.id, "withdraw", by=by, user_id=user_id, reason="a rule fails now")
             _says(rows, child, Agreement.NO, live, user_id)

@@ -23,10 +23,11 @@ from matcher.impossible import impossible
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.words import day, spoken
-from service import audit_log, runs, steps, workflow
+from service import audit_log, runs, steps
 from service.audit_log import Entry
 from service.database import tables
 from service.database.base import utc_now
+from service.reasons import CONCERN_PAUSES, LAPSE_PAUSES
 from service.repository import Repository
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, State
 
@@ -61,7 +62,7 @@ OUTCOMES = frozenset({CLOSED, UNSUITABLE})
 _CONCERNS = frozenset({CONCERN, "complaint", UNSUITABLE})
 """Reasons for which the children whom somebody visited before are to be asked too."""
 
-_PAUSED_FOR = {**dict.fromkeys(_CONCERNS, workflow.CONCERN_PAUSES), LAPSED: workflow.LAPSE_PAUSES}
+_PAUSED_FOR = {**dict.fromkeys(_CONCERNS, CONCERN_PAUSES), LAPSED: LAPSE_PAUSES}
 """For which reason visits are paused, by the reason of the standing; for any other they are “circumstances”."""
 
 

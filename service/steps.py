@@ -21,6 +21,7 @@ from matcher.records import Party
 from service import audit_log, runs, workflow
 from service.database import tables
 from service.database.base import utc_now
+from service.reasons import gravest
 from service.repository import Repository
 from service.workflow import LIVE, TAKEN_BACK, HardRules, Rules, State
 
@@ -159,7 +160,7 @@ def pauses(
         elif one.step == "pause" and one is not without:
             given[one.match_id].append(one)
     return {
-        id: Pause(workflow.gravest(one.reason for one in told), max((one.at for one in told), default=None))
+        id: Pause(gravest(one.reason for one in told), max((one.at for one in told), default=None))
         for id, told in given.items()
     }
 

@@ -20,10 +20,11 @@ from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
 from service.proposals import failing_rules, free_place
+from service.reasons import ASKS_THE_CHILD, FOLLOWS, LEFT_PAUSED, STAYS, Follows
 from service.repository import Repository
 from service.standing import STOPPED
 from service.steps import Stood
-from service.workflow import ENDING_STANDS_AFTER, LIVE, Follows, Rules, State, Step, StepRefusedError
+from service.workflow import ENDING_STANDS_AFTER, LIVE, Rules, State, Step, StepRefusedError
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Last:
     @property
     def left_paused(self) -> str | None:
         """For which reason the visits are paused where it stands again."""
-        return workflow.LEFT_PAUSED.get(self.decision.reason or "") if self.step.to is State.ENDED else None
+        return LEFT_PAUSED.get(self.decision.reason or "") if self.step.to is State.ENDED else None
 
 
 def last_step(rows: Repository, match: tables.Match) -> Last:
@@ -58,7 +59,7 @@ def last_step(rows: Repository, match: tables.Match) -> Last:
     step = next((one for one in workflow.STEPS if one.id == last.step), None)
     if step is None:
         raise StepRefusedError(_NO_STEP.get(last.step, _NOT_A_STEP))
-    if last.reason in workflow.ASKS_THE_CHILD and step.to is not State.ENDED:
+    if last.reason in ASKS_THE_CHILD and step.to is not State.ENDED:
         raise StepRefusedError(_THE_CHILDS_WORD[step.to])
     before = Stood.before(last)
     if before is None:
@@ -109,7 +110,7 @@ def take_back(rows: Repository, match_id: str, *, user_id: str, why: str) -> tab
     Visits that ended since a child was said not to feel safe are paused for that at once: who says that it was never
     said is not the child.
 
-    What the step's reason brought about besides, of the child or of the volunteer, stays: see `workflow.STAYS`.
+    What the step's reason brought about besides, of the child or of the volunteer, stays: see `reasons.STAYS`.
 
     Raises StepRefusedError with the reasons, NotFoundError, StaleDataError where the match was changed since it was
     read.
@@ -141,7 +142,7 @@ def take_back(rows: Repository, match_id: str, *, user_id: str, why: str) -> tab
 
 def stays(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:
     """What the step's reason has brought about and is so still: taking the step back changes nothing of it."""
-    follows = workflow.FOLLOWS.get(last.decision.reason or "")
+    follows = FOLLOWS.get(last.decision.reason or "")
     child, volunteer = rows.child(match.child_id), rows.volunteer(match.volunteer_id)
     record = rows.child_record(child, family_known=False)
     still = {
@@ -150,7 +151,7 @@ def stays(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:
         Follows.HELD: record.safeguarding_issue is True,
         Follows.SUSPENDED: volunteer.status in STOPPED,
     }
-    return [workflow.STAYS[follows]] if follows and still[follows] else []
+    return [STAYS[follows]] if follows and still[follows] else []
 
 
 def _failing(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:

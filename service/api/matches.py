@@ -35,6 +35,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Permission
 from service.published import plan_today
+from service.reasons import PROPOSE_REASONS
 from service.repository import Repository
 from service.workflow import LIVE, State, StepRefusedError
 
@@ -48,7 +49,7 @@ class NewProposal(Given):
         examples=["W2NK8D4HQX6T"], description="The shortlist that was shown, as its answer calls it."
     )
     volunteer: Annotated[str, id_of("V")] = Field(examples=["V4TX9B2LMD7W"])
-    reason: Literal[workflow.PROPOSE_REASONS]  # type: ignore[valid-type]
+    reason: Literal[PROPOSE_REASONS]  # type: ignore[valid-type]
     note: Note = Field(None, max_length=5000)
 
 

@@ -16,8 +16,9 @@ from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import MatchStatus, Party
 from service.database import tables
+from service.reasons import FOLLOWS, Follows
 from service.repository import Repository
-from service.workflow import APPOINTED, FOLLOWS, LIVE, MATCH_STATUS, Follows, State
+from service.workflow import APPOINTED, LIVE, MATCH_STATUS, State
 
 
 @dataclass

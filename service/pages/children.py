@@ -28,8 +28,9 @@ from service.pages.html import render
 from service.pages.labels import label
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
+from service.reasons import FOLLOWS, Follows
 from service.repository import Repository, ids_in
-from service.workflow import FOLLOWS, LIVE, Follows, State
+from service.workflow import LIVE, State
 
 router = APIRouter(prefix="/children")
 

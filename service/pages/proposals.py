@@ -28,10 +28,11 @@ from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.pages.story import PARTY, timeline
 from service.pages.when import happened
 from service.permissions import Permission
+from service.reasons import FOLLOWS, UNSAFE, Follows
 from service.repository import Repository
 from service.steps import planned_for, progress
 from service.taking_back import Last, last_step
-from service.workflow import LIVE, MATCH_STATUS, Follows, Rules, State, Step, StepRefusedError
+from service.workflow import LIVE, MATCH_STATUS, Rules, State, Step, StepRefusedError
 
 router = APIRouter()
 
@@ -200,7 +201,7 @@ def _last(rows: Repository, match: tables.Match) -> Last | None:
 
 
 def _what_now(state: State, paused_for: str | None, overdue: bool, failing: Sequence[str]) -> str:
-    if paused_for == workflow.UNSAFE:
+    if paused_for == UNSAFE:
         return WHERE_UNSAFE + (" What stands above must be in order as well." if failing else "")
     if state is State.PAUSED and failing:
         return "No visits for now. They can be resumed once what stands above is in order; or end the match."
@@ -301,9 +302,9 @@ def take(
             note_reading(kith, person, "proposal", match.child_id)
             return _step_form(request, person, rows, match, step, str(error), said_by, reason, **given)
         return refused(rows, str(error))
-    if workflow.FOLLOWS.get(reason) is Follows.SUSPENDED:  # on their page stands what else was stopped, and who to ask
+    if FOLLOWS.get(reason) is Follows.SUSPENDED:  # on their page stands what else was stopped, and who to ask
         return RedirectResponse(f"/volunteers/{match.volunteer_id}?saved=suspended", 303)
-    held = "?held=now" if workflow.FOLLOWS.get(reason) is Follows.HELD else ""  # the page says whom to tell
+    held = "?held=now" if FOLLOWS.get(reason) is Follows.HELD else ""  # the page says whom to tell
     return RedirectResponse(f"/proposals/{match_id}{held}", 303)
 
 

@@ -17,6 +17,7 @@ from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.pages.shortlists import Card, Rank, as_cards, cards, note_shown, standing, waiting
 from service.proposals import Chosen, TakenError
+from service.reasons import FIRST, IN_PLAN, PROPOSE_REASONS
 from service.repository import Repository
 from service.workflow import StepRefusedError
 
@@ -103,8 +104,8 @@ def _planned(reckoned: Reckoning, child_id: str, volunteer_id: str) -> bool:
 def _reasons(card: Card | None, planned: bool) -> list[str]:
     """Those that can be true of somebody on this place of the list, or on none of those that were shown."""
     first = card is not None and card.candidate.rank == 1
-    so = {workflow.FIRST: first, workflow.IN_PLAN: planned}
-    return [one for one in workflow.PROPOSE_REASONS if so.get(one, True)]
+    so = {FIRST: first, IN_PLAN: planned}
+    return [one for one in PROPOSE_REASONS if so.get(one, True)]
 
 
 def _propose_form(

@@ -20,6 +20,7 @@ from service.pages import profiles
 from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
+from service.reasons import FOR_SAFETY, in_letter
 from service.repository import Repository
 from service.standing import STOPPED
 from service.steps import STANDS
@@ -117,13 +118,13 @@ def letter(
     begun = match.started_on if letter == "appointment" else match.ended_on
     authority = rows.session.get(tables.Authority, person.authority_id)
     # What came up once is for a manager to look at, whatever the match ended for.
-    for_safety = not workflow.FOR_SAFETY.isdisjoint({match.reason, *_reasons(rows, match)})
+    for_safety = not FOR_SAFETY.isdisjoint({match.reason, *_reasons(rows, match)})
     return render(
         request, f"letter-{letter}.html", person, match=match, decided=_date(decided),
         on=_date(decided) or begun or today(),
         child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
         authority=authority.name if authority else "", ring=whom_to_ring.told(rows), for_safety=for_safety,
-        gives_reason=not for_safety and workflow.in_letter(match.reason, match.over_by),
+        gives_reason=not for_safety and in_letter(match.reason, match.over_by),
         # Also whose match ended for another reason may be the one whom somebody looks into.
         careful=for_safety or rows.volunteer(match.volunteer_id).status in STOPPED,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from statistics import median
 
 from matcher.records import Child, Party
 from matcher.words import council, counted
+from service.reasons import END_REASONS
 from service.reports.figures import (
     HIDDEN,
     NOT_RECORDED,
@@ -30,7 +31,6 @@ from service.reports.figures import (
     with_totals,
 )  # fmt: skip
 from service.reports.suppression import SMALL
-from service.workflow import END_REASONS
 
 KEPT_TO_TEAM = (
     "For the team alone: numbers are told as they are, small ones too, and beside the other reports they could tell of "

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from matcher.pairs import is_residential
 from matcher.records import Child, Contact
 from matcher.words import day
+from service.reasons import CHILD_PAUSES, FOLLOWS, OBJECTS, UNSAFE, Follows
 from service.reports.figures import (
     Between,
     Cell,
@@ -28,7 +29,6 @@ from service.reports.figures import (
 )
 from service.reports.suppression import FEW, SMALL, TOO_FEW, few, part, ranges
 from service.reports.work import reasons, told_without
-from service.workflow import CHILD_PAUSES, FOLLOWS, OBJECTS, UNSAFE, Follows
 
 SECTIONS: Mapping[str, Section] = {
     "children": Section("What children and young people say", "What those with a visitor said when they were asked."),

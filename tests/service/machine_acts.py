@@ -20,6 +20,7 @@ from service import plans, runs, workflow
 from service.backup import backup, restore
 from service.database.base import utc_now
 from service.permissions import MAY, Permission, Role
+from service.reasons import PROPOSE_REASONS
 
 FORWARD = tuple(step for step in workflow.STEPS if not step.final)
 FINAL = tuple(step for step in workflow.STEPS if step.final)
@@ -60,7 +61,7 @@ class Acts(People):
             self.shown.append({"role": role, "served": answer.json()["served"], "child": child.id, "listed": listed})
 
     @precondition(lambda self: self.shown)
-    @rule(role=ANYBODY, which=WHICH, place=st.integers(0, 5), reason=st.sampled_from(workflow.PROPOSE_REASONS))
+    @rule(role=ANYBODY, which=WHICH, place=st.integers(0, 5), reason=st.sampled_from(PROPOSE_REASONS))
     def somebody_is_proposed(self, role: Role, which: int, place: int, reason: str) -> None:
         """From a list of whenever, shown to whomever."""
         self._propose(self.shown[-1 - which % len(self.shown)], role, place, reason)

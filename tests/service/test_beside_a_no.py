@@ -24,8 +24,9 @@ from service import proposals, standing
 from service.database import tables
 from service.permissions import Role
 from service.proposals import propose, take_step
+from service.reasons import OBJECTS
 from service.repository import Repository
-from service.workflow import LIVE, OBJECTS, State, StepRefusedError
+from service.workflow import LIVE, State, StepRefusedError
 
 API = "/api/v1"
 HELD = 0.7

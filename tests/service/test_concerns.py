@@ -15,7 +15,8 @@ from matcher.records import Party, Status
 from service import standing
 from service.database import tables
 from service.permissions import Role
-from service.workflow import FOLLOWS, Follows, State, StepRefusedError
+from service.reasons import FOLLOWS, Follows
+from service.workflow import State, StepRefusedError
 
 API = "/api/v1"
 CONCERNS = [

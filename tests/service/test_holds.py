@@ -14,8 +14,9 @@ from test_today import part, said
 from matcher.records import Party
 from service import people
 from service.permissions import Role
+from service.reasons import CHILD_PAUSES, FOLLOWS, Follows
 from service.safeguards import WHY
-from service.workflow import CHILD_PAUSES, FOLLOWS, Follows, State, StepRefusedError
+from service.workflow import State, StepRefusedError
 
 HERE = "Concerns about children to look into"
 CONCERNS = [

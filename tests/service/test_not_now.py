@@ -13,7 +13,8 @@ from test_proposals import WAY, Desk
 from matcher.records import Agreement, Party
 from service.database import tables
 from service.permissions import Role
-from service.workflow import CHILD_OBJECTS, FOLLOWS, OBJECTS, StepRefusedError
+from service.reasons import CHILD_OBJECTS, FOLLOWS, OBJECTS
+from service.workflow import StepRefusedError
 
 NOT_NOW = "does not want a visitor now"
 API = "/api/v1"

@@ -40,8 +40,9 @@ from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Role
 from service.proposals import Chosen, propose
+from service.reasons import OBJECTS
 from service.repository import Repository
-from service.workflow import BEFORE_APPOINTMENT, LIVE, OBJECTS, State, StepRefusedError
+from service.workflow import BEFORE_APPOINTMENT, LIVE, State, StepRefusedError
 
 API = "/api/v1"
 SEQUENCES, STEPS = int(os.environ.get("KITH_OBJECTIONS", "30")), 14

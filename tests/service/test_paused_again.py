@@ -19,9 +19,10 @@ from service.database.base import utc_now
 from service.pages.html import short_day
 from service.permissions import Role
 from service.proposals import take_step
+from service.reasons import CONCERN_PAUSES, LAPSE_PAUSES, PAUSE_REASONS, UNSAFE
 from service.steps import progress
 from service.taking_back import take_back
-from service.workflow import CONCERN_PAUSES, LAPSE_PAUSES, PAUSE_REASONS, UNSAFE, State, StepRefusedError
+from service.workflow import State, StepRefusedError
 
 API, HTML = "/api/v1", {"Accept": "text/html"}
 ON_ASKING = "the visits go on only if the child would like it"

@@ -19,8 +19,9 @@ from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Role
 from service.proposals import Chosen, TakenError, object_to_any, propose, take_step
+from service.reasons import OBJECTS
 from service.repository import Repository
-from service.workflow import OBJECTS, State, StepRefusedError
+from service.workflow import State, StepRefusedError
 
 FIRST = Chosen("fit", 1, ())
 WAY = (

@@ -28,8 +28,9 @@ from service.pages.html import long_day
 from service.permissions import Role
 from service.plans import Published
 from service.proposals import Chosen, failing_rules, propose
+from service.reasons import IN_PLAN
 from service.repository import Repository
-from service.workflow import IN_PLAN, State, StepRefusedError
+from service.workflow import State, StepRefusedError
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from matcher.words import day
 from service import standing
 from service.database.base import utc_now
 from service.permissions import Role
-from service.workflow import OBJECTS, UNSAFE, StepRefusedError
+from service.reasons import OBJECTS, UNSAFE
+from service.workflow import StepRefusedError
 
 
 @pytest.fixture

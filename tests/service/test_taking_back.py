@@ -17,9 +17,10 @@ from service import audit_log, budgets, people, privacy, proposals, standing, st
 from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Role
+from service.reasons import UNSAFE
 from service.repository import Repository
 from service.steps import Stood
-from service.workflow import STEPS, UNSAFE, Rules, State, StepRefusedError, to_stand_again
+from service.workflow import STEPS, Rules, State, StepRefusedError, to_stand_again
 
 API = "/api/v1"
 HTML = {"Accept": "text/html"}

@@ -8,25 +8,19 @@ from pathlib import Path
 import pytest
 
 from matcher.records import Party
+from service.reasons import CHILD_OBJECTS, FOLLOWS, PAUSE_REASONS, UNSAFE, Follows, gravest, speakers
 from service.workflow import (
     APPOINTED,
     BEFORE_APPOINTMENT,
-    CHILD_OBJECTS,
-    FOLLOWS,
     LIVE,
-    PAUSE_REASONS,
     STEPS,
-    UNSAFE,
-    Follows,
     Progress,
     Rules,
     State,
     StepRefusedError,
     diagram,
-    gravest,
     possible,
     review_due,
-    speakers,
     table,
     take,
     to_stand_again,

@@ -1,0 +1,139 @@
+"""Why something was decided, by the codes that are recorded: who may give which, and what each brings about.
+
+A code stands in the record for good, so none is renamed; what it says in a letter or on a page is its own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from matcher.records import Party
+
+_AUTHORITY, _CHILD, _VOLUNTEER, _WORKER = Party.AUTHORITY, Party.CHILD, Party.VOLUNTEER, Party.SOCIAL_WORKER
+
+OBJECTS, CHILD_OBJECTS = "objects to any visitor", "child objects to any visitor"
+UNSAFE = "does not feel safe with this visitor"
+ASKS_THE_CHILD = (UNSAFE,)
+"""The reasons of a pause after which the visits go on by the child's own word alone, whatever else came of it."""
+FIRST, IN_PLAN = "first on the shortlist", "in the plan"
+CONCERN_PAUSES, LAPSE_PAUSES = "a concern about the volunteer", "a check has lapsed"
+CHILD_PAUSES = "a concern about the child"
+
+NO_REASONS: dict[Party, tuple[str, ...]] = {
+    _CHILD: (
+        "no reason given", "does not want this visitor", UNSAFE, "does not want a visitor now", OBJECTS,
+    ),
+    # The volunteer may decline without giving a reason (S 8).
+    _VOLUNTEER: ("no reason given", "too far", "too little time", "knows the child", "cannot meet the needs"),
+    _WORKER: (
+        "not in the child's interest", "placement about to change", "safeguarding concern about the child",
+        "safeguarding concern about the volunteer", "known to the family",
+    ),
+    _AUTHORITY: ("a rule fails now", "entered by mistake", "another proposal is better", "volunteer unavailable"),
+}  # fmt: skip
+PROPOSE_REASONS = (
+    IN_PLAN, FIRST, "the child's wish", "shared interests", "shared culture or language",
+    "nearer", "known well to the service", "other",
+)  # fmt: skip
+PAUSE_REASONS = (UNSAFE, CONCERN_PAUSES, CHILD_PAUSES, LAPSE_PAUSES, "circumstances")
+"""The gravest first: it alone says who may resume, whatever was said before or after it."""
+END_REASONS = (
+    "planned ending", "age", "left care", "moved away", "circumstances of the volunteer",
+    "child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS, UNSAFE,
+    "boundaries not kept", "serious concern about the volunteer", "serious concern about the child",
+    "support not attended", "other",
+)  # fmt: skip
+
+
+_WISHES = frozenset({"child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS})
+_OF_THE_VOLUNTEER = frozenset({"circumstances of the volunteer", "support not attended"})
+NOT_SAID_BY: Mapping[Party, frozenset[str]] = {
+    _CHILD: _OF_THE_VOLUNTEER,
+    _VOLUNTEER: _WISHES | {"support not attended", UNSAFE},
+    _WORKER: _OF_THE_VOLUNTEER,
+    Party.PLANNED: frozenset(END_REASONS) - {"planned ending", "age", "left care", "moved away", "other"},
+}
+"""Reasons of an ending that would make no sense as the word of somebody. Whoever speaks keeps a concern."""
+
+
+class Follows(StrEnum):
+    """What a reason brings about besides its step, in the same transaction; in the words of whoever is told before."""
+
+    ASKED_AGAIN = (
+        "The child counts as not asked: nobody is proposed to them until somebody has asked them again and recorded "
+        "a yes."
+    )
+    NO_VISITOR = "Nobody is proposed to the child any more. It is final until the child says otherwise."
+    HELD = (
+        "The referral is held: nobody visits the child until a manager has recorded that the safeguarding issue is "
+        "resolved."
+    )
+    SUSPENDED = (
+        "The volunteer is suspended at once: proposals are withdrawn, visits are paused, and the children whom they "
+        "visited before are to be asked too. A manager alone can lift it."
+    )
+
+
+FOLLOWS: Mapping[str, Follows] = {
+    "does not want a visitor now": Follows.ASKED_AGAIN,
+    "child does not want a visitor now": Follows.ASKED_AGAIN,
+    OBJECTS: Follows.NO_VISITOR,
+    CHILD_OBJECTS: Follows.NO_VISITOR,
+    "safeguarding concern about the child": Follows.HELD,
+    CHILD_PAUSES: Follows.HELD,
+    "serious concern about the child": Follows.HELD,
+    UNSAFE: Follows.SUSPENDED,
+    "safeguarding concern about the volunteer": Follows.SUSPENDED,
+    CONCERN_PAUSES: Follows.SUSPENDED,
+    "serious concern about the volunteer": Follows.SUSPENDED,
+    "boundaries not kept": Follows.SUSPENDED,
+}
+"""By reason, whoever gives it and wherever."""
+
+FOR_SAFETY = frozenset(reason for reason, what in FOLLOWS.items() if what is not Follows.ASKED_AGAIN)
+"""Reasons that a manager looks at before a letter is sent: a child said it, or somebody looks into it."""
+
+_IN_LETTERS = frozenset({"planned ending", "moved away", "circumstances of the volunteer"})
+
+
+def in_letter(reason: str | None, by: str | None) -> bool:
+    """Whether the letter to the volunteer gives the reason of an ending: what both know, and never a child's word."""
+    return reason in _IN_LETTERS and by != Party.CHILD
+
+
+STAYS: Mapping[Follows, str] = {
+    Follows.ASKED_AGAIN: "That the child is to be asked again stays: record on the child’s page what they say.",
+    Follows.NO_VISITOR: "That the child wants no visitor stays: record on the child’s page what they say.",
+    Follows.HELD: "The safeguarding issue stays on record: on the child’s page a manager alone records that it is "
+    "resolved.",
+    Follows.SUSPENDED: "The volunteer stays suspended: on the volunteer’s page a manager alone lifts it.",
+}
+"""What taking back a step leaves as it is of what its reason brought about, and where a person changes it."""
+
+
+LEFT_PAUSED: Mapping[str, str] = {UNSAFE: UNSAFE}
+"""By the reason of an ending: for which the visits are paused where it is taken back, until the child was asked."""
+
+
+def gravest(reasons: Iterable[str | None]) -> str | None:
+    """Of the reasons of one pause."""
+    return min((one for one in reasons if one in PAUSE_REASONS), key=PAUSE_REASONS.index, default=None)
+
+
+def speakers() -> str:
+    """Who may give which reasons for an ending, as a Markdown table."""
+    lines = [f"| reason for an ending | {' | '.join(Party)} |", "|" + "---|" * (1 + len(Party))]
+    for reason in END_REASONS:
+        may = ("–" if reason in NOT_SAID_BY.get(party, ()) else "yes" for party in Party)
+        lines.append(f"| {reason} | {' | '.join(may)} |")
+    return "\n".join(lines)
+
+
+def consequences() -> str:
+    """What reasons bring about, as a Markdown table."""
+    lines = ["| reason | what follows at once |", "|" + "---|" * 2]
+    for follows in Follows:
+        reasons = ", ".join(reason for reason, what in FOLLOWS.items() if what is follows)
+        lines.append(f"| {reasons} | {follows} |")
+    return "\n".join(lines)
