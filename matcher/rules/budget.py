@@ -109,8 +109,14 @@ class OutOfCountyBudget(PlanConstraint):
         outside = f"outside {council(between.child.responsible_authority)}"
         if policy.choice(f"{path}.method") == "spot_purchase":
             return f"A visitor for {between.child.id} is bought {outside} for {bill} a year."
-        # The distance that stands elsewhere in the same row; the cost is reckoned to the metre, hence “about”.
         visits = counted(policy.number(f"{path}.visits_a_year"), "visit", "visits")
+        home = between.volunteer.home
+        if not between.metres and home and home.precision == "outcode":
+            return (
+                f"{between.child.id} is placed {outside}, in the postcode district where {between.volunteer.id} lives: "
+                f"how long the journeys are is not known from that, so {visits} count as {bill} a year."
+            )
+        # The distance that stands elsewhere in the same row; the cost is reckoned to the metre, hence “about”.
         return (
             f"{between.child.id} is placed {outside}, {bill} a year: {visits} of about "
             f"{between.shown_distance} each way, at {policy.number(f'{path}.pence_a_mile')}p a mile."

@@ -28,6 +28,7 @@ from making import (
 from matcher.audit import audit
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS, eligible, eligible_pairs, in_force
 from matcher.explain import explain
+from matcher.geography import find_place
 from matcher.instance import Instance
 from matcher.pairs import Between, Tables, tables
 from matcher.records import (
@@ -958,6 +959,17 @@ def test_mileage_is_exact_and_rounded_up_at_every_distance():
         for budget, clean in ((cost, True), (cost - 1, False)):
             funded = replace(instance, authorities={WEST: Authority(WEST, budget)})
             assert (audit(funded, [("C1", person.id)]) == ()) == clean
+
+
+def test_journeys_within_one_postcode_district_are_not_said_to_have_no_length():
+    home = find_place("NN1")
+    child = {"placement": home, "responsible_authority": WEST, "placement_council": NORTH}
+    case = fails("", child, {"home": home}, authorities=[Authority(WEST, 100_000)])
+    assert judged(case.instance, "out_of_county_budget")[1] == (
+        "C1 is placed outside West Northamptonshire, in the postcode district where V1 lives: how long the journeys "
+        "are is not known from that, so 24 visits count as £0.00 a year. West Northamptonshire has £1,000.00 left this "
+        "year."
+    )
 
 
 def test_reasons_tell_the_limit_that_decides():
