@@ -173,6 +173,11 @@ def still_open(recorded: Sequence[Stop]) -> list[Stop]:
     return [one for one in recorded[last:] if one.is_concern]
 
 
+def by_a_concern(recorded: Sequence[Stop]) -> bool:
+    """Whether who was stopped is taken back by what a manager found alone, in words: by no other reason, nor a file."""
+    return any(one.is_concern for one in recorded)
+
+
 _TELL_OF_IT = ("volunteer status", "import: change volunteer")
 _CLOSES = "looked into"
 """Of an entry: that a manager said by it what came of the concerns before."""
@@ -266,9 +271,8 @@ def reasons_of(rows: Repository, row: tables.Volunteer, status: Status, *, manag
     if row.status not in STOPPED:
         return reasons
     recorded = stops(rows, row)
-    concern = any(one.is_concern for one in recorded)
     unknown = not recorded or recorded[0].stopped_before  # what stopped them first may have been one
-    if concern and needs_a_manager(row.status, status):
+    if by_a_concern(recorded) and needs_a_manager(row.status, status):
         return (CLOSED,)
     if status is Status.APPROVED and unknown and (recorded or row.status == Status.SUSPENDED):
         return tuple(one for one in reasons if one != CHECKED)

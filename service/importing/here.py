@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from matcher.instance import Instance, families
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import MatchStatus, Party
+from service import standing
 from service.database import tables
 from service.reasons import FOLLOWS, Follows
 from service.repository import Repository
@@ -121,8 +123,13 @@ class Here:
         return row.id if row else ""
 
     def kept(self, sheet: str, before: Any, after: Any) -> Any:
-        """The record of the file, with what is known where the file has no such column. Families only ever join."""
+        """The record of the file, with what is known where the file has no such column. Families only ever join.
+
+        And whoever a concern stopped stays so: see `stays_stopped`.
+        """
         absent = self._absent[sheet]
+        if sheet == VOLUNTEERS.name and self.stays_stopped(after):
+            absent |= {"status"}
         if sheet == CHILDREN.name:
             absent |= {"family"}
             if "placement" not in absent and after.placement != before.placement:
@@ -130,6 +137,20 @@ class Here:
             if "requested_gender" not in absent and after.requested_gender != before.requested_gender:
                 absent -= {"requested_gender_strength"}
         return replace(after, **{name: getattr(before, name) for name in absent})
+
+    def stays_stopped(self, said: records.Volunteer) -> bool:
+        """Whether a file says that somebody visits again whom a concern stopped: no file tells what was found of it."""
+        row = self.volunteers.get(said.id)
+        if row is None or row.id not in self._by_a_concern or "status" in self._absent[VOLUNTEERS.name]:
+            return False
+        return standing.needs_a_manager(row.status, said.status)
+
+    @cached_property
+    def _by_a_concern(self) -> frozenset[str]:
+        """Ids of the volunteers whom a concern stopped."""
+        stopped = [row.id for row in self.volunteers.values() if row.status in standing.STOPPED]
+        told = standing.told(self.rows, stopped) if stopped else {}
+        return frozenset(id for id, one in told.items() if standing.by_a_concern(standing.since_stopped(one)))
 
     def together(self, given: Instance) -> dict[str, str]:
         """Who would be one family, by Kith and the files together: the group of each child and of each word for one.

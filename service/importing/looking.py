@@ -176,7 +176,7 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
     if live.any_new(here, given):
         told.newly_live(here.rows.instance(as_of))
     told.budgets()
-    notes = tuple(_unchecked(here, given, policy))
+    notes = (*_unchecked(here, given, policy), *still_stopped(here))
     return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched(), notes)
 
 
@@ -198,6 +198,18 @@ def _unchecked(here: Here, given: Instance, policy: Policy) -> Iterator[Problem]
             row = reading.rows[VOLUNTEERS.name][place]
             told = reading.files[VOLUNTEERS.name], row, "status", str(Status.APPROVED), wrong, remedy
             yield Problem(*told, rejected=False)
+
+
+def still_stopped(here: Here) -> Iterator[Problem]:
+    """Whoever a concern stopped, and the files say is so no more: of their row all else is taken in."""
+    reading = here.reading
+    for place, said in enumerate(reading.records[VOLUNTEERS.name]):
+        if here.stays_stopped(said):
+            status = here.volunteers[said.id].status
+            wrong = f"is not taken in: {said.id} is {status} for a concern, and no file tells what was found of it"
+            remedy = f"On {said.id}’s page a manager records that, and takes them back; after that the file may say so"
+            where = reading.files[VOLUNTEERS.name], reading.rows[VOLUNTEERS.name][place]
+            yield Problem(*where, "status", str(said.status or ""), wrong, remedy, rejected=False)
 
 
 def stamp(rows: Repository, files: Mapping[str, bytes], as_of: date, *also: str) -> str:

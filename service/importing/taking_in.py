@@ -21,7 +21,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.families import move, settle
 from service.importing.here import Here, differing, ends, redated, said_of_families
-from service.importing.looking import Changed, Weaker, look_beside
+from service.importing.looking import Changed, Weaker, look_beside, still_stopped
 from service.repository import Repository
 from service.workflow import LIVE, State, review_due
 
@@ -70,6 +70,8 @@ def take_in(
             f"{len(echo.weaker)} safeguards would weaken. So many at once are usually the wrong file, or a column that "
             "is read as another. Look at the columns again, or send the rows in smaller parts."
         )
+    if confirmed is None and (stopped := [*still_stopped(here)]):
+        raise InputError(f"{len(stopped)} volunteers are stopped for a concern, and the files say otherwise.", stopped)
     loosened = [one for one in echo.weaker if one.key not in (confirmed or ())]
     if confirmed is None:
         loosened = [one for one in loosened if not one.adds or (one.sheet == "matches" and one.reference)]
