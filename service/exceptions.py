@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from sqlalchemy import select
 
@@ -56,8 +57,11 @@ def approve(
     return row
 
 
-def said_no(rows: Repository, volunteer_id: str, child_id: str) -> str:
-    """What keeps a volunteer from a child for good, which no exception lifts; "" where nothing does."""
+def said_no(rows: Repository, volunteer_id: str, child_id: str, *, reason: bool = True) -> str:
+    """What keeps a volunteer from a child for good, which no exception lifts; "" where nothing does.
+
+    With the reason of it, unless it goes where that is not to be read.
+    """
     said, match = tables.Declined, tables.Match
     no = rows.session.scalars(
         select(said).where(said.child_id == child_id, said.volunteer_id == volunteer_id).order_by(said.id)
@@ -71,6 +75,11 @@ def said_no(rows: Repository, volunteer_id: str, child_id: str) -> str:
     else:
         assert ended is not None
         on, why, what = ended.ended_on, ended.reason, "their match ended"
+    return parted(what, on, why if reason else None)
+
+
+def parted(what: str, on: date | None, why: str | None = None) -> str:
+    """That two are parted for good by a no or an ending, in a sentence."""
     told = f"{what}{f' on {day(on)}' if on else ''}{f' (“{why}”)' if why else ''}"
     return f"No exception lets them visit this child: {told}, and the two are never proposed to each other again."
 

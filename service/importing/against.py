@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterator
 from matcher.errors import Problem
 from matcher.policy import Policy
 from matcher.readers import Reading
-from matcher.records import Agreement, ExceptionKind, MatchStatus
+from matcher.records import Agreement, ExceptionKind, MatchStatus, RecordedException
 from matcher.references import bare, has_number
+from service import exceptions as allowed
 from service.importing.here import Here, ends
 from service.workflow import APPOINTED, LIVE, MATCH_STATUS, State
 
@@ -53,6 +54,32 @@ def _names(here: Here, reading: Reading) -> Iterator[Problem]:
                               "Write the child's reference, never a name")  # fmt: skip
 
 
+def _parted(here: Here, reading: Reading) -> Iterator[Problem]:
+    """New exceptions for two who are never proposed to each other again: a file makes them no more than a manager can.
+
+    Without the reason, which would go out with the file that is given back.
+    """
+    for place, one in enumerate(reading.records["exceptions"]):
+        if one.child is None or here.exception(one):
+            continue
+        child, volunteer = here.pair(one.child, one.volunteer)
+        no = allowed.said_no(here.rows, volunteer, child, reason=False) if child and volunteer else ""
+        if no := no or _parted_by_files(reading, one):
+            told = f"with {one.volunteer}: {no[0].lower()}{no[1:].rstrip('.')}"
+            where = reading.files["exceptions"], reading.rows["exceptions"][place]
+            yield Problem(*where, "child_id", one.child, told, "Remove the row")
+
+
+def _parted_by_files(reading: Reading, one: RecordedException) -> str:
+    """The same by the files themselves. What was allowed before that belongs to a history, and may stand in it."""
+    pair = one.child, one.volunteer
+    said = [(f"the {no.by} said no" if no.by else "a no", no.declined_on)
+            for no in reading.records["declined"] if (no.child, no.volunteer) == pair]  # fmt: skip
+    said += [("their match ended", match.ended_on) for match in reading.records["matches"]
+             if (match.child, match.volunteer) == pair and match.status is MatchStatus.ENDED]  # fmt: skip
+    return next((allowed.parted(what, on) for what, on in said if on is None or on <= one.approved_on), "")
+
+
 def wrong(here: Here, reading: Reading, policy: Policy) -> Iterator[Problem]:
     """What the files say against what is in Kith, where the spreadsheet has it."""
     exceptions, matches = reading.records["exceptions"], reading.records["matches"]
@@ -76,6 +103,7 @@ def wrong(here: Here, reading: Reading, policy: Policy) -> Iterator[Problem]:
 
     yield from _nearly_here(here, reading)
     yield from _names(here, reading)
+    yield from _parted(here, reading)
     for place, child_record in enumerate(reading.records["children"]):
         if child_record.id in objects and of_child[child_record.id]:
             yield problem("children", place, "agrees", child_record.id, "says no, and has a live match in Kith",

@@ -191,22 +191,23 @@ class Here:
         return self.matches.get((match.child, match.volunteer))
 
     def declined(self, no: records.Declined) -> bool:
-        return self._pair(no.child, no.volunteer) in self._nos
+        return self.pair(no.child, no.volunteer) in self._nos
 
     def declined_by_child(self, child: str, volunteer: str) -> bool:
-        return self._pair(child, volunteer) in self._childrens
+        return self.pair(child, volunteer) in self._childrens
 
     def exception(self, one: records.RecordedException) -> bool:
         """Whether it is here and in force."""
-        child, volunteer = self._pair(one.child, one.volunteer)
+        child, volunteer = self.pair(one.child, one.volunteer)
         return (one.kind, volunteer, child, one.value) in self._allowed
 
     def withdrawn(self, one: records.RecordedException) -> bool:
         """Whether a manager has taken one of this kind back for these people, whatever its figure."""
-        child, volunteer = self._pair(one.child, one.volunteer)
+        child, volunteer = self.pair(one.child, one.volunteer)
         return (one.kind, volunteer, child) in self._withdrawn
 
-    def _pair(self, child: str | None, volunteer: str) -> tuple[str | None, str | None]:
+    def pair(self, child: str | None, volunteer: str) -> tuple[str | None, str | None]:
+        """Their ids, so far as they are here."""
         known_child, known = self.children.get(child or ""), self.volunteers.get(volunteer)
         return known_child.id if known_child else None, known.id if known else None
 
