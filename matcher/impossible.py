@@ -1,8 +1,8 @@
 """Facts of one person that cannot be, and facts that are seldom meant.
 
 Nobody is hurt by them: the rules refuse whatever is not in order, so a record that has one already is matched by them
-all the same, and a form or a program records what else there is to say of it. A row of a file that has one is left out
-whole, also where the record has it already: what else the row says, a no even, is taken in once the fault is mended.
+all the same, and a form, a program or a file records what else there is to say of it, a no above all. What nobody has
+recorded yet is refused: a row of a file that brings a fault is left out whole.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-from matcher.instance import is_after
+from matcher.instance import find_problems, is_after
 from matcher.records import Child, Status, Volunteer
 from matcher.references import years_old
 
@@ -39,12 +39,25 @@ _IF_RIGHT = "Nothing to do if that is right; otherwise correct it"
 
 
 class Fault(NamedTuple):
-    """The column to be told of it, what stands there, what is wrong, and what to do."""
+    """The column to be told of it, what stands there, what is wrong, and what to do.
+
+    Two are the same fault where the facts that it rests on are the same: so one that stood before is known again.
+    """
 
     column: str
     value: str
     wrong: str
     remedy: str
+    beside: date | int | None = None
+    """The other fact, where two are at odds."""
+
+
+def faults(record: Child | Volunteer, as_of: date) -> frozenset[Fault]:
+    """All that cannot be of a record by itself on that day."""
+    children, volunteers = ([record], []) if isinstance(record, Child) else ([], [record])
+    found = find_problems(children, volunteers, [], [], [], as_of)
+    alone = (Fault(one.column, one.value, one.wrong, one.remedy) for one in found if one.rejected)
+    return frozenset((*alone, *impossible(record, as_of)))
 
 
 def impossible(record: Child | Volunteer, as_of: date) -> Iterator[Fault]:
@@ -58,16 +71,16 @@ def impossible(record: Child | Volunteer, as_of: date) -> Iterator[Fault]:
     for column in _OF_LIFE[kind]:
         on = getattr(record, column)
         if on is not None and born is not None and on < born:
-            yield Fault(column, _shown(on), "is before the date of birth", _ONE_OF_TWO)
+            yield Fault(column, _shown(on), "is before the date of birth", _ONE_OF_TWO, born)
     for least, most in _LEAST_AND_MOST:
         youngest, oldest = getattr(record, least, None), getattr(record, most, None)
         if youngest is not None and oldest is not None and youngest > oldest:
-            yield Fault(most, str(oldest), "is below the youngest age that stands with it", _ONE_OF_TWO)
+            yield Fault(most, str(oldest), "is below the youngest age that stands with it", _ONE_OF_TWO, youngest)
     if isinstance(record, Volunteer):
         accepted, professional = record.references_accepted, record.professional_references
         if accepted is not None and professional is not None and professional > accepted:
             more = "is more than all the references accepted"
-            yield Fault("professional_references", str(professional), more, _ONE_OF_TWO)
+            yield Fault("professional_references", str(professional), more, _ONE_OF_TWO, accepted)
         if record.status is Status.APPROVED and born is not None and years_old(born, as_of) < GROWN_UP:
             wrong = f"makes an approved volunteer {years_old(born, as_of)} years old"
             yield Fault("date_of_birth", _shown(born), wrong, f"Correct it: nobody under {GROWN_UP} is approved")

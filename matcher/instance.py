@@ -69,8 +69,13 @@ class Instance:
         declined: Sequence[Declined] = (),
         authorities: Sequence[Authority] = (),
         exceptions: Sequence[RecordedException] = (),
+        stood: Collection[Problem] = (),
     ) -> Instance:
-        """Raises InputError with every problem: a field that is ill-typed, an id that repeats or dangles, a date."""
+        """Raises InputError with every problem: a field that is ill-typed, an id that repeats or dangles, a date.
+
+        Args:
+            stood: problems of records that were kept so before, as `find_problems` tells them: they stay as they are.
+        """
         sheets = {
             "children": children, "volunteers": volunteers, "matches": matches, "declined": declined,
             "authorities": authorities, "exceptions": exceptions,
@@ -79,14 +84,15 @@ class Instance:
         problems = [problem for sheet, records in sheets.items() for problem in ill_typed(sheet, records)] or [
             problem
             for problem in find_problems(children, volunteers, matches, declined, authorities, as_of, exceptions)
-            if problem.rejected
+            if problem.rejected and problem not in stood
         ]
         if problems:
             raise InputError(f"{len(problems)} records cannot be used. The first: {problems[0]}", problems)
-        return cls.kept(
+        found = cls.kept(
             children, volunteers, policy=policy, as_of=as_of, matches=matches, declined=declined,
             authorities=authorities, exceptions=exceptions,
         )  # fmt: skip
+        return replace(found, children=tuple(sorted(children, key=lambda child: child.id)))  # too old or not
 
     @classmethod
     def kept(

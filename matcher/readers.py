@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from rapidfuzz import fuzz, process
 
 from matcher.errors import InputError, Problem
-from matcher.impossible import impossible, odd
+from matcher.impossible import Fault, impossible, odd
 from matcher.instance import Instance, find_problems
 from matcher.policy import Policy
 from matcher.reading.cells import ERRORS, RefusedError, Remark, as_typed
@@ -24,6 +24,8 @@ from matcher.words import listed
 
 EVERY_COLUMN = "Add those that you know; the template to fill in has every column"
 """What to do about columns that a file does not have: a page leads to the template, and `kith template` makes one."""
+Stood = Callable[[str, str], Collection[Fault]]
+"""By sheet and id, what cannot be of somebody as recorded before: a file that says so once more brings no fault."""
 _NEARLY = 85
 """Of 100, how like a sheet's name a file's has to be."""
 
@@ -46,6 +48,8 @@ class Reading:
     """The cells as they stand in the files that could be read."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The columns of ours that each sheet's file has: what it lacks, it says nothing of."""
+    stood: frozenset[Problem] = frozenset()
+    """What cannot be between records, or of one, and was recorded so before: as `find_problems` tells it."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -72,26 +76,38 @@ class Reading:
                 + (" `kith check` lists them all." if count > 1 else ""),
                 self.problems,
             )
-        return Instance.of(**self.records, policy=policy, as_of=as_of)
+        return Instance.of(**self.records, policy=policy, as_of=as_of, stood=self.stood)
 
 
-def read_folder(folder: str | Path, as_of: date, mapping: str | Path | None = None) -> Reading:
+def nothing_stood(_sheet: str, _id: str) -> Collection[Fault]:
+    """Where nothing is recorded yet."""
+    return ()
+
+
+def read_folder(
+    folder: str | Path, as_of: date, mapping: str | Path | None = None, *, stood: Stood = nothing_stood
+) -> Reading:
     """Reads the children and the volunteers and, if present, the matches, what was declined and the authorities.
 
     Each is a CSV or XLSX file named like its sheet, or where `mapping` says; without one, the folder's own mapping.toml
     if there is one. Raises InputError only where there is nothing to read or the mapping cannot be followed; what is
-    wrong in a file is in `problems`.
+    wrong in a file is in `problems`. Of what `stood` before, no row is left out.
     """
     path = Path(folder)
     if not path.is_dir():
         raise InputError(f"“{folder}” is not a folder. Give the folder that holds the children and the volunteers.")
     if mapping is None and (path / MAPPING).is_file():
         mapping = path / MAPPING
-    return _read(path, as_of, read_mapping(mapping) if mapping is not None else {})
+    return _read(path, as_of, read_mapping(mapping) if mapping is not None else {}, stood)
 
 
 def read_files(
-    files: Mapping[str, bytes], as_of: date, layouts: Mapping[str, Layout] | None = None, *, partly: bool = False
+    files: Mapping[str, bytes],
+    as_of: date,
+    layouts: Mapping[str, Layout] | None = None,
+    *,
+    partly: bool = False,
+    stood: Stood = nothing_stood,
 ) -> Reading:
     """The same of files that are held in memory, by name.
 
@@ -101,18 +117,19 @@ def read_files(
         layouts: how each sheet is read, by its name; by default as mapping.toml says, if it is among the files.
         partly: whether the sheets of `layouts` alone are read, because somebody holds the others already and has looked
             at what else is in the files.
+        stood: what cannot be of people as they were recorded before: it is told, and leaves no row out.
     """
     if layouts is None:
         mapping = files.get(MAPPING)
         layouts = mapping_of(mapping, MAPPING) if mapping is not None else {}
     folder = HeldFolder({name: content for name, content in files.items() if name != MAPPING})
-    return _read(folder, as_of, layouts, partly)
+    return _read(folder, as_of, layouts, stood, partly)
 
 
-def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout], partly: bool = False) -> Reading:
+def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout], stood: Stood, partly: bool = False) -> Reading:
     if partly:
         read = {one.name: _read_sheet(one, folder, layouts.get(one.name)) for one in SHEETS}
-        return _without_dangling(read, as_of)
+        return _without_dangling(read, as_of, stood)
     standing: dict[str, list[Standing]] = defaultdict(list)
     for one in standing_in(folder):
         standing[one.sheet.name].append(one)
@@ -125,7 +142,7 @@ def _read(folder: Folder, as_of: date, layouts: Mapping[str, Layout], partly: bo
         read[sheet.name].problems += _not_read(read[sheet.name], layout, standing[sheet.name], mapped)
     for name, problem in _misnamed(folder, read):
         read[name].problems.append(problem)
-    return _without_dangling(read, as_of)
+    return _without_dangling(read, as_of, stood)
 
 
 def _not_read(read: _SheetReading, used: Layout, standing: Sequence[Standing], mapped: bool) -> Iterator[Problem]:
@@ -218,19 +235,21 @@ class _SheetReading:
     problems: list[Problem] = field(default_factory=list)
 
 
-def _without_dangling(read: Mapping[str, _SheetReading], as_of: date) -> Reading:
+def _without_dangling(read: Mapping[str, _SheetReading], as_of: date, stood: Stood) -> Reading:
     """Checks what the sheets say of each other, and leaves out the rows that cannot stand."""
+    before = set()
     for problem in find_problems(**{name: sheet.records for name, sheet in read.items()}, as_of=as_of):
         sheet = read[problem.file]
-        column = sheet.headings.get(problem.column, problem.column)
-        sheet.problems.append(replace(problem, file=sheet.file, row=sheet.rows[problem.row - 1], column=column))
+        one = Fault(problem.column, problem.value, problem.wrong, problem.remedy)
+        told = _told(sheet, problem.file, problem.row - 1, one, problem.rejected, stood)
+        sheet.problems.append(told)
+        if problem.rejected and not told.rejected:
+            before.add(problem)
     for name in (CHILDREN.name, VOLUNTEERS.name):
         sheet = read[name]
-        for row, record in zip(sheet.rows, sheet.records, strict=True):
+        for place, record in enumerate(sheet.records):
             for faults, rejected in ((impossible(record, as_of), True), (odd(record, as_of), False)):
-                for one in faults:
-                    place = sheet.file, row, sheet.headings.get(one.column, one.column)
-                    sheet.problems.append(Problem(*place, one.value, one.wrong, one.remedy, rejected))
+                sheet.problems += (_told(sheet, name, place, one, rejected, stood) for one in faults)
     for sheet in read.values():
         refused = {problem.row for problem in sheet.problems if problem.rejected}
         kept = [place for place, row in enumerate(sheet.rows) if row not in refused]
@@ -244,7 +263,16 @@ def _without_dangling(read: Mapping[str, _SheetReading], as_of: date) -> Reading
         {name: sheet.file for name, sheet in there.items()},
         {name: sheet.grid for name, sheet in there.items() if sheet.grid},
         {name: tuple(sheet.headings) for name, sheet in there.items()},
+        frozenset(before),
     )
+
+
+def _told(sheet: _SheetReading, name: str, place: int, one: Fault, rejected: bool, stood: Stood) -> Problem:
+    """What is wrong with a record, where its file has it: no reason to leave the row out if it stood before."""
+    column, wrong = sheet.headings.get(one.column, one.column), one.wrong
+    if rejected and name in (CHILDREN.name, VOLUNTEERS.name) and one in stood(name, sheet.records[place].id):
+        rejected, wrong = False, f"{wrong}, and was recorded so before"
+    return Problem(sheet.file, sheet.rows[place], column, one.value, wrong, one.remedy, rejected)
 
 
 def _read_sheet(sheet: Sheet, folder: Folder, layout: Layout | None) -> _SheetReading:

@@ -152,7 +152,8 @@ def make_token(database: Database, keys: KeyRing, email: str, *, name: str, scop
 def import_folder(database: Database, keys: KeyRing, authority_id: str, folder: Path) -> dict[str, int]:
     """Adds what a folder of files holds to an authority; how many rows of each sheet. Raises InputError."""
     as_of = today()
-    reading = read_folder(folder, as_of)
+    with database.read(authority_id) as session:
+        reading = read_folder(folder, as_of, stood=importing.stood(Repository(session, keys), as_of))
     with database.write(authority_id) as session:
         batch = importing.take_in(Repository(session, keys), reading, as_of, user_id=None)
         audit_log.record(session, keys, audit_log.Entry(COMMAND, "import", batch.id, details=batch.rows))

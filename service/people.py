@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, or_, select
 
 from matcher import records
 from matcher.errors import InputError, Problem
-from matcher.impossible import impossible
-from matcher.instance import Instance, today
+from matcher.impossible import faults
+from matcher.instance import today
 from matcher.reading.cells import RefusedError, Remark, as_typed
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Column, Sheet
 from matcher.records import Agreement, Party, Status
@@ -82,26 +82,14 @@ def _unquoted(wrong: str, remedy: str, text: str) -> tuple[str, str]:
     return wrong, remedy
 
 
-def checked(rows: Repository, sheet: Sheet, record: Any, before: Any) -> None:
+def checked(sheet: Sheet, record: Any, before: Any) -> None:
     """Raises InputError for facts that cannot be, a date yet to come, say: for those that were not so already.
 
     What stood there before, and has become impossible, keeps nothing else from being recorded, least of all a no.
     """
-    known = _cannot_be(rows, sheet, before)
-    if problems := [one for one in _cannot_be(rows, sheet, record) if one not in known]:
-        raise InputError("Some facts cannot be.", [replace(one, value="", row=0) for one in problems])
-
-
-def _cannot_be(rows: Repository, sheet: Sheet, record: Any) -> list[Problem]:
-    own = {"children": [replace(record, id="it")] if sheet is CHILDREN else [],
-           "volunteers": [replace(record, id="it")] if sheet is VOLUNTEERS else []}  # fmt: skip
-    try:
-        Instance.of(**own, policy=rows.policy()[1], as_of=today())
-    except InputError as error:
-        found = [one for one in error.problems if one.rejected]
-    else:
-        found = []
-    return found + [Problem(sheet.name, 0, *fault) for fault in impossible(record, today())]
+    if found := faults(record, today()) - faults(before, today()):
+        problems = [Problem(sheet.name, 0, one.column, "", one.wrong, one.remedy) for one in sorted(found)]
+        raise InputError("Some facts cannot be.", problems)
 
 
 def _as_their_account(rows: Repository, record: records.Child) -> records.Child:
@@ -141,7 +129,7 @@ def add_child(
     if row is not None and row.objects and record.agrees is not Agreement.NO:
         raise InputError("This child has said no to any visitor.", [_SAID_NO])
     safeguards.refuse_weaker(CHILDREN.name, before, record, None, but=A_MANAGERS)  # of who was here without a referral
-    checked(rows, CHILDREN, record, before)
+    checked(CHILDREN, record, before)
     if row is None:
         row = tables.Child(reference=reference, family_id=family_called(rows, reference).id)
         rows.write_child(row, record)
@@ -194,7 +182,7 @@ def change_child(
     before = rows.child_record(row, family_known=True)
     record = read_facts(CHILDREN, given, before)
     record = _as_their_account(rows, record) if "coordinator" in given else record
-    checked(rows, CHILDREN, record, before)
+    checked(CHILDREN, record, before)
     said_yes = record.agrees is Agreement.YES is not before.agrees
     if said_yes:
         _refuse_unasked(asked)
@@ -312,7 +300,7 @@ def _write_volunteer(
     rows: Repository, row: tables.Volunteer, given: Mapping[str, str | None], record: records.Volunteer,
     before: records.Volunteer,
 ) -> None:  # fmt: skip
-    checked(rows, VOLUNTEERS, record, before)
+    checked(VOLUNTEERS, record, before)
     if "known_children" in given and record.known_children is not None:
         record = replace(record, known_children=tuple(_named(rows, one) for one in record.known_children))
     rows.write_volunteer(row, record)

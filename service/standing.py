@@ -19,7 +19,7 @@ from sqlalchemy import String, cast, select
 from matcher import alone
 from matcher.alone import Unchecked
 from matcher.errors import InputError, Problem
-from matcher.impossible import impossible
+from matcher.impossible import faults
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.words import day, spoken
@@ -328,10 +328,9 @@ def set_status(
 def _refuse_impossible(rows: Repository, row: tables.Volunteer, status: Status) -> None:
     """Raises InputError for facts that cannot be of somebody of this standing, and could be as they stood before."""
     before = rows.volunteer_record(row)
-    known = {*impossible(before, today())}
-    faults = [one for one in impossible(replace(before, status=status), today()) if one not in known]
-    if faults:
-        raise InputError(f"{row.reference} cannot be {status}.", [Problem("volunteers", 0, *one) for one in faults])
+    if found := faults(replace(before, status=status), today()) - faults(before, today()):
+        problems = [Problem("volunteers", 0, one.column, one.value, one.wrong, one.remedy) for one in sorted(found)]
+        raise InputError(f"{row.reference} cannot be {status}.", problems)
 
 
 def suspend(rows: Repository, match: tables.Match, *, user_id: str) -> BroughtUp:

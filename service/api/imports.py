@@ -113,7 +113,7 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
     refuse_without(person, Permission.IDENTIFY)
     contents = _contents(files)
     try:
-        reading = read_files(contents, today())
+        reading = _read(rows, contents)
         echo = importing.look(rows, reading, today())
     except InputError as error:
         problems = [_problem(one) for one in error.problems] or [_problem(Problem("", 0, "", "", str(error), ""))]
@@ -159,7 +159,7 @@ def take_in(
     contents = _contents(files)
     if not hmac.compare_digest(stamp.encode(), importing.stamp(rows, contents, today()).encode()):
         raise HTTPException(409)
-    batch = importing.take_in(rows, _read(contents), today(), user_id=person.user_id, confirmed=confirmed)
+    batch = importing.take_in(rows, _read(rows, contents), today(), user_id=person.user_id, confirmed=confirmed)
     return _batch(batch)
 
 
@@ -173,8 +173,8 @@ def _note(kith: Kith, person: Asking, rows: Reading, texts: set[str]) -> None:
         note_reading(kith, person, "import", "", children=children)
 
 
-def _read(contents: dict[str, bytes]) -> FilesRead:
-    return read_files(contents, today())
+def _read(rows: Reading, contents: dict[str, bytes]) -> FilesRead:
+    return read_files(contents, today(), stood=importing.stood(rows, today()))
 
 
 def _contents(files: list[UploadFile]) -> dict[str, bytes]:

@@ -144,14 +144,15 @@ def _afterwards(here: Here, given: Instance, before: Instance) -> Instance:
     ]
     matches += [one for one in given.matches if here.match(one) is None]
     family = _families(here, given)
-    return replace(
-        before,
-        children=tuple(replace(one, family=family.get(name.casefold())) for name, one in sorted(children.items())),
-        volunteers=tuple(one for _, one in sorted(volunteers.items())),
+    return Instance.kept(
+        tuple(replace(one, family=family.get(name.casefold())) for name, one in children.items()),
+        tuple(volunteers.values()),
+        policy=before.policy,
+        as_of=before.as_of,
         matches=tuple(replace(one, family=family.get(one.child.casefold())) for one in matches),
         declined=(*(_by_reference(here, one) for one in before.declined), *given.declined),
         exceptions=(*(_by_reference(here, one) for one in before.exceptions), *given.exceptions),
-        authorities={**before.authorities, **given.authorities},
+        authorities=tuple({**before.authorities, **given.authorities}.values()),
     )
 
 

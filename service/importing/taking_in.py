@@ -20,8 +20,9 @@ from service import audit_log, budgets, people, runs, standing, steps
 from service.database import tables
 from service.database.base import utc_now
 from service.families import move, settle
+from service.importing.echo import Changed, Weaker
 from service.importing.here import Here, differing, ends, redated, said_of_families
-from service.importing.looking import Changed, Weaker, look_beside, still_stopped
+from service.importing.looking import look_beside, still_stopped
 from service.repository import Repository
 from service.workflow import LIVE, State, review_due
 

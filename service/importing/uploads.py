@@ -20,7 +20,7 @@ from pathlib import PurePath
 from sqlalchemy import delete, select
 
 from matcher.errors import InputError, NotFoundError
-from matcher.readers import Reading, read_files
+from matcher.readers import Reading, Stood, nothing_stood, read_files
 from matcher.reading.files import KINDS
 from matcher.reading.mapping import Layout
 from matcher.reading.workbooks import by_default, sheet_named
@@ -85,8 +85,8 @@ class Upload:
         """Of which nothing is taken in, whoever said so."""
         return tuple(part for part in self.parts if self.sheet_of(part) is None)
 
-    def reading(self, as_of: date) -> Reading:
-        return read_files(self.files, as_of, self.layouts, partly=True)
+    def reading(self, as_of: date, stood: Stood = nothing_stood) -> Reading:
+        return read_files(self.files, as_of, self.layouts, partly=True, stood=stood)
 
     def stamp(self, rows: Repository, as_of: date) -> str:
         return stamp(rows, self.files, as_of, _layouts_text(self.layouts))

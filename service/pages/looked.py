@@ -55,7 +55,7 @@ def looked(rows: Repository, upload: Upload) -> Looked:
     stamp = upload.stamp(rows, today())
     found = _KEPT.get(stamp)
     if found is None:
-        reading = upload.reading(today())
+        reading = upload.reading(today(), importing.stood(rows, today()))
         echo: Echo | None = None
         problems: Sequence[Problem] = ()
         try:
@@ -85,4 +85,4 @@ def same_reading(rows: Repository, upload: Upload, stamp: str) -> FilesRead:
     """The files as the person saw them read. Raises MeanwhileError."""
     refuse_others(rows, upload, stamp)
     kept = _KEPT.get(stamp)
-    return kept.reading if kept else upload.reading(today())
+    return kept.reading if kept else upload.reading(today(), importing.stood(rows, today()))

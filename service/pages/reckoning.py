@@ -21,6 +21,7 @@ from matcher import alone, pipeline, standing
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.errors import Problem
 from matcher.gaps import Gap, gaps
+from matcher.impossible import impossible
 from matcher.instance import Instance
 from matcher.pairs import tables as columns
 from matcher.plan import Plan
@@ -82,9 +83,19 @@ class Reckoning:
         found = with_references(content, self.references)
         return _COLUMN.sub("", found) if isinstance(found, str) else found
 
+    @cached_property
+    def cannot_be(self) -> Sequence[tuple[Collection[str], Problem]]:
+        """Whatever cannot be of what is recorded: whom it is about, child, volunteer or both, and what is wrong."""
+        instance, own = self.instance, []
+        for sheet, people in (("children", instance.children), ("volunteers", instance.volunteers)):
+            for one in people:
+                for column, value, wrong, remedy, _ in impossible(one, instance.as_of):
+                    own.append((frozenset({one.id}), Problem(sheet, 0, column, value, wrong, remedy)))
+        return [*instance.impossible, *own]
+
     def impossible(self, *ids: str) -> Sequence[str]:
         """What cannot be of the facts and matches of somebody, or of the match of two: to be corrected by a person."""
-        return [self._wrong(about, one) for about, one in self.instance.impossible if about.issuperset(ids)]
+        return [self._wrong(about, one) for about, one in self.cannot_be if set(ids).issubset(about)]
 
     def _wrong(self, about: Collection[str], one: Problem) -> str:
         who = " and ".join(self.references[id] for id in sorted(about))

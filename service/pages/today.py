@@ -72,7 +72,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     shown = {line.id for line in (*longest, *first, *planned[:MOST_TOLD], *unasked[:TOP], *again[:TOP])} | {
         line.match.child_id for line in (*under, *reviews, *wrong, *stopped)
     }
-    shown |= {id for about, _ in reckoned.instance.impossible for id in about if id.startswith("C")}
+    shown |= {id for about, _ in reckoned.cannot_be for id in about if id.startswith("C")}
     shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
     for concern in raised:
         shown |= {one.child_id for one in (*concern.to_ask, *(match for _, match in concern.recorded if match))}
