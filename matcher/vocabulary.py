@@ -42,6 +42,8 @@ class Term:
     label: str
     group: str | None = None
     synonyms: tuple[str, ...] = ()
+    tells: str = ""
+    """What whoever reads it learns of a person that is private, such as their religion; "" where it is nothing."""
 
 
 class Vocabulary:
@@ -152,9 +154,12 @@ def interest_group(tag: str) -> str:
     return _term(_interests(), tag, "an interest").group or ""
 
 
-def tells_religion(tag: str) -> bool:
-    """Whether an interest says what somebody believes. NotFoundError for a tag that is not in the vocabulary."""
-    return interest_group(tag) == "faith"
+def interest_tells(tag: str) -> str:
+    """What an interest says of a person that is private: "religion", or what else in a few words; "" for nothing.
+
+    NotFoundError for a tag that is not in the vocabulary.
+    """
+    return _term(_interests(), tag, "an interest").tells
 
 
 def read_languages(text: str) -> tuple[tuple[str, ...], tuple[Unknown, ...]]:
@@ -223,7 +228,7 @@ def religion_label(code: str) -> str:
 
 
 def interest_vocabulary(toml: str, name: str = "interests.toml") -> Vocabulary:
-    """Reads interests: a table per group, in it `tag = { label, synonyms }`. InputError where it cannot be used."""
+    """Reads interests: a table a group, in it `tag = { label, synonyms, tells }`. InputError for what is none."""
     try:
         groups = tomllib.loads(toml)
     except tomllib.TOMLDecodeError as error:
@@ -322,15 +327,18 @@ def _table(name: str, where: str, value: object) -> dict[str, object]:
 
 def _interest(name: str, group: str, tag: str, value: object) -> Term:
     entry = _table(name, f"{group}.{tag}", value)
-    label, synonyms = entry.get("label"), entry.get("synonyms", [])
-    strange = sorted(entry.keys() - {"label", "synonyms"})
+    label, synonyms, tells = entry.get("label"), entry.get("synonyms", []), entry.get("tells", "")
+    strange = sorted(entry.keys() - {"label", "synonyms", "tells"})
     if strange:
-        raise InputError(f"{name}: “{tag}” has {', '.join(strange)}. An interest has a label and synonyms only.")
+        what = "An interest has a label, synonyms, and what it tells, only."
+        raise InputError(f"{name}: “{tag}” has {', '.join(strange)}. {what}")
     if not isinstance(label, str):
         raise InputError(f'{name}: “{tag}” has no label. Write label = "…", what people shall read.')
     if not isinstance(synonyms, list) or not all(isinstance(word, str) for word in synonyms):
         raise InputError(f'{name}: the synonyms of “{tag}” are no list of words. Write synonyms = ["…", "…"].')
-    return Term(tag, label, group, tuple(synonyms))
+    if not isinstance(tells, str) or ("tells" in entry and not tells.strip()):
+        raise InputError(f'{name}: what “{tag}” tells is no word. Write tells = "religion", or leave it out.')
+    return Term(tag, label, group, tuple(synonyms), tells)
 
 
 def _file(name: str) -> str:

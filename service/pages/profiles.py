@@ -19,6 +19,7 @@ Of = TypeVar("Of", Child, Volunteer)
 _OFTEN = {Rhythm.WEEKLY: "every week", Rhythm.FORTNIGHTLY: "every two weeks", Rhythm.MONTHLY: "every month"}
 NO_RELIGION = "no religion"
 RELIGION = "Religion, and interests that tell it"
+PRIVATE = "Interests that tell something else private"
 _PERSON = {Gender.FEMALE: "They are a woman.", Gender.MALE: "They are a man."}
 
 
@@ -33,9 +34,18 @@ class Part(Generic[Of]):
     """Whether it is shown unless somebody decides otherwise."""
 
 
-def _likes(tags: Sequence[str] | None, who: str, *, of_faith: bool = False) -> str:
-    """Their interests; those that tell what they believe are parted from the others."""
-    told = [tag for tag in tags or () if vocabulary.tells_religion(tag) is of_faith]
+def _part_of(tag: str) -> str:
+    """The part of a profile that an interest is in: by what it tells of somebody.
+
+    What is private is one part, not one an interest: a row and the log keep in plain which parts were ticked, and a
+    part of its own would tell there of whom it is.
+    """
+    return {"": "interests", "religion": "religion"}.get(vocabulary.interest_tells(tag), "private")
+
+
+def _likes(tags: Sequence[str] | None, who: str, part: str = "interests") -> str:
+    """Their interests that are in one part."""
+    told = [tag for tag in tags or () if _part_of(tag) == part]
     names = [vocabulary.interest_label(tag) for tag in told]  # in its own case: some are proper names
     return f"{who} {listed(names)}." if names else ""
 
@@ -44,13 +54,13 @@ def _believes(person: Child | Volunteer, whose: str, who: str) -> str:
     """Their religion, and what they like that tells it."""
     named = person.religion and person.religion != NO_RELIGION
     religion = f"{whose}: {vocabulary.religion_label(person.religion)}." if person.religion and named else ""
-    return " ".join(filter(None, (religion, _likes(person.interests, who, of_faith=True))))
+    return " ".join(filter(None, (religion, _likes(person.interests, who, "religion"))))
 
 
 def both_like(child: Child, volunteer: Volunteer, shown: frozenset[str]) -> list[str]:
     """The interests that the two share, as far as the child is shown them of the volunteer."""
     both = sorted(set(child.interests or ()) & set(volunteer.interests or ()))
-    return [tag for tag in both if ("religion" if vocabulary.tells_religion(tag) else "interests") in shown]
+    return [tag for tag in both if _part_of(tag) in shown]
 
 
 def _decade(person: Volunteer, on: date) -> str:
@@ -75,6 +85,7 @@ OF_VOLUNTEER: tuple[Part[Volunteer], ...] = (
     Part("care", "That they were in care",
          lambda one, _on: "They were in care when they were young." if one.care_experience else "", at_first=False),
     Part("religion", RELIGION, lambda one, _on: _believes(one, "Their religion", "They like"), at_first=False),
+    Part("private", PRIVATE, lambda one, _on: _likes(one.interests, "They like", "private"), at_first=False),
 )  # fmt: skip
 
 OF_CHILD: tuple[Part[Child], ...] = (
@@ -91,6 +102,7 @@ OF_CHILD: tuple[Part[Child], ...] = (
          lambda one, _on: f"Has additional needs: {listed(one.additional_needs)}." if one.additional_needs else "",
          at_first=False),
     Part("religion", RELIGION, lambda one, _on: _believes(one, "Religion", "Likes"), at_first=False),
+    Part("private", PRIVATE, lambda one, _on: _likes(one.interests, "Likes", "private"), at_first=False),
     Part("area", "Postcode district",
          lambda one, _on: f"Lives in {one.placement.text.split()[0]}."
          if one.placement and one.placement.precision != "point" else "", at_first=False),

@@ -130,6 +130,8 @@ def test_every_interest_can_be_written_in_a_list() -> None:
         ("[a]\nb = { synonyms = [] }", "no label"),
         ('[a]\nb = { label = "B", synonym = ["x"] }', "has synonym"),
         ('[a]\nb = { label = "B", synonyms = "x" }', "no list of words"),
+        ('[a]\nb = { label = "B", tells = true }', "what “b” tells is no word"),
+        ('[a]\nb = { label = "B", tells = " " }', "what “b” tells is no word"),
         ('[a]\nb = { label = "B", synonyms = ["-"] }', "empty label or synonym"),
         ('[a]\nb = { label = "B" }\n[c]\nb = { label = "B" }', "stands there twice"),
         ('[a]\nb = { label = "B", synonyms = ["Games"] }\nc = { label = "Game" }', "both “b” and “c”"),

@@ -70,6 +70,23 @@ def test_what_is_shown_to_people_keeps_proper_names_and_tells_no_absence() -> No
     assert told[1:] == ["Their religion: Hindu. They like Mosque and Muslim life."]
 
 
+def test_interests_tell_nothing_private_unless_it_is_shared() -> None:
+    """Whom somebody loves is theirs to tell: of the volunteer, of the child, and of what both like."""
+    likes = ("cooking", "islam", "lgbt community")
+    child, volunteer = Child("C1", interests=likes), Volunteer("V1", interests=likes)
+    for parts, one, side in ((profiles.OF_CHILD, child, "child"), (profiles.OF_VOLUNTEER, volunteer, "volunteer")):
+        said = {part.id: part.says(one, today()) for part in parts}  # type: ignore[arg-type]
+        assert [id for id, words in said.items() if "LGBT" in words] == ["private"]
+        assert "Mosque" not in said["private"]
+        at_first = profiles.told(parts, one, profiles.chosen({}, side), today())  # type: ignore[type-var]
+        assert not any("LGBT" in words for words in at_first)
+        # Nor where the choice was kept before there was a tick for it, whatever else was ticked.
+        before = profiles.chosen({side: ["interests", "religion"]}, side)
+        assert not any("LGBT" in words for words in profiles.told(parts, one, before, today()))  # type: ignore[type-var]
+    assert profiles.both_like(child, volunteer, frozenset({"interests", "religion"})) == ["cooking", "islam"]
+    assert profiles.both_like(child, volunteer, frozenset({"private"})) == ["lgbt community"]
+
+
 def test_interests_tell_no_religion_unless_it_is_shared() -> None:
     """Of the volunteer to the child and of the child to the volunteer, and what both like as well."""
     likes = ("christianity", "cooking", "faith", "islam")

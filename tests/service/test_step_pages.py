@@ -16,7 +16,7 @@ from matcher.instance import LONDON, today
 from matcher.records import Party
 from service import steps
 from service.database.base import utc_now
-from service.database.tables import Decision, Match
+from service.database.tables import AuditEvent, Decision, Match, Proposal
 from service.pages.html import moment
 from service.pages.when import happened
 from service.permissions import Role
@@ -134,6 +134,37 @@ def test_what_is_not_shared_is_not_shown(service: Service) -> None:
         "Of the volunteer: nothing. Of the child: Postcode district.",
     ]
     assert len(re.findall("<div><b>", shown.partition("You choose")[2])) == 3  # no answer stands out as the wrong one
+
+
+def test_whom_somebody_loves_is_told_by_a_tick_of_its_own_and_the_log_does_not_say_it(service: Service) -> None:
+    child, volunteer, match = proposal_of(service)
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        likes = ("cooking", "lgbt community")
+        one, other = rows.child(child), rows.volunteer(volunteer)
+        rows.write_child(one, replace(rows.child_record(one, family_known=False), interests=likes))
+        rows.write_volunteer(other, replace(rows.volunteer_record(other), interests=likes))
+    browser = service.as_(Role.COORDINATOR)
+    pages = [f"/proposals/{match}/for-volunteer", f"/proposals/{match}/for-child"]
+    assert browser.get(f"/proposals/{match}/share").text.count("LGBTQ+ community.") == 2  # beside either tick
+    for page in pages:
+        assert "LGBT" not in browser.get(page).text
+    everything = {side: ["interests", "religion", "needs", "care"] for side in ("child", "volunteer")}
+    browser.post(f"/proposals/{match}/share", data=everything, headers=HTML)
+    for page in pages:
+        assert "LGBT" not in browser.get(page).text
+        assert "Cooking" in browser.get(page).text
+    browser.post(f"/proposals/{match}/share", data={"child": ["interests", "private"]}, headers=HTML)
+    assert "Likes LGBTQ+ community." in browser.get(pages[0]).text
+    assert "LGBT" not in browser.get(pages[1]).text
+    browser.post(f"/proposals/{match}/share", data={"volunteer": ["private"]}, headers=HTML)
+    assert "LGBT" not in browser.get(pages[0]).text
+    assert "They like LGBTQ+ community." in browser.get(pages[1]).text
+    with service.database.read(service.north) as session:
+        entries = session.scalars(select(AuditEvent).where(AuditEvent.action == "share")).all()
+        kept = [session.get_one(Proposal, match).shared, *(one.details for one in entries)]
+    assert len(kept) == 4
+    assert "lgbt" not in str(kept).casefold()
 
 
 def test_a_step_is_recorded_later_than_it_happened_but_not_before_it_does(service: Service) -> None:
