@@ -248,17 +248,19 @@ def restore_(
     if restored.noes:
         typer.echo(
             f"Kept of what was decided since that backup: {restored.noes}. It is what was said no to, paused or ended, "
-            "who was suspended, withdrew or resigned and the past matches that this brought up, who turned out to be "
-            "siblings or connected with a council, whose safeguarding issue is unresolved, and who was erased. The "
-            "audit log names them. Accounts and tokens are as they were before; everybody signs in anew."
+            "who was suspended, withdrew or resigned and the past matches that this brought up, what was found of "
+            "concerns, who turned out to be siblings or connected with a council, whose safeguarding issue is "
+            "unresolved, and who was erased. The audit log names them. Accounts and tokens are as they were before; "
+            "everybody signs in anew."
         )
     elif restored.noes is None:
         typer.echo(
             "Before anybody works with it: what children, volunteers and social workers said no to since that backup, "
-            "and which volunteers were suspended or have gone, is not in it, since the database before could not be "
-            "asked, nor whose visits were paused, which exceptions were withdrawn, who was found to be siblings or was "
-            "taken apart, who is connected with a council, is held for a safeguarding issue or was erased. Record it "
-            "again first; and close again the accounts and tokens that were closed since."
+            "which volunteers were suspended or have gone, and what was found of concerns, is not in it, since the "
+            "database before could not be asked, nor whose visits were paused, which exceptions were withdrawn, who "
+            "was found to be siblings or was taken apart, who is connected with a council, is held for a safeguarding "
+            "issue or was erased. Record it again first; and close again the accounts and tokens that were closed "
+            "since."
         )
     if restored.redo:
         typer.echo("Done since that backup, and not in it. Do it again, in this order:")

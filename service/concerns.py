@@ -8,14 +8,15 @@ The audit log alone says which are open: what a restore took out of it, the rest
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 
-from service import standing
+from service import audit_log, standing
 from service.database import tables
 from service.repository import Repository
+from service.standing import STOPPED, Stop
 from service.workflow import State
 
 
@@ -61,3 +62,42 @@ def _brought_up(rows: Repository, matches: Sequence[tables.Match]) -> frozenset[
         return frozenset()
     told = tables.Decision.step == standing.BROUGHT_UP, tables.Decision.match_id.in_(ended)
     return frozenset(rows.session.scalars(select(tables.Decision.match_id).where(*told)))
+
+
+# ---- after a restore -------------------------------------------------------------------------------------------------
+
+
+def tell_again(rows: Repository, told_there: Mapping[str, Sequence[Stop]], *, user_id: str) -> list[str]:
+    """Enters what the log of another database says of volunteers, by id, and this one's does not: a restore lost it.
+
+    With who recorded it, and when. The ids of those of whom a manager had said what came of a concern.
+    """
+    here = standing.told(rows, told_there)
+    closed = []
+    for id, entries in told_there.items():
+        known = {one.at for one in here[id]}
+        new = [one for one in _as_they_stand(entries, rows.volunteer(id).status) if one.at not in known]
+        for one in new:
+            raised = {"raised by": one.match, "raised for": one.said} if one.match else {}
+            closes = {standing.CLOSES: "yes"} if one.closes else {}
+            recorded = {"recorded at": one.at.isoformat(), "recorded by": one.by}
+            details = {**audit_log.told_codes("status", one.before, one.status), **raised, **closes, **recorded}
+            entry = audit_log.Entry(user_id, "volunteer status", id, one.reason, details)
+            audit_log.record(rows.session, rows.keys, entry)
+        closed += [id] if any(one.closes for one in new) else []
+    return closed
+
+
+def _as_they_stand(entries: Sequence[Stop], status: str | None) -> Sequence[Stop]:
+    """What is told of a volunteer who stands so here: that they were taken back is not, where they are stopped.
+
+    What a manager found is, or a concern that was looked into would be open again; to take them back is for a person.
+    """
+    if status not in STOPPED or not entries or entries[-1].status in STOPPED:
+        return entries
+    told = [one for one in entries if one.status in STOPPED or one.closes]
+    return [replace(one, before=_stopped(one.before, status), status=_stopped(one.status, status)) for one in told]
+
+
+def _stopped(said: str, status: str) -> str:
+    return said if said in STOPPED else status

@@ -3,7 +3,8 @@
 A backup knows nothing of the days after it. Decisions of those days are lost with the database that it replaces, but
 never a no: neither a child's objection, nor that a child wants no visitor now, nor a pair that was declined, nor the
 end of a proposal or match, also of one that began since, nor a pause of visits, nor that a volunteer was suspended or
-has gone and had past matches brought up, nor that an exception was withdrawn. Nor what was found out and parts a pair:
+has gone and had past matches brought up, nor that there was a concern about one who is back by now, and what was found
+of it, nor that an exception was withdrawn. Nor what was found out and parts a pair:
 that children are siblings, that a safeguarding issue of a child is unresolved, that a volunteer is connected with a
 council; nor that a manager took siblings apart, whom a file would join again. Who was erased is erased again. Who may
 log in, accounts and tokens, stay as they were in the database that is replaced. What else was done since, a person does
@@ -20,7 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from matcher.records import Agreement, Child, Status
-from service import audit_log, privacy, proposals, redo, standing, steps
+from service import audit_log, concerns, privacy, proposals, redo, standing, steps
 from service.crypto import KeyRing, KeysError
 from service.database import tables
 from service.database.base import Base
@@ -54,6 +55,7 @@ class Noes:
     declined: dict[str, dict[str, object]]
     over: dict[str, dict[str, object]]
     stopped: dict[str, Status]
+    """Also who is an applicant: whom the backup has as approved, is not."""
     paused: dict[str, dict[str, object]]
     """Matches of which the visits are paused, whatever for."""
     withdrawn: dict[str, dict[str, object]]
@@ -61,7 +63,10 @@ class Noes:
     found: dict[str, bytes]
     """What managers found of concerns about them, sealed."""
     told: dict[str, Sequence[standing.Stop]]
-    """What the audit log says of where those stand who were stopped: without it no concern about them would be open."""
+    """What the audit log says of where those stand who are stopped, or of whom a concern was looked into.
+
+    Without it no concern about them would be open, nor would whoever proposes them hear that there was one.
+    """
     brought_up: Decisions
     """Of past matches: that their volunteer was suspended, and somebody has to ask those children too."""
     why_paused: Decisions
@@ -86,11 +91,9 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
         for family, child in session.execute(select(tables.Child.family_id, tables.Child.id).order_by(tables.Child.id)):
             families[family].append(child)
         children = {row.id: record for row in session.scalars(select(tables.Child)) if (record := _child(rows, row))}
-        volunteers = session.scalars(select(tables.Volunteer))
+        volunteers = list(session.scalars(select(tables.Volunteer)))
         ended = session.scalars(select(tables.Match).where(tables.Match.state.not_in(LIVE)))
-        stopped = session.scalars(select(tables.Volunteer).where(tables.Volunteer.status.in_(STOPPED)))
-        gone = list(stopped)
-        stands = {row.id: Status(row.status) for row in gone if row.status}
+        stands = {row.id: Status(row.status) for row in volunteers if row.status in {*STOPPED, Status.APPLICANT}}
         paused = session.scalars(select(tables.Match).where(tables.Match.state == State.PAUSED))
         withdrawn = session.scalars(
             select(tables.RecordedException).where(tables.RecordedException.withdrawn_on.is_not(None))
@@ -103,8 +106,8 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             stands,
             {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused},
             {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
-            {row.id: row.found for row in gone if row.found},
-            _told(rows, stands),
+            {row.id: row.found for row in volunteers if row.found},
+            _told(rows, {*(id for id, status in stands.items() if status in STOPPED), *standing.looked_into(rows)}),
             _decisions(session, standing.BROUGHT_UP),
             _decisions(session, "pause"),
             tuple(tuple(several) for several in families.values() if len(several) > 1),
@@ -224,13 +227,15 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         objecting = sorted((noes.objecting - known.objecting) & there)
         for child in objecting:
             proposals.set_agreement(rows, rows.child(child), Agreement.NO)
-        stopped = {id: status for id, status in noes.stopped.items() if id in there and known.stopped.get(id) != status}
+        stopped = {id: status for id, status in noes.stopped.items()
+                   if id in there and standing.falls(known.stopped.get(id), status)}  # fmt: skip
         for id, status in stopped.items():
             row = rows.volunteer(id)
             rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
         for id in noes.found.keys() & there:
             rows.volunteer(id).found = noes.found[id]
-        standing.tell_again(rows, {id: told for id, told in noes.told.items() if id in there}, user_id=RESTORE)
+        told = {id: entries for id, entries in noes.told.items() if id in there}
+        looked_into = concerns.tell_again(rows, told, user_id=RESTORE)
         visited = tables.Match.state.in_(set(LIVE) - {State.PAUSED})
         paused = list(session.scalars(select(tables.Match).where(tables.Match.id.in_(noes.paused), visited)))
         for match in paused:
@@ -265,15 +270,15 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             rows.set_capacities(rows.policy()[1])
             session.flush()
         every: tuple[Collection[object], ...] = (
-            over, past, ask_again, declined, objecting, stopped, stopped_visits, withdrawn, brought_up, linked, apart,
-            held, connected, erased,
+            over, past, ask_again, declined, objecting, stopped, looked_into, stopped_visits, withdrawn, brought_up,
+            linked, apart, held, connected, erased,
         )  # fmt: skip
         kept = sum(map(len, every))
         if kept:
             details = {
                 "object": objecting, "over": [match.id for match in over], "declined": len(declined),
                 "ended": past, "break the rule": irregular, "to be asked again": ask_again,
-                "stopped": stopped, "paused": sorted(stopped_visits),
+                "stopped": stopped, "looked into": looked_into, "paused": sorted(stopped_visits),
                 "withdrawn": [one.id for one in withdrawn], "brought up": len(brought_up),
                 "siblings": linked, "taken apart": len(apart), "held": held, "connected": connected, "erased": erased,
             }  # fmt: skip

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from service import budgets, people, privacy
 from service.database import tables
 from service.database.engine import Database
-from service.standing import STOPPED
+from service.standing import STOPPED, falls
 from service.workflow import LIVE, TAKEN_BACK, State
 
 RESTORE = "restore"
@@ -41,13 +41,23 @@ def since(before: Database, restored: Database, authority: str) -> list[str]:
         kinds = tables.Child, tables.Volunteer, tables.RecordedException
         there = {id for kind in kinds for id in session.scalars(select(kind.id))}
         there |= {*session.scalars(select(tables.Match.id).where(tables.Match.state.in_(LIVE)))}  # nothing else pauses
+        stood = _standings(session)
     with before.read(authority) as session:
         event = tables.AuditEvent
         new = session.scalars(
             select(event).where(event.chain == authority, event.number > (last or 0)).order_by(event.number)
         )
+        stand = {id for id, status in _standings(session).items()
+                 if id in stood and (stood[id] == status or falls(stood[id], status))}  # fmt: skip
         done = _not_undone(one for one in new if one.actor != RESTORE)
+        done = [one for one in done if one.action != "volunteer status" or one.subject not in stand]
         return list(_told(session, authority, done, there))
+
+
+def _standings(session: Session) -> dict[str, str | None]:
+    """Where each volunteer stands, by id: who stands in the end as the restore leaves them is not recorded again."""
+    every = session.execute(select(tables.Volunteer.id, tables.Volunteer.status))
+    return {row.id: row.status for row in every}
 
 
 def _not_undone(events: Iterable[tables.AuditEvent]) -> list[tables.AuditEvent]:

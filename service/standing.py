@@ -179,7 +179,7 @@ def by_a_concern(recorded: Sequence[Stop]) -> bool:
 
 
 _TELL_OF_IT = ("volunteer status", "import: change volunteer")
-_CLOSES = "looked into"
+CLOSES = "looked into"
 """Of an entry: that a manager said by it what came of the concerns before."""
 
 
@@ -188,7 +188,7 @@ def _stop(one: tables.AuditEvent) -> Stop:
     first = datetime.fromisoformat(told["recorded at"]) if "recorded at" in told else one.at
     return Stop(
         one.number, one.subject, first, told.get("recorded by", one.actor), told["status before"], told["status"],
-        one.reason, told.get("raised by", ""), told.get("raised for", ""), _CLOSES in told,
+        one.reason, told.get("raised by", ""), told.get("raised for", ""), CLOSES in told,
     )  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def looked_into(rows: Repository) -> Mapping[str, str]:
     """
     entry = tables.AuditEvent
     own = entry.chain == rows.session.info["authority"], entry.action == _TELL_OF_IT[0]
-    closing = select(entry).where(*own, cast(entry.details, String).contains(f'"{_CLOSES}"')).order_by(entry.number)
+    closing = select(entry).where(*own, cast(entry.details, String).contains(f'"{CLOSES}"')).order_by(entry.number)
     found: dict[str, list[str]] = defaultdict(list)
     for one in map(_stop, rows.session.scalars(closing)):
         came_of_it = "found no longer suitable" if one.reason == UNSUITABLE else "closed"
@@ -243,23 +243,6 @@ def reasons_there(rows: Repository, recorded: Sequence[Stop]) -> Mapping[int, st
     return {one.number: one.said or max(before.get(one.number, ()), default=(0, ""))[1] for one in recorded}
 
 
-def tell_again(rows: Repository, told_there: Mapping[str, Sequence[Stop]], *, user_id: str) -> None:
-    """Enters what the log of another database says of volunteers, by id, and this one's does not: a restore lost it.
-
-    With who recorded it, and when.
-    """
-    here = told(rows, told_there)
-    for id, entries in told_there.items():
-        known = {one.at for one in here[id]}
-        for one in entries:
-            if one.at not in known:
-                raised = {"raised by": one.match, "raised for": one.said} if one.match else {}
-                closed = {_CLOSES: "yes"} if one.closes else {}
-                recorded = {"recorded at": one.at.isoformat(), "recorded by": one.by}
-                details = {**audit_log.told_codes("status", one.before, one.status), **raised, **closed, **recorded}
-                audit_log.record(rows.session, rows.keys, Entry(user_id, "volunteer status", id, one.reason, details))
-
-
 def reasons_of(rows: Repository, row: tables.Volunteer, status: Status, *, manager: bool) -> tuple[str, ...]:
     """The reasons that a person may give for a standing: whoever is taken back after a concern, is so as it is closed.
 
@@ -293,6 +276,11 @@ def needs_a_manager(before: Status | str | None, after: Status | str | None) -> 
     By way of an applicant or of a blank they could otherwise be approved in two steps, neither of which shows what was.
     """
     return before in STOPPED and after not in STOPPED
+
+
+def falls(before: Status | str | None, after: Status | str | None) -> bool:
+    """Whether a change of status takes visits away: somebody is stopped, or who was not is an applicant again."""
+    return before != after and (after in STOPPED or (after == Status.APPLICANT and before not in STOPPED))
 
 
 def set_status(
@@ -354,7 +342,7 @@ def _set(
     brought = BroughtUp() if approved else bring_up(rows, row.id, status, reason, user_id=user_id, but=raised_by)
     raised = {"raised by": raised_by} if raised_by else {}
     if closes:
-        raised[_CLOSES] = "yes"
+        raised[CLOSES] = "yes"
     details = {**audit_log.told_codes("status", before.status, status), **raised, **brought.to_dict()}
     audit_log.record(rows.session, rows.keys, Entry(user_id, "volunteer status", row.id, reason, details))
     runs.ask_for(rows.session, row.authority_id, "volunteer approved" if approved else "volunteer suspended")

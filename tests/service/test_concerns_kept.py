@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import Service
 from test_concerns import others_of
+from test_looked_into import TOLD
 from test_proposals import Desk
 from test_restore import put_back
 from test_stopped_pages import page
@@ -102,3 +103,68 @@ def test_a_check_that_lapsed_since_is_no_concern_and_is_answered_by_complete_che
     put_back(desk.service, tmp_path / "x", lambda rows: set_status(desk, rows, Status.SUSPENDED, "check lapsed"))
     assert part(desk, CONCERNS_HERE) == ""
     assert recorded(desk, Role.MANAGER, Status.APPROVED, "checks complete") == 200
+
+
+@pytest.mark.parametrize("back", [Status.APPROVED, Status.APPLICANT])
+def test_who_was_taken_back_since_is_told_to_have_had_a_concern(desk: Desk, tmp_path: Path, back: Status) -> None:
+    """Though the backup knows of none, and has them as approved. Who has to apply again since is not approved by it."""
+
+    def looked_into(rows: Repository) -> None:
+        set_status(desk, rows, Status.SUSPENDED, "concern raised")
+        set_status(desk, rows, back, "investigation closed", manager=True)
+
+    file = tmp_path / "x"
+    done = put_back(desk.service, file, looked_into)
+    assert done.redo == ()
+    for _ in range(2):  # also where what was restored is replaced in its turn
+        assert done.noes
+        for rows in desk.rows():
+            row = rows.volunteer(desk.volunteer)
+            assert row.status == back
+            assert standing.looked_into(rows) == {row.id: TOLD}
+            assert [one.found for one in standing.findings(rows, row)] == ["Nothing."]
+            assert audit_log.verify(rows.session, desk.service.keys).problem is None
+        assert TOLD in page(desk, f"/volunteers/{desk.volunteer}")
+        assert part(desk, CONCERNS_HERE) == ""
+        desk.service.database.close()
+        done = restore(desk.service.settings, file, replace=True)
+
+
+def test_of_whom_the_backup_has_suspended_it_is_kept_what_was_found_and_a_person_takes_them_back(
+    desk: Desk, tmp_path: Path
+) -> None:
+    for rows in desk.rows():
+        set_status(desk, rows, Status.SUSPENDED, "concern raised")
+
+    def taken_back(rows: Repository) -> None:
+        set_status(desk, rows, Status.APPLICANT, "investigation closed", manager=True)
+        set_status(desk, rows, Status.APPROVED, "panel approved")
+        set_status(desk, rows, Status.SUSPENDED, "complaint")
+        set_status(desk, rows, Status.APPROVED, "investigation closed", manager=True)
+
+    file = tmp_path / "x"
+    done = put_back(desk.service, file, taken_back)
+    told = [line.partition(" (")[2].partition(")")[0] for line in done.redo]
+    assert told == ["status: applicant", "status: approved", "status: approved"]
+    for _ in range(2):
+        assert done.noes
+        assert part(desk, CONCERNS_HERE) == ""  # all was looked into, and nothing is open by what was between
+        for rows in desk.rows():
+            row = rows.volunteer(desk.volunteer)
+            assert row.status == Status.SUSPENDED
+            assert standing.looked_into(rows) == {row.id: f"{TOLD} {TOLD}"}
+            assert len(standing.findings(rows, row)) == 2
+        desk.service.database.close()
+        done = restore(desk.service.settings, file, replace=True)
+    assert recorded(desk, Role.MANAGER, Status.APPROVED, "panel approved") == 422
+    assert recorded(desk, Role.MANAGER, Status.APPROVED, "investigation closed") == 200
+
+
+def test_of_a_check_that_lapsed_and_was_renewed_since_nothing_is_to_be_done_again(desk: Desk, tmp_path: Path) -> None:
+    def renewed(rows: Repository) -> None:
+        set_status(desk, rows, Status.SUSPENDED, "check lapsed")
+        set_status(desk, rows, Status.APPROVED, "checks complete", manager=True)
+
+    done = put_back(desk.service, tmp_path / "x", renewed)
+    assert (done.noes, done.redo) == (0, ())
+    assert "A concern was looked into" not in page(desk, f"/volunteers/{desk.volunteer}")

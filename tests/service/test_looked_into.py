@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from conftest import Service
@@ -12,11 +14,12 @@ from test_concerns import others_of
 from test_proposals import Desk
 from test_today import CONCERNS_HERE, FOUND, may_record, part, recorded, said
 
-from matcher.instance import today
+from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.words import day
-from service import privacy, standing
+from service import concerns, privacy, standing
 from service.database import tables
+from service.database.base import utc_now
 from service.permissions import Role
 
 UNSAFE = "does not feel safe with this visitor"
@@ -128,3 +131,26 @@ def test_a_suspension_for_a_check_leaves_no_word_of_a_concern(desk: Desk) -> Non
     assert (
         "A concern was looked into" not in desk.service.as_(Role.COORDINATOR).get(f"/volunteers/{desk.volunteer}").text
     )
+
+
+@pytest.mark.parametrize("stands", [Status.APPROVED, Status.SUSPENDED])
+def test_what_another_log_tells_of_a_concern_takes_nobody_back(desk: Desk, stands: Status) -> None:
+    """As after a restore: what was found is on record, and who is stopped stays so until a person says otherwise."""
+    at, by = utc_now() - timedelta(days=3), desk.service.users["north", Role.MANAGER]
+    told = [
+        standing.Stop(1, desk.volunteer, at, by, "approved", "suspended", "concern raised"),
+        standing.Stop(2, desk.volunteer, at + timedelta(1), by, "suspended", "applicant", "investigation closed",
+                      closes=True),
+        standing.Stop(3, desk.volunteer, at + timedelta(2), by, "applicant", "approved", "panel approved"),
+    ]  # fmt: skip
+    for rows in desk.rows():
+        row = rows.volunteer(desk.volunteer)
+        rows.write_volunteer(row, replace(rows.volunteer_record(row), status=stands))
+        assert concerns.tell_again(rows, {row.id: told}, user_id="restore") == [row.id]
+        assert concerns.tell_again(rows, {row.id: told}, user_id="restore") == []
+        on = day((at + timedelta(1)).astimezone(LONDON).date())
+        assert standing.looked_into(rows) == {row.id: f"A concern was looked into on {on}: closed by a manager."}
+        recorded_here = standing.stops(rows, row)
+        assert [one.status for one in recorded_here] == ([] if stands is Status.APPROVED else ["suspended"] * 2)
+        assert standing.still_open(recorded_here) == []
+        assert row.status == stands
