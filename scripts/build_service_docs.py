@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 from service.permissions import table as permissions
-from service.reasons import consequences
+from service.reasons import consequences, speakers
 from service.settings import settings_table
-from service.workflow import diagram, speakers
+from service.workflow import diagram
 from service.workflow import table as steps
 
 DOCS = Path(__file__).parents[1] / "docs"

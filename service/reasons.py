@@ -14,10 +14,10 @@ _AUTHORITY, _CHILD, _VOLUNTEER, _WORKER = Party.AUTHORITY, Party.CHILD, Party.VO
 
 OBJECTS, CHILD_OBJECTS = "objects to any visitor", "child objects to any visitor"
 UNSAFE = "does not feel safe with this visitor"
-ASKS_THE_CHILD = (UNSAFE,)
+CONCERN_PAUSES, LAPSE_PAUSES = "a concern about the volunteer", "a check has lapsed"
+ASKS_THE_CHILD = (UNSAFE, CONCERN_PAUSES)
 """The reasons of a pause after which the visits go on by the child's own word alone, whatever else came of it."""
 FIRST, IN_PLAN = "first on the shortlist", "in the plan"
-CONCERN_PAUSES, LAPSE_PAUSES = "a concern about the volunteer", "a check has lapsed"
 CHILD_PAUSES = "a concern about the child"
 
 NO_REASONS: dict[Party, tuple[str, ...]] = {
@@ -112,7 +112,11 @@ STAYS: Mapping[Follows, str] = {
 """What taking back a step leaves as it is of what its reason brought about, and where a person changes it."""
 
 
-LEFT_PAUSED: Mapping[str, str] = {UNSAFE: UNSAFE}
+LEFT_PAUSED: Mapping[str, str] = {
+    UNSAFE: UNSAFE,
+    "boundaries not kept": CONCERN_PAUSES,
+    "serious concern about the volunteer": CONCERN_PAUSES,
+}
 """By the reason of an ending: for which the visits are paused where it is taken back, until the child was asked."""
 
 

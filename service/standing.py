@@ -27,7 +27,7 @@ from service import audit_log, runs, steps
 from service.audit_log import Entry
 from service.database import tables
 from service.database.base import utc_now
-from service.reasons import CONCERN_PAUSES, LAPSE_PAUSES
+from service.reasons import ASKS_THE_CHILD, CONCERN_PAUSES, LAPSE_PAUSES
 from service.repository import Repository
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, State
 
@@ -61,9 +61,6 @@ OUTCOMES = frozenset({CLOSED, UNSUITABLE})
 
 _CONCERNS = frozenset({CONCERN, "complaint", UNSUITABLE})
 """Reasons for which the children whom somebody visited before are to be asked too."""
-
-_PAUSED_FOR = {**dict.fromkeys(_CONCERNS, CONCERN_PAUSES), LAPSED: LAPSE_PAUSES}
-"""For which reason visits are paused, by the reason of the standing; for any other they are “circumstances”."""
 
 
 class NothingFoundError(InputError):
@@ -354,7 +351,8 @@ def bring_up(
 ) -> BroughtUp:
     """Withdraws, pauses and, by the reason, brings up every match of a volunteer who is not approved any more.
 
-    A suspension is taken for a concern unless a check lapsed: nobody said that it is none.
+    A suspension is taken for a concern unless a check lapsed: nobody said that it is none. Visits that were paused
+    before for something less are paused for it too, so that those children are asked as well.
 
     Args:
         but: the id of the match of which the concern was recorded: it says so itself.
@@ -366,6 +364,8 @@ def bring_up(
         .order_by(tables.Match.id)
         .execution_options(populate_existing=True)
     ).all()
+    pauses_for = CONCERN_PAUSES if concern else LAPSE_PAUSES if reason == LAPSED else "circumstances"
+    before = steps.pauses(rows, matches)
     withdrawn, paused, past = [], [], []
     for match in matches:
         state = State(match.state)
@@ -374,9 +374,8 @@ def bring_up(
             steps.take(rows, match, "withdraw", by=Party.AUTHORITY, user_id=user_id, reason="volunteer unavailable")
         elif state in APPOINTED:
             paused.append(match.id)
-            if state is not State.PAUSED:
-                why = _PAUSED_FOR.get(reason, "circumstances")
-                steps.take(rows, match, "pause", by=Party.AUTHORITY, user_id=user_id, reason=why)
+            if state is not State.PAUSED or (concern and before[match.id].reason not in ASKS_THE_CHILD):
+                steps.take(rows, match, "pause", by=Party.AUTHORITY, user_id=user_id, reason=pauses_for)
         elif state is State.ENDED and concern and match.id != but:
             past.append(match.id)
             steps.note(rows, match, BROUGHT_UP, user_id=user_id, reason=reason)

@@ -20,7 +20,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
 from service.proposals import failing_rules, free_place
-from service.reasons import ASKS_THE_CHILD, FOLLOWS, LEFT_PAUSED, STAYS, Follows
+from service.reasons import ASKS_THE_CHILD, CONCERN_PAUSES, FOLLOWS, LEFT_PAUSED, STAYS, UNSAFE, Follows
 from service.repository import Repository
 from service.standing import STOPPED
 from service.steps import Stood
@@ -60,7 +60,7 @@ def last_step(rows: Repository, match: tables.Match) -> Last:
     if step is None:
         raise StepRefusedError(_NO_STEP.get(last.step, _NOT_A_STEP))
     if last.reason in ASKS_THE_CHILD and step.to is not State.ENDED:
-        raise StepRefusedError(_THE_CHILDS_WORD[step.to])
+        raise StepRefusedError(_NOT_WITHOUT_THE_CHILD[step.to, last.reason])
     before = Stood.before(last)
     if before is None:
         raise StepRefusedError(
@@ -80,11 +80,15 @@ _NO_STEP = {
     "propose": "That it was proposed is not taken back. Withdraw the proposal: “entered by mistake” is a reason.",
     steps.TAKEN_IN: "It came with a file, and nothing was recorded since. Correct the file, or record what happened.",
 }
-_THE_CHILDS_WORD = {
-    State.DECLINED: "That a child does not feel safe is not taken back, whatever came of it: the two are not proposed "
-    "to each other again. Go on with the child’s shortlist.",
-    State.PAUSED: "That a child does not feel safe is not taken back, whatever came of it. Have somebody whom they "
-    "trust ask the child: the visits go on by their own word, which is recorded as the next step.",
+_ASK = "Have somebody whom they trust ask the child: the visits go on by their own word, recorded as the next step."
+_NOT_WITHOUT_THE_CHILD = {
+    (State.DECLINED, UNSAFE): "That a child does not feel safe is not taken back, whatever came of it: the two are not "
+    "proposed to each other again. Go on with the child’s shortlist.",
+    (State.PAUSED, UNSAFE): f"That a child does not feel safe is not taken back, whatever came of it. {_ASK}",
+    # Else it would be the way round the child: whoever closes a concern could say that there never was one.
+    (State.PAUSED, CONCERN_PAUSES): "A pause for a concern about the volunteer is not taken back, whatever came of "
+    "it: a manager writes what was found, also where it was recorded by mistake. After that, whoever was mistaken, it "
+    f"is for the child to say. {_ASK}",
 }
 _NOT_A_STEP = "Something else has been recorded since, so the step before it cannot be taken back any more."
 
@@ -107,8 +111,8 @@ def _changed_by_file(rows: Repository, match: tables.Match, recorded: tables.Aud
 def take_back(rows: Repository, match_id: str, *, user_id: str, why: str) -> tables.Match:
     """The last step of a match was recorded by mistake; `why` says so in words, and is sealed.
 
-    Visits that ended since a child was said not to feel safe are paused for that at once: who says that it was never
-    said is not the child.
+    Visits that ended since a child was said not to feel safe, or for a concern about the volunteer, are paused for that
+    at once: who says that it was never so is not the child.
 
     What the step's reason brought about besides, of the child or of the volunteer, stays: see `reasons.STAYS`.
 

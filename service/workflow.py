@@ -23,7 +23,6 @@ from service.reasons import (
     NO_REASONS,
     NOT_SAID_BY,
     PAUSE_REASONS,
-    UNSAFE,
     in_letter,
 )
 
@@ -145,7 +144,7 @@ class Step:
 
     def _then(self, reason: str) -> str:
         """What has to be before the visits go on again, after a pause for this reason."""
-        asked = self.to is State.PAUSED and reason == UNSAFE
+        asked = self.to is State.PAUSED and reason in ASKS_THE_CHILD
         return " After that too the visits go on only if the child, asked again, would like it." if asked else ""
 
 
@@ -169,7 +168,7 @@ _FORWARD = (
          "N Review; R 15", rules=Rules.CORE, took_place=True),
     Step("resume", "Resume the visits", (State.PAUSED,), State.ACTIVE, (_AUTHORITY,), "S 14.19", rules=Rules.CORE,
          not_after=ASKS_THE_CHILD),
-    # That the volunteer was found suitable does not make the child feel safe.
+    # That the volunteer was found suitable is not the child's word.
     Step("child_resumes", "The child was asked again and would like the visits to go on", (State.PAUSED,), State.ACTIVE,
          (_CHILD,), "S 14.19; NS 7.3", rules=Rules.CORE, besides=(_AUTHORITY,), only_after=ASKS_THE_CHILD),
 )  # fmt: skip
@@ -323,6 +322,10 @@ def diagram() -> str:
     return "\n".join(lines)
 
 
+def _either(reasons: Sequence[str]) -> str:
+    return " or ".join(f"“{reason}”" for reason in reasons)
+
+
 def table() -> str:
     """The steps as a Markdown table."""
     lines = ["| step | says | from | to | whose word | asks of fresh data | reasons | source |", "|" + "---|" * 8]
@@ -330,8 +333,8 @@ def table() -> str:
         parties = ", ".join(step.by) + "".join(f", with the {party}" for party in step.besides)
         wait = f", {int(step.wait.total_seconds() // 3600)} hours after the step before" if step.wait else ""
         starts = ", ".join(step.starts)
-        starts += "".join(f" for “{reason}”" for reason in step.only_after)
-        starts += "".join(f", but not for “{reason}”" for reason in step.not_after)
+        starts += f" for {_either(step.only_after)}" if step.only_after else ""
+        starts += f", but not for {_either(step.not_after)}" if step.not_after else ""
         cells = (f"`{step.id}`", step.title, starts, step.to, parties, step.rules + wait,
                  ", ".join(step.reasons), step.source)  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")

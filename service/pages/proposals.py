@@ -28,7 +28,7 @@ from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.pages.story import PARTY, timeline
 from service.pages.when import happened
 from service.permissions import Permission
-from service.reasons import FOLLOWS, UNSAFE, Follows
+from service.reasons import CONCERN_PAUSES, FOLLOWS, UNSAFE, Follows
 from service.repository import Repository
 from service.steps import planned_for, progress
 from service.taking_back import Last, last_step
@@ -67,11 +67,15 @@ OVERDUE = (
     "A review is overdue, as far as Kith knows. Begin it: the match stands as “Review due” while you ask the child, "
     "the volunteer and the social worker how it goes, until you record that it was held."
 )
-WHERE_UNSAFE = (
-    "No visits for now: the child does not feel safe with this visitor. Whatever was found, the visits go on only if "
-    "the child would like it. Have somebody whom they trust ask them again, and record what they say. If they would "
-    "not, or are not sure, end the match."
+_ASK = (
+    "Whatever was found, the visits go on only if the child would like it. Have somebody whom they trust ask them, and "
+    "record what they say. If they would not, or are not sure, end the match."
 )
+WHERE_THE_CHILD_IS_ASKED = {
+    UNSAFE: f"No visits for now: the child does not feel safe with this visitor. {_ASK}",
+    CONCERN_PAUSES: f"No visits for now: there was a concern about the volunteer. {_ASK}",
+}
+"""By the gravest reason of a pause."""
 NEXT = {
     "ask_volunteer": "Ask the volunteer", "volunteer_accepts": "Wait for the volunteer’s answer",
     "child_would_meet": "Show the child the profile", "meeting_held": "Arrange a meeting",
@@ -201,8 +205,9 @@ def _last(rows: Repository, match: tables.Match) -> Last | None:
 
 
 def _what_now(state: State, paused_for: str | None, overdue: bool, failing: Sequence[str]) -> str:
-    if paused_for == UNSAFE:
-        return WHERE_UNSAFE + (" What stands above must be in order as well." if failing else "")
+    if paused_for in WHERE_THE_CHILD_IS_ASKED:
+        also = " What stands above must be in order as well." if failing else ""
+        return WHERE_THE_CHILD_IS_ASKED[paused_for] + also
     if state is State.PAUSED and failing:
         return "No visits for now. They can be resumed once what stands above is in order; or end the match."
     if state in workflow.APPOINTED and failing:

@@ -157,9 +157,9 @@ class Acts(People):
         assert not no or role is Role.MANAGER, "a no is taken back by a coordinator"
         after = self.now()
         stands = after.matches[match.id]
-        if match.id in self.unsafe:
-            assert (match.state, stands.state) == ("ended", "paused"), (
-                "what a child said is taken back by somebody else"
+        if match.id in self.to_ask:
+            assert (stands.state, match.state in ("ended", "paused")) == ("paused", True), (
+                "visits go on, and the child was not asked"
             )
         else:
             assert not known or how_it_stands(stands) == stood[-2]

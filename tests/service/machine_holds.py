@@ -54,8 +54,9 @@ class Holds(RuleBasedStateMachine):
         self.childs_noes: set[tuple[str, str]] = set()
         self.confirmed: set[tuple[str, str]] = set()
         """Pairs of these that a manager confirmed in a file all the same."""
-        self.unsafe: set[str] = set()
-        """Matches whose child does not feel safe, and has not said since that the visits are to go on."""
+        self.to_ask: set[str] = set()
+        """Matches whose child does not feel safe, or of whose volunteer there was a concern, until the child has said
+        that the visits are to go on."""
         self.stopped: set[str] = set()
         self.held: set[str] = set()
         self.linked: list[set[str]] = []
@@ -190,7 +191,7 @@ class Holds(RuleBasedStateMachine):
             assert (child.objects, child.facts["agrees"] == "no") == (False, False), "a child who said no has a match"
             assert pair not in self.noes - self.confirmed, f"{match.state} again, and somebody said no to it"
             assert pair not in self.childs_noes, f"{match.state} again, and the child said no to it"
-            assert match.id not in self.unsafe or match.state == "paused", f"{match.state}, and the child is not safe"
+            assert match.id not in self.to_ask or match.state == "paused", f"{match.state}, and the child was not asked"
         if volunteer.status in STOPPED:
             assert match.state not in (*BEFORE, *GOES_ON), f"{match.state}, and the volunteer is {volunteer.status}"
         if volunteer.status not in ("approved", *STOPPED):
@@ -287,9 +288,7 @@ class Holds(RuleBasedStateMachine):
         if step == "child_declines":
             self.childs_noes.add(pair)
         if step == "child_resumes":
-            self.unsafe.discard(match.id)
-        elif reason == "does not feel safe with this visitor":
-            self.unsafe.add(match.id)
+            self.to_ask.discard(match.id)
         if step == "appoint" and code in self.committed:
             self.committed[code] += cost
             self.added[match.id] = code, cost
@@ -304,6 +303,12 @@ class Holds(RuleBasedStateMachine):
                       "a concern about the volunteer", "serious concern about the volunteer",
                       "boundaries not kept"):  # fmt: skip
             self.stopped.add(match.volunteer)
+            self.to_ask.add(match.id)
+            self.remember_concern(match.volunteer)
+
+    def remember_concern(self, volunteer: str) -> None:
+        """Whose visits are paused by now are asked, whatever they were paused for before."""
+        self.to_ask |= {one.id for one in self.now().live(volunteer=volunteer) if one.state == "paused"}
 
     def after_a_restore(self) -> None:
         """What was said stays said of whoever is still there, and of nobody else."""

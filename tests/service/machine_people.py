@@ -246,6 +246,8 @@ class People(Holds):
             assert answer.status_code == 403, "somebody who was stopped was taken back without a manager"
         if answer.status_code == 200:
             self._status_now(volunteer.id)
+            if change[1] == "concern raised":
+                self.remember_concern(volunteer.id)
 
     def _status_now(self, volunteer: str) -> None:
         status = self.now().volunteers[volunteer].status

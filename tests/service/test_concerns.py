@@ -47,6 +47,12 @@ def others_of(desk: Desk) -> tuple[str, str]:
     return past.id, now.id
 
 
+def without_a_referral(desk: Desk, match: str) -> None:
+    """Of whose child only the volunteer is asked about."""
+    for rows in desk.rows():
+        rows.child(rows.match(match).child_id).referral = False
+
+
 def story(desk: Desk, match: str) -> list[tuple[str, str | None]]:
     for rows in desk.rows():
         told = rows.session.scalars(
@@ -129,7 +135,7 @@ def test_a_concern_about_the_child_holds_the_referral(
         (Status.WITHDRAWN, "concern raised", "a concern about the volunteer", True),
         (Status.WITHDRAWN, "complaint", "a concern about the volunteer", True),
         (Status.SUSPENDED, "check lapsed", "a check has lapsed", False),
-        (Status.SUSPENDED, "other", "circumstances", True),  # nobody said that it is no concern
+        (Status.SUSPENDED, "other", "a concern about the volunteer", True),  # nobody said that it is none
         (Status.RESIGNED, "own wish", "circumstances", False),
     ],
 )
@@ -143,6 +149,40 @@ def test_the_past_is_brought_up_and_visits_are_paused_by_the_reason(
         assert brought.past == ((past,) if asked else ())
     assert story(desk, now) == [("pause", why)]
     assert story(desk, past) == ([("brought_up", reason)] if asked else [])
+
+
+@pytest.mark.parametrize("before", [None, "circumstances", "a check has lapsed"])
+def test_each_child_whose_visits_a_concern_paused_is_asked_before_they_go_on(desk: Desk, before: str | None) -> None:
+    """Also one whose visits were paused already: that the volunteer was suspended meanwhile concerns them as well."""
+    match = led(desk, 1)
+    _, now = others_of(desk)
+    without_a_referral(desk, now)
+    if before:
+        desk.step(now, "pause", Party.AUTHORITY, before)
+    desk.step(match, "child_declines", Party.CHILD, "does not feel safe with this visitor")
+    assert story(desk, now)[-1] == ("pause", "a concern about the volunteer")
+    for rows in desk.rows():
+        standing.set_status(
+            rows, rows.volunteer(desk.volunteer), Status.WITHDRAWN, user_id=desk.user, reason="complaint"
+        )
+        standing.set_status(
+            rows, rows.volunteer(desk.volunteer), Status.APPROVED, user_id=desk.user, reason="investigation closed",
+            manager=True, found="Nothing.",
+        )  # fmt: skip
+    assert len(story(desk, now)) == 1 + bool(before)  # another concern says it once more, of nobody
+    with pytest.raises(StepRefusedError, match="Possible: The child was asked again"):
+        desk.step(now, "resume", Party.AUTHORITY)
+    assert desk.step(now, "child_resumes", Party.CHILD) is State.ACTIVE
+
+
+def test_visits_that_a_lapsed_check_paused_go_on_once_the_checks_are_complete(desk: Desk) -> None:
+    _, now = others_of(desk)
+    without_a_referral(desk, now)
+    for status, reason in ((Status.SUSPENDED, "check lapsed"), (Status.APPROVED, "checks complete")):
+        for rows in desk.rows():
+            row = rows.volunteer(desk.volunteer)
+            standing.set_status(rows, row, status, user_id=desk.user, reason=reason, manager=True)
+    assert desk.step(now, "resume", Party.AUTHORITY) is State.ACTIVE
 
 
 def test_who_has_gone_stays_gone_and_is_brought_up(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Visits that are paused, and then the child says that they do not feel safe: it counts from that moment on."""
+"""Visits that are paused, and then there is something graver: it counts from that moment on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.database.base import utc_now
 from service.pages.html import short_day
 from service.permissions import Role
 from service.proposals import take_step
-from service.reasons import CONCERN_PAUSES, LAPSE_PAUSES, PAUSE_REASONS, UNSAFE
+from service.reasons import CHILD_PAUSES, CONCERN_PAUSES, LAPSE_PAUSES, PAUSE_REASONS, UNSAFE
 from service.steps import progress
 from service.taking_back import take_back
 from service.workflow import State, StepRefusedError
@@ -105,10 +105,11 @@ def test_what_a_child_says_while_the_visits_are_paused_is_recorded_on_the_page(d
 
 
 @pytest.mark.parametrize("later", PAUSE_REASONS)
-def test_no_reason_that_comes_later_hides_it_over_the_api(desk: Desk, later: str) -> None:
+@pytest.mark.parametrize("grave", [UNSAFE, CONCERN_PAUSES])
+def test_no_reason_that_comes_later_hides_it_over_the_api(desk: Desk, grave: str, later: str) -> None:
     match = paused(desk)
     browser, path = desk.service.as_(Role.COORDINATOR), f"{API}/matches/{match}"
-    for reason in (UNSAFE, later):
+    for reason in (grave, later):
         seen = browser.get(path)
         step = next(one for one in seen.json()["possible"] if one["step"] == "pause")
         assert (step["title"], step["by"]) == ("Another reason for the pause", ["authority"])
@@ -150,26 +151,25 @@ def test_a_reason_is_taken_back_by_a_manager_and_the_one_before_it_counts_again(
     path = f"/proposals/{match}/take-back"
     manager, coordinator = desk.service.as_(Role.MANAGER), desk.service.as_(Role.COORDINATOR)
     unseen = manager.get(f"{API}/matches/{match}").headers["ETag"].strip('"')
-    desk.step(match, "pause", Party.AUTHORITY, CONCERN_PAUSES)
+    desk.step(match, "pause", Party.AUTHORITY, CHILD_PAUSES)
     sent = {"version": unseen, "reason": "It was another child."}
     assert manager.post(path, data=sent, headers=HTML).status_code == 409  # of what they had not seen
     assert coordinator.get(path, headers=HTML).status_code == 403
     told = words(manager, path)
     assert "The match stands again at “paused”" in told
     assert "The reason of the pause is “a check has lapsed” again." in told
-    assert "The volunteer stays suspended" in told
+    assert "The safeguarding issue stays on record" in told
     assert "rules are asked" not in told
     sent["version"] = manager.get(f"{API}/matches/{match}").headers["ETag"].strip('"')
     done = manager.post(path, data=sent, headers=HTML, follow_redirects=False)
     assert done.status_code == 303, done.text
     assert now(desk, match) == (State.PAUSED, "a check has lapsed")
-    assert status(desk) == Status.SUSPENDED
     story = words(manager, f"/proposals/{match}")
     assert "“Another reason for the pause was given” no longer counts." in story
     assert ON_ASKING not in story
-    with pytest.raises(StepRefusedError, match="suspended"):
+    with pytest.raises(StepRefusedError, match="safeguarding issue that is not resolved"):
         desk.step(match, "resume", Party.AUTHORITY)
-    reinstated(desk)
+    resolved(desk)
     assert desk.step(match, "resume", Party.AUTHORITY) is State.ACTIVE
 
 
@@ -182,23 +182,45 @@ def test_the_first_reason_is_taken_back_after_the_one_that_came_later(desk: Desk
         assert now(desk, match) == left
 
 
-def test_what_the_child_said_is_not_taken_back(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [(UNSAFE, "That a child does not feel safe"), (CONCERN_PAUSES, "A pause for a concern about the volunteer")],
+)
+def test_nobody_but_the_child_sends_the_volunteer_back(desk: Desk, reason: str, told: str) -> None:
+    """Neither while somebody looks into it, nor once a manager has, nor as if it had never been."""
     match = paused(desk)
-    desk.step(match, "pause", Party.AUTHORITY, UNSAFE)
-    reinstated(desk)
-    for rows in desk.rows():
-        with pytest.raises(StepRefusedError, match="is not taken back, whatever came of it"):
-            take_back(rows, match, user_id=desk.user, why="It was another child.")
-    assert now(desk, match) == (State.PAUSED, UNSAFE)
+    desk.step(match, "pause", Party.AUTHORITY, reason)
+    for _ in range(2):
+        for rows in desk.rows():
+            with pytest.raises(StepRefusedError, match=f"{told} is not taken back, whatever came of it"):
+                take_back(rows, match, user_id=desk.user, why="It was another child.")
+        reinstated(desk)
+    page = words(desk.service.as_(Role.MANAGER), f"/proposals/{match}")
+    assert ON_ASKING in page
+    assert "recorded by mistake" not in page
+    assert now(desk, match) == (State.PAUSED, reason)
+    assert desk.step(match, "child_resumes", Party.CHILD) is State.ACTIVE
 
 
-def test_an_ending_for_it_leaves_the_visits_paused_for_it_where_it_is_taken_back(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("reason", "left"),
+    [
+        (UNSAFE, UNSAFE),
+        ("boundaries not kept", CONCERN_PAUSES),
+        ("serious concern about the volunteer", CONCERN_PAUSES),
+    ],
+)
+def test_an_ending_for_it_leaves_the_visits_paused_for_it_where_it_is_taken_back(
+    desk: Desk, reason: str, left: str
+) -> None:
     match = paused(desk)
-    desk.step(match, "end", Party.CHILD, UNSAFE)
+    desk.step(match, "end", Party.CHILD, reason)
     reinstated(desk)
+    page = words(desk.service.as_(Role.MANAGER), f"/proposals/{match}/take-back")
+    assert f"its visits are paused from now on for “{left}”. They go on only if the child" in page
     for rows in desk.rows():
         take_back(rows, match, user_id=desk.user, why="It was another child.")
-    assert now(desk, match) == (State.PAUSED, UNSAFE)
+    assert now(desk, match) == (State.PAUSED, left)
 
 
 def test_no_restore_undoes_it(desk: Desk, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from matcher.records import Party
-from service.reasons import CHILD_OBJECTS, FOLLOWS, PAUSE_REASONS, UNSAFE, Follows, gravest, speakers
+from service.reasons import CHILD_OBJECTS, CONCERN_PAUSES, FOLLOWS, PAUSE_REASONS, UNSAFE, Follows, gravest, speakers
 from service.workflow import (
     APPOINTED,
     BEFORE_APPOINTMENT,
@@ -130,12 +130,12 @@ def test_what_cannot_follow_is_refused_with_what_could() -> None:
         go("end", State.ACTIVE, reason="because")
 
 
-def test_who_felt_unsafe_is_asked_before_the_visits_go_on() -> None:
+def test_the_child_is_asked_before_the_visits_go_on_after_a_concern() -> None:
     """By the child's own word alone, and by no other step of the authority's; after any other pause as ever."""
     paused = {reason: Progress(State.PAUSED, NOON, reason) for reason in (*PAUSE_REASONS, None)}
     for reason, now in paused.items():
         on = [step.id for step in possible(State.PAUSED, reason) if not step.final]
-        assert on == (["child_resumes"] if reason == UNSAFE else ["resume"])
+        assert on == (["child_resumes"] if reason in (UNSAFE, CONCERN_PAUSES) else ["resume"])
         for step, by in ((step, by) for step in STEPS if step.to not in (State.ENDED, State.PAUSED) for by in Party):
             if (step.id, by) == (on[0], step.by[0]):
                 assert take(step.id, now, by=by, at=LATER, reason=None, hard_rules=rules_pass).state is State.ACTIVE
@@ -145,8 +145,9 @@ def test_who_felt_unsafe_is_asked_before_the_visits_go_on() -> None:
         for by in Party:  # who would not like it, or whoever says so for them
             why = "other" if by in (Party.PLANNED, Party.VOLUNTEER) else UNSAFE
             assert take("end", now, by=by, at=LATER, reason=why, hard_rules=rules_fail).state is State.ENDED
-    with pytest.raises(StepRefusedError, match=f"“paused” for “{UNSAFE}”. Possible: The child was asked again"):
-        take("resume", paused[UNSAFE], by=Party.AUTHORITY, at=LATER, reason=None, hard_rules=rules_pass)
+    for reason in (UNSAFE, CONCERN_PAUSES):
+        with pytest.raises(StepRefusedError, match=f"“paused” for “{reason}”. Possible: The child was asked again"):
+            take("resume", paused[reason], by=Party.AUTHORITY, at=LATER, reason=None, hard_rules=rules_pass)
 
 
 @pytest.mark.parametrize("reason", PAUSE_REASONS)
