@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 from service.permissions import table as permissions
-from service.reasons import consequences, speakers
+from service.reasons import consequences
 from service.settings import settings_table
-from service.workflow import diagram
+from service.workflow import diagram, speakers
 from service.workflow import table as steps
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -28,7 +28,9 @@ def write(file: str, pattern: str, content: str) -> None:
 
 write("workflow.md", r"```mermaid\n.*?```", f"```mermaid\n{diagram()}\n```")
 write("workflow.md", r"\| reason \|.*?(?=\n\n)", consequences())
-write("workflow.md", r"\| reason for an ending \|.*?(?=\n\n)", speakers())
+for step in ("end", "pause"):
+    table = speakers(step)
+    write("workflow.md", rf"{re.escape(table.splitlines()[0])}.*?(?=\n\n)", table)
 write("workflow.md", r"(?<=```\n\n)(\| step.*)?\Z", f"{steps()}\n")
 write("operations.md", r"\| setting \|.*?(?=\n\n)", settings_table())
 write("permissions.md", r"\| route \|.*\Z", f"{permissions()}\n")

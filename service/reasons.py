@@ -49,12 +49,12 @@ END_REASONS = (
 _WISHES = frozenset({"child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS})
 _OF_THE_VOLUNTEER = frozenset({"circumstances of the volunteer", "support not attended"})
 NOT_SAID_BY: Mapping[Party, frozenset[str]] = {
-    _CHILD: _OF_THE_VOLUNTEER,
-    _VOLUNTEER: _WISHES | {"support not attended", UNSAFE},
-    _WORKER: _OF_THE_VOLUNTEER,
+    _CHILD: _OF_THE_VOLUNTEER | {LAPSE_PAUSES},
+    _VOLUNTEER: _WISHES | {"support not attended", UNSAFE, LAPSE_PAUSES},
+    _WORKER: _OF_THE_VOLUNTEER | {LAPSE_PAUSES},
     Party.PLANNED: frozenset(END_REASONS) - {"planned ending", "age", "left care", "moved away", "other"},
 }
-"""Reasons of an ending that would make no sense as the word of somebody. Whoever speaks keeps a concern."""
+"""Reasons of a pause or an ending that would make no sense as the word of somebody. Whoever speaks keeps a concern."""
 
 
 class Follows(StrEnum):
@@ -123,15 +123,6 @@ LEFT_PAUSED: Mapping[str, str] = {
 def gravest(reasons: Iterable[str | None]) -> str | None:
     """Of the reasons of one pause."""
     return min((one for one in reasons if one in PAUSE_REASONS), key=PAUSE_REASONS.index, default=None)
-
-
-def speakers() -> str:
-    """Who may give which reasons for an ending, as a Markdown table."""
-    lines = [f"| reason for an ending | {' | '.join(Party)} |", "|" + "---|" * (1 + len(Party))]
-    for reason in END_REASONS:
-        may = ("–" if reason in NOT_SAID_BY.get(party, ()) else "yes" for party in Party)
-        lines.append(f"| {reason} | {' | '.join(may)} |")
-    return "\n".join(lines)
 
 
 def consequences() -> str:

@@ -184,8 +184,8 @@ def _noes() -> tuple[Step, ...]:
         Step("withdraw", "Withdraw the proposal", BEFORE_APPOINTMENT, State.WITHDRAWN, (_AUTHORITY,), "R 14",
              Rules.NONE, NO_REASONS[_AUTHORITY], final=True),
         # Also of visits that are paused: what a child says then must not wait until they are resumed.
-        Step("pause", "Pause the visits", APPOINTED, State.PAUSED, (_AUTHORITY,), "S 14.19", Rules.NONE, PAUSE_REASONS,
-             final=True, again="Another reason for the pause"),
+        Step("pause", "Pause the visits", APPOINTED, State.PAUSED, (_CHILD, _VOLUNTEER, _WORKER, _AUTHORITY),
+             "S 14.19; NS 7.3", Rules.NONE, PAUSE_REASONS, final=True, again="Another reason for the pause"),
         Step("end", "End the match", APPOINTED, State.ENDED, (*Party,), "R 15; S 14.18", Rules.NONE, END_REASONS,
              final=True),
     ]  # fmt: skip
@@ -324,6 +324,15 @@ def diagram() -> str:
 
 def _either(reasons: Sequence[str]) -> str:
     return " or ".join(f"“{reason}”" for reason in reasons)
+
+
+def speakers(step_id: str) -> str:
+    """Who may give which reasons for a step, as a Markdown table."""
+    step = next(step for step in STEPS if step.id == step_id)
+    lines = [f"| “{step.title}” for | {' | '.join(step.by)} |", "|" + "---|" * (1 + len(step.by))]
+    rows = [(reason, *("yes" if reason in step.reasons_of(by) else "–" for by in step.by)) for reason in step.reasons]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines)
 
 
 def table() -> str:

@@ -33,7 +33,7 @@ def desk(service: Service) -> Desk:
 
 def recorded(desk: Desk, match: str, step: str, by: Party, reason: str) -> str:
     """On the page of the step; what the browser is shown then."""
-    form = {"said_by": by.value, f"reason-{by}" if step == "end" else "reason": reason}
+    form = {"said_by": by.value, f"reason-{by}" if step in ("end", "pause") else "reason": reason}
     return desk.service.as_(Role.COORDINATOR).post(f"/proposals/{match}/steps/{step}", data=form).text
 
 

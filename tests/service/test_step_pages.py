@@ -302,22 +302,23 @@ def months(page: str) -> str:
     return page[page.index("<h1") : page.index("How proposals went")]
 
 
-def test_whoever_ends_a_match_is_offered_their_own_reasons(site: Site) -> None:
+@pytest.mark.parametrize(("link", "id"), [("End the match", "end"), ("Pause the visits", "pause")])
+def test_whoever_ends_a_match_or_pauses_its_visits_is_offered_their_own_reasons(site: Site, link: str, id: str) -> None:
     """Also without script; what was chosen under another who might have spoken does not count."""
     page = site.page(script=False)
     page.goto(f"{site.at}/proposals?show=matches")
     page.locator("main table a").first.click()
-    page.get_by_role("link", name="End the match").click()
-    ending = next(step for step in STEPS if step.id == "end")
+    page.get_by_role("link", name=link).click()
+    step = next(step for step in STEPS if step.id == id)
 
     def shown() -> set[str | None]:
         return {one.get_attribute("value") for one in page.locator("input[name^=reason]").all() if one.is_visible()}
 
     assert shown() == set()
-    for party in Party:
+    for party in step.by:
         page.check(f"input[name=said_by][value='{party}']")
-        assert shown() == {*ending.reasons_of(party)}
-    page.check("input[name='reason-planned'][value=other]")
+        assert shown() == {*step.reasons_of(party)}
+    page.check(f"input[name='reason-{step.by[-1]}'][value='{step.reasons_of(step.by[-1])[-1]}']")
     page.check("input[name=said_by][value=volunteer]")
     page.get_by_role("button", name="Record").click()
     assert "Choose a reason." in page.inner_text(".govuk-error-summary")

@@ -189,7 +189,8 @@ def test_a_concern_leads_to_whom_it_stopped(desk: Desk) -> None:
     match = active(desk)
     form = page(desk, f"/proposals/{match}/steps/pause")
     assert "The volunteer is suspended at once" in form  # before it is done
-    led = send(desk, f"/proposals/{match}/steps/pause", reason="a concern about the volunteer", version="1")
+    said = {"said_by": "social worker", "reason-social worker": "a concern about the volunteer"}
+    led = send(desk, f"/proposals/{match}/steps/pause", **said)
     assert led == f"/volunteers/{desk.volunteer}?saved=suspended"
     assert f"Visits paused: with {references(desk)[0]}" in page(desk, led)
 

@@ -228,7 +228,7 @@ def test_after_such_a_step_the_page_says_what_was_done_and_whom_to_tell(
     desk: Desk, steps: int, step: str, by: Party, reason: str
 ) -> None:
     match = led(desk, steps)
-    form = {"said_by": by.value, f"reason-{by}" if step == "end" else "reason": reason}
+    form = {"said_by": by.value, f"reason-{by}" if step in ("end", "pause") else "reason": reason}
     page = said(desk.service.as_(Role.COORDINATOR).post(f"/proposals/{match}/steps/{step}", data=form).text)
     assert "is suspended, and visits nobody. Tell a manager and the child’s social worker now" in page
     assert "Shortlists go by it" not in page

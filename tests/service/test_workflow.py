@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from matcher.records import Party
-from service.reasons import CHILD_OBJECTS, CONCERN_PAUSES, FOLLOWS, PAUSE_REASONS, UNSAFE, Follows, gravest, speakers
+from service.reasons import (
+    CHILD_OBJECTS,
+    CONCERN_PAUSES,
+    FOLLOWS,
+    LAPSE_PAUSES,
+    PAUSE_REASONS,
+    UNSAFE,
+    Follows,
+    gravest,
+)
 from service.workflow import (
     APPOINTED,
     BEFORE_APPOINTMENT,
@@ -21,6 +30,7 @@ from service.workflow import (
     diagram,
     possible,
     review_due,
+    speakers,
     table,
     take,
     to_stand_again,
@@ -77,6 +87,22 @@ def test_everybody_may_say_no_at_every_state_whatever_the_rules_say(state: State
 @pytest.mark.parametrize("party", Party)
 def test_every_party_may_end_a_match_at_any_time(state: State, party: Party) -> None:
     assert go("end", state, by=party, rules=rules_fail, at=NOON) is State.ENDED
+
+
+@pytest.mark.parametrize("party", Party)
+def test_nobody_is_recorded_as_pausing_visits_for_what_is_not_theirs_to_say(party: Party) -> None:
+    pause = next(step for step in STEPS if step.id == "pause")
+    assert (party in pause.by) is (party is not Party.PLANNED)
+    fitting = {
+        Party.VOLUNTEER: {*PAUSE_REASONS} - {UNSAFE, LAPSE_PAUSES}, Party.AUTHORITY: {*PAUSE_REASONS},
+        Party.PLANNED: set(),
+    }.get(party, {*PAUSE_REASONS} - {LAPSE_PAUSES})  # fmt: skip
+    for reason in PAUSE_REASONS:
+        if reason in fitting:
+            assert go("pause", State.ACTIVE, by=party, reason=reason) is State.PAUSED
+        else:
+            with pytest.raises(StepRefusedError, match=r"needs a reason|is the word of the"):
+                go("pause", State.ACTIVE, by=party, reason=reason)
 
 
 @pytest.mark.parametrize("party", Party)
@@ -175,7 +201,8 @@ def test_the_document_is_drawn_from_the_steps() -> None:
     document = (DOCS / "workflow.md").read_text(encoding="utf-8")
     assert diagram() in document
     assert table() in document
-    assert speakers() in document
+    assert speakers("end") in document
+    assert speakers("pause") in document
 
 
 @pytest.mark.parametrize(
