@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
@@ -32,10 +34,11 @@ from service.api import (
     volunteers,
 )
 from service.api.deps import Installation, answering, authorise
+from service.api.document import document
 from service.crypto import KeyRing
 from service.database.engine import Database
 from service.database.upgrade import require_upgraded
-from service.errors import answer_errors, described, schemas
+from service.errors import answer_errors, described
 from service.identity import Provider
 from service.logs import configure
 from service.metrics import measure
@@ -90,11 +93,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS:
         api.include_router(router)
 
+    @cache
+    def told() -> dict[str, Any]:
+        return document(app)
+
     @api.get("/openapi.json", include_in_schema=False)
     def openapi() -> JSONResponse:
-        whole = app.openapi()
-        whole["components"]["schemas"] |= schemas()
-        return JSONResponse(whole)
+        return JSONResponse(told())
 
     app.include_router(api)
     for router in pages.ROUTERS:

@@ -24,6 +24,8 @@ from service.runs import RunError
 from service.standing import UncheckedError
 from service.workflow import StepRefusedError
 
+_REQUEST = "5f0c2a91d3b7e644"
+
 
 class FieldProblem(BaseModel):
     where: str = Field(examples=["query.top"])
@@ -36,7 +38,7 @@ class Problem(BaseModel):
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
     detail: str = Field(examples=["There is no such child."])
-    request_id: str = Field(examples=["5f0c2a91d3b7e644"])
+    request_id: str = Field(examples=[_REQUEST])
     problems: list[FieldProblem] = []
 
 
@@ -63,21 +65,56 @@ _MEANS = {
 }
 
 
-def described(codes: Iterable[int]) -> dict[int | str, dict[str, Any]]:
-    """What any route may answer, for the document of the API."""
+Responses = dict[int | str, dict[str, Any]]
+"""What a route answers, for the document of the API."""
+
+
+def described(codes: Iterable[int]) -> Responses:
+    """What any route may answer, for the document of the API, which tells each once (`answers`)."""
+    return {code: {"$ref": f"#/components/responses/{code}", "description": _MEANS[code]} for code in codes}
+
+
+_HEADERS = {
+    "X-Request-ID": ("The request’s own, by which the log has it: quote it where something went wrong.",
+                     {"type": "string", "examples": [_REQUEST]}),
+    "ETag": ("The version that is told: send it as If-Match to change it.", {"type": "string", "examples": ['"3"']}),
+    "WWW-Authenticate": ("How to prove who asks, where nothing did.", {"type": "string", "examples": ["Bearer"]}),
+    "Retry-After": ("In how many seconds to ask again.", {"type": "integer", "examples": [4]}),
+    "Location": ("Where to go on.", {"type": "string", "examples": ["/"]}),
+    "Set-Cookie": ("The login.", {"type": "string", "examples": ["kith_session=…; HttpOnly; Path=/; SameSite=lax"]}),
+    "Content-Disposition": ("What to call the file.",
+                            {"type": "string", "examples": ['attachment; filename="decisions.zip"']}),
+}  # fmt: skip
+_SENT_WITH = {401: ["WWW-Authenticate"], 429: ["Retry-After"]}
+_NOT_ALWAYS = ("WWW-Authenticate",)
+"""Not where a password was wrong."""
+
+
+def headers_of(*names: str) -> dict[str, Any]:
+    """Headers of an answer, for the document of the API."""
     return {
-        code: {
-            "description": _MEANS[code],
-            "content": {
-                "application/problem+json": {
-                    "schema": {"$ref": SCHEMA.format(model="Problem")},
-                    "example": {"title": HTTPStatus(code).phrase, "status": code, "detail": _MEANS[code],
-                                "request_id": "5f0c2a91d3b7e644", "problems": []},
-                }
-            },
-        }
-        for code in codes
+        name: {"description": _HEADERS[name][0], "schema": _HEADERS[name][1], "required": name not in _NOT_ALWAYS}
+        for name in names
+    }
+
+
+def answers() -> dict[str, Any]:
+    """Every refusal once, for the document of the API."""
+    return {str(code): _refusal(code, means) for code, means in _MEANS.items()}
+
+
+def _refusal(code: int, means: str) -> dict[str, Any]:
+    problems = [{"where": "query.top", "wrong": "Input should be less than or equal to 50"}] if code == 422 else []
+    example = {
+        "title": HTTPStatus(code).phrase, "status": code, "detail": means, "request_id": _REQUEST, "problems": problems,
     }  # fmt: skip
+    return {
+        "description": means,
+        "headers": headers_of("X-Request-ID", *_SENT_WITH.get(code, ())),
+        "content": {
+            "application/problem+json": {"schema": {"$ref": SCHEMA.format(model="Problem")}, "example": example}
+        },
+    }
 
 
 SCHEMA = "#/components/schemas/{model}"
@@ -145,6 +182,8 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
+        if any(one["loc"] == IF_MATCH and one["type"] == "missing" for one in error.errors()):
+            return problem(428, _SENTENCES[428], request.state.request_id)
         problems = [_field_problem(one) for one in error.errors()]
         return problem(422, "The request cannot be read as it stands.", request.state.request_id, problems)
 
@@ -164,6 +203,7 @@ TOO_LATE = (
 )
 """Where the database itself says who was first, and no room had a better word for it."""
 
+IF_MATCH = ("header", "If-Match")
 _SENTENCES = {
     401: "Log in first.",
     403: "The request was refused: what it proves itself by is missing or too old.",

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from math import ceil
 from typing import Any
 
 import structlog
@@ -105,8 +106,12 @@ class RateLimit:
         if scope["type"] == "http":
             address = (scope.get("client") or ("-",))[0]
             tries = scope["method"] == "POST" and scope["path"].startswith(TRY_A_SECRET)
-            if not self._allowed(address) or (tries and not self._allowed(address, self.most_secrets)):
-                await _refusal(scope, 429, "Too many requests. Wait a minute.")(scope, receive, send)
+            limits = [self.most, self.most_secrets] if tries else [self.most]
+            reached = next((most for most in limits if not self._allowed(address, most)), None)
+            if reached is not None:
+                refusal = _refusal(scope, 429, "Too many requests. Wait a minute.")
+                refusal.headers["Retry-After"] = str(self._seconds(address, reached))
+                await refusal(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
@@ -118,6 +123,11 @@ class RateLimit:
         tokens = min(most, tokens + (now - before) * most / 60)
         self.left[address, most] = (tokens - 1 if tokens >= 1 else tokens, now)
         return tokens >= 1
+
+    def _seconds(self, address: str, most: int) -> int:
+        """In how many the next request of an address that was refused is let through."""
+        tokens, _ = self.left[address, most]
+        return ceil((1 - tokens) * 60 / most)
 
 
 class BodyCap:

@@ -16,6 +16,8 @@ from typing import Any, Literal
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from service.errors import Responses
+
 
 class Answer(BaseModel):
     """One that has these fields and no other."""
@@ -23,7 +25,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-def described(model: type[Answer]) -> dict[int | str, dict[str, Any]]:
+def described(model: type[Answer]) -> Responses:
     """What a route answers, for the document of the API; with `response_model=None`, since nothing checks it again."""
     return {200: {"model": model}}
 

@@ -16,10 +16,13 @@ from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
     CHANGES,
     CODE,
+    VERSIONED,
+    AMatch,
     ChildId,
     FamilyId,
     Given,
     IfMatch,
+    ListPage,
     PageNumber,
     PageSize,
     id_of,
@@ -40,12 +43,12 @@ router = APIRouter()
 
 class FamilyLine(BaseModel):
     id: str = Field(examples=["F9XK3M7BQ2WD"])
-    children: list[str] = Field(description="Ids of the children who are siblings.")
+    children: list[str] = Field(
+        examples=[["C7KQ4M2XPH3R", "C2NB8T5WGX9K"]], description="Ids of the children who are siblings."
+    )
 
 
-class FamilyPage(BaseModel):
-    total: int
-    page: int
+class FamilyPage(ListPage):
     families: list[FamilyLine]
 
 
@@ -64,7 +67,7 @@ class Siblings(Given):
 
 
 class Linked(FamilyLine):
-    irregular: list[str] = Field(description="Ids of live matches that break the rule for siblings now.")
+    irregular: list[AMatch] = Field(description="Ids of live matches that break the rule for siblings now.")
 
 
 class Unlinking(Given):
@@ -163,9 +166,7 @@ class BudgetLine(Budget):
     code: str = Field(examples=["E06000062"])
 
 
-class BudgetPage(BaseModel):
-    total: int
-    page: int
+class BudgetPage(ListPage):
     budgets: list[BudgetLine]
 
 
@@ -189,7 +190,7 @@ def list_budgets(
     return BudgetPage(total=total, page=page, budgets=[_budget(row) for (row,) in found])
 
 
-@router.get("/budgets/{code}", tags=["budgets"])
+@router.get("/budgets/{code}", tags=["budgets"], responses=VERSIONED)
 def budget(code: Code, rows: Reading, response: Response) -> BudgetLine:
     """One authority's budget; all blank where none is recorded."""
     row = budgets.row_of(rows, code)

@@ -17,6 +17,8 @@ from service.api.answers import as_it_is, described
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
+    MADE,
+    VERSIONED,
     Asked,
     Breaking,
     ChildFacts,
@@ -24,10 +26,12 @@ from service.api.shapes import (
     Coordinator,
     Given,
     IfMatch,
+    ListPage,
     PageNumber,
     PageSize,
     Person,
     Reference,
+    Version,
     VolunteerId,
     WhyWeaker,
     id_of,
@@ -52,14 +56,12 @@ class ChildLine(BaseModel):
     id: str = Field(examples=["C7KQ4M2XPH3R"])
     reference: str | None = Field(examples=["C0001"], description="Only for those who may identify children.")
     referred_on: date | None
-    coordinator: str | None
+    coordinator: str | None = Field(examples=["J. Example"])
     state: str = Field(examples=["waiting"], description="waiting, or the state of the proposal or match.")
-    version: int
+    version: Version
 
 
-class ChildPage(BaseModel):
-    total: int
-    page: int
+class ChildPage(ListPage):
     children: list[ChildLine]
 
 
@@ -68,7 +70,7 @@ class ChildRecord(BaseModel):
 
     id: str = Field(examples=["C7KQ4M2XPH3R"])
     reference: str | None = Field(examples=["C0001"])
-    version: int
+    version: Version
     facts: dict[str, Any] = Field(
         examples=[{"date_of_birth": "2014-05-03", "languages": ["en", "ti"], "placement": "NN1", "agrees": "yes"}],
         description="null is not recorded. An analyst is told `age` and `days_waited` in place of days.",
@@ -80,6 +82,7 @@ class ChildNow(ChildRecord):
 
 
 class NewChild(Given):
+    model_config = such_as(reference="C0001", siblings=[], facts={"date_of_birth": "03/05/2014", "placement": "NN1"})
     reference: Reference
     siblings: list[Annotated[str, id_of("C")]] | None = Field(
         None, max_length=20, description="Ids of brothers and sisters; [] if there are none; null if not known yet."
@@ -138,7 +141,7 @@ def children(
     )  # fmt: skip
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=MADE)
 def add(given: NewChild, person: Asking, rows: Writing, response: Response) -> ChildRecord:
     """A new referral."""
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
@@ -147,7 +150,7 @@ def add(given: NewChild, person: Asking, rows: Writing, response: Response) -> C
     return _record(rows, person, row, response)
 
 
-@router.get("/{child_id}")
+@router.get("/{child_id}", responses=VERSIONED)
 def child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading, response: Response) -> ChildRecord:
     """The facts that matching uses of one child."""
     told = _record(rows, person, rows.child(child_id), response)
@@ -181,7 +184,7 @@ def change(
     return attempt(kith, person, write)
 
 
-@router.get("/{child_id}/person")
+@router.get("/{child_id}/person", responses=VERSIONED)
 def who(child_id: ChildId, person: Asking, kith: Kith, rows: Reading, response: Response) -> Person:
     """Who the child is. Each asking is an entry of its own in the audit log."""
     row = rows.child(child_id)

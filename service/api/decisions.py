@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from service import decisions
 from service.api.deps import Asking, Kith, Reading, note_reading
+from service.errors import Responses, headers_of
 
 router = APIRouter(tags=["decisions"])
 
@@ -14,7 +15,15 @@ class Zip(Response):
     media_type = "application/zip"
 
 
-@router.get("/decisions", response_class=Zip)
+_FILE: Responses = {
+    200: {
+        "headers": headers_of("Content-Disposition"),
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.get("/decisions", response_class=Zip, responses=_FILE)
 def export(person: Asking, kith: Kith, rows: Reading) -> Response:
     """What was chosen of what was shown, and what each score said of it: pseudonymised, to learn weights from.
 

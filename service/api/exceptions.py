@@ -14,15 +14,22 @@ from service import exceptions as allowed
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
 from service.api.shapes import (
     CHANGES,
+    MADE,
+    VERSIONED,
+    AChild,
+    AVolunteer,
     ExceptionId,
     Given,
     IfMatch,
+    ListPage,
     PageNumber,
     PageSize,
     PrintableText,
+    Version,
     id_of,
     one_page,
     require_version,
+    such_as,
     tell_version,
 )
 from service.auth import Person
@@ -35,6 +42,9 @@ router = APIRouter(prefix="/exceptions", tags=["exceptions"])
 class NewException(Given):
     """What a manager allows in a single case. Core rules have no exception."""
 
+    model_config = such_as(
+        kind="second child", volunteer="V4TX9B2LMD7W", value=2, reason="The first match ends in March"
+    )
     kind: ExceptionKind
     volunteer: Annotated[str, id_of("V")] = Field(examples=["V4TX9B2LMD7W"])
     child: Annotated[str, id_of("C")] | None = Field(None, description="Of a relative: whose visitor they may be.")
@@ -58,23 +68,21 @@ class ExceptionLine(BaseModel):
     """One exception. Words, names and days are told to those alone who may identify children."""
 
     id: str = Field(examples=["E8MW2XK5TB3N"])
-    kind: ExceptionKind
-    volunteer: str
-    child: str | None
-    value: int | None
-    reason: str | None
-    approved_by: str | None
+    kind: ExceptionKind = Field(examples=["second child"])
+    volunteer: AVolunteer
+    child: AChild | None = Field(examples=[None])
+    value: int | None = Field(examples=[2])
+    reason: str | None = Field(examples=["The first match ends in March"])
+    approved_by: str | None = Field(examples=["M. Example"])
     approved_on: date | None
     holds: bool = Field(description="Whether it allows anything: false once it is withdrawn.")
-    withdrawn_on: date | None = Field(description="Since when it holds no longer.")
-    withdrawn_by: str | None
-    withdrawn_reason: str | None
-    version: int
+    withdrawn_on: date | None = Field(examples=[None], description="Since when it holds no longer.")
+    withdrawn_by: str | None = Field(examples=[None])
+    withdrawn_reason: str | None = Field(examples=[None])
+    version: Version
 
 
-class ExceptionPage(BaseModel):
-    total: int
-    page: int
+class ExceptionPage(ListPage):
     exceptions: list[ExceptionLine]
 
 
@@ -112,7 +120,7 @@ def exceptions(
     return ExceptionPage(total=total, page=page, exceptions=[_told(rows, person, row) for (row,) in found])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=MADE)
 def approve(given: NewException, person: Asking, rows: Writing, response: Response) -> ExceptionLine:
     """A manager allows it, by name and with a reason. Places follow in the same transaction."""
     row = allowed.approve(
@@ -122,7 +130,7 @@ def approve(given: NewException, person: Asking, rows: Writing, response: Respon
     return _told(rows, person, row)
 
 
-@router.get("/{exception_id}")
+@router.get("/{exception_id}", responses=VERSIONED)
 def exception(
     exception_id: ExceptionId, person: Asking, kith: Kith, rows: Reading, response: Response
 ) -> ExceptionLine:

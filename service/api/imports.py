@@ -21,15 +21,28 @@ from matcher.instance import today
 from matcher.readers import Reading as FilesRead
 from matcher.readers import read_files
 from service import importing
+from service.api.answers import like
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading, refuse_without
-from service.api.shapes import PageNumber, PageSize, one_page
+from service.api.shapes import (
+    AUser,
+    ListPage,
+    PageNumber,
+    PageSize,
+    one_page,
+)
 from service.database import tables
 from service.importing.uploads import by_name, refuse_many
 from service.permissions import Permission
 
 router = APIRouter(prefix="/imports", tags=["imports"])
 
-Files = Annotated[list[UploadFile], File(description="children.csv, volunteers.xlsx and so on, and mapping.toml.")]
+Files = Annotated[
+    list[UploadFile],
+    File(
+        description="children.csv, volunteers.xlsx and so on, and mapping.toml.",
+        examples=[["child_id,date_of_birth\nC0001,03/05/2014\n"]],
+    ),
+]
 
 
 class ImportProblem(BaseModel):
@@ -37,20 +50,27 @@ class ImportProblem(BaseModel):
 
     file: str = Field(examples=["children.csv"])
     row: int = Field(examples=[7], description="As the spreadsheet counts; 0 speaks of the whole file.")
-    column: str
-    value: str
-    wrong: str
-    remedy: str
+    column: str = Field(examples=["date_of_birth"])
+    value: str = Field(examples=["31/02/2014"])
+    wrong: str = Field(examples=["There is no such day"])
+    remedy: str = Field(examples=["Write the day as 03/05/2014 or 2014-05-03."])
     rejected: bool = Field(description="Whether the row cannot be used; otherwise it is a notice.")
 
 
 class Changed(BaseModel):
-    sheet: str
-    reference: str
-    fields: list[str] = Field(description="Names of the fields of which the file says something else.")
+    sheet: str = Field(examples=["children"])
+    reference: str = Field(examples=["C0001"])
+    fields: list[str] = Field(
+        examples=[["interests"]], description="Names of the fields of which the file says something else."
+    )
 
 
 class Weaker(BaseModel):
+    model_config = like(
+        key="9c1f3a7be2d40856", sheet="children", reference="C0001", field="agrees",
+        sentence="did not want a visitor when they were asked last, and the file says yes.", children=["C0001"],
+        each=[],
+    )  # fmt: skip
     key: str = Field(description="To be sent as `weaken` if the safeguard may go.")
     sheet: str
     reference: str = Field(description="Of whom it speaks; blank where it speaks of several who are new.")
@@ -68,10 +88,10 @@ class Echo(BaseModel):
     """What the files would change. Nothing is changed yet."""
 
     usable: bool
-    stamp: str | None = Field(description="To be sent with the same files to take them in.")
+    stamp: str | None = Field(examples=["0f3c" * 16], description="To be sent with the same files to take them in.")
     problems: list[ImportProblem]
-    new: dict[str, int]
-    same: dict[str, int]
+    new: dict[str, int] = Field(examples=[{"children": 3}])
+    same: dict[str, int] = Field(examples=[{"children": 35}])
     changed: list[Changed]
     blanked: list[Changed] = Field(
         description="Of these, the fields that are recorded and would be recorded no longer, as their cells are blank."
@@ -82,7 +102,7 @@ class Echo(BaseModel):
 class Batch(BaseModel):
     id: str = Field(examples=["I7XB3NK9QM2T"])
     at: datetime
-    user: str | None
+    user: AUser | None
     rows: dict[str, int] = Field(
         examples=[{"children": 3, "children changed": 2}],
         description="How many were new and how many changed, by sheet; of `given` the others were as they are.",
@@ -90,9 +110,7 @@ class Batch(BaseModel):
     given: dict[str, int] = Field(examples=[{"children": 40}], description="How many rows the files had, by sheet.")
 
 
-class BatchPage(BaseModel):
-    total: int
-    page: int
+class BatchPage(ListPage):
     imports: list[Batch]
 
 
@@ -143,10 +161,13 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
 @router.post("", status_code=201)
 def take_in(
     files: Files,
-    stamp: Annotated[str, Form(max_length=64, description="As the check told it.")],
+    stamp: Annotated[str, Form(max_length=64, examples=["0f3c" * 16], description="As the check told it.")],
     person: Asking,
     rows: Writing,
-    weaken: Annotated[list[str] | None, Form(description="Keys of safeguards that may go, one by one.")] = None,
+    weaken: Annotated[
+        list[str] | None,
+        Form(examples=[["9c1f3a7be2d40856"]], description="Keys of safeguards that may go, one by one."),
+    ] = None,
 ) -> Batch:
     """Takes in files that were checked, whole or not at all.
 

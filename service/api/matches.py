@@ -15,16 +15,24 @@ from sqlalchemy import select
 
 from matcher.records import Party
 from service import proposals, steps, taking_back, workflow
+from service.api.answers import like
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
+    MADE,
+    VERSIONED,
+    AChild,
+    AUser,
+    AVolunteer,
     Coordinator,
     Given,
     IfMatch,
+    ListPage,
     MatchId,
     PageNumber,
     PageSize,
     PrintableText,
+    Version,
     id_of,
     one_page,
     require_version,
@@ -45,6 +53,7 @@ Note = Annotated[str, PrintableText] | None
 
 
 class NewProposal(Given):
+    model_config = such_as(served="W2NK8D4HQX6T", volunteer="V4TX9B2LMD7W", reason="shared interests")
     served: Annotated[str, id_of("W")] = Field(
         examples=["W2NK8D4HQX6T"], description="The shortlist that was shown, as its answer calls it."
     )
@@ -85,40 +94,66 @@ class Possible(BaseModel):
 class Told(BaseModel):
     """One decision: who decided, on whose word, why."""
 
-    number: int
+    number: int = Field(examples=[1])
     step: str
     state: str
     by: Party
-    user: str = Field(description="The id of the account of the person who decided.")
+    user: AUser = Field(description="The id of the account of the person who decided.")
     at: datetime
     reason: str | None
     note: str | None
-    departs: bool = Field(description="Whether it departs from the first rank.")
-    taken_back: bool = Field(description="Whether it was recorded by mistake, and counts no more.")
+    departs: bool = Field(examples=[False], description="Whether it departs from the first rank.")
+    taken_back: bool = Field(examples=[False], description="Whether it was recorded by mistake, and counts no more.")
+
+
+_AT = "2026-11-20T10:30:00Z"
+_LINE = {
+    "id": "M3HG8K5QWN2P", "child": "C7KQ4M2XPH3R", "volunteer": "V4TX9B2LMD7W", "state": "volunteer considers",
+    "since": _AT, "started_on": None, "ended_on": None, "next_review_on": None, "irregular": False, "version": 2,
+}  # fmt: skip
+_ASKED = {
+    "number": 2, "step": "ask_volunteer", "state": "volunteer considers", "by": "authority", "user": "U6WX2K9NBT4D",
+    "at": _AT, "reason": None, "note": None, "departs": False, "taken_back": False,
+}  # fmt: skip
+_NEXT = {
+    "step": "volunteer_declines", "title": "The volunteer says no", "by": ["volunteer"],
+    "reasons": ["no reason given", "too far"], "reasons_of": {}, "follows": {},
+}  # fmt: skip
 
 
 class MatchLine(BaseModel):
+    model_config = like(**_LINE)
     id: str = Field(examples=["M3HG8K5QWN2P"])
-    child: str
-    volunteer: str
+    child: AChild
+    volunteer: AVolunteer
     state: State
     since: datetime
     started_on: date | None
     ended_on: date | None
     next_review_on: date | None
-    irregular: bool = Field(description="Whether it breaks the rule for siblings, by a link found later.")
-    version: int
+    irregular: bool = Field(
+        examples=[False], description="Whether it breaks the rule for siblings, by a link found later."
+    )
+    version: Version
 
 
 class MatchRecord(MatchLine):
     """A match with its story, and what may follow."""
 
+    model_config = like(
+        **_LINE, over_by=None, reason=None, policy="national 2026.1 (3d1f0a9c52e7)", rank_by="plan", rank=1,
+        alternatives=["V4TX9B2LMD7W", "V8HM3T6KXQ2N"], planned_elsewhere=["C2NB8T5WGX9K"],
+        timeline=[
+            {**_ASKED, "number": 1, "step": "propose", "state": "proposed", "reason": "shared interests"}, _ASKED,
+        ],
+        possible=[_NEXT],
+    )  # fmt: skip
     over_by: Party | None
     reason: str | None
     policy: str | None = Field(description="The policy under which it was proposed in Kith.")
     rank_by: str | None
     rank: int | None
-    alternatives: list[str] = Field(description="The volunteers whom the person saw who chose, in their order.")
+    alternatives: list[AVolunteer] = Field(description="The volunteers whom the person saw who chose, in their order.")
     planned_elsewhere: list[str] = Field(
         examples=[["C2NB8T5WGX9K"]],
         description="Ids of the other children for whom the published plan had the volunteer, as they were chosen.",
@@ -132,12 +167,10 @@ class Recorded(BaseModel):
 
     id: str = Field(examples=["M3HG8K5QWN2P"])
     state: State
-    version: int
+    version: Version
 
 
-class MatchPage(BaseModel):
-    total: int
-    page: int
+class MatchPage(ListPage):
     matches: list[MatchLine]
 
 
@@ -177,7 +210,7 @@ def matches(
     return MatchPage(total=total, page=page, matches=[MatchLine(**_line(row)) for (row,) in found])
 
 
-@router.get("/matches/{match_id}")
+@router.get("/matches/{match_id}", responses=VERSIONED)
 def match(match_id: MatchId, person: Asking, kith: Kith, rows: Reading, response: Response) -> MatchRecord:
     """One match with every decision about it, and the steps that may follow."""
     row = rows.match(match_id)
@@ -185,7 +218,7 @@ def match(match_id: MatchId, person: Asking, kith: Kith, rows: Reading, response
     return _record(rows, row, response)
 
 
-@router.post("/proposals", status_code=201)
+@router.post("/proposals", status_code=201, responses=MADE)
 def propose(
     given: NewProposal, person: Asking, kith: Kith, now: Reading, rows: Writing, response: Response
 ) -> MatchRecord | Recorded:

@@ -12,13 +12,17 @@ from service import organisations as providers
 from service.api.deps import Asking, Reading, Writing, may_identify
 from service.api.shapes import (
     CHANGES,
+    MADE,
+    VERSIONED,
     Given,
     IfMatch,
+    ListPage,
     OneLine,
     OrganisationId,
     PageNumber,
     PageSize,
     PrintableText,
+    Version,
     one_page,
     require_version,
     tell_version,
@@ -39,12 +43,10 @@ class Organisation(BaseModel):
     former: list[str] = Field(
         examples=[["bluebell homes"]], description="Names of before, as facts have them: they still mean this one."
     )
-    version: int
+    version: Version
 
 
-class OrganisationPage(BaseModel):
-    total: int
-    page: int
+class OrganisationPage(ListPage):
     organisations: list[Organisation]
 
 
@@ -63,7 +65,9 @@ def organisations(
     page: PageNumber = 1,
     size: PageSize = 50,
     sort: Literal["name", "id"] = "name",
-    name: Annotated[str | None, OneLine, Query(max_length=200, description="How it begins, in any capitals.")] = None,
+    name: Annotated[
+        str | None, OneLine, Query(max_length=200, examples=["Exam"], description="How it begins, in any capitals.")
+    ] = None,
 ) -> OrganisationPage:
     """Providers that accommodate children. Nobody who belongs to one visits a child who lives there."""
     identified, table = may_identify(person), tables.Organisation
@@ -76,7 +80,7 @@ def organisations(
     return OrganisationPage(total=total, page=page, organisations=[_told(person, row) for (row,) in found])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=MADE)
 def add(given: NewOrganisation, person: Asking, rows: Writing, response: Response) -> Organisation:
     """A provider, to be chosen by name in children's and volunteers' facts."""
     row = providers.add(rows, given.name, user_id=person.user_id)
@@ -84,7 +88,7 @@ def add(given: NewOrganisation, person: Asking, rows: Writing, response: Respons
     return _told(person, row)
 
 
-@router.get("/{organisation_id}")
+@router.get("/{organisation_id}", responses=VERSIONED)
 def organisation(organisation_id: OrganisationId, person: Asking, rows: Reading, response: Response) -> Organisation:
     """One provider."""
     row = rows.organisation(organisation_id)

@@ -17,8 +17,11 @@ from service.api.answers import Answer, like
 from service.api.deps import Asking, Reading, Writing
 from service.api.shapes import (
     CHANGES,
+    VERSIONED,
+    AUser,
     Given,
     IfMatch,
+    ListPage,
     PageNumber,
     PageSize,
     PolicyNumber,
@@ -38,18 +41,16 @@ _EXAMPLE = 'name = "ours"\ntitle = "Our policy"\nversion = "1"\ninherits = "nati
 
 
 class PolicyLine(BaseModel):
-    number: int
+    number: int = Field(examples=[1])
     name: str = Field(examples=["national"])
-    version: str
-    hash: str
-    user: str | None = Field(description="Who put it in force; null for the first.")
+    version: str = Field(examples=["2026.1"])
+    hash: str = Field(examples=["3d1f0a9c52e7"])
+    user: AUser | None = Field(description="Who put it in force; null for the first.")
     created_at: datetime
     in_force: bool
 
 
-class PolicyPage(BaseModel):
-    total: int
-    page: int
+class PolicyPage(ListPage):
     policies: list[PolicyLine]
 
 
@@ -63,7 +64,7 @@ class NewPolicy(Draft):
 
 class WrongLine(BaseModel):
     line: int = Field(examples=[7])
-    wrong: str
+    wrong: str = Field(examples=["[rules.age_gp] is not known"])
 
 
 class Checked(BaseModel):
@@ -72,7 +73,15 @@ class Checked(BaseModel):
     usable: bool
     stamp: str | None = Field(examples=["ours 1 (1a2b3c4d5e6f)"])
     problems: list[WrongLine]
-    differences: list[str] = Field(description="Sentences: where it decides differently than the policy in force.")
+    differences: list[str] = Field(
+        examples=[
+            [
+                "National asks for a volunteer seven years older than the child; Our policy ten years older than "
+                "the child."
+            ]
+        ],
+        description="Sentences: where it decides differently than the policy in force.",
+    )
 
 
 class Limit(Answer):
@@ -136,7 +145,9 @@ def policies(
     page: PageNumber = 1,
     size: PageSize = 50,
     sort: Literal["newest", "oldest"] = "newest",
-    hash: Annotated[str | None, Query(pattern="^[0-9a-f]{12}$", description="As plans carry it.")] = None,
+    hash: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{12}$", examples=["3d1f0a9c52e7"], description="As plans carry it.")
+    ] = None,
     user: Annotated[str | None, id_of("U"), Query(description="Who put it in force.")] = None,
 ) -> PolicyPage:
     """The versions, a page at a time: the one in force first, unless the oldest is asked for first."""
@@ -152,7 +163,7 @@ def policies(
     return PolicyPage(total=total, page=page, policies=lines)
 
 
-@router.get("/current", response_model=WholePolicy)
+@router.get("/current", response_model=WholePolicy, responses=VERSIONED)
 def current(rows: Reading, response: Response) -> dict[str, Any]:
     """The policy in force, whole, with each entry's sentence and source. Its ETag is needed to put in the next."""
     row, policy = rows.policy()

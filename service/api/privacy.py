@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from matcher import records
+from matcher.records import ExceptionKind, Party
 from service import privacy
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading
-from service.api.shapes import ChildId, Given, VolunteerId, such_as
+from service.api.shapes import (
+    AChild,
+    AMatch,
+    AUser,
+    AVolunteer,
+    ChildId,
+    Given,
+    VolunteerId,
+    such_as,
+)
+from service.workflow import State
 
 router = APIRouter(tags=["privacy"])
 
@@ -22,15 +34,15 @@ class Erasure(Given):
 
 class DueLine(BaseModel):
     record: str = Field(examples=["child"])
-    id: str = Field(examples=["C7KQ4M2XPH3R"])
+    id: AChild
     since: date
 
 
 class KeptLine(BaseModel):
-    record: str
-    days: int
-    since: str
-    then: str
+    record: str = Field(examples=["child"])
+    days: int = Field(examples=[2190])
+    since: str = Field(examples=["the end of the last match, or the last change where there was none"])
+    then: str = Field(examples=["listed as due; a manager erases"])
 
 
 class Retention(BaseModel):
@@ -38,27 +50,104 @@ class Retention(BaseModel):
     due: list[DueLine]
 
 
-_CHILD, _VOLUNTEER = {"child": "C7KQ4M2XPH3R"}, {"volunteer": "V4TX9B2LMD7W"}
+class _Own(BaseModel):
+    """What is told to whom it is about: what somebody else said stays theirs, and is null."""
+
+    model_config = ConfigDict(extra="forbid")
+    by: Party | None
+    reason: str | None = Field(examples=["no reason given"])
 
 
-def _such_as(person: dict[str, str], other: dict[str, str], reference: str) -> dict[int | str, dict[str, Any]]:
-    """An export, for the document of the API."""
-    own = "child" in person
-    no = {"by": "child" if own else None, "reason": "no reason given" if own else None}
-    step = {"step": "child_declines", "at": "2026-11-02T10:30:00Z", "state": "declined", **no, "note": None}
-    match = {"id": "M3HG8K5QWN2P", **_CHILD, **_VOLUNTEER, "state": "declined", "started_on": None, "ended_on": None}
-    example = {
-        **person, "reference": reference, "person": '{"name": "A. Example"}', "facts": {"interests": ["chess"]},
-        "matches": [{**match, "reason": no["reason"], "decisions": [{**step, "scores": None}]}],
-        "declined": [{**other, **no, "on": "2026-11-02"}], "exceptions": [],
-        "read_by": [{"at": "2026-11-01T09:00:00Z", "by": "U6WX2K9NBT4D", "action": "read", "page": "shortlist"}],
-    }  # fmt: skip
-    if own:
-        example["taken_apart"] = [{"child": "C2NB8T5WGX9K", "on": "2026-11-02"}]
-    return {200: {"content": {"application/json": {"example": example}}}}
+class OwnDecision(_Own):
+    step: str = Field(examples=["child_declines"])
+    at: datetime
+    state: str = Field(examples=["declined"])
+    taken_back: bool = Field(examples=[False], description="Whether it was recorded by mistake, and counts no more.")
+    note: str | None = Field(examples=[None])
+    scores: dict[str, int | None] | None = Field(
+        examples=[{"interests": 810, "distance": None}],
+        description="What each score said of the two when they were proposed, in thousandths.",
+    )
 
 
-@router.get("/children/{child_id}/export", responses=_such_as(_CHILD, _VOLUNTEER, "C0060"))
+class OwnMatch(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: AMatch
+    child: AChild
+    volunteer: AVolunteer
+    state: State = Field(examples=["declined"])
+    started_on: date | None = Field(examples=[None])
+    ended_on: date | None = Field(examples=[None])
+    reason: str | None = Field(examples=["no reason given"])
+    decisions: list[OwnDecision]
+
+
+class ChildsNo(_Own):
+    volunteer: AVolunteer
+    on: date | None
+
+
+class VolunteersNo(_Own):
+    child: AChild
+    on: date | None
+
+
+class OwnException(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: ExceptionKind
+    value: int | None = Field(examples=[2])
+    on: date
+    withdrawn_on: date | None = Field(examples=[None])
+
+
+class OwnEntry(BaseModel):
+    """Who read or changed the record."""
+
+    model_config = ConfigDict(extra="forbid")
+    at: datetime
+    by: AUser
+    action: str = Field(examples=["read"])
+    page: str = Field(examples=["shortlist"], description="Of a reading: on what.")
+
+
+class TakenApart(BaseModel):
+    """A child who is no brother or sister, by a manager's word."""
+
+    model_config = ConfigDict(extra="forbid")
+    child: AChild
+    on: date
+
+
+class _Export(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    person: str | None = Field(
+        examples=['{"name": "A. Example"}'], description="Who they are, as JSON: name, address, contact, notes."
+    )
+    matches: list[OwnMatch]
+    exceptions: list[OwnException]
+    read_by: list[OwnEntry]
+
+
+class ChildExport(_Export):
+    """Everything that Kith keeps of a child."""
+
+    child: AChild
+    reference: str = Field(examples=["C0060"])
+    facts: records.Child = Field(examples=[{"id": "C7KQ4M2XPH3R", "interests": ["chess"], "agrees": "yes"}])
+    declined: list[ChildsNo]
+    taken_apart: list[TakenApart]
+
+
+class VolunteerExport(_Export):
+    """Everything that Kith keeps of a volunteer."""
+
+    volunteer: AVolunteer
+    reference: str = Field(examples=["V0023"])
+    facts: records.Volunteer = Field(examples=[{"id": "V4TX9B2LMD7W", "interests": ["chess"], "status": "approved"}])
+    declined: list[VolunteersNo]
+
+
+@router.get("/children/{child_id}/export", response_model=ChildExport)
 def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """Everything that Kith keeps of a child, to answer them who ask. It holds names: hand it to nobody else.
 
@@ -69,7 +158,7 @@ def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -
     return told
 
 
-@router.get("/volunteers/{volunteer_id}/export", responses=_such_as(_VOLUNTEER, _CHILD, "V0023"))
+@router.get("/volunteers/{volunteer_id}/export", response_model=VolunteerExport)
 def export_volunteer(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading) -> dict[str, Any]:
     """Everything that Kith keeps of a volunteer, to answer them who ask.
 

@@ -13,7 +13,11 @@ from service import plans, runs
 from service.api.answers import Changes, RunPlan, as_it_is, described
 from service.api.children import told
 from service.api.deps import Asking, Kith, Reading, Writing, may_identify, note_reading
-from service.api.shapes import Coordinator, RunId
+from service.api.shapes import (
+    Coordinator,
+    ListPage,
+    RunId,
+)
 from service.database import tables
 from service.repository import children_in, ids_in
 
@@ -27,13 +31,15 @@ class RunLine(BaseModel):
     state: str = Field(examples=["running"], description="queued, running, done, failed or cancelled.")
     reasons: list[str] = Field(examples=[["volunteer approved", "manual"]], description="Why it was asked for.")
     progress: str = Field(examples=["Scoring the pairs"])
-    problem: str | None = Field(description="Why it failed; that it did, where that may speak of somebody.")
+    problem: str | None = Field(
+        examples=[None], description="Why it failed; that it did, where that may speak of somebody."
+    )
     requested_at: datetime
     started_at: datetime | None
-    finished_at: datetime | None
+    finished_at: datetime | None = Field(examples=[None])
     data_hash: str | None = Field(examples=["0f3c9d6a1b2e"], description="Of the records that it read.")
-    published_at: datetime | None
-    is_current: bool = Field(description="Whether its plan is the one that is published now.")
+    published_at: datetime | None = Field(examples=[None])
+    is_current: bool = Field(examples=[False], description="Whether its plan is the one that is published now.")
 
     @classmethod
     def of(cls, person: Asking, run: tables.Run, plan: tables.Plan | None) -> Self:
@@ -46,9 +52,7 @@ class RunLine(BaseModel):
         )  # fmt: skip
 
 
-class RunPage(BaseModel):
-    total: int
-    page: int
+class RunPage(ListPage):
     runs: list[RunLine]
 
 

@@ -7,7 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from service import audit_log, auth
 from service.api.deps import Asking, Kith
+from service.api.shapes import (
+    AUser,
+)
 from service.auth import LoginError
+from service.errors import (
+    headers_of,
+)
 from service.permissions import Permission, Role
 
 router = APIRouter(prefix="/session", tags=["session"])
@@ -16,19 +22,19 @@ router = APIRouter(prefix="/session", tags=["session"])
 class Credentials(BaseModel):
     model_config = ConfigDict(extra="forbid")
     email: str = Field(max_length=254, examples=["coordinator@demo.invalid"])
-    password: SecretStr = Field(max_length=200)
+    password: SecretStr = Field(max_length=200, examples=["a long sentence of your own"])
 
 
 class Login(BaseModel):
     """Who is logged in, and the token that every change has to carry in the header X-CSRF-Token."""
 
-    user: str
+    user: AUser
     role: Role
-    may: list[Permission]
-    csrf: str | None
+    may: list[Permission] = Field(examples=[["read", "self"]])
+    csrf: str | None = Field(examples=["b1f4…"], description="null where a token asks.")
 
 
-@router.post("")
+@router.post("", responses={200: {"headers": headers_of("Set-Cookie")}})
 def log_in(given: Credentials, kith: Kith, response: Response) -> Login:
     """Logs in with a local account; the answer sets the cookie."""
     with kith.database.write() as session:

@@ -6,40 +6,53 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Header, Path, Query, Response
+from fastapi import Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from service.errors import described
+from service.errors import Responses, described, headers_of
 from service.people import ASKED_BY, columns_of
 from service.safeguards import WHY
 
 _ID = "^{}[2-9B-Z]{{11}}$"
-ChildId = Annotated[str, Path(pattern=_ID.format("C"), examples=["C7KQ4M2XPH3R"])]
-VolunteerId = Annotated[str, Path(pattern=_ID.format("V"), examples=["V4TX9B2LMD7W"])]
-MatchId = Annotated[str, Path(pattern=_ID.format("M"), examples=["M3HG8K5QWN2P"])]
-FamilyId = Annotated[str, Path(pattern=_ID.format("F"), examples=["F9XK3M7BQ2WD"])]
-OrganisationId = Annotated[str, Path(pattern=_ID.format("O"), examples=["O5TB8N3KXM7Q"])]
-ExceptionId = Annotated[str, Path(pattern=_ID.format("E"), examples=["E8MW2XK5TB3N"])]
-ImportId = Annotated[str, Path(pattern=_ID.format("I"), examples=["I7XB3NK9QM2T"])]
-UploadId = Annotated[str, Path(pattern=_ID.format("Y"), examples=["Y7XB3NK9QM2T"])]
-RunId = Annotated[str, Path(pattern=_ID.format("R"), examples=["R7KQ4M2XPH3R"])]
+_EXAMPLES = {
+    "C": "C7KQ4M2XPH3R", "V": "V4TX9B2LMD7W", "M": "M3HG8K5QWN2P", "F": "F9XK3M7BQ2WD", "O": "O5TB8N3KXM7Q",
+    "E": "E8MW2XK5TB3N", "I": "I7XB3NK9QM2T", "Y": "Y7XB3NK9QM2T", "R": "R7KQ4M2XPH3R", "U": "U6WX2K9NBT4D",
+    "W": "W2NK8D4HQX6T",
+}  # fmt: skip
+
+
+def id_of(letter: str) -> Any:
+    """The constraint of an id in a request, with an example of one."""
+    return Field(pattern=_ID.format(letter), examples=[_EXAMPLES[letter]])
+
+
+def _in_path(letter: str) -> Any:
+    return Path(pattern=_ID.format(letter), examples=[_EXAMPLES[letter]])
+
+
+ChildId = Annotated[str, _in_path("C")]
+VolunteerId = Annotated[str, _in_path("V")]
+MatchId = Annotated[str, _in_path("M")]
+FamilyId = Annotated[str, _in_path("F")]
+OrganisationId = Annotated[str, _in_path("O")]
+ExceptionId = Annotated[str, _in_path("E")]
+ImportId = Annotated[str, _in_path("I")]
+UploadId = Annotated[str, _in_path("Y")]
+RunId = Annotated[str, _in_path("R")]
 PolicyNumber = Annotated[int, Path(ge=1, le=1_000_000, examples=[1])]
 
 
 OneLine = StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")
 """What a list is filtered by, without signs that cannot be printed."""
 Coordinator = Annotated[
-    str | None, OneLine, Query(max_length=80, description="Whose children. Nobody's are an analyst's.")
+    str | None,
+    OneLine,
+    Query(max_length=80, examples=["J. Example"], description="Whose children. Nobody's are an analyst's."),
 ]
-
-
-def id_of(letter: str) -> Any:
-    """The constraint of an id in a body."""
-    return StringConstraints(pattern=_ID.format(letter))
 
 
 PrintableText = StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
@@ -49,6 +62,14 @@ Reference = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/\-]*$"),
     Field(examples=["C0001"], description="The council's own reference, never a name."),
 ]
+
+
+AChild = Annotated[str, Field(examples=[_EXAMPLES["C"]])]
+AVolunteer = Annotated[str, Field(examples=[_EXAMPLES["V"]])]
+AMatch = Annotated[str, Field(examples=[_EXAMPLES["M"]])]
+AUser = Annotated[str, Field(examples=[_EXAMPLES["U"]])]
+"""Opaque ids in an answer."""
+Version = Annotated[int, Field(examples=[3])]
 
 
 class Given(BaseModel):
@@ -97,7 +118,7 @@ class Person(Given):
     name: str | None = Field(None, max_length=200, examples=["A. Example"])
     address: str | None = Field(None, max_length=500, examples=["1 Example Street"])
     contact: str | None = Field(None, max_length=500, examples=["01632 960000"])
-    notes: str | None = Field(None, max_length=5000)
+    notes: str | None = Field(None, max_length=5000, examples=["Asks to be called Sam"])
 
 
 Breaking = Annotated[
@@ -113,20 +134,18 @@ Breaking = Annotated[
 # ---- versions --------------------------------------------------------------------------------------------------------
 
 
-def _if_match(
-    if_match: Annotated[
-        str | None,
-        Header(max_length=40, examples=['"3"'], description="The ETag of what you change, as it was read."),
-    ] = None,
-) -> str:
-    if if_match is None:
-        raise HTTPException(428)
-    return if_match
-
-
-IfMatch = Annotated[str, Depends(_if_match)]
+IfMatch = Annotated[
+    str,
+    Header(
+        alias="If-Match", max_length=40, examples=['"3"'], description="The ETag of what you change, as it was read."
+    ),
+]
+"""Without it the answer is 428 (`errors.py`)."""
 CHANGES = described((412, 428))
-"""What a route answers that changes a version."""
+"""What a route answers besides that changes a version. With it goes the ETag of the new one."""
+VERSIONED: Responses = {200: {"headers": headers_of("ETag")}}
+MADE: Responses = {201: {"headers": headers_of("ETag")}}
+"""Of a route that tells a version, or makes what has one."""
 
 
 def etag(version: object) -> str:
@@ -148,6 +167,14 @@ CODE = "^[EWSN][0-9]{8}$"
 
 
 # ---- lists -----------------------------------------------------------------------------------------------------------
+
+
+class ListPage(BaseModel):
+    """So many of a list."""
+
+    total: int = Field(examples=[1], description="How many there are in all.")
+    page: int = Field(examples=[1])
+
 
 PageNumber = Annotated[int, Query(ge=1, le=100_000)]
 PageSize = Annotated[int, Query(ge=1, le=200)]

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from service import audit_log, identity
 from service.api.deps import Kith
 from service.auth import LoginError
+from service.errors import Responses, headers_of
 from service.identity import Attempt, Provider
 
 router = APIRouter(prefix="/session/oidc", tags=["session"])
@@ -26,7 +27,10 @@ def _provider(request: Request) -> Provider:
     return provider
 
 
-@router.get("", status_code=303, response_class=Response)
+_SENT_ON: Responses = {303: {"headers": headers_of("Location", "Set-Cookie")}}
+
+
+@router.get("", status_code=303, response_class=Response, responses=_SENT_ON)
 def go(request: Request, kith: Kith) -> Response:
     """Sends the browser to the identity provider."""
     address, attempt = _provider(request).begin()
@@ -38,12 +42,12 @@ def go(request: Request, kith: Kith) -> Response:
     return answer
 
 
-@router.get("/callback", status_code=303, response_class=Response)
+@router.get("/callback", status_code=303, response_class=Response, responses=_SENT_ON)
 def come_back(
     request: Request,
     kith: Kith,
-    state: Annotated[str, Query(max_length=200)] = "",
-    code: Annotated[str, Query(max_length=4000)] = "",
+    state: Annotated[str, Query(max_length=200, examples=["pJ3xW8vQ"])] = "",
+    code: Annotated[str, Query(max_length=4000, examples=["SplxlOBeZQQYbYS6WxSbIA"])] = "",
 ) -> Response:
     """Logs in who comes back with a good code, and goes on to the first page."""
     provider, attempt = _provider(request), Attempt.opened(request.cookies.get(COOKIE, ""), kith.keys)

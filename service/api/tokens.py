@@ -11,7 +11,15 @@ from starlette.exceptions import HTTPException
 
 from service import auth
 from service.api.deps import Asking, Kith
-from service.api.shapes import Given, PageNumber, PageSize, PrintableText, one_page, such_as
+from service.api.shapes import (
+    Given,
+    ListPage,
+    PageNumber,
+    PageSize,
+    PrintableText,
+    one_page,
+    such_as,
+)
 from service.database.tables import User
 from service.permissions import Permission
 
@@ -28,16 +36,14 @@ class NewToken(Given):
 
 
 class TokenLine(BaseModel):
-    id: str = Field(description="By which it is revoked. The token itself is not kept.")
+    id: str = Field(examples=["0" * 64], description="By which it is revoked. The token itself is not kept.")
     name: str = Field(examples=["monthly report"])
     scopes: list[Permission]
     created_at: datetime
-    expires_at: datetime
+    expires_at: datetime = Field(examples=["2027-02-18T10:30:00Z"])
 
 
-class TokenPage(BaseModel):
-    total: int
-    page: int
+class TokenPage(ListPage):
     tokens: list[TokenLine]
 
 

@@ -15,13 +15,19 @@ from service.api.children import told
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
+    MADE,
+    VERSIONED,
+    AMatch,
+    AVolunteer,
     Breaking,
     Given,
     IfMatch,
+    ListPage,
     PageNumber,
     PageSize,
     Person,
     Reference,
+    Version,
     VolunteerFacts,
     VolunteerId,
     WhyWeaker,
@@ -42,15 +48,13 @@ router = APIRouter(prefix="/volunteers", tags=["volunteers"])
 class VolunteerLine(BaseModel):
     id: str = Field(examples=["V4TX9B2LMD7W"])
     reference: str | None = Field(examples=["V0001"])
-    status: Status | None
-    capacity: int = Field(description="How many children at once.")
-    live: int = Field(description="How many proposals and matches are live.")
-    version: int
+    status: Status | None = Field(examples=["approved"])
+    capacity: int = Field(examples=[1], description="How many children at once.")
+    live: int = Field(examples=[0], description="How many proposals and matches are live.")
+    version: Version
 
 
-class VolunteerPage(BaseModel):
-    total: int
-    page: int
+class VolunteerPage(ListPage):
     volunteers: list[VolunteerLine]
 
 
@@ -59,9 +63,9 @@ class VolunteerRecord(BaseModel):
 
     id: str = Field(examples=["V4TX9B2LMD7W"])
     reference: str | None = Field(examples=["V0001"])
-    version: int
-    status: Status | None
-    capacity: int
+    version: Version
+    status: Status | None = Field(examples=["approved"])
+    capacity: int = Field(examples=[1])
     facts: dict[str, Any] = Field(
         examples=[{"date_of_birth": "1988-02-11", "languages": ["en"], "home": "NN4", "dbs_checked_on": "2025-12-02"}],
         description="null is not recorded. An analyst is told no dates and places.",
@@ -73,6 +77,7 @@ class VolunteerNow(VolunteerRecord):
 
 
 class NewVolunteer(Given):
+    model_config = such_as(reference="V0001", facts={"date_of_birth": "11/02/1988", "home": "NN4"})
     reference: Reference
     facts: VolunteerFacts = Field(default_factory=VolunteerFacts)  # type: ignore[valid-type]
 
@@ -97,12 +102,12 @@ class NewStatus(Given):
 class StatusChanged(BaseModel):
     """Where the volunteer stands now, and the matches that somebody has to look at because of it."""
 
-    id: str
-    version: int
-    status: Status
-    withdrawn: list[str] = Field(description="Ids of proposals that are off.")
-    paused: list[str] = Field(description="Ids of matches whose visits are paused.")
-    past: list[str] = Field(description="Ids of ended matches: those children are to be asked too.")
+    id: AVolunteer
+    version: Version
+    status: Status = Field(examples=["suspended"])
+    withdrawn: list[AMatch] = Field(description="Ids of proposals that are off.")
+    paused: list[AMatch] = Field(description="Ids of matches whose visits are paused.")
+    past: list[AMatch] = Field(description="Ids of ended matches: those children are to be asked too.")
 
 
 @router.get("")
@@ -146,7 +151,7 @@ def volunteers(
     )  # fmt: skip
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=MADE)
 def add(given: NewVolunteer, person: Asking, rows: Writing, response: Response) -> VolunteerRecord:
     """A new volunteer, an applicant until their status is changed."""
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
@@ -154,7 +159,7 @@ def add(given: NewVolunteer, person: Asking, rows: Writing, response: Response) 
     return _record(rows, person, row, response)
 
 
-@router.get("/{volunteer_id}")
+@router.get("/{volunteer_id}", responses=VERSIONED)
 def volunteer(
     volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading, response: Response
 ) -> VolunteerRecord:
@@ -215,7 +220,7 @@ def set_status(
     return attempt(kith, person, write)
 
 
-@router.get("/{volunteer_id}/person")
+@router.get("/{volunteer_id}/person", responses=VERSIONED)
 def who(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows: Reading, response: Response) -> Person:
     """Who the volunteer is. Each asking is an entry of its own in the audit log."""
     row = rows.volunteer(volunteer_id)
