@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import URL, delete, func, make_url, select, text
+from sqlalchemy import URL, delete, func, inspect, make_url, select, text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from matcher.errors import KithError
 from service import audit_log, noes
 from service.crypto import KeyRing, sync_folder
 from service.database.base import Apart, Base, Sealed, utc_now
 from service.database.engine import Database, DatabaseError, has_tables
-from service.database.tables import Authority, LoginSession, Worker
+from service.database.tables import AuditEvent, Authority, LoginSession, Worker
 from service.database.upgrade import require_upgraded
 from service.settings import Settings
 
@@ -35,7 +36,10 @@ class BackupError(KithError):
 
 
 def backup(settings: Settings, file: Path) -> None:
-    """Writes a backup to a file that is not there yet, whole or not at all. Raises BackupError."""
+    """Writes a backup to a file that is not there yet, whole or not at all. Raises BackupError.
+
+    Every audit log has an entry of it before anything is written: no entry, no backup.
+    """
     if file.exists():
         raise BackupError(f"“{file}” is there already. Name another file: an old backup is never overwritten.")
     beside = file.with_name(f"{file.name}.part")
@@ -43,6 +47,8 @@ def backup(settings: Settings, file: Path) -> None:
     try:
         _make_private(beside)
         if url.get_backend_name() == "sqlite":
+            if _file_of(url).exists():
+                _note(settings)
             _copy_sqlite(_file_of(url), beside)
         else:
             owner = settings.backup_url
@@ -51,6 +57,7 @@ def backup(settings: Settings, file: Path) -> None:
                     "On PostgreSQL a backup needs a role that row-level security lets read everything. "
                     "Give KITH_BACKUP_URL; docs/operations.md makes the role."
                 )
+            _note(settings)
             _run("pg_dump", make_url(owner.get_secret_value()), "--format=custom", f"--file={beside}")
         with beside.open("rb") as written:
             os.fsync(written.fileno())
@@ -68,6 +75,45 @@ def backup(settings: Settings, file: Path) -> None:
         ) from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _note(settings: Settings) -> None:
+    """Enters in the log of each authority, and in the installation's, that all of it leaves, and how many rows that is.
+
+    Before it does, so that the entry is in the backup too. Of whichever version the database is: before an upgrade it
+    is backed up as well.
+    """
+    try:
+        keys = KeyRing.read(settings.keys_file)
+        with _opened(settings.database_url.get_secret_value()) as database:
+            there = {*inspect(database.engine).get_table_names()}
+            if AuditEvent.__tablename__ not in there:
+                return  # nothing was ever set up in it
+            with database.read() as session:
+                authorities = [None, *session.scalars(select(Authority.id))]
+            for authority in authorities:
+                with database.write(authority) as session:
+                    counts = _counts(session, authority, there)
+                    audit_log.record(session, keys, audit_log.Entry(audit_log.COMMAND, "backup", details=counts))
+    except SQLAlchemyError as error:
+        lines = str(getattr(error, "orig", None) or error).splitlines()
+        raise BackupError(
+            f"The audit log takes no entry of a backup, without which none is made: {lines[0].rstrip('.')}. Look for "
+            "room, and at the disk; KITH_DATABASE_URL names the database, also where KITH_BACKUP_URL does."
+        ) from None
+
+
+def _counts(session: Session, authority: str | None, there: set[str]) -> dict[str, int]:
+    """How many rows an authority has of each table, or the installation of its own; the log counts itself."""
+    counts = {}
+    for mapper in sorted(Base.registry.mappers, key=lambda one: one.class_.__tablename__):
+        kind = mapper.class_
+        counted = kind is not AuditEvent and kind.__tablename__ in there
+        if counted and issubclass(kind, Apart) == (authority is not None):
+            own = [kind.authority_id == authority] if issubclass(kind, Apart) else []
+            if count := session.scalar(select(func.count()).select_from(kind).where(*own)):
+                counts[kind.__tablename__.replace("_", " ")] = count
+    return counts
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,9 @@ def retention(authority: AuthorityName = None) -> None:
             authority_id = authority_named(session, authority).id
         with database.write(authority_id) as session:
             rows = Repository(session, keys)
-            typer.echo(f"{sweep(rows, settings.plan_months)} rows deleted.")
+            gone = sweep(rows, settings.plan_months)
+            told = ", ".join(f"{record}: {count}" for record, count in gone.items())
+            typer.echo(f"{sum(gone.values())} rows deleted{told and f' ({told})'}.")
             for one in due(rows):
                 typer.echo(f"{one.record} {one.id}: since {one.since:%d/%m/%Y}")
 

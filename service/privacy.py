@@ -23,7 +23,7 @@ from matcher.references import years_old
 from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
-from service.database.base import utc_now
+from service.database.base import Base, utc_now
 from service.repository import Repository
 from service.standing import STOPPED
 from service.steps import taken_back
@@ -331,22 +331,32 @@ def _waits(rows: Repository, child: tables.Child, support_years: int, day: date)
     return cared_for and years_old(record.date_of_birth, day) < support_years
 
 
-def sweep(rows: Repository, plan_months: int) -> int:
+def sweep(rows: Repository, plan_months: int) -> dict[str, int]:
     """Deletes what goes by itself: shortlists shown, ended logins, files left lying, words of old years, old plans.
 
-    Gives how many rows.
+    Gives how many rows of each type, as the audit log has it.
     """
-    shown = tables.Served.at < utc_now() - _DAYS["shortlist shown"]
-    ended = tables.LoginSession.ends_at < utc_now() - _DAYS["login"]
-    left = tables.Upload.at < utc_now() - _DAYS["files looked at"]
-    written = tables.YearWords.at < utc_now() - _DAYS["words of a year's report"]
-    gone = 0
-    every = (
-        (tables.Served, shown), (tables.LoginSession, ended), (tables.Upload, left), (tables.YearWords, written),
-    )  # fmt: skip
-    for table, old in every:
-        gone += rows.session.execute(delete(table).where(old)).rowcount  # type: ignore[attr-defined]
-    return gone + _forget_plans(rows, timedelta(days=kept(plan_months)[-1].days))
+    every: tuple[tuple[str, type[Base], Any], ...] = (
+        ("shortlist shown", tables.Served, tables.Served.at),
+        ("files looked at", tables.Upload, tables.Upload.at),
+        ("words of a year's report", tables.YearWords, tables.YearWords.at),
+    )
+    gone = {
+        record: rows.session.execute(delete(table).where(at < utc_now() - _DAYS[record])).rowcount  # type: ignore[attr-defined]
+        for record, table, at in every
+    }
+    gone["login"] = _forget_logins(rows, _DAYS["login"])
+    gone["plan"] = _forget_plans(rows, timedelta(days=kept(plan_months)[-1].days))
+    gone = {record: count for record, count in gone.items() if count}
+    audit_log.record(rows.session, rows.keys, Entry(audit_log.COMMAND, "retention", details=gone))
+    return gone
+
+
+def _forget_logins(rows: Repository, age: timedelta) -> int:
+    """Of this authority's accounts: another's are for its own log."""
+    own = select(tables.User.id).where(tables.User.authority_id == rows.session.info["authority"])
+    ended = tables.LoginSession.ends_at < utc_now() - age, tables.LoginSession.user_id.in_(own)
+    return rows.session.execute(delete(tables.LoginSession).where(*ended)).rowcount  # type: ignore[attr-defined,no-any-return]
 
 
 def _forget_plans(rows: Repository, age: timedelta) -> int:

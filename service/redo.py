@@ -30,7 +30,7 @@ _ACCOUNTS = frozenset({
 })  # fmt: skip
 _NEVER_AGAIN = frozenset({
     "read", "log in", "log out", "run", "ask for run", "cancel run", "import: files looked at",
-    "import: files thrown away",
+    "import: files thrown away", "import: part left out", "retention", "backup",
 })  # fmt: skip
 
 

@@ -158,11 +158,13 @@ def confirm(
     audit_log.record(rows.session, rows.keys, audit_log.Entry(user_id, "import: columns", saved.id, details=details))
 
 
-def leave_out(rows: Repository, upload: Upload, part: Part) -> None:
+def leave_out(rows: Repository, upload: Upload, part: Part, *, user_id: str) -> None:
     """Reads nothing from a part. It stands on the page as not read, and can be read after all."""
     earlier = upload.sheet_of(part)
     layouts = {name: one for name, one in upload.layouts.items() if name != earlier}
     keep_layouts(rows, upload.row, layouts, upload.left_out | {part})
+    entry = audit_log.Entry(user_id, "import: part left out", upload.row.id)
+    audit_log.record(rows.session, rows.keys, entry)
 
 
 def _named(part: Part) -> str | None:

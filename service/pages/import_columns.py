@@ -112,7 +112,7 @@ def confirm_columns(
             rows = Repository(session, kith.keys)
             upload = uploads.find(rows, upload_id)
             if sheet == NOTHING:
-                columns_room.leave_out(rows, upload, part)
+                columns_room.leave_out(rows, upload, part, user_id=person.user_id)
             else:
                 columns_room.confirm(
                     rows, upload, part, sheet, heading_row=proposed.grid.heading_row, columns=chosen, words=words,

@@ -85,6 +85,7 @@ KINDS: Mapping[str, Kind] = {
     "look": Kind("Files looked at", {
         "import: files looked at": "Sent files to look at", "import: files thrown away": "Threw files away",
         "import: columns": "Said what the columns of a file are",
+        "import: part left out": "Said that a file holds nothing to be read",
     }),
     "run": Kind("Runs and plans", {
         "ask for run": "Asked for a run", "cancel run": "Cancelled a run", "run": "Finished a run",
@@ -103,7 +104,9 @@ KINDS: Mapping[str, Kind] = {
     }),
     "upkeep": Kind("Upkeep of Kith", {
         "add authority": "Added an authority", "rotate keys": "Made a new key for what is sealed",
-        "drop keys": "Dropped old keys", "keep what was said no to": "Kept what was said no to, after a restore",
+        "drop keys": "Dropped old keys", "retention": "Deleted what was kept long enough",
+        "backup": "Began a backup of everything",
+        "keep what was said no to": "Kept what was said no to, after a restore",
     }),
 }  # fmt: skip
 DONE = {action: said for kind in KINDS.values() for action, said in kind.done.items()}

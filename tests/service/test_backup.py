@@ -15,6 +15,7 @@ import pytest
 from conftest import Service
 from pydantic import SecretStr
 from sqlalchemy import make_url, select
+from sqlalchemy.exc import OperationalError
 
 from matcher.errors import KithError
 from matcher.instance import today
@@ -362,6 +363,41 @@ def test_a_backup_is_put_back_for_roles_of_the_same_names(
             connection.execute("DROP ROLE kith_stranger")
 
 
+def test_a_backup_is_in_every_log_before_it_is_written(service: Service, place: Settings, tmp_path: Path) -> None:
+    """How much left, and of what: nothing of whom. The backup has the entry too."""
+    file = tmp_path / "kith.backup"
+    backup(service.settings, file)
+    restore(place, file)
+    there = Database(place.database_url.get_secret_value())
+    for database in (service.database, there):
+        told = {}
+        for chain in (None, service.north, service.south):
+            with database.read(chain) as session:
+                last = select(tables.AuditEvent).where(tables.AuditEvent.chain == (chain or audit_log.INSTALLATION))
+                told[chain] = session.scalars(last.order_by(tables.AuditEvent.number.desc())).first()
+        assert {(one.actor, one.action) for one in told.values() if one} == {("kith", "backup")}
+        counts = {chain: one.details for chain, one in told.items() if one}
+        with database.read(service.north) as session:
+            children = len(session.scalars(select(tables.Child.id)).all())
+        assert counts[service.north]["children"] == children > 0
+        assert counts[service.south] == {"policies": 1}
+        assert (counts[None]["authorities"], counts[None]["users"]) == (2, 2 * len(Role))
+        assert all(isinstance(count, int) for one in counts.values() for count in one.values())
+    there.close()
+
+
+def test_without_an_entry_in_the_log_there_is_no_backup(
+    service: Service, place: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr("service.backup.audit_log.record", full)
+    with pytest.raises(BackupError, match=r"takes no entry of a backup.*disk is full\."):
+        backup(service.settings, tmp_path / "x")
+    assert not [*tmp_path.glob("x*")]
+
+
 def test_a_full_disk_is_told_in_a_sentence(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -380,6 +416,7 @@ def test_the_password_of_a_database_is_in_no_command_line(tmp_path: Path, monkey
         seen.append((words, env))
         return CompletedProcess(words, 1, "", "pg_dump: error: no such host")
 
+    monkeypatch.setattr("service.backup._note", lambda _: None)  # there is no such database
     monkeypatch.setattr("service.backup.subprocess.run", run)
     monkeypatch.setattr("service.backup.shutil.which", lambda program: f"/usr/bin/{program}")
     url = SecretStr("postgresql+psycopg://reader:secret@nowhere/kith")

@@ -206,10 +206,14 @@ def test_who_was_kept_long_enough_is_listed_and_what_was_shown_goes_by_itself(se
             found = {one.id for one in privacy.due(rows)}
             assert (child in found) is expected
             assert live not in found  # whatever its age, somebody visits
-        assert privacy.sweep(rows, 24) == 0
+        assert privacy.sweep(rows, 24) == {}
         session.scalars(select(tables.Served)).one().at -= timedelta(days=31)
         session.flush()
-        assert privacy.sweep(rows, 24) == 1
+        assert privacy.sweep(rows, 24) == {"shortlist shown": 1}
+        last = session.scalars(select(tables.AuditEvent).order_by(tables.AuditEvent.number.desc())).first()
+        assert last is not None
+        told = last.chain, last.actor, last.action, last.details
+        assert told == (service.north, "kith", "retention", {"shortlist shown": 1})
     assert manager.get(f"{API}/retention").json()["due"]
 
 

@@ -494,10 +494,10 @@ def test_words_of_the_year_go_by_themselves_after_six_years(service: Service) ->
         rows, row = Repository(session, service.keys), session.scalars(select(tables.YearWords)).one()
         row.at = utc_now() - limit + timedelta(minutes=1)
         session.flush()
-        assert privacy.sweep(rows, 24) == 0
+        assert privacy.sweep(rows, 24) == {}
         row.at = utc_now() - limit - timedelta(minutes=1)
         session.flush()
-        assert privacy.sweep(rows, 24) == 1
+        assert privacy.sweep(rows, 24) == {"words of a year's report": 1}
 
 
 def test_the_report_of_the_year_is_written_without_script_and_has_no_fault(site: Site) -> None:

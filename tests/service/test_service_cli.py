@@ -66,7 +66,7 @@ def test_from_nothing_to_a_log_that_is_whole(environment: Settings) -> None:
     kith("user", "disable", "someone@north.invalid")
     assert kith("retention") == "0 rows deleted.\n"
     told = kith("audit", "verify")
-    assert "North: 7 entries, whole" in told
+    assert "North: 8 entries, whole" in told
     with opened(settings) as (database, _), database.write() as session:
         record(session, KeyRing.new(), Entry("x", "forged"))
     result = CliRunner().invoke(app, ["audit", "verify"])
