@@ -24,7 +24,7 @@ from matcher.records import (
     Strength,
     Volunteer,
 )
-from matcher.references import bare
+from matcher.references import bare, one_name
 
 CORE = frozenset(
     {
@@ -319,7 +319,7 @@ def metres(a: Place, b: Place) -> int:
 
 def _plainly(name: str) -> str:
     """An organisation's name with a blank on either side of each word: one name within another is then its words."""
-    return "".join(f" {re.sub('(?<=...)s$', '', bare(word))} " for word in name.split())
+    return "".join(f" {re.sub('(?<=...)s$', '', bare(word))} " for word in (one_name(name) or name).split())
 
 
 def families(instance: Instance) -> dict[str, int]:

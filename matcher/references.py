@@ -89,6 +89,15 @@ def bare(id: str) -> str:
     return re.sub(r"(?<![0-9])0+(?=[0-9])", "", kept) or id
 
 
+def one_name(name: str) -> str:
+    """An organisation's name such that two ways of writing it are one: “The Bluebell Homes Ltd.” is bluebell homes.
+
+    "" for what is no name. Records keep a name as somebody wrote it; this is what it is compared by.
+    """
+    words = re.findall(r"\w+", name.casefold().replace("&", " and ").replace("'", "").replace("’", ""))
+    return " ".join(word for word in words if word not in ("the", "ltd", "limited", "plc", "llp", "cic", "cio"))
+
+
 def may_be(names: Iterable[str], others: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Of organisations as records have them, which of `others` each of `names` may be: one's words are in the other's.
 
@@ -110,8 +119,8 @@ def may_be(names: Iterable[str], others: Iterable[str]) -> dict[str, tuple[str, 
 
 
 def _plain_words(name: str) -> tuple[str, ...]:
-    """Without what hands change: look-alike letters, accents, the s of a plural."""
-    plain = (bare(word) for word in name.split())
+    """Without what hands change: capitals, The and Ltd, look-alike letters, accents, the s of a plural."""
+    plain = (bare(word) for word in (one_name(name) or name).split())
     return tuple(word[:-1] if word.endswith("s") and len(word) > 3 else word for word in plain)
 
 

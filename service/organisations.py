@@ -1,7 +1,8 @@
 """Organisations: providers that accommodate children, by the names under which independence is checked.
 
-Facts name them in words, in files as on pages. So an organisation that takes another name keeps the one before: what
-was entered under it, and what a file still calls so, is read under the name of now when rules are asked.
+Facts name them in words, as they were written in a file or on a page; `one_name` is what they are compared by. So an
+organisation that takes another name keeps the one before: what was entered under it, and what a file still calls so, is
+read under the name of now when rules are asked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from matcher.errors import InputError
 from matcher.reading import cells
-from matcher.references import may_be
+from matcher.references import may_be, one_name
 from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
@@ -42,7 +43,7 @@ def rename(rows: Repository, row: tables.Organisation, name: str, *, user_id: st
     rows.take_turn()
     _refuse_taken(rows, name, but=row)
     before = _within(rows)
-    row.name, row.former = name, sorted(_known_as(row) - {as_in_facts(name)})
+    row.name, row.former = name, sorted(one for one in _known_as(row) if one_name(one) != as_in_facts(name))
     _flush(rows)
     breaking = tuple(sorted(_within(rows) - before))
     details = {"break a rule": list(breaking)}
@@ -51,18 +52,18 @@ def rename(rows: Repository, row: tables.Organisation, name: str, *, user_id: st
 
 
 def as_in_facts(name: str) -> str:
-    """A name such that two ways of writing it are one, as facts have it. Raises InputError."""
+    """A name as it is compared by, if facts can have it. Raises InputError."""
     try:
         (found,) = cells.organisations(cells.as_typed(name))
     except (cells.RefusedError, ValueError):
         raise InputError("That is not the name of one organisation. Write it as its letters have it.") from None
-    return found
+    return one_name(found)
 
 
 def _refuse_taken(rows: Repository, name: str, but: tables.Organisation | None = None) -> None:
     meant = as_in_facts(name)
     for other in rows.session.scalars(select(tables.Organisation)):
-        if other is not but and (other.name == name or meant in _known_as(other)):
+        if other is not but and (other.name == name or meant in map(one_name, _known_as(other))):
             raise TakenError(
                 "An organisation of that name is here already, or had it before. Capitals, signs, The and Ltd do not "
                 "tell two apart."
@@ -70,7 +71,7 @@ def _refuse_taken(rows: Repository, name: str, but: tables.Organisation | None =
 
 
 def _known_as(row: tables.Organisation) -> set[str]:
-    """Its names of now and before, as facts have them."""
+    """Its names of now and before, as they were written: those of a former version of Kith, in small letters."""
     try:
         return {*cells.organisations(cells.as_typed(row.name)), *row.former}
     except cells.RefusedError:  # entered before it was asked whether facts could have it: none do

@@ -26,7 +26,7 @@ from matcher.instance import Instance
 from matcher.policy import Policy
 from matcher.reading.cells import as_typed, organisations
 from matcher.records import Agreement, ExceptionKind
-from matcher.references import bare, may_be
+from matcher.references import bare, may_be, one_name
 from service.crypto import KeyRing, Place
 from service.database import tables
 from service.database.base import ID_LENGTH, Base
@@ -229,10 +229,10 @@ class Repository:
         )  # fmt: skip
 
     def names_now(self) -> NamesNow:
-        """Of every organisation that went by another name, both as facts have them."""
+        """Of every organisation that went by another name."""
         return NamesNow(
             {
-                former: name
+                one_name(former): name
                 for row in self.session.scalars(select(tables.Organisation))
                 for former in row.former
                 for name in organisations(as_typed(row.name))
@@ -352,6 +352,7 @@ class NamesNow:
     """
 
     def __init__(self, now: Mapping[str, str]) -> None:
+        """`now` is the name of now by each former one, as `one_name` has it."""
         self._now = now
         self._found: dict[str, frozenset[str]] = {}
 
@@ -360,8 +361,8 @@ class NamesNow:
 
     def _of(self, name: str) -> frozenset[str]:
         if name not in self._found:
-            meant = (self._now[former] for former in may_be([name], self._now)[name])
-            self._found[name] = frozenset([self._now[name]] if name in self._now else [name, *meant])
+            plain, meant = one_name(name), (self._now[former] for former in may_be([name], self._now)[name])
+            self._found[name] = frozenset([self._now[plain]] if plain in self._now else [name, *meant])
         return self._found[name]
 
 

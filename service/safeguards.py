@@ -11,6 +11,7 @@ from typing import Any
 from matcher.errors import InputError, Problem
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import Agreement, Strength
+from matcher.references import one_name
 from matcher.words import listed
 from service.standing import needs_a_manager
 
@@ -23,6 +24,11 @@ def _no_longer(value: Any) -> _Test:
 
 def _lost(before: Any, after: Any) -> bool:
     return bool(set(before or ()) - set(after or ()))
+
+
+def _no_part_in(before: Any, after: Any) -> bool:
+    """Of organisations, whichever way each is written."""
+    return _lost(map(one_name, before or ()), map(one_name, after or ()))
 
 
 def _overturned(before: Any, after: Any) -> bool:
@@ -54,7 +60,7 @@ WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
         "responsible_authority": (_another, "would be another authority’s, of whom a visitor has to be independent."),
         "unaccompanied": (_overturned, "was not an unaccompanied child, for whom nothing has to be concluded first."),
         "additional_needs": (_lost, "would lose an additional need."),
-        "provider": (_lost, "would lose the organisation that accommodates them."),
+        "provider": (_no_part_in, "would lose the organisation that accommodates them."),
         "needed_languages": (_widened, "would be content with other languages."),
         "requested_gender_strength": (_no_longer(Strength.ESSENTIAL), "asked for a gender as essential."),
         "culture_request": (_no_longer(Strength.ESSENTIAL), "asked for like culture as essential."),
@@ -63,7 +69,7 @@ WEAKER: dict[str, dict[str, tuple[_Test, str]]] = {
     VOLUNTEERS.name: {
         "status": (needs_a_manager, "was suspended, withdrawn or resigned, and would not be any more."),
         "known_children": (_lost, "would no longer be known to a child."),
-        "organisations": (_lost, "would no longer belong to an organisation."),
+        "organisations": (_no_part_in, "would no longer belong to an organisation."),
         "connected_authorities": (_lost, "would no longer be connected with a council."),
         "medical_condition": (_no_longer(True), "had declared a medical condition."),
         "right_to_work": (_overturned, "had no right to work."),

@@ -18,6 +18,7 @@ from matcher import geography, vocabulary
 from matcher.errors import NotFoundError
 from matcher.geography import METRES_PER_MILE
 from matcher.records import Place
+from matcher.references import one_name
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -188,17 +189,17 @@ def references(text: str) -> tuple[str, ...]:
 
 
 def organisations(text: str) -> tuple[str, ...]:
-    """Organisations between semicolons, each as `_organisation` writes it; none where there is none."""
-    return tuple(sorted({_organisation(part) for part in _parts(text)}))
+    """Organisations between semicolons, as they are written; one that stands there in two ways, in the first.
 
-
-def _organisation(name: str) -> str:
-    """A name such that two ways of writing it are one: “The Bluebell Homes Ltd.” is bluebell homes."""
-    words = re.findall(r"\w+", reference(name).casefold().replace("&", " and ").replace("'", "").replace("’", ""))
-    said = [word for word in words if word not in ("the", "ltd", "limited", "plc", "llp", "cic", "cio")]
-    if not said:
-        raise RefusedError("is not the name of an organisation", "Write its name, or none if there is none")
-    return " ".join(said)
+    None where there is none.
+    """
+    named: dict[str, str] = {}
+    for part in _parts(text):
+        plain = one_name(reference(part))
+        if not plain:
+            raise RefusedError("is not the name of an organisation", "Write its name, or none if there is none")
+        named.setdefault(plain, part)
+    return tuple(sorted(named.values()))
 
 
 def _parts(text: str) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 from matcher.pairs import Between, Bools, Pairs, cell
 from matcher.policy import Policy
 from matcher.records import ExceptionKind
-from matcher.references import may_be
+from matcher.references import may_be, one_name
 from matcher.rules.base import PairRule, allowed_by, recorded_exceptions
 from matcher.words import council, listed
 
@@ -52,7 +52,8 @@ class IndependentOfProvider(PairRule):
 
     def failing(self, between: Between, policy: Policy) -> str:
         child, volunteer = between.child, between.volunteer
-        shared = sorted(set(child.provider or ()) & set(volunteer.organisations or ()))
+        theirs = {one_name(name) for name in volunteer.organisations or ()}
+        shared = [name for name in child.provider or () if one_name(name) in theirs]
         if shared:
             return f"{volunteer.id} has a part in {listed(shared)}, which accommodates {child.id}."
         meant = may_be(volunteer.organisations or (), child.provider or ())

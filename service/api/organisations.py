@@ -41,7 +41,7 @@ class Organisation(BaseModel):
     id: str = Field(examples=["O5TB8N3KXM7Q"])
     name: str = Field(examples=["Example Homes Ltd"], description="Empty for those who may not identify anybody.")
     former: list[str] = Field(
-        examples=[["bluebell homes"]], description="Names of before, as facts have them: they still mean this one."
+        examples=[["Bluebell Homes"]], description="Names of before, as they were written: they still mean this one."
     )
     version: Version
 

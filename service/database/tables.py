@@ -176,7 +176,7 @@ class Organisation(Apart, Base):
     id: Mapped[str] = id_column("O")
     name: Mapped[str] = mapped_column(String(200))
     former: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
-    """Names by which it went before, as facts have them: to matching they are one with the name of now."""
+    """Names by which it went before, as they were written: to matching they are one with the name of now."""
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     __table_args__ = (UniqueConstraint("authority_id", "name"),)
     __mapper_args__ = {"version_id_col": version}

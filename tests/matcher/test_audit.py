@@ -234,6 +234,8 @@ BROKEN: dict[str, list[Callable[[], Broken]]] = {
         lambda: the_two({"provider": ("acorn care", "bluebell homes")}, {"organisations": ("bluebell homes",)}),
         lambda: the_two({"provider": ("bluebell homes",)}, {"organisations": ("trustees of bluebell home",)}),
         lambda: the_two({"provider": ("bluebell homes",)}, {"organisations": ("bluebell",)}),
+        lambda: the_two({"provider": ("The Bluebell Homes Ltd.",)}, {"organisations": ("BLUEBELL homes",)}),
+        lambda: the_two({"provider": ("Smith & Sons",)}, {"organisations": ("Trustee of Smith and Son's",)}),
         lambda: the_child(provider=None),
         lambda: the_volunteer(organisations=None),
     ],

@@ -167,7 +167,17 @@ def test_an_accent_is_one_sign_in_whichever_way_it_was_typed(folder: Path) -> No
     write(folder, "children", CHILD | {"provider": "Caf\u00e9 Homes"})
     write(folder, "volunteers", VOLUNTEER | {"organisations": "Cafe\u0301 Homes"})
     (child,), (volunteer,) = (read_folder(folder, AS_OF).records[name] for name in ("children", "volunteers"))
-    assert child.provider == volunteer.organisations == ("café homes",)
+    assert child.provider == volunteer.organisations == ("Caf\u00e9 Homes",)
+
+
+def test_organisations_stand_as_they_were_written_and_one_of_two_spellings_once(folder: Path) -> None:
+    write(folder, "children", CHILD | {"provider": "The Bluebell Homes Ltd.; Acorn Care; bluebell homes"})
+    write(folder, "volunteers", VOLUNTEER | {"organisations": "none"})
+    reading = read_folder(folder, AS_OF)
+    assert reading.records["children"][0].provider == ("Acorn Care", "The Bluebell Homes Ltd.")
+    assert reading.records["volunteers"][0].organisations == ()
+    write(folder, "children", CHILD | {"provider": "The Ltd"})
+    assert "is not the name of an organisation" in told(folder)[0]
 
 
 def test_ids_between_commas_are_refused(folder: Path) -> None:

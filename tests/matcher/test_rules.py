@@ -445,6 +445,9 @@ CASES: dict[str, list[Case]] = {
         *(fails(f"of what may be the child's: {name}", {"provider": ("bluebell homes",)}, {"organisations": (name,)})
           for name in ("bluebell homes acme trust", "trustee of bluebell homes", "bluebell home", "bluebell",
                        "вluebell hómes co")),  # with a Cyrillic letter, and an accent
+        *(fails(f"of the child's in another spelling: {name}", {"provider": ("The Bluebell Home's Ltd.",)},
+                {"organisations": (name,)}) for name in ("bluebell homes", "BLUEBELL HOMES plc", "Bluebell-Homes")),
+        fails("of what is no name, and the same", {"provider": ("The Ltd",)}, {"organisations": ("The Ltd",)}),
         passes("of one that shares a word", {"provider": ("bluebell homes",)}, {"organisations": ("bluebell church",)}),
         passes("of one within a word", {"provider": ("bell homes",)}, {"organisations": ("bluebell homes",)}),
         unknown("provider", {"provider": None}),

@@ -178,7 +178,7 @@ def test_an_organisation_is_renamed_and_who_is_concerned_is_told(service: Servic
     assert f'href="/proposals/{match}"' in done
     page = desk.get("/organisations").text
     assert "Sunrise Care" in page
-    assert "bluebell homes" in page
+    assert "Bluebell Homes" in page
 
 
 def test_these_pages_need_no_script_and_have_no_fault(site: Site) -> None:
