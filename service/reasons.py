@@ -120,6 +120,27 @@ LEFT_PAUSED: Mapping[str, str] = {
 """By the reason of an ending: for which the visits are paused where it is taken back, until the child was asked."""
 
 
+SAYS: Mapping[str, str] = {
+    "age": "the young person has reached the age at which visits end",
+    "left care": "the child has left care",
+    "child does not want this visitor": "the child does not want this visitor",
+    "child does not want a visitor now": "the child does not want a visitor now",
+    CHILD_OBJECTS: "the child objects to any visitor",
+    UNSAFE: "the child does not feel safe with this visitor",
+    "boundaries not kept": "boundaries were not kept",
+    "support not attended": "the volunteer did not come to support sessions",
+    "circumstances": "other circumstances",
+    "volunteer unavailable": "the volunteer is not available",
+    "nearer": "lives nearer",
+}
+"""What a code says to people, where it does not say so by itself."""
+
+
+def says(reason: str) -> str:
+    """A reason in words, as a sentence goes on."""
+    return SAYS.get(reason, reason)
+
+
 def gravest(reasons: Iterable[str | None]) -> str | None:
     """Of the reasons of one pause."""
     return min((one for one in reasons if one in PAUSE_REASONS), key=PAUSE_REASONS.index, default=None)

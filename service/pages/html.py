@@ -18,6 +18,7 @@ from matcher.words import council, counted, day, first_upper, hour, listed, mile
 from service.auth import Person
 from service.pages import forms
 from service.permissions import ROUTES, Permission
+from service.reasons import says
 from service.reports.figures import months_since
 
 _HERE = Path(__file__).parents[1]
@@ -107,7 +108,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "day": long_day, "moment": moment, "clock": clock, "short_day": short_day, "waited": waited, "pounds": pounds,
-        "council": council, "journey": journey, "listed": listed, "upper1": first_upper, "spoken": spoken,
+        "council": council, "journey": journey, "listed": listed, "upper1": first_upper, "says": says, "spoken": spoken,
     }  # fmt: skip
     environment.globals |= {
         "MOVING": MOVING,

@@ -23,6 +23,7 @@ from service.pages.html import moment, render
 from service.pages.labels import label_of
 from service.pages.lists import SIZE, Page, named
 from service.pages.story import title_of
+from service.reasons import says
 from service.redo import RESTORE
 from service.repository import Repository
 from service.steps import PLANNED_FOR
@@ -151,7 +152,7 @@ def words(event: AuditEvent) -> str:
         told = f"Decision: {said[:1].lower()}{said[1:]}"
     else:
         told = DONE.get(event.action, event.action.capitalize())
-    return f"{told} ({event.reason})" if event.reason else told
+    return f"{told} ({says(event.reason)})" if event.reason else told
 
 
 def details_of(event: AuditEvent) -> list[tuple[str, str]]:

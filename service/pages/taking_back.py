@@ -17,6 +17,7 @@ from service.pages.html import clock, render
 from service.pages.proposals import Note
 from service.pages.story import story_line
 from service.permissions import Permission
+from service.reasons import says
 from service.repository import Repository, with_references
 from service.taking_back import Last
 from service.workflow import APPOINTED, Rules, State, StepRefusedError
@@ -92,12 +93,14 @@ def _again(rows: Repository, match: tables.Match, last: Last) -> list[str]:
     ]
     if last.left_paused:
         told = [
-            f"The match stands again, and its visits are paused from now on for “{last.left_paused}”. They go on only "
-            "if the child, asked again, would like it."
+            f"The match stands again, and its visits are paused from now on for “{says(last.left_paused)}”. They go on "
+            "only if the child, asked again, would like it."
         ]
     if before.state is State.PAUSED and last.step.to is State.PAUSED:
         why = steps.pauses(rows, [match], without=last.decision)[match.id].reason
-        told.append(f"The reason of the pause is “{why}” again." if why else "The pause has no reason on record again.")
+        told.append(
+            f"The reason of the pause is “{says(why)}” again." if why else "The pause has no reason on record again."
+        )
     if match.started_on and before.started_on is None:
         told.append("No first visit is on record.")
     if before.next_review_on and before.next_review_on != match.next_review_on:

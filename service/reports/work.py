@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from statistics import median
 
 from matcher.records import Child, Party
-from matcher.words import council, counted
-from service.reasons import END_REASONS
+from matcher.words import council, counted, first_upper
+from service.reasons import END_REASONS, says
 from service.reports.figures import (
     HIDDEN,
     NOT_RECORDED,
@@ -247,9 +247,9 @@ def reasons(over: Sequence[ReportedMatch]) -> Table:
     counts: Counter[tuple[str, str]] = Counter()
     for one in over:
         reason = one.reason if one.reason in END_REASONS else NOT_RECORDED
-        counts[reason.capitalize(), _BY.get(one.over_by, _OTHERS) if one.over_by else _OTHERS] += 1
+        counts[first_upper(says(reason)), _BY.get(one.over_by, _OTHERS) if one.over_by else _OTHERS] += 1
     columns = (*_BY.values(), _OTHERS)
-    titles = [*(one.capitalize() for one in END_REASONS), NOT_RECORDED]
+    titles = [*(first_upper(says(one)) for one in END_REASONS), NOT_RECORDED]
     given = [(title, tuple(counts[title, by] for by in columns)) for title in titles]
     rows = with_totals([one for one in given if any(one[1])]) if over else ()
     note = "“Other” is also what a file says that gives no reason." if over else NONE_ENDED

@@ -19,7 +19,7 @@ from service.database.base import utc_now
 from service.pages.html import short_day
 from service.permissions import Role
 from service.proposals import take_step
-from service.reasons import CHILD_PAUSES, CONCERN_PAUSES, LAPSE_PAUSES, PAUSE_REASONS, UNSAFE
+from service.reasons import CHILD_PAUSES, CONCERN_PAUSES, LAPSE_PAUSES, PAUSE_REASONS, UNSAFE, says
 from service.steps import progress
 from service.taking_back import take_back
 from service.workflow import State, StepRefusedError
@@ -97,8 +97,10 @@ def test_what_a_child_says_while_the_visits_are_paused_is_recorded_on_the_page(d
     told = words(browser, path)
     assert ON_ASKING in told
     assert "Resume the visits" not in told
-    assert re.search(r"Another reason for the pause was given .{0,80}, on the word of the child Reason: does not", told)
-    assert f"Does not feel safe with this visitor; no visits since {short_day(since)}" in words(browser, "/")
+    assert re.search(
+        r"Another reason for the pause was given .{0,80}, on the word of the child Reason: the child does not", told
+    )
+    assert f"The child does not feel safe with this visitor; no visits since {short_day(since)}" in words(browser, "/")
     stale = browser.post(f"{path}/steps/resume", data={"version": version[1]}, headers=HTML)
     assert stale.status_code == 409
     assert now(desk, match) == (State.PAUSED, UNSAFE)
@@ -220,7 +222,7 @@ def test_an_ending_for_it_leaves_the_visits_paused_for_it_where_it_is_taken_back
     desk.step(match, "end", Party.CHILD, reason)
     reinstated(desk)
     page = words(desk.service.as_(Role.MANAGER), f"/proposals/{match}/take-back")
-    assert f"its visits are paused from now on for “{left}”. They go on only if the child" in page
+    assert f"its visits are paused from now on for “{says(left)}”. They go on only if the child" in page
     for rows in desk.rows():
         take_back(rows, match, user_id=desk.user, why="It was another child.")
     assert now(desk, match) == (State.PAUSED, left)

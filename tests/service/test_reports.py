@@ -166,7 +166,7 @@ def test_endings_by_reason_and_by_whom() -> None:
     why, how_long = reports.endings(Figures(NOW, matches=MATCHES), Year(2026)).tables
     # by the child, by the volunteer, as planned, by others, all
     assert cells(why) == {
-        "Moved away": (0, 1, 0, 0, 1), "Boundaries not kept": (1, 0, 0, 0, 1), "Not recorded": (0, 0, 0, 1, 1),
+        "Moved away": (0, 1, 0, 0, 1), "Boundaries were not kept": (1, 0, 0, 0, 1), "Not recorded": (0, 0, 0, 1, 1),
         "All": (1, 1, 0, 1, 3),
     }  # fmt: skip
     assert cells(how_long) == {"Under 6 months": (1,), "6 to 12 months": (1,), "1 to 2 years": (0,),

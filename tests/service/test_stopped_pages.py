@@ -16,6 +16,7 @@ from service import standing
 from service.database.base import utc_now
 from service.permissions import Role
 from service.reasons import OBJECTS, UNSAFE
+from service.reports.figures import Year
 from service.workflow import StepRefusedError
 
 
@@ -256,6 +257,16 @@ def test_whoever_ends_a_match_is_told_before_which_reasons_the_volunteer_reads(d
     assert "gives this reason" not in page(desk, f"/proposals/{match}/steps/pause")
 
 
+def test_a_reason_is_said_in_words_wherever_a_person_reads_it(desk: Desk) -> None:
+    match, told = active(desk), "he young person has reached the age at which visits end"
+    assert f"T{told}" in page(desk, f"/proposals/{match}/steps/end")
+    desk.step(match, "end", Party.PLANNED, "age")
+    for path in (f"/proposals/{match}", "/proposals?show=over", f"/reports/endings?year={Year.of(today()).first}"):
+        assert told in page(desk, path)
+    assert f"Reason: t{told}" in page(desk, f"/proposals/{match}")
+    assert desk.service.as_(Role.COORDINATOR).get(f"/api/v1/matches/{match}").json()["reason"] == "age"
+
+
 def test_a_letter_of_ending_looks_at_the_reasons_before_the_last(desk: Desk) -> None:
     """A child who did not feel safe may end it for another reason, or none; only what was taken back is gone."""
     match = active(desk)
@@ -313,7 +324,8 @@ def test_who_is_suspended_for_what_was_recorded_of_a_match_is_told_with_it(desk:
     by = f" on {day(today())} by coordinator of north, for what was recorded of a match of theirs"
     for path in (f"/volunteers/{desk.volunteer}", f"/volunteers/{desk.volunteer}/status"):
         told = page(desk, path)
-        first, second = f"Suspended{by} : does not feel safe with this visitor.", f"Again{by} : boundaries not kept."
+        first = f"Suspended{by} : the child does not feel safe with this visitor."
+        second = f"Again{by} : boundaries were not kept."
         assert told.index(first) < told.index(second)
         assert f'href="/proposals/{match}">a match of theirs' in desk.service.as_(Role.COORDINATOR).get(path).text
 

@@ -246,7 +246,7 @@ def test_visits_that_ended_since_a_child_did_not_feel_safe_are_paused_until_the_
     assert "stays suspended" in refused(desk, match)
     approved_again(desk)
     page = desk.service.as_(Role.MANAGER).get(f"/proposals/{match}/take-back", headers=HTML).text
-    assert f"its visits are paused from now on for “{UNSAFE}”" in page
+    assert f"its visits are paused from now on for “the child {UNSAFE}”" in page
     assert back(desk, match) is State.PAUSED
     for rows in desk.rows():
         assert rows.match(match).place is not None
@@ -491,7 +491,7 @@ def test_visits_are_paused_for_the_reason_that_counts_and_a_letter_has_the_day_t
     assert stood(desk, match)[0].state is State.PAUSED
     page = desk.service.as_(Role.COORDINATOR).get("/", headers=HTML).text
     line = page.partition(f'href="/proposals/{match}"')[2].partition("</li>")[0]
-    assert "Circumstances; no visits since" in line
+    assert "Other circumstances; no visits since" in line
     assert "A check has lapsed" not in page
     back(desk, match)
     back(desk, match)

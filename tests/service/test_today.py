@@ -55,7 +55,7 @@ def test_what_a_child_said_of_their_safety_stands_on_the_first_page_until_a_mana
     assert part(desk, CONCERNS_HERE) == ""
     desk.step(match, step, by, reason)
     told = part(desk, CONCERNS_HERE)
-    assert "Does not feel safe with this visitor, recorded of" in said(told)
+    assert "The child does not feel safe with this visitor, recorded of" in said(told)
     for address in (f"/volunteers/{desk.volunteer}", f"/proposals/{match}", f"/proposals/{past}"):
         assert f'href="{address}"' in told  # the child of the past is to be asked too
     assert "To be asked too: past, whom they visited before" in said(told)

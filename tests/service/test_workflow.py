@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,17 @@ from matcher.records import Party
 from service.reasons import (
     CHILD_OBJECTS,
     CONCERN_PAUSES,
+    END_REASONS,
     FOLLOWS,
     LAPSE_PAUSES,
+    NO_REASONS,
     PAUSE_REASONS,
+    PROPOSE_REASONS,
+    SAYS,
     UNSAFE,
     Follows,
     gravest,
+    says,
 )
 from service.workflow import (
     APPOINTED,
@@ -195,6 +201,12 @@ def test_every_state_is_reached_and_left() -> None:
     assert {state for state in State if not possible(state)} == {State.DECLINED, State.WITHDRAWN, State.ENDED}
     assert all(any(step.final for step in possible(state)) for state in LIVE if state is not State.PAUSED)
     assert "end" in [step.id for step in possible(State.PAUSED)]
+
+
+def test_what_is_said_in_words_is_a_reason_that_somebody_may_give() -> None:
+    given = {*PAUSE_REASONS, *END_REASONS, *PROPOSE_REASONS, *chain(*NO_REASONS.values())}
+    assert SAYS.keys() <= given
+    assert len({*map(says, given)}) == len(given)
 
 
 def test_the_document_is_drawn_from_the_steps() -> None:
