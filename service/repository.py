@@ -279,6 +279,10 @@ class Repository:
         accounts = select(tables.User).where(tables.User.authority_id == self.session.info["authority"])
         return {user.id: self.open(user, "name") or "" for user in self.session.scalars(accounts)}
 
+    def account_name(self, user_id: str) -> str:
+        user = self.session.get(tables.User, user_id)
+        return (self.open(user, "name") if user else None) or ""
+
     def coordinators(self) -> list[str]:
         """The names of those who have an account and may be a child's coordinator, in order."""
         which = tables.User.authority_id == self.session.info["authority"], tables.User.disabled_at.is_(None)

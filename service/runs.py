@@ -44,12 +44,13 @@ _REASON = "asked for a run"
 LOST = "The worker that made this run stopped answering. Nothing of it was kept; the next run is not affected."
 STOPPED = "The worker was stopped. A new run was asked for in place of this one."
 FAULT = "A fault in Kith itself ended the run. The log has its kind and place."
+NO_MEMORY = "The machine had no memory left for the run. Give it more, or let nothing else run beside it."
 NO_PLAN = "No plan was found. Those who may see references are told why."
 
 
 def problem_of(run: Run, *, identified: bool) -> str | None:
     """Why a run failed. Where no plan can be found, that names pairs and what is known of them."""
-    of_no_record = run.problem in (None, LOST, STOPPED, FAULT)
+    of_no_record = run.problem in (None, LOST, STOPPED, FAULT, NO_MEMORY)
     return run.problem if identified or of_no_record else NO_PLAN
 
 

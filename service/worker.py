@@ -255,6 +255,8 @@ def execute(settings: Settings, held: Held) -> None:
         _LOG.info("run", run=held.run_id, problem="not held any more")
     except KithError as error:
         runs.end(database, held, "failed", str(error))
+    except MemoryError:
+        runs.end(database, held, "failed", runs.NO_MEMORY)
     except Exception as error:
         last = error.__traceback__
         while last and last.tb_next:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from matcher.records import Agreement
-from matcher.words import counted, pounds
+from matcher.records import Agreement, Child
+from matcher.words import counted, pounds, same
 from service.api.deps import Asking, Kith, may_identify, note_reading
 from service.database import tables
 from service.pages import journeys
@@ -15,7 +15,7 @@ from service.pages.children import not_now, standing
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoning
 from service.plans import Found
-from service.repository import ids_in
+from service.repository import Repository, ids_in
 
 Show = Literal["new", "changed", "unmatched", "dropped", "kept", "plan", "left", "shortlists"]
 
@@ -90,14 +90,21 @@ def proof(status: str, tiers: Mapping[str, int], bound: int) -> str:
 
 
 def changes(
-    person: Asking, kith: Kith, reckoned: Reckoning, row: tables.Plan, found: Found, show: Show | None, number: int
+    person: Asking,
+    kith: Kith,
+    rows: Repository,
+    reckoned: Reckoning,
+    row: tables.Plan,
+    found: Found,
+    show: Show | None,
+    number: int,
 ) -> dict[str, Any]:
     """The tabs with their counts, one page of the chosen one, and the map. To who may not identify children, counts."""
     every: Sequence[Mapping[str, Any]] = found.diff["changes"] if found.diff else ()
     of_kind = {kind: [one for one in every if one["kind"] == kind] for kind in TABS}
     differs = {kind: lines for kind, lines in of_kind.items() if lines}
     lists = {**differs, "plan": found.plan["matches"], "left": found.plan["unmatched"]}
-    if shortlists := changed_shortlists(reckoned, found):
+    if shortlists := own_first(changed_shortlists(reckoned, found), rows.account_name(person.user_id)):
         lists["shortlists"] = shortlists
     chosen = show if show in lists else next((kind for kind in _CHANGED if kind in lists), None)
     if chosen is None and not found.before:
@@ -152,31 +159,48 @@ def changed_shortlists(reckoned: Reckoning, found: Found) -> list[dict[str, Any]
     """The children whose shortlists are not those of the run before, in words; who lost everybody first."""
     if not found.before:
         return []
-    told = [_shortlist(one, reckoned) for one in found.shortlists if one["child"] in reckoned.references]
+    records = {one.id: one for one in reckoned.instance.children}
+    told = [
+        _shortlist(one, records.get(one["child"]), reckoned)
+        for one in found.shortlists
+        if one["child"] in reckoned.references
+    ]
     return sorted(told, key=lambda one: (one["order"], one["reference"]))
 
 
-def _shortlist(change: Mapping[str, Any], reckoned: Reckoning) -> dict[str, Any]:
+def own_first(told: Iterable[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """The same, those of one coordinator before the others."""
+    return sorted(told, key=lambda one: not is_of(one, name))
+
+
+def is_of(one: Mapping[str, Any], name: str) -> bool:
+    return bool(name) and same(one["coordinator"]) == same(name)
+
+
+def _shortlist(change: Mapping[str, Any], record: Child | None, reckoned: Reckoning) -> dict[str, Any]:
     before, now = change["before"], change["now"]
     first = reckoned.references.get(now[0], "") if now else ""
     child = change["child"]
     if not now:
-        order, words = _without_shortlist(child, reckoned)
+        order, words = _without_shortlist(child, record, reckoned)
     elif not before:
         order, words = 1, f"{first} could visit now"
     elif now[0] != before[0]:
         order, words = 2, f"{first} is first now"
     else:
         order, words = 3, "the first is the same; the order after it changed"
-    return {"child": child, "reference": reckoned.references[child], "words": words, "order": order}
+    coordinator = record.coordinator if record else None
+    return {
+        "child": child, "reference": reckoned.references[child], "words": words, "order": order,
+        "coordinator": coordinator or "",
+    }  # fmt: skip
 
 
-def _without_shortlist(child: str, reckoned: Reckoning) -> tuple[int, str]:
+def _without_shortlist(child: str, record: Child | None, reckoned: Reckoning) -> tuple[int, str]:
     """Of a child whose shortlist is empty now: what is to be looked at comes first, what is as it should be last."""
     live = reckoned.live.get(child)
     if live is not None:
         return 4, "has a visitor now" if child in reckoned.instance.visited else "is under proposal now"
-    record = next((one for one in reckoned.instance.children if one.id == child), None)
     if record is not None and record.agrees is Agreement.NO:
         return 4, "said no to a visitor"
     if record is not None and record.agrees is not Agreement.YES:

@@ -244,7 +244,7 @@ def _page(
         newer=_newer(rows, row), before=_of_run(rows, rows.session.get(tables.Plan, found.before or "")),
         policy=rows.session.get(tables.Policy, run.policy_id) if run.policy_id else None,
         to_propose=len(reckoned.planned.to_propose) if row.is_current else 0,
-        **changes(person, kith, reckoned, row, found, show, number),
+        **changes(person, kith, rows, reckoned, row, found, show, number),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from service.importing import uploads
 from service.pages.children import ORDER, line_of
 from service.pages.facts import CHECK_NAMES
 from service.pages.html import NAVIGATION, render
-from service.pages.plan import changed_shortlists
+from service.pages.plan import changed_shortlists, is_of, own_first
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
 from service.permissions import Permission
@@ -47,7 +47,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         reckoned = reckoning(kith, person, rows)
-        run = last_run(rows, reckoned)
+        run, name = last_run(rows, reckoned), rows.account_name(person.user_id)
         raised = about_volunteers(rows, reckoned)
         held = about_children(rows, reckoned)
         sent = len(uploads.waiting(rows)) if Permission.WRITE in person.may else 0
@@ -73,7 +73,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         line.match.child_id for line in (*under, *reviews, *wrong, *stopped)
     }
     shown |= {id for about, _ in reckoned.cannot_be for id in about if id.startswith("C")}
-    shown |= {one["child"] for one in run.told[:MOST_TOLD]} if run else set()
+    changed = own_first(run.told, name) if run else []
+    shown |= {one["child"] for one in changed[:MOST_TOLD]}
     for concern in raised:
         shown |= {one.child_id for one in (*concern.to_ask, *(match for _, match in concern.recorded if match))}
     shown |= {one.child for one in held}
@@ -86,7 +87,9 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         return lapse.on or on, lapse.volunteer not in visiting, reckoned.references[lapse.volunteer]
 
     return render(
-        request, "today.html", person, run=run, most_told=MOST_TOLD, impossible=reckoned.impossible(),
+        request, "today.html", person, run=run, changed=changed[:MOST_TOLD],
+        own=sum(is_of(one, name) for one in changed),
+        most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, unasked=unasked, again=again, top=TOP,
         proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         paused=reckoned.paused, concerns=raised, held=held, with_page={line.id for line in every},

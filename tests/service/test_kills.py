@@ -1,16 +1,24 @@
 """Processes killed at random moments: nothing that was acknowledged is lost, and nothing is there by half.
 
-A few rounds here; `make kills` takes 200 of each on both databases.
+A few here; `make kills` takes 200 of each on both databases.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
+import httpx2 as httpx
 from conftest import Service
+from served import Browser, serving
 from sqlalchemy import func, select
 
 from matcher.records import Party
@@ -19,13 +27,14 @@ from service.crypto import KeyRing
 from service.database import tables
 from service.database.base import utc_now
 from service.database.engine import Database
+from service.installation import change_user
 from service.permissions import Role
 from service.proposals import Chosen, propose, take_step
 from service.repository import Repository
 from service.settings import Settings
 from service.worker import CONTEXT, work
 
-ROUNDS = int(os.environ.get("KITH_KILLS", "2"))
+KILLS = int(os.environ.get("KITH_KILLS", "2"))
 PATIENCE = 600
 """Seconds: of a machine that is busy, not of what is tested."""
 
@@ -37,7 +46,7 @@ def test_no_run_is_lost_and_none_is_kept_by_half(service: Service) -> None:
         asked.append(runs.ask_for(session, service.north, "manual").id)
     assert worker.Work(service.settings, service.database).once()  # one that nobody kills
     takes = time.monotonic() - begun
-    for _ in range(ROUNDS):
+    for _ in range(KILLS):
         with service.database.write(service.north) as session:
             session.get_one(tables.Authority, service.north).data_version += 1  # something changed
             asked.append(runs.ask_for(session, service.north, "manual").id)
@@ -91,23 +100,8 @@ def wait_until(done: object) -> None:
 
 
 def test_no_decision_is_lost_and_none_is_there_by_half(service: Service) -> None:
-    chance, told = random.Random(7), []
     child, volunteer = service.eligible_pair()
-    words = service.settings, service.north, service.users["north", Role.COORDINATOR], child, volunteer
-    while len(told) < ROUNDS:
-        ours, theirs = CONTEXT.Pipe(duplex=False)
-        process = CONTEXT.Process(target=decide_on_and_on, args=(*words, theirs))
-        process.start()
-        theirs.close()
-        assert ours.poll(PATIENCE)
-        time.sleep(chance.uniform(0, 0.3))
-        process.kill()
-        process.join()
-        try:
-            while True:  # what was acknowledged before the end
-                told.append(ours.recv())
-        except EOFError:
-            pass
+    told = killed_at_random(7, decide_on_and_on, *words_of(service, Role.COORDINATOR), child, volunteer)
     with service.database.read(service.north) as session:
         decided = {(one.match_id, one.number): one for one in session.scalars(select(tables.Decision))}
         states = {one.id: one.state for one in session.scalars(select(tables.Match))}
@@ -117,6 +111,101 @@ def test_no_decision_is_lost_and_none_is_there_by_half(service: Service) -> None
         log = select(func.count()).where(tables.AuditEvent.action.startswith("decision:"))
         assert session.scalar(log) == len(decided)
         assert audit_log.verify(session, service.keys).problem is None
+
+
+def test_no_plan_is_published_by_half(service: Service) -> None:
+    found = []
+    for _ in range(2):  # two plans that take each other's place
+        with service.database.write(service.north) as session:
+            session.get_one(tables.Authority, service.north).data_version += 1
+            found.append(runs.ask_for(session, service.north, "manual").id)
+        assert worker.Work(service.settings, service.database).once()
+    told = killed_at_random(11, publish_on_and_on, *words_of(service, Role.MANAGER), found)
+    with service.database.read(service.north) as session:
+        entry = tables.AuditEvent
+        logged = session.scalars(select(entry).where(entry.action == "publish plan").order_by(entry.number)).all()
+        assert told
+        assert len(told) <= len(logged)
+        current = session.scalars(select(tables.Plan).where(tables.Plan.is_current)).one()
+        assert current.id == logged[-1].subject
+        assert [one.details["before"] for one in logged] == [None, *(one.subject for one in logged[:-1])]
+        assert current.published_by is not None
+        assert current.publish_reason is not None
+        assert audit_log.verify(session, service.keys).problem is None
+
+
+def test_what_a_killed_service_answered_is_there(service: Service, keys: KeyRing, tmp_path: Path) -> None:
+    """Over HTTP: what somebody read as done on their screen."""
+    chance, told = random.Random(13), []
+    email, password = f"{Role.COORDINATOR}@north.invalid", "a long password for a test"
+    change_user(service.database, keys, email, password=password)
+    child, volunteer = service.eligible_pair()
+    for _ in range(max(1, KILLS // 20)):
+        with serving(service.settings, tmp_path / "log") as served, ThreadPoolExecutor(1) as pool:
+            desk = Browser(served.address, email, password)
+            first = threading.Event()
+            asking = pool.submit(ask_on_and_on, desk, child, volunteer, told, first)
+            assert first.wait(PATIENCE)
+            time.sleep(chance.uniform(0, 1))
+            served.process.kill()
+            asking.result(PATIENCE)
+            desk.http.close()
+    with service.database.read(service.north) as session:
+        decided = {(one.match_id, one.step) for one in session.scalars(select(tables.Decision))}
+        assert set(told) <= decided
+        assert audit_log.verify(session, service.keys).problem is None
+
+
+def ask_on_and_on(
+    desk: Browser, child: str, volunteer: str, told: list[tuple[str, str]], first: threading.Event
+) -> None:
+    """Proposes and withdraws until nobody answers any more; each is told once it is answered."""
+    with suppress(httpx.TransportError):
+        while True:
+            live = [one["id"] for one in desk.get("/matches", child=child, live=True)["matches"]]
+            if live:
+                desk.step(live[0], "withdraw", reason="entered by mistake")
+                told.append((live[0], "withdraw"))
+            else:
+                served = desk.get(f"/children/{child}/shortlist", top=50, rank_by="fit")["served"]
+                body = {"served": served, "volunteer": volunteer, "reason": "other"}
+                told.append((desk.post("/proposals", body)["id"], "propose"))
+            first.set()
+
+
+def words_of(service: Service, role: Role) -> tuple[Settings, str, str]:
+    return service.settings, service.north, service.users["north", role]
+
+
+def killed_at_random(seed: int, target: Callable[..., None], *words: object) -> list[Any]:
+    """What processes acknowledged, each of which was killed at a random moment after it had done so once."""
+    chance, told = random.Random(seed), []
+    for _ in range(KILLS):
+        ours, theirs = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=target, args=(*words, theirs))
+        process.start()
+        theirs.close()
+        assert ours.poll(PATIENCE)
+        time.sleep(chance.uniform(0, 0.3))
+        process.kill()
+        process.join()
+        try:
+            while True:
+                told.append(ours.recv())
+        except EOFError:
+            pass
+    return told
+
+
+def publish_on_and_on(settings: Settings, authority: str, user: str, found: list[str], told: Connection) -> None:
+    """Publishes whichever of two plans is not the published one; each time is told once it is acknowledged."""
+    database, keys = Database(settings.database_url.get_secret_value()), KeyRing.read(settings.keys_file)
+    while True:
+        with database.read(authority) as session:
+            now = plans.current(session)
+            run = next(one for one in found if now is None or one != now.run_id)
+        plans.publish(database, keys, authority, run, user_id=user, reason="for a test")
+        told.send(run)
 
 
 def decide_on_and_on(

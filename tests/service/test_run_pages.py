@@ -276,6 +276,37 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
     assert {child for child, _, _ in lines} <= set(read.details["children"])  # it stands in the log who was shown
 
 
+def test_whose_children_they_are_is_told_and_ones_own_come_first(service: Service) -> None:
+    database, keys, north = service.database, service.keys, service.north
+    run_once(database, keys, north)
+    with database.write(north) as session:
+        rows = Repository(session, keys)
+        name = rows.account_name(service.users["north", Role.COORDINATOR])
+        instance = rows.instance(today())
+        lists = {one.id: [who.volunteer for who in shortlist(instance, one.id, top=99)] for one in instance.waiting}
+        references = rows.references()
+        theirs, *_, own = sorted((child for child, some in lists.items() if some), key=references.get)
+        for child, coordinator in ((theirs, "Somebody Else"), (own, name.upper())):
+            row = rows.child(child)
+            rows.write_child(row, replace(rows.child_record(row, family_known=True), coordinator=coordinator))
+            for volunteer in lists[child]:  # nobody is left to either
+                session.add(tables.Declined(child_id=child, volunteer_id=volunteer, said_by="child"))
+        runs.ask_for(session, north, "match ended")
+    run, _ = run_once(database, keys, north)
+
+    def first_two(role: Role) -> list[str]:
+        told = service.as_(role).get("/").text.partition("What the last run changed</h2>")[2].partition("</section>")[0]
+        assert ("of them of your children" in told) is (role is Role.COORDINATOR)
+        assert "Somebody Else</b>" in told
+        return re.findall(r'<li><a [^>]*href="/children/(\w+)/shortlist">', told)[:2]
+
+    assert first_two(Role.MANAGER) == [theirs, own]  # by reference, as both lost everybody
+    assert first_two(Role.COORDINATOR) == [own, theirs]
+    every = service.as_(Role.COORDINATOR).get(f"/runs/{run}?show=shortlists", headers=HTML).text
+    assert every.index(f'href="/children/{own}"') < every.index(f'href="/children/{theirs}"')
+    assert ">Somebody Else</td>" in every
+
+
 def test_a_plan_that_a_rule_forbids_by_now_is_refused_by_reference_with_the_reason_kept(service: Service) -> None:
     database, keys, north = service.database, service.keys, service.north
     run_id, _ = run_once(database, keys, north)

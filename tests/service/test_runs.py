@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
 
 import pytest
 from conftest import Service
+from running import ask, later, run_once, state_of, take, touch
 from service_rows import put_in_order
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from matcher.instance import today
 from matcher.plan import Plan
 from matcher.records import Status
 from matcher.shortlist import shortlist
-from service import audit_log, people, plans, runs, standing, worker
+from service import audit_log, people, plans, runs, standing
 from service.crypto import KeyRing
 from service.database import tables
 from service.database.base import utc_now
@@ -28,45 +26,6 @@ from service.database.engine import Database
 from service.permissions import Role
 from service.repository import Repository
 from service.runs import Held, NotHeldError, RunError
-from service.settings import Settings
-
-
-def ask(database: Database, authority: str, reason: str = "manual") -> str:
-    with database.write(authority) as session:
-        return runs.ask_for(session, authority, reason).id
-
-
-def take(database: Database, authority: str) -> Held:
-    held = runs.take(database, authority)
-    assert held is not None
-    return held
-
-
-def run_once(database: Database, keys: KeyRing, authority: str) -> str:
-    """Asks for a run and executes it here; its id."""
-    ask(database, authority)
-    held = take(database, authority)
-    plans.make(database, keys, held, lambda _: None)
-    return held.run_id
-
-
-def state_of(database: Database, authority: str, run_id: str) -> tuple[str, str | None]:
-    with database.read(authority) as session:
-        run = runs.find(session, run_id)
-        return run.state, run.problem
-
-
-def later(database: Database, authority: str, by: timedelta) -> None:
-    """Moves what was asked for into the past."""
-    with database.write(authority) as session:
-        for run in session.scalars(select(tables.Run)):
-            run.requested_at -= by
-
-
-def touch(database: Database, authority: str) -> None:
-    with database.write(authority) as session:
-        session.execute(update(tables.Authority).values(data_version=tables.Authority.data_version + 1))
-
 
 # ---- triggers --------------------------------------------------------------------------------------------------------
 
@@ -335,83 +294,3 @@ def test_a_run_that_waits_is_cancelled_and_never_begins(service: Service) -> Non
 def test_no_reason_that_is_not_one(database: Database, north: str) -> None:
     with pytest.raises(RunError, match="no reason"):
         ask(database, north, "boredom")
-
-
-# ---- the worker ------------------------------------------------------------------------------------------------------
-
-
-def crash(_settings: Settings, _held: Held) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does where memory runs out
-
-
-def hang(_settings: Settings, _held: Held) -> None:
-    time.sleep(600)
-
-
-def test_a_run_in_its_own_process_and_after_one_that_was_killed(
-    settings: Settings, database: Database, north: str
-) -> None:
-    first = ask(database, north)
-    assert worker.Work(settings, database, crash).once()
-    state, problem = state_of(database, north, first)
-    assert state == "failed"
-    assert problem is not None
-    assert "no memory" in problem
-    second = ask(database, north)
-    assert worker.Work(settings, database).once()
-    assert state_of(database, north, second) == ("done", None)
-    with database.read() as session:
-        assert session.scalar(select(func.count()).select_from(tables.Worker)) == 2
-
-
-def test_a_run_that_hangs_is_ended(
-    settings: Settings, database: Database, north: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hung = ask(database, north)
-    impatient = settings.model_copy(update={"run_minutes": 0})
-    worker.Work(impatient, database, hang).once()
-    state, problem = state_of(database, north, hung)
-    assert (state, problem) == ("failed", "The run took longer than 0 minutes, and was stopped.")
-
-
-def test_a_run_that_goes_on_is_cancelled(settings: Settings, database: Database, keys: KeyRing, north: str) -> None:
-    run_id = ask(database, north)
-    held = take(database, north)
-    with database.write(north) as session:
-        runs.cancel(session, keys, run_id, user_id="somebody")
-    worker.Work(settings, database, hang)._execute(held)
-    assert state_of(database, north, run_id)[0] == "cancelled"
-
-
-def test_a_worker_that_is_stopped_hands_its_run_back(settings: Settings, database: Database, north: str) -> None:
-    run_id = ask(database, north)
-    held = take(database, north)
-    one = worker.Work(settings, database, hang)
-    one.stopping = True
-    one._execute(held)
-    assert state_of(database, north, run_id) == ("cancelled", runs.STOPPED)
-    again = take(database, north)
-    with database.read(north) as session:
-        assert runs.find(session, again.run_id).reasons == ["manual"]
-
-
-def test_a_worker_that_is_asked_to_stop_says_goodbye(settings: Settings, database: Database, north: str) -> None:
-    run_id = ask(database, north)
-    process = worker.CONTEXT.Process(target=worker.work, args=(settings,))
-    process.start()
-    end = time.monotonic() + 60
-    while state_of(database, north, run_id)[0] != "done" and time.monotonic() < end:
-        time.sleep(0.1)
-    process.terminate()
-    process.join(20)
-    assert process.exitcode == 0
-    assert state_of(database, north, run_id)[0] == "done"
-    with database.read() as session:
-        assert session.scalars(select(tables.Worker)).all() == []
-
-
-def test_the_night_begins_at_its_hour() -> None:
-    for hour in range(24):
-        moment = worker.last_night(hour)
-        assert moment.hour == hour
-        assert timedelta(0) <= utc_now() - moment < timedelta(days=1, hours=1)

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 from conftest import Service
+from running import run_once
 from service_rows import a_child, a_match, a_volunteer
 from sqlalchemy import event, select
 from test_concerns import CONCERNS, led, others_of
 from test_proposals import Desk
-from test_runs import run_once
 
 from matcher.instance import today
 from matcher.records import Agreement, Party, Status

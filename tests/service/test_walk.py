@@ -7,20 +7,14 @@ changes: they are let pass in the database.
 from __future__ import annotations
 
 import csv
-import os
-import secrets
-import socket
+import re
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2 as httpx
-import pytest
+from served import METRICS_TOKEN, Browser, accounts_of, kith, serving
 from sqlalchemy import select
 
 from matcher.instance import today
@@ -28,82 +22,10 @@ from matcher.sample import write_sample
 from service.crypto import KeyRing
 from service.database.engine import Database
 from service.database.tables import Authority, Run
-from service.installation import add_authority, add_user, change_user, verify_log
 from service.people import OWN_DOOR
 from service.permissions import Role
 from service.repository import Repository
 from service.settings import Settings
-
-
-@contextmanager
-def serving(settings: Settings, log: Path) -> Iterator[str]:
-    """The address of a service that runs in a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "KITH_DATABASE_URL": settings.database_url.get_secret_value(),
-        "KITH_KEYS_FILE": str(settings.keys_file),
-    }
-    command = [sys.executable, "-c", "from matcher.cli import main; main()", "serve", "--port", str(port)]
-    if settings.owner_url:
-        environment["KITH_OWNER_URL"] = settings.owner_url.get_secret_value()
-    with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
-        try:
-            address = f"http://127.0.0.1:{port}"
-            for _ in range(600):
-                if process.poll() is not None:
-                    raise AssertionError(log.read_text())
-                try:
-                    if httpx.get(f"{address}/ready").status_code == 200:
-                        break
-                except httpx.TransportError:
-                    time.sleep(0.1)
-            yield address
-        finally:
-            process.terminate()
-
-
-class Browser:
-    """Somebody who is logged in."""
-
-    def __init__(self, address: str, email: str, password: str) -> None:
-        self.http = httpx.Client(base_url=f"{address}/api/v1", timeout=120)
-        login = self.http.post("/session", json={"email": email, "password": password}).raise_for_status().json()
-        self.http.headers["X-CSRF-Token"] = login["csrf"]
-
-    def get(self, path: str, **query: Any) -> Any:
-        return self.http.get(path, params=query).raise_for_status().json()
-
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        return self.http.post(path, json=body).raise_for_status().json()
-
-    def step(self, match: str, step: str, by: str = "authority", reason: str | None = None) -> Any:
-        tag = self.http.get(f"/matches/{match}").headers["ETag"]
-        body = {"step": step, "by": by, "reason": reason}
-        answer = self.http.post(f"/matches/{match}/steps", json=body, headers={"If-Match": tag})
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def run(self, id: str) -> Any:
-        """Waits until a run is over; what is told of it then."""
-        end = time.monotonic() + 600
-        while (told := self.get(f"/runs/{id}"))["state"] in ("queued", "running"):
-            assert time.monotonic() < end, told
-            time.sleep(0.2)
-        assert told["state"] == "done", told
-        return told
-
-
-@pytest.fixture
-def accounts(database: Database, keys: KeyRing) -> dict[Role, tuple[str, str]]:
-    authority, made = add_authority(database, keys, "North"), {}
-    for role in (Role.COORDINATOR, Role.MANAGER):
-        made[role] = f"{role}@north.invalid", secrets.token_urlsafe(12)
-        add_user(database, keys, authority, made[role][0], str(role), role)
-        change_user(database, keys, made[role][0], password=made[role][1])
-    return made
 
 
 def a_day_passes(database: Database, keys: KeyRing, authority: str, match: str) -> None:
@@ -128,11 +50,12 @@ def facts_like(volunteers: Path, reference: str) -> dict[str, str]:
 
 
 def test_from_files_to_the_end_of_a_match(
-    settings: Settings, database: Database, keys: KeyRing, accounts: dict[Role, tuple[str, str]], tmp_path: Path
+    settings: Settings, database: Database, keys: KeyRing, tmp_path: Path
 ) -> None:
     write_sample(tmp_path / "county", 120, 60, 689, as_of=today())  # the county sample, as of today
+    accounts, several = accounts_of(database, keys), 2 if settings.owner_url else 1  # SQLite is served by one process
     with ExitStack() as open_until_the_end:
-        address = open_until_the_end.enter_context(serving(settings, tmp_path / "log"))
+        address = open_until_the_end.enter_context(serving(settings, tmp_path / "log", several)).address
         manager, desk = (Browser(address, *accounts[role]) for role in (Role.MANAGER, Role.COORDINATOR))
         open_until_the_end.callback(manager.http.close)
         open_until_the_end.callback(desk.http.close)
@@ -212,9 +135,14 @@ def test_from_files_to_the_end_of_a_match(
         assert [one["step"] for one in ended["timeline"]][-3:] == ["appoint", "first_visit", "end"]
         assert len({one["user"] for one in ended["timeline"]}) == 1
 
-    assert {name: verdict.problem for name, verdict in verify_log(database, keys)} == {
-        "North": None, "the installation": None
-    }  # fmt: skip
+        # Whichever process is asked adds up what all of them answered.
+        figures = httpx.get(f"{address}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
+        told = sum(int(float(one)) for one in re.findall(r"^http_requests_total{.*} (\S+)$", figures, re.M))
+        assert told >= manager.asked + desk.asked
+
+    command, environment = kith(settings, "audit", "verify")
+    verified = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "North" in verified
     assert child not in (tmp_path / "log").read_text()  # the log of the process names nobody
 
 
