@@ -54,6 +54,11 @@ def told(rows: Repository) -> Mapping[str, str]:
     return row.told if row else {}
 
 
+def blank_numbers(kept: Mapping[str, str]) -> list[str]:
+    """What each number is called that no letter has, for whoever prints one."""
+    return [part.label for name, part in PARTS.items() if part.number and name not in kept]
+
+
 def write(rows: Repository, given: Mapping[str, str], *, user_id: str) -> None:
     """Keeps the parts in place of those before. Raises WhomToRingError for the first that cannot be."""
     kept = {name: " ".join(given.get(name, "").split()) for name in PARTS}

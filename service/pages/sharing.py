@@ -117,13 +117,15 @@ def letter(
     )
     begun = match.started_on if letter == "appointment" else match.ended_on
     authority = rows.session.get(tables.Authority, person.authority_id)
+    ring = whom_to_ring.told(rows)
     # What came up once is for a manager to look at, whatever the match ended for.
     for_safety = not FOR_SAFETY.isdisjoint({match.reason, *_reasons(rows, match)})
     return render(
         request, f"letter-{letter}.html", person, match=match, decided=_date(decided),
         on=_date(decided) or begun or today(),
         child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
-        authority=authority.name if authority else "", ring=whom_to_ring.told(rows), for_safety=for_safety,
+        authority=authority.name if authority else "", for_safety=for_safety,
+        ring=ring, blank=whom_to_ring.blank_numbers(ring),
         gives_reason=not for_safety and in_letter(match.reason, match.over_by),
         # Also whose match ended for another reason may be the one whom somebody looks into.
         careful=for_safety or rows.volunteer(match.volunteer_id).status in STOPPED,

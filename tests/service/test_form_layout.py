@@ -98,6 +98,36 @@ def test_the_mark_is_explained_where_a_field_has_it_alone(service: Service) -> N
         assert ("Marked <span" in page) == bool(marked(page))
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_what_a_childs_word_needs_stands_below_it_and_while_it_is_what_they_say(site: Site, script: bool) -> None:
+    page = site.page(script=script)
+    page.goto(f"{site.at}/children/{site.pairs[0][0]}/change/wishes")
+    yes, no = page.locator("#asked_by"), page.get_by_text("The child’s own word")
+    assert (yes.count(), no.is_visible()) == (0, False)  # they say yes already
+    page.select_option("#agrees", "no")
+    assert no.is_visible()
+    both = page.locator("#agrees").bounding_box(), no.bounding_box()
+    assert both[0] is not None
+    assert both[1] is not None
+    assert 0 < both[1]["y"] - both[0]["y"] < 200
+    if script:
+        assert faults(page) == []
+    page.select_option("#agrees", "not asked")
+    assert not no.is_visible()
+    page.get_by_role("button", name="Save").click()
+    page.goto(f"{site.at}/children/{site.pairs[0][0]}/change/wishes")
+    assert (yes.is_visible(), no.is_visible()) == (False, False)
+    page.select_option("#agrees", "yes")
+    assert (yes.is_visible(), no.is_visible()) == (True, False)
+    page.get_by_role("button", name="Save").click()
+    assert "Say on which day the child said yes" in page.inner_text(".govuk-error-summary")
+    assert yes.is_visible()
+    page.select_option("#asked_by", index=1)
+    page.fill("#asked_on", f"{today():%d/%m/%Y}")
+    page.get_by_role("button", name="Save").click()
+    assert page.locator(".kith-saved").is_visible()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_form_is_readable_on_a_desk_and_on_a_phone(site: Site, width: int) -> None:
     page = site.page(width=width)

@@ -64,6 +64,30 @@ def test_what_a_manager_keeps_stands_in_every_letter_of_the_authority(desk: Desk
     }  # fmt: skip
 
 
+def test_whoever_prints_a_letter_is_told_before_which_numbers_are_blank(desk: Desk) -> None:
+    """The child's letter would give 999 alone, and nobody might notice before it is read."""
+    match, manager = active(desk), desk.service.as_(Role.MANAGER)
+
+    def before_printing(browser: TestClient) -> str:
+        page = browser.get(f"/proposals/{match}/letters/appointment").text
+        top = page.partition('<div class="kith-screen">')[2].partition("<article")[0]
+        return re.sub(r"\s+", " ", re.sub(r"<(?!a )[^>]+>", " ", top))
+
+    told = before_printing(manager)
+    assert "3 telephone numbers are blank" in told
+    assert "the letters give 999 alone" in told
+    assert 'href="/whom-to-ring">keep them under “Whom to ring”' in told
+    told = before_printing(desk.service.as_(Role.COORDINATOR))
+    assert "ask a manager to keep them under “Whom to ring” first" in told
+    assert "/whom-to-ring" not in told  # which they may not open
+    keep(manager, out_of_hours="")
+    told = before_printing(manager)
+    assert re.search("one telephone number is blank Telephone in the evening and at weekends Write it on", told)
+    keep(manager)
+    told = before_printing(manager)
+    assert ("blank" in told, 'href="/whom-to-ring">Change whom' in told) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("part", "text", "said"),
     [
