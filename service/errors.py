@@ -18,6 +18,7 @@ from matcher.errors import AuditError, InputError, KithError, NoPlanError, NotFo
 from matcher.errors import Problem as InputProblem
 from service.auth import LoginError
 from service.database.engine import crossed
+from service.families import ApartError
 from service.permissions import Permission
 from service.proposals import TakenError
 from service.runs import RunError
@@ -126,8 +127,8 @@ def schemas() -> dict[str, Any]:
     return {**whole.pop("$defs"), "Problem": whole}
 
 
-_NAME_FACTS = (InputError, ProblemError, NoPlanError, AuditError)
-"""What the matcher says of records names people and what is known of them."""
+_NAME_FACTS = (InputError, ProblemError, NoPlanError, AuditError, ApartError)
+"""What is said there of records names people and what is known of them."""
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotFoundError, 404),
@@ -135,6 +136,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (StepRefusedError, 409),
     (RunError, 409),
     (UncheckedError, 409),
+    (ApartError, 409),
     (LoginError, 401),
     (KithError, 422),
 )

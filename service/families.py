@@ -9,13 +9,16 @@ recorded, and are named to whoever made the link.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 from sqlalchemy.orm.exc import StaleDataError
 
+from matcher.errors import KithError
+from matcher.instance import LONDON
+from matcher.words import day, listed
 from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
@@ -37,6 +40,20 @@ class Linked:
     irregular: tuple[str, ...]
 
 
+class ApartError(KithError):
+    """Children whom a manager took apart would be siblings again, and whoever links them has not said that it is meant.
+
+    It asks no manager: siblings by mistake keep a visitor from a child, strangers by mistake give two of them one.
+    """
+
+    def __init__(self, told: str, apart: Sequence[str]) -> None:
+        super().__init__(f"{told} If they are siblings all the same, say so by `although_taken_apart`.")
+        self.told = told
+        """That they were taken apart, by whom, when and why."""
+        self.apart = tuple(apart)
+        """Ids of what was kept of it."""
+
+
 def family_called(rows: Repository, reference: str) -> tables.Family:
     """The family that a child of a new reference belongs to: one that files called by it, or a new one."""
     word = reference.casefold()
@@ -49,11 +66,23 @@ def family_called(rows: Repository, reference: str) -> tables.Family:
     return family
 
 
-def link_siblings(rows: Repository, child_ids: Iterable[str], *, user_id: str) -> Linked:
-    """Makes children siblings, with all who are siblings of any of them already."""
+def link_siblings(
+    rows: Repository, child_ids: Iterable[str], *, user_id: str, although: Collection[str] | None = ()
+) -> Linked:
+    """Makes children siblings, with all who are siblings of any of them already.
+
+    Raises ApartError where a manager took two of them apart, and nobody has said that they are siblings all the same.
+
+    Args:
+        although: ids of what was kept of that and somebody was told; None for whatever there is.
+    """
     rows.take_turn()
     children = [rows.child(id) for id in dict.fromkeys(child_ids)]
     families = {child.family_id: rows.session.get_one(tables.Family, child.family_id) for child in children}
+    again = _apart_in(rows, families)
+    if although is not None and {one.id for one in again} - {*although}:
+        raise ApartError(_told_apart(rows, again), [one.id for one in again])
+    known_apart = sorted({id for one in again for id in (one.child_id, one.other_id)})
     kept, *others = families.values()
     for family in others:
         for child in rows.session.scalars(select(tables.Child).where(tables.Child.family_id == family.id)).all():
@@ -64,6 +93,7 @@ def link_siblings(rows: Repository, child_ids: Iterable[str], *, user_id: str) -
     rows.session.flush()
     irregular = settle(rows, [kept.id])
     details = {"children": [child.id for child in children], "break the rule": irregular}
+    details |= {"although apart": known_apart} if known_apart else {}
     audit_log.record(rows.session, rows.keys, Entry(user_id, "link siblings", kept.id, details=details))
     return Linked(kept, tuple(irregular))
 
@@ -147,10 +177,34 @@ def settle(rows: Repository, families: Iterable[str]) -> list[str]:
 
 def _forget_apart(rows: Repository) -> None:
     """What a manager said of two who are siblings by now ends."""
-    child, other, apart = aliased(tables.Child), aliased(tables.Child), tables.TakenApart
-    both = select(apart).join(child, child.id == apart.child_id).join(other, other.id == apart.other_id)
-    for again in rows.session.scalars(both.where(child.family_id == other.family_id)).all():
+    both = _with_both().where(_CHILD.family_id == _OTHER.family_id)
+    for again in rows.session.scalars(both).all():
         rows.session.delete(again)
+
+
+_CHILD, _OTHER = aliased(tables.Child), aliased(tables.Child)
+
+
+def _with_both() -> Select[tables.TakenApart]:
+    apart = tables.TakenApart
+    return select(apart).join(_CHILD, _CHILD.id == apart.child_id).join(_OTHER, _OTHER.id == apart.other_id)
+
+
+def _apart_in(rows: Repository, families: Collection[str]) -> Sequence[tables.TakenApart]:
+    """What is kept of children of these families whom a manager took apart."""
+    within = _CHILD.family_id.in_(families), _OTHER.family_id.in_(families)
+    return rows.session.scalars(_with_both().where(*within).order_by(tables.TakenApart.id)).all()
+
+
+def _told_apart(rows: Repository, apart: Iterable[tables.TakenApart]) -> str:
+    said: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in apart:
+        when = day(one.at.astimezone(LONDON).date())
+        said[rows.child(one.child_id).reference, when, one.reason].append(rows.child(one.other_id).reference)
+    return " ".join(
+        f"A manager took {child} out of the family of {listed(sorted(others))} on {when} (“{reason}”)."
+        for (child, when, reason), others in sorted(said.items())
+    )
 
 
 def held_matches(rows: Repository, family: str) -> list[tables.Match]:

@@ -314,7 +314,7 @@ def _link(rows: Repository, noes: Noes, there: set[str]) -> list[str]:
     for several in noes.siblings:
         children = [id for id in several if id in there]
         if len({rows.child(id).family_id for id in children}) > 1:
-            linked.append(link_siblings(rows, children, user_id=RESTORE).family.id)
+            linked.append(link_siblings(rows, children, user_id=RESTORE, although=None).family.id)
     return linked
 
 

@@ -109,12 +109,13 @@ _SAID_NO = Problem(
 
 
 def add_child(
-    rows: Repository, reference: str, given: Mapping[str, str | None], siblings: list[str] | None, *, user_id: str
-) -> tables.Child:
+    rows: Repository, reference: str, given: Mapping[str, str | None], siblings: list[str] | None, *, user_id: str,
+    although: Collection[str] | None = (),
+) -> tables.Child:  # fmt: skip
     """A new referral. `siblings` are ids of children; none known is `[]`, not known yet is None.
 
     Raises TakenError for a reference that is taken, InputError for facts that cannot be read, or that would take away
-    the no of a child who was named by a match alone so far.
+    the no of a child who was named by a match alone so far; ApartError, and `although`, as in `link_siblings`.
     """
     rows.take_turn()
     _refuse_name(CHILDREN, reference)
@@ -139,7 +140,7 @@ def add_child(
         row.referral = True
     rows.session.flush()
     if siblings is not None:
-        link_siblings(rows, [row.id, *siblings], user_id=user_id)
+        link_siblings(rows, [row.id, *siblings], user_id=user_id, although=although)
     details = {"fields": sorted(given), **({"was erased": True} if back else {})}
     if record.safeguarding_issue:
         details |= audit_log.told_codes(holds.FACT, before.safeguarding_issue, True)

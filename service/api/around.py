@@ -17,6 +17,7 @@ from service.api.shapes import (
     CHANGES,
     CODE,
     VERSIONED,
+    AlthoughTakenApart,
     AMatch,
     ChildId,
     FamilyId,
@@ -56,6 +57,7 @@ class Siblings(Given):
     children: list[Annotated[str, id_of("C")]] = Field(
         min_length=2, max_length=20, examples=[["C7KQ4M2XPH3R", "C2NB8T5WGX9K"]]
     )
+    although_taken_apart: AlthoughTakenApart = False
 
     @field_validator("children")
     @classmethod
@@ -118,9 +120,11 @@ def family(family_id: FamilyId, person: Asking, kith: Kith, rows: Reading) -> Fa
 def link(given: Siblings, person: Asking, rows: Writing) -> Linked:
     """Makes children siblings, with all who are siblings of any of them already.
 
-    Live matches that break the rule for siblings by it are named: somebody has to look at them now.
+    Live matches that break the rule for siblings by it are named: somebody has to look at them now. Of children whom a
+    manager took apart it is told when and why (409), until whoever links them says that they are siblings all the same.
     """
-    linked = link_siblings(rows, given.children, user_id=person.user_id)
+    although = None if given.although_taken_apart else ()
+    linked = link_siblings(rows, given.children, user_id=person.user_id, although=although)
     id = linked.family.id
     return Linked(id=id, children=_members(rows, [id])[id], irregular=list(linked.irregular))
 

@@ -19,6 +19,7 @@ from service.api.shapes import (
     CHANGES,
     MADE,
     VERSIONED,
+    AlthoughTakenApart,
     Asked,
     Breaking,
     ChildFacts,
@@ -87,6 +88,7 @@ class NewChild(Given):
     siblings: list[Annotated[str, id_of("C")]] | None = Field(
         None, max_length=20, description="Ids of brothers and sisters; [] if there are none; null if not known yet."
     )
+    although_taken_apart: AlthoughTakenApart = False
     facts: ChildFacts = Field(default_factory=ChildFacts)  # type: ignore[valid-type]
 
 
@@ -146,7 +148,8 @@ def add(given: NewChild, person: Asking, rows: Writing, response: Response) -> C
     """A new referral."""
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
     _managers_word(person, facts)
-    row = people.add_child(rows, given.reference, facts, given.siblings, user_id=person.user_id)
+    although = None if given.although_taken_apart else ()
+    row = people.add_child(rows, given.reference, facts, given.siblings, user_id=person.user_id, although=although)
     return _record(rows, person, row, response)
 
 

@@ -105,6 +105,11 @@ WhyWeaker = Annotated[
 ]
 
 
+AlthoughTakenApart = Annotated[
+    bool, Field(description="That they are siblings all the same, where a manager took two of them apart before.")
+]
+
+
 class Asked(Given):
     """Who asked a child whether they would like a visitor, and when they said yes."""
 

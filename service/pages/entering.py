@@ -21,10 +21,11 @@ from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
 from service.database import tables
+from service.families import ApartError
 from service.pages import forms
 from service.pages.html import render
 from service.pages.labels import TITLES
-from service.pages.siblings import named_siblings
+from service.pages.siblings import all_the_same, named_siblings
 from service.permissions import Permission
 from service.proposals import TakenError
 from service.repository import Repository
@@ -91,7 +92,8 @@ def new_child(request: Request, person: Asking, kith: Kith) -> Response:
 def add_child(request: Request, person: Asking, kith: Kith, given: Given) -> Response:
     def add(rows: Repository, reference: str, facts: Mapping[str, str]) -> str:
         siblings = named_siblings(rows.references(), given.get("siblings", ""))
-        return people.add_child(rows, reference, facts, siblings, user_id=person.user_id).id
+        meant = given.get("meant", "").split(";")
+        return people.add_child(rows, reference, facts, siblings, user_id=person.user_id, although=meant).id
 
     return _add(request, person, kith, CHILD, given, add)
 
@@ -129,6 +131,8 @@ def _add(
             errors["reference"] = str(error)
         except NotFoundError as error:
             errors["siblings"] = str(error)
+        except ApartError as error:
+            errors |= {"siblings": all_the_same(error), "apart": ";".join(error.apart)}
         except InputError as error:
             errors |= _by_field(error)
     return _new(request, person, kith, side, given, errors)

@@ -14,7 +14,7 @@ from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId
 from service.auth import Person
 from service.database import tables
-from service.families import UNLINK_REASONS, held_matches, link_siblings, siblings_of, unlink_sibling
+from service.families import UNLINK_REASONS, ApartError, held_matches, link_siblings, siblings_of, unlink_sibling
 from service.pages.html import render
 from service.pages.lists import named
 from service.repository import Repository
@@ -49,9 +49,12 @@ def siblings_form(
 @router.post("/siblings")
 def add_siblings(
     child_id: ChildId, request: Request, person: Asking, kith: Kith,
-    siblings: Annotated[str, Form(max_length=2000)] = "",
+    siblings: Annotated[str, Form(max_length=2000)] = "", meant: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:  # fmt: skip
-    """Adds brothers and sisters, or that there are none; who is one stays one, unless a manager takes them apart."""
+    """Adds brothers and sisters, or that there are none; who is one stays one, unless a manager takes them apart.
+
+    `meant` is what was kept of those whom a manager took apart, of which the form that comes back has told.
+    """
     typed = siblings.strip()
     try:
         with kith.database.write(person.authority_id) as session:
@@ -63,15 +66,21 @@ def add_siblings(
                 raise NotFoundError(f"{rows.child(child_id).reference}: that is this child. Write who the others are.")
             if not found and siblings_of(rows, rows.child(child_id)):
                 raise NotFoundError("Brothers and sisters are recorded. That they are none is for a manager to say.")
-            link_siblings(rows, [child_id, *found], user_id=person.user_id)
+            link_siblings(rows, [child_id, *found], user_id=person.user_id, although=meant.split(";"))
         return RedirectResponse(f"/children/{child_id}?saved=yes", 303)
     except NotFoundError as error:
         return _siblings_form(request, person, kith, child_id, typed, str(error))
+    except ApartError as error:
+        return _siblings_form(request, person, kith, child_id, typed, all_the_same(error), apart=error.apart)
+
+
+def all_the_same(error: ApartError) -> str:
+    return f"{error.told} Save once more if they are brothers and sisters all the same."
 
 
 def _siblings_form(
     request: Request, person: Person, kith: Installation, child_id: str, typed: str = "", error: str = "", *,
-    taken: bool = False,
+    taken: bool = False, apart: Sequence[str] = (),
 ) -> Response:  # fmt: skip
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
@@ -80,7 +89,7 @@ def _siblings_form(
     note_reading(kith, person, "record", child_id, children=[one.id for one in family])
     return render(
         request, "siblings.html", person, status=422 if error else 200, row=row, typed=typed, error=error, taken=taken,
-        family=[one.reference for one in family],
+        family=[one.reference for one in family], meant=";".join(apart),
     )  # fmt: skip
 
 

@@ -253,13 +253,13 @@ class People(Holds):
         status = self.now().volunteers[volunteer].status
         (self.stopped.add if status in STOPPED else self.stopped.discard)(volunteer)
 
-    @rule(role=ANYBODY, one=WHICH, other=WHICH)
-    def siblings_are_linked(self, role: Role, one: int, other: int) -> None:
+    @rule(role=ANYBODY, one=WHICH, other=WHICH, again=st.booleans())
+    def siblings_are_linked(self, role: Role, one: int, other: int, again: bool) -> None:
         now = self.now()
         ids = [self.child(one, now).id, self.child(other, now).id]
         if ids[0] == ids[1]:
             return
-        answer = self.ask(role, "POST", f"{API}/families", json={"children": ids})
+        answer = self.ask(role, "POST", f"{API}/families", json={"children": ids, "although_taken_apart": again})
         if self.may(role, answer, Permission.WRITE) and answer.status_code == 200:
             self.linked.append(set(ids))
             after = self.now()
