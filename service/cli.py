@@ -83,7 +83,7 @@ def serve(
         os.environ["KITH_WORKERS"] = str(workers)
     with _folder() as folder:
         if demo:
-            from service.demo import make
+            from service.demo import COUNTY, make
 
             os.environ.pop("KITH_OWNER_URL", None)
             os.environ.pop("KITH_PUBLIC_URL", None)
@@ -97,6 +97,7 @@ def serve(
             accounts = make(settings, Path(folder))
             typer.echo("\n*** DEMONSTRATION: made-up people, on this machine alone, gone when it stops. ***")
             typer.echo("*** Enter nobody real. ***\n")
+            typer.echo(f"All dates are moved to today. To try an import, send a file of {folder}/{COUNTY}\n")
             for email, password in accounts.items():
                 typer.echo(f"  {email:<28} {password}")
         else:

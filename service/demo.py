@@ -27,6 +27,8 @@ from service.workflow import REVIEWS, State, possible
 CHILDREN, VOLUNTEERS, SEED = 120, 60, 689
 """The county sample, as of today, so that no check of its volunteers has lapsed by the calendar."""
 
+COUNTY = "county"
+"""The folder of its files, beside its database and gone with it: somebody tries an import with them."""
 REVIEWS_IN = (-9, 8, 23)
 """Days until the next review of the first matches of the demonstration; of the others it was held when it was due."""
 ENDED = 12
@@ -39,11 +41,11 @@ child, and one is agreed, so that the letters of appointment can be read. A chil
 def make(settings: Settings, folder: Path) -> dict[str, str]:
     """Fills an empty installation; the accounts by address with their passwords, which stand nowhere else."""
     set_up(settings)
-    write_sample(folder / "county", CHILDREN, VOLUNTEERS, SEED, as_of=today())
+    write_sample(folder / COUNTY, CHILDREN, VOLUNTEERS, SEED, as_of=today())
     accounts = {}
     with opened(settings) as (database, keys):
         authority = add_authority(database, keys, "Demonstration county")
-        import_folder(database, keys, authority, folder / "county")
+        import_folder(database, keys, authority, folder / COUNTY)
         for role in Role:
             email, password = f"{role}@demo.invalid", secrets.token_urlsafe(12)
             add_user(database, keys, authority, email, f"Demo {role}", role)

@@ -26,6 +26,7 @@ from service.importing.finding import Part
 from service.importing.uploads import Upload
 from service.pages.html import render
 from service.pages.imports import NAMES, address
+from service.pages.labels import beside_column
 from service.repository import Repository
 
 router = APIRouter(prefix="/imports/files/{upload_id}/columns")
@@ -147,5 +148,5 @@ def _columns(
         request, "import-columns.html", person, status=422 if error or refused else 200, upload=upload, part=part,
         proposed=proposed, refused=refused, error=error, said=said or {}, sheets=SHEETS, sheet_names=NAMES,
         address=address(upload, part), number=upload.names.index(part.file), worksheets=upload.worksheets[part.file],
-        lacking=lacking, of_a_file=OF_A_FILE, nothing=NOTHING,
+        lacking=lacking, of_a_file=OF_A_FILE, nothing=NOTHING, called=beside_column,
     )  # fmt: skip

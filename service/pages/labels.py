@@ -72,6 +72,12 @@ def label(sheet: str, column: str) -> str:
     return LABELS.get(sheet, {}).get(column) or first_upper(spoken(column))
 
 
+def beside_column(sheet: str, column: str) -> str:
+    """A column by its name in files, with what pages call it beside where that is another: both have to be known."""
+    name, called = spoken(column), label(sheet, column)
+    return name if called.casefold() == name.casefold() else f"{name} ({called})"
+
+
 def label_of(sheet: str, field: str) -> str:
     """How a field of a sheet's record is called: as the column that fills it."""
     columns = next((one.columns for one in SHEETS if one.name == sheet), ())

@@ -170,6 +170,25 @@ def standing(shown: Sequence[Card]) -> Rank:
     return "plan" if any(card.candidate.effect for card in shown) else "fit"
 
 
+def why_first(reckoned: Reckoning, child_id: str, shown: Sequence[Card]) -> str:
+    """Why another volunteer comes first than who fits best, where one does: the order would pass for a mistake.
+
+    Nothing of another child is in it: what each choice means for them stands with the volunteer.
+    """
+    if standing(shown) == "fit":
+        return ""
+    (best,) = reckoned.who_could(child_id, 0, 1, ())
+    first, name = shown[0].candidate, reckoned.references[best.volunteer]
+    if first.effect is None or not first.effect.exact or best.fit <= first.fit:
+        return ""
+    loses = "loses nothing" if first.effect.loss <= 0 else "loses least"
+    return (
+        f"{shown[0].reference} comes first because the plan for all the children who wait {loses} by that choice. "
+        f"{name} fits this child best ({best.fit} of 1,000, against {first.fit}), and comes later because of what the "
+        "choice would mean for the others."
+    )
+
+
 def bars(scores: Sequence[Points]) -> list[Bar]:
     counted = sum(one.weight or 0 for one in scores if one.counts == "known")
     return [
@@ -230,6 +249,7 @@ def shortlist_page(
         cards=shown, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
         nearly=nearly, planned=planned, against=reckoned.told(against), plan=reckoned.planned.plan,
+        why_first=why_first(reckoned, child_id, shown),
         first=in_a_row(shown), could=could, everybody=everybody, ticked=ticked or (), to_fill=fill,
         others_who_could=others,
         farther=beyond, others=TELLS_OF_OTHERS, short=SHORT,

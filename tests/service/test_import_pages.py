@@ -179,6 +179,7 @@ def test_columns_are_confirmed_one_by_one_and_kept_for_the_next_file(service: Se
     address = send(browser, (FOREIGN.name, FOREIGN.read_bytes()))
     page = browser.get(address, headers=HTML)
     assert page.url.path == f"{address}/columns"
+    assert '<option value="family">family (Brothers and sisters)</option>' in page.text.replace(" selected>", ">")
     form = columns_form(page.text, **{"every-responsible_authority": "West Northamptonshire"})
     left = {name: value for name, value in form.items() if name != "right-2"}
     refused = browser.post(f"{address}/columns", data=left, headers=HTML)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import Service
 
 from matcher.explain import Points
 from matcher.instance import today
+from matcher.planning.effects import PlanEffect
 from matcher.records import Child, Volunteer
 from service.pages import html, profiles
 from service.pages.html import waited
-from service.pages.shortlists import bars
+from service.pages.labels import beside_column
+from service.pages.shortlists import bars, why_first
 from service.permissions import Role
 
 
@@ -59,6 +63,39 @@ def test_no_score_gives_more_than_the_most_that_it_could() -> None:
         Points(id, "", "", weight, points, "known", "") for id, weight, points in (("a", 141, 108), ("b", 1172, 0))
     )
     assert [(bar.points, bar.most) for bar in bars([one, other])] == [(108, 108), (0, 893)]
+
+
+@pytest.mark.parametrize(
+    ("loss", "most", "fits", "best", "says"),
+    [
+        (0, 0, 322, 417, "loses nothing"),
+        (35, 35, 322, 417, "loses least"),
+        (0, 0, 417, 417, ""),  # they fit as well
+        (0, 90, 322, 417, ""),  # nobody knows yet what it costs
+        (None, None, 322, 417, ""),  # by fit alone
+    ],
+)
+def test_it_is_said_why_the_first_is_not_who_fits_best(
+    loss: int | None, most: int | None, fits: int, best: int, says: str
+) -> None:
+    effect = None if loss is None or most is None else PlanEffect("C1", "V2", loss, most, {}, left=("C7",))
+    first: Any = SimpleNamespace(reference="V-2", candidate=SimpleNamespace(volunteer="V2", fit=fits, effect=effect))
+    told: Any = SimpleNamespace(
+        who_could=lambda *_: [SimpleNamespace(volunteer="V1", fit=best)], references={"V1": "V-1", "V2": "V-2"}
+    )
+    said = why_first(told, "C1", [first])
+    assert bool(said) is bool(says)
+    if says:
+        assert said.startswith(f"V-2 comes first because the plan for all the children who wait {says} by that choice.")
+        assert "V-1 fits this child best (417 of 1,000, against 322)" in said
+        assert "C7" not in said
+
+
+def test_a_column_is_told_with_what_pages_call_it() -> None:
+    assert beside_column("children", "culture_request") == "culture request (A visitor of like culture)"
+    assert beside_column("children", "family") == "family (Brothers and sisters)"
+    assert beside_column("children", "child_id") == "child id"
+    assert beside_column("volunteers", "gender") == "gender"
 
 
 def test_what_is_shown_to_people_keeps_proper_names_and_tells_no_absence() -> None:
