@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from matcher.errors import KithError, NotFoundError
-from matcher.words import first_upper, listed
 from service import auth
 from service.api.deps import Asking, Kith
 from service.auth import LoginError
@@ -41,10 +40,10 @@ SAID = {
 """What a permission is to somebody who gives a role. One's own login is everybody's."""
 
 
-def duties(role: Role) -> str:
-    """See everybody’s records, change records and import, and so on."""
+def duties(role: Role) -> list[str]:
+    """See everybody’s records; change records and import; and so on."""
     may = MAY[role] - ({Permission.READ} if Permission.IDENTIFY in MAY[role] else frozenset())  # which has it in it
-    return first_upper(listed(said for permission, said in SAID.items() if permission in may))
+    return [said for permission, said in SAID.items() if permission in may]
 
 
 @router.get("/users")

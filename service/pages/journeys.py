@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import atan2, ceil, cos, degrees, pi, radians, sin, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from matcher.geography import METRES_PER_MILE
 from matcher.instance import Instance
@@ -78,6 +78,8 @@ WIDTH, TALLEST = 620, 560
 """The picture of a plan is so wide, and at most so high."""
 _LETTER = 8.5
 _BIGGEST = 17
+LABEL_BELOW = 13
+"""From the edge of a disc to the foot of its name."""
 _WIDEST = 6
 _STEPS = (1, 2, 5, 10, 20, 50, 100)
 """Miles that a scale may be long."""
@@ -133,9 +135,10 @@ class PlanMap:
             told[min(1 + number, _WIDEST)] += f"M{source.x} {source.y}L{target.x} {target.y}"
         return told
 
+    label_below: ClassVar[int] = LABEL_BELOW
+
     def radius(self, number: int) -> float:
-        """Of a disc whose area tells a number of children."""
-        return round(max(3.5, _BIGGEST * sqrt(number / self.biggest)), 1) if number else 0
+        return _radius(number, self.biggest)
 
 
 def of_plan(instance: Instance, plan: Mapping[str, Any]) -> PlanMap | None:
@@ -222,14 +225,26 @@ class _Frame:
 
 
 def _labelled(districts: Sequence[District], height: float) -> list[District]:
-    """The same, with a label at each whose name overlaps no other: the ones with most children first."""
+    """The same, with a label at each whose name covers no other and nobody's disc: those with most children first."""
+    biggest = max(1, *(one.children for one in districts))
     taken: list[tuple[float, float]] = []
     told = []
     for one in districts:
-        wide = _LETTER * len(one.name)
-        free = all(abs(one.x - x) > wide + 6 or abs(one.y - y) > 17 for x, y in taken)
-        labelled = one.shown and free and wide / 2 < one.x < WIDTH - wide / 2 and one.y < height - 30
+        half, below = _LETTER * len(one.name) / 2, one.y + _radius(one.children, biggest) + LABEL_BELOW
+        free = all(abs(one.x - x) > 2 * half + 6 or abs(below - y) > 15 for x, y in taken)
+        free &= not any(
+            abs(one.x - other.x) < half + size and abs(below - 4 - other.y) < 6 + size
+            for other in districts
+            if other is not one and other.shown
+            for size in [_radius(other.children, biggest) or 4]
+        )
+        labelled = one.shown and free and half < one.x < WIDTH - half and below < height - 17
         if labelled:
-            taken.append((one.x, one.y))
+            taken.append((one.x, below))
         told.append(replace(one, labelled=labelled))
     return told
+
+
+def _radius(number: int, biggest: int) -> float:
+    """Of a disc whose area tells a number of children."""
+    return round(max(3.5, _BIGGEST * sqrt(number / biggest)), 1) if number else 0
