@@ -73,8 +73,9 @@ def a_proposal(service: Service, n: int) -> Way:
     answer = yield "propose", lambda: by.send(f"/children/{child}/propose/{volunteer}", fields)
     at = answer.headers["location"]
     yield "a new proposal", lambda: by.get(at)
-    yield "choosing what is shared", lambda: by.get(f"{at}/share")
-    yield "what is shared, saved", lambda: by.send(f"{at}/share", {"child": "interests", "volunteer": "interests"})
+    page = yield "choosing what is shared", lambda: by.get(f"{at}/share")
+    shared = {**form(page.text, "shown"), "child": "interests", "volunteer": "interests"}
+    yield "what is shared, saved", lambda: by.send(f"{at}/share", shared)
     yield "the page for the child", lambda: by.get(f"{at}/for-child")
     yield "the page for the volunteer", lambda: by.get(f"{at}/for-volunteer")
     page = yield "a proposal", lambda: by.get(at)

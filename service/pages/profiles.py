@@ -117,6 +117,11 @@ def chosen(shared: Mapping[str, Sequence[str]], side: str) -> frozenset[str]:
     return frozenset(part.id for part in parts if part.at_first)
 
 
+def as_shown(shared: Mapping[str, Sequence[str]]) -> str:
+    """What is shared of both, for a form to bring along what its reader saw."""
+    return " ".join(f"{side}:{part}" for side in ("child", "volunteer") for part in sorted(chosen(shared, side)))
+
+
 def told(parts: Sequence[Part[Of]], person: Of, shown: frozenset[str], on: date) -> list[str]:
     """The sentences of the parts that are shown, without those about which nothing is recorded."""
     return [sentence for part in parts if part.id in shown and (sentence := part.says(person, on))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -18,13 +19,13 @@ from service.api.shapes import MatchId
 from service.database import tables
 from service.pages import profiles
 from service.pages.html import render
-from service.pages.reckoning import Reckoned, Reckoning
+from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.permissions import Permission
 from service.reasons import FOR_SAFETY, in_letter
 from service.repository import Repository
 from service.standing import STOPPED
 from service.steps import STANDS
-from service.workflow import State, StepRefusedError
+from service.workflow import LIVE, State, StepRefusedError
 
 router = APIRouter()
 
@@ -33,42 +34,64 @@ router = APIRouter()
 def share_page(
     match_id: MatchId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
 ) -> Response:
-    match = rows.match(match_id)
-    note_reading(kith, person, "proposal", match.child_id)
-    origin = rows.session.get(tables.Proposal, match.id)
-    child, volunteer = _people(reckoned, match)
-    shared, on = origin.shared if origin else {}, reckoned.instance.as_of
-    return render(
-        request, "share.html", person, match=match, child=reckoned.references[match.child_id],
-        volunteer=reckoned.references[match.volunteer_id], changes=origin is not None, on=on,
-        sides=[
-            ("volunteer", "What the child is shown of the volunteer", profiles.OF_VOLUNTEER, volunteer,
-             profiles.chosen(shared, "volunteer")),
-            ("child", "What the volunteer is told of the child", profiles.OF_CHILD, child,
-             profiles.chosen(shared, "child")),
-        ],
-    )  # fmt: skip
+    return _form(request, person, kith, rows, reckoned, match_id)
 
 
 @router.post("/proposals/{match_id}/share")
 def share(
-    match_id: MatchId, person: Asking, kith: Kith,
+    match_id: MatchId, request: Request, person: Asking, kith: Kith,
     of_child: Annotated[list[str] | None, Form(alias="child")] = None,
     of_volunteer: Annotated[list[str] | None, Form(alias="volunteer")] = None,
+    shown: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:  # fmt: skip
+    """`shown` is what was shared by the page: what somebody has unticked since is not shared again unseen."""
+    ticked = {
+        "child": [part.id for part in profiles.OF_CHILD if part.id in (of_child or ())],
+        "volunteer": [part.id for part in profiles.OF_VOLUNTEER if part.id in (of_volunteer or ())],
+    }
     with kith.database.write(person.authority_id) as session:
         rows = Repository(session, kith.keys)
-        rows.match(match_id)
-        origin = session.get(tables.Proposal, match_id)
+        rows.take_turn()
+        match, origin = rows.match(match_id), session.get(tables.Proposal, match_id)
         if origin is None:
             raise StepRefusedError("This match was not proposed in Kith, so there is no profile to choose.")
-        origin.shared = {
-            "child": [part.id for part in profiles.OF_CHILD if part.id in (of_child or ())],
-            "volunteer": [part.id for part in profiles.OF_VOLUNTEER if part.id in (of_volunteer or ())],
-        }
-        details = dict(origin.shared)
-        audit_log.record(session, kith.keys, audit_log.Entry(person.user_id, "share", match_id, details=details))
-    return RedirectResponse(f"/proposals/{match_id}?shared=yes", 303)
+        if match.state not in LIVE:
+            raise StepRefusedError("It is over, so there is nothing to share any more.")
+        moved = profiles.as_shown(origin.shared) not in (shown, profiles.as_shown(ticked))
+        if not moved:
+            origin.shared = ticked
+            entry = audit_log.Entry(person.user_id, "share", match_id, details=dict(ticked))
+            audit_log.record(session, kith.keys, entry)
+    if not moved:
+        return RedirectResponse(f"/proposals/{match_id}?shared=yes", 303)
+    with kith.database.read(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        return _form(request, person, kith, rows, reckoning(kith, person, rows), match_id, ticked)
+
+
+def _form(
+    request: Request, person: Asking, kith: Kith, rows: Repository, reckoned: Reckoning, match_id: str,
+    ticked: Mapping[str, Sequence[str]] | None = None,
+) -> Response:  # fmt: skip
+    """What is shared; where it was changed meanwhile, what was `ticked`, with what is shared now beside it."""
+    match = rows.match(match_id)
+    note_reading(kith, person, "proposal", match.child_id)
+    origin = rows.session.get(tables.Proposal, match.id)
+    child, volunteer = _people(reckoned, match)
+    now = origin.shared if origin else {}
+    shared = now if ticked is None else ticked
+    return render(
+        request, "share.html", person, status=200 if ticked is None else 409, match=match,
+        child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
+        changes=origin is not None and match.state in LIVE, on=reckoned.instance.as_of, moved=ticked is not None,
+        shown=profiles.as_shown(now),
+        sides=[
+            ("volunteer", "What the child is shown of the volunteer", profiles.OF_VOLUNTEER, volunteer,
+             profiles.chosen(shared, "volunteer"), profiles.chosen(now, "volunteer")),
+            ("child", "What the volunteer is told of the child", profiles.OF_CHILD, child,
+             profiles.chosen(shared, "child"), profiles.chosen(now, "child")),
+        ],
+    )  # fmt: skip
 
 
 @router.get("/proposals/{match_id}/for-{reader}")

@@ -7,6 +7,8 @@ from html import unescape
 from typing import Any
 
 from conftest import Service
+from fastapi.testclient import TestClient
+from httpx2 import Response
 
 from service.permissions import Role
 from service.proposals import Chosen, propose
@@ -29,6 +31,20 @@ def fields_of(page: str) -> dict[str, Any]:
     for name, value in re.findall(r' name="(\w+)" type="checkbox" value="([^"]*)" checked', boxes):
         ticked[name].append(unescape(value))
     return {name: unescape(value) for name, value in sent.items()} | ticked
+
+
+def ticks(page: str, *names: str) -> dict[str, list[str]]:
+    """What is ticked of each of these lists."""
+    boxes = [one for one in re.findall(r"<input[^>]*>", page) if 'type="checkbox"' in one and " checked" in one]
+    found = [(re.search(r' name="(\w+)"', one), re.search(r' value="([^"]*)"', one)) for one in boxes]
+    return {name: [value[1] for of, value in found if of and value and of[1] == name] for name in names}
+
+
+def shared(browser: TestClient, match: str, **ticked: list[str]) -> Response:
+    """What a proposal's form of what is shared answers, opened and sent with these ticks and no others."""
+    address = f"/proposals/{match}/share"
+    shown = fields_of(re.sub(r"<input[^>]*checkbox[^>]*>", "", browser.get(address).text))["shown"]
+    return browser.post(address, data={"shown": shown, **ticked}, headers=HTML)
 
 
 def proposal_of(service: Service) -> tuple[str, str, str]:

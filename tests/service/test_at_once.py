@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -68,6 +69,18 @@ def test_of_two_who_add_the_same_one_is_told_that_the_other_was_first(
     found = at_once([asking(service.as_(Role.MANAGER)) for _ in range(4)])
     assert sum(status < 300 for status in found) == 1
     assert set(found[1:]) <= {409, 412}
+
+
+def test_of_two_who_save_what_is_shared_one_is_told_that_the_other_was_first(service: Service) -> None:
+    address = f"/proposals/{proposal(service)}/share"
+
+    def saving(browser: TestClient, part: str) -> Callable[[], int]:
+        shown = re.findall(r'name="shown" value="([^"]*)"', browser.get(address).text)
+        sent = {"shown": shown, "child": part}
+        return lambda: browser.post(address, data=sent, follow_redirects=False).status_code
+
+    browsers = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    assert at_once([saving(one, part) for one, part in zip(browsers, ("area", "needs"), strict=True)]) == [303, 409]
 
 
 def test_whatever_the_database_refuses_is_told_as_somebody_elses_doing(

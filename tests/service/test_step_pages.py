@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from browser import Site
 from conftest import Service
-from page_reading import HTML, proposal_of
+from page_reading import HTML, proposal_of, shared, ticks
 from sqlalchemy import select
 
 from matcher.instance import LONDON, today
@@ -121,19 +121,67 @@ def test_what_is_not_shared_is_not_shown(service: Service) -> None:
     _, _, match = proposal_of(service)
     browser = service.as_(Role.COORDINATOR)
     assert "Lives in" not in browser.get(f"/proposals/{match}/for-volunteer").text
-    browser.post(f"/proposals/{match}/share", data={"child": ["area", "no-such-part"]}, headers=HTML)
+    shared(browser, match, child=["area", "no-such-part"])
     page = browser.get(f"/proposals/{match}/for-volunteer").text
     assert "Lives in" in page
     assert "years old" not in page
     shown = browser.get(f"/proposals/{match}/for-child").text
     assert "They " not in shown.partition("About them")[2]
-    browser.post(f"/proposals/{match}/share", data={}, headers=HTML)
+    shared(browser, match)
     story = browser.get(f"/proposals/{match}").text.partition("What happened")[2]
     assert re.findall("<p>(Of the volunteer: .*?)</p>", story) == [
         "Of the volunteer: nothing. Of the child: nothing.",
         "Of the volunteer: nothing. Of the child: Postcode district.",
     ]
     assert len(re.findall("<div><b>", shown.partition("You choose")[2])) == 3  # no answer stands out as the wrong one
+
+
+def test_what_somebody_unticked_is_not_shared_again_by_a_form_that_was_opened_before(service: Service) -> None:
+    _, _, match = proposal_of(service)
+    address, told = f"/proposals/{match}/share", f"/proposals/{match}/for-volunteer"
+    coordinator, manager = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
+    old = ticks(page := manager.get(address).text, "child", "volunteer")
+    shown = re.findall(r'name="shown" value="([^"]*)"', page)
+    assert "interests" in old["child"]
+    assert "years old" in coordinator.get(told).text
+    assert shared(coordinator, match, child=["gender"], volunteer=old["volunteer"]).status_code == 200
+
+    old["child"].append("area")
+    refused = manager.post(address, data={"shown": shown, **old}, headers=HTML)
+    assert refused.status_code == 409
+    assert "Not saved: somebody changed it meanwhile" in refused.text
+    assert ticks(refused.text, "child", "volunteer") == old  # as it was ticked
+    differs = [one for one in refused.text.split("govuk-checkboxes__item") if "shared now.</b>" in one]
+    assert len(differs) == len({*old["child"]} - {"gender"})
+    assert all('name="child"' in one and " checked" in one and "Not shared now." in one for one in differs)
+    assert {"interests", "area"} < {re.findall(r'value="(\w+)"', one)[0] for one in differs}
+    page = coordinator.get(told).text
+    assert "years old" not in page
+    assert "Lives in" not in page
+
+    again = re.findall(r'name="shown" value="([^"]*)"', refused.text)
+    assert manager.post(address, data={"shown": again, **old}, headers=HTML).status_code == 200
+    assert "Lives in" in coordinator.get(told).text
+    # Sent twice is no change by somebody else.
+    assert manager.post(address, data={"shown": again, **old}, headers=HTML).status_code == 200
+
+
+def test_nothing_more_is_shared_of_what_is_over(service: Service) -> None:
+    _, _, match = proposal_of(service)
+    browser = service.as_(Role.COORDINATOR)
+    page = browser.get(f"/proposals/{match}/share").text
+    assert "Save what is shared" in page
+    with service.database.write(service.north) as session:
+        user = service.users["north", Role.COORDINATOR]
+        rows = Repository(session, service.keys)
+        take_step(rows, match, "withdraw", by=Party.AUTHORITY, user_id=user, reason="entered by mistake")
+    shown = re.findall(r'name="shown" value="([^"]*)"', page)
+    refused = browser.post(f"/proposals/{match}/share", data={"shown": shown, "child": "area"}, headers=HTML)
+    assert refused.status_code == 409
+    assert "It is over, so there is nothing to share any more." in refused.text
+    assert "Save what is shared" not in browser.get(f"/proposals/{match}/share").text
+    with service.database.read(service.north) as session:
+        assert session.get_one(Proposal, match).shared == {}
 
 
 def test_whom_somebody_loves_is_told_by_a_tick_of_its_own_and_the_log_does_not_say_it(service: Service) -> None:
@@ -150,14 +198,14 @@ def test_whom_somebody_loves_is_told_by_a_tick_of_its_own_and_the_log_does_not_s
     for page in pages:
         assert "LGBT" not in browser.get(page).text
     everything = {side: ["interests", "religion", "needs", "care"] for side in ("child", "volunteer")}
-    browser.post(f"/proposals/{match}/share", data=everything, headers=HTML)
+    shared(browser, match, **everything)
     for page in pages:
         assert "LGBT" not in browser.get(page).text
         assert "Cooking" in browser.get(page).text
-    browser.post(f"/proposals/{match}/share", data={"child": ["interests", "private"]}, headers=HTML)
+    shared(browser, match, child=["interests", "private"])
     assert "Likes LGBTQ+ community." in browser.get(pages[0]).text
     assert "LGBT" not in browser.get(pages[1]).text
-    browser.post(f"/proposals/{match}/share", data={"volunteer": ["private"]}, headers=HTML)
+    shared(browser, match, volunteer=["private"])
     assert "LGBT" not in browser.get(pages[0]).text
     assert "They like LGBTQ+ community." in browser.get(pages[1]).text
     with service.database.read(service.north) as session:
