@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from matcher.readers import Reading
 from service.database import tables
-from service.importing import looking
+from service.importing import echo
 from service.permissions import Permission, Role
 from service.repository import Repository
 
@@ -68,7 +68,7 @@ def test_more_safeguards_than_anybody_reads_are_taken_from_no_file(
     files = files_of(small_county, {("children", objects, "agrees"): "yes"})
     told = manager.post(f"{API}/imports/check", files=files).json()
     data: dict[str, Any] = {"stamp": told["stamp"], "weaken": [one["key"] for one in told["weaker"]]}
-    monkeypatch.setattr(looking, "MOST_WEAKER", 0)
+    monkeypatch.setattr(echo, "MOST_WEAKER", 0)
     refused = manager.post(f"{API}/imports", files=files, data=data)
     assert (refused.status_code, "safeguards would weaken" in refused.text) == (422, True)
     monkeypatch.undo()
@@ -99,13 +99,13 @@ def test_a_managers_word_of_new_children_takes_their_key_and_a_manager(desk: Tes
 
 
 @pytest.mark.parametrize("word", ["approved", "applicant", ""])
-def test_no_file_takes_a_suspended_volunteer_back_unseen(
+def test_no_file_takes_back_unseen_whom_a_lapsed_check_stopped(
     desk: TestClient, manager: TestClient, small_county: Reading, word: str
 ) -> None:
     reference = cell(small_county, "volunteers", "status", "approved")
     found = desk.get(f"{API}/volunteers", params={"size": 200}).json()["volunteers"]
     id = next(line["id"] for line in found if line["reference"] == reference)
-    stop = {"status": "suspended", "reason": "concern raised"}
+    stop = {"status": "suspended", "reason": "check lapsed"}
     assert changed(desk, f"/volunteers/{id}/status", stop, "POST").status_code == 200
     files = files_of(small_county, {("volunteers", reference, "status"): word})
     told = desk.post(f"{API}/imports/check", files=files).json()
