@@ -253,7 +253,7 @@ def test_every_permission_is_told_to_who_gives_a_role(service: Service) -> None:
     assert set(SAID) == set(Permission) - {Permission.SELF}
     page = service.as_(Role.ADMINISTRATOR).get("/users", headers=HTML).text
     assert "Tell people" not in page.partition("<dt>Coordinator</dt>")[2].partition("</div>")[0]
-    assert "put a policy in force" in page
+    assert "Put a policy in force" in page
 
 
 def entered() -> set[str]:
