@@ -184,8 +184,8 @@ def retention(authority: AuthorityName = None) -> None:
     """Delete what goes by itself, and list who has been kept long enough. Run it every night."""
     with _libraries():
         from service.installation import authority_named, opened
-        from service.privacy import due, sweep
         from service.repository import Repository
+        from service.retention import due, sweep
         from service.settings import load_settings
     settings = load_settings()
     with opened(settings) as (database, keys):
@@ -195,7 +195,7 @@ def retention(authority: AuthorityName = None) -> None:
             rows = Repository(session, keys)
             gone = sweep(rows, settings.plan_months)
             told = ", ".join(f"{record}: {count}" for record, count in gone.items())
-            typer.echo(f"{sum(gone.values())} rows deleted{told and f' ({told})'}.")
+            typer.echo(f"{sum(gone.values())} rows deleted or cleared{told and f' ({told})'}.")
             for one in due(rows):
                 typer.echo(f"{one.record} {one.id}: since {one.since:%d/%m/%Y}")
 

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from matcher.records import Agreement, Child, Status
@@ -185,10 +185,13 @@ def _keep_accounts(before: Database, restored: Database) -> None:
         names = [column.key for column in kind.__mapper__.column_attrs if column.key != "version"]
         with before.read() as session:
             rows = [{name: getattr(row, name) for name in names} for row in session.scalars(select(kind))]
+            owners = [*session.scalars(select(tables.User.id))]
         with restored.write() as session:
             authorities = {*session.scalars(select(tables.Authority.id))}
             users = {*session.scalars(select(tables.User.id))}
-            for facts in rows:
+            known = {*session.scalars(select(kind.id))}
+            # First who is there: an address of now may be one that a closed account has given up since.
+            for facts in sorted(rows, key=lambda one: one["id"] not in known):
                 if facts.get("authority_id") not in authorities and facts.get("user_id") not in users:
                     continue  # of an authority that was added since
                 row = session.get(kind, facts["id"])
@@ -196,6 +199,10 @@ def _keep_accounts(before: Database, restored: Database) -> None:
                     session.add(kind(**facts))
                 else:
                     _copy(row, facts)
+            if kind is tables.ApiToken:  # one that is not there any more was over for so long that it was deleted
+                there = [facts["id"] for facts in rows]
+                over = tables.ApiToken.user_id.in_(owners), tables.ApiToken.id.not_in(there)
+                session.execute(delete(tables.ApiToken).where(*over))
 
 
 def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:

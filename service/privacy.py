@@ -10,63 +10,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from matcher import records
-from matcher.instance import today
 from matcher.records import Agreement, Party, Status
-from matcher.references import years_old
 from service import audit_log
 from service.audit_log import Entry
 from service.database import tables
-from service.database.base import Base, utc_now
 from service.repository import Repository
 from service.standing import STOPPED
 from service.steps import taken_back
-from service.workflow import LIVE, State, StepRefusedError
+from service.workflow import LIVE, StepRefusedError
 
 ERASED = "erased"
 ERASING = ("erase child", "erase volunteer")
 """How the audit log has it."""
 ERASE_REASONS = ("retention period over", "asked to be erased", "entered by mistake")
-
-
-@dataclass(frozen=True)
-class Kept:
-    """How long records of one type are kept, and from when on."""
-
-    record: str
-    days: int
-    since: str
-    then: str
-
-
-RETENTION = (
-    Kept("child", 6 * 365, "the end of the last match, or the last change where there was none",
-         "listed as due; a manager erases"),
-    Kept("volunteer", 6 * 365, "the end of the last match, or the last change where there was none",
-         "listed as due; a manager erases"),
-    Kept("shortlist shown", 30, "it was shown", "deleted by itself"),
-    Kept("files looked at", 1, "they were sent", "deleted by itself, and as soon as they are taken in or thrown away"),
-    Kept("words of a year's report", 6 * 365, "they were last written", "deleted by itself"),
-    Kept("login", 30, "it ended", "deleted by itself"),
-    Kept("audit log", 0, "never", "kept: it holds ids and codes alone"),
-)  # fmt: skip
-"""A council's own schedule goes before these; what is due is only ever listed, and a person erases."""
-
-
-def kept(plan_months: int) -> tuple[Kept, ...]:
-    """How long records of every type are kept where plans are for so many months."""
-    plan = Kept("plan", plan_months * 365 // 12, "it was found; the published one and the last are kept",
-                "deleted by itself, with its shortlists")  # fmt: skip
-    return (*RETENTION, plan)
-
-
-_DAYS = {one.record: timedelta(days=one.days) for one in RETENTION}
 
 
 # ---- what is kept of a person ----------------------------------------------------------------------------------------
@@ -279,96 +240,3 @@ def _erase_exception(rows: Repository, one: tables.RecordedException) -> None:
     for word in ("reason", "approved_by", "withdrawn_reason", "withdrawn_by"):
         if rows.open(one, word) is not None:
             rows.seal(one, word, ERASED)
-
-
-# ---- how long --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Due:
-    """A person whose records have been kept as long as they may."""
-
-    record: str
-    id: str
-    since: date
-
-
-def due(rows: Repository, as_of: date | None = None) -> list[Due]:
-    """Who is due to be erased, longest first. Nobody with a live match is, nor a child who waits."""
-    day = as_of or today()
-    found = [Due("child", row.id, since) for row, since in _quiet(rows, tables.Child, tables.Match.child_id, day)]
-    found += [
-        Due("volunteer", row.id, since) for row, since in _quiet(rows, tables.Volunteer, tables.Match.volunteer_id, day)
-    ]
-    return sorted(found, key=lambda one: (one.since, one.id))
-
-
-def _quiet(rows: Repository, kind: Any, side: Any, day: date) -> Iterator[tuple[Any, date]]:
-    last: dict[str, date] = {}
-    live = set()
-    for person, state, ended, since in rows.session.execute(
-        select(side, tables.Match.state, tables.Match.ended_on, tables.Match.since)
-    ):
-        if state in LIVE:
-            live.add(person)
-        if state == State.ENDED:  # a proposal that came to nothing was no match
-            over = ended or since.date()
-            last[person] = max(last.get(person, over), over)
-    support = rows.policy()[1].number("rules.referral_age.support_years")
-    for row in rows.session.scalars(select(kind).where(~kind.reference.startswith(ERASED))):
-        since = last.get(row.id, row.changed_at.date())
-        long_ago = day - since > _DAYS[kind.__name__.lower()]
-        if row.id not in live and long_ago and not (kind is tables.Child and _waits(rows, row, support, day)):
-            yield row, since
-
-
-def _waits(rows: Repository, child: tables.Child, support_years: int, day: date) -> bool:
-    """Whether a visitor may still come to a child: by their age, their word, and as care goes on."""
-    record = rows.child_record(child, family_known=True)
-    if not child.referral or child.objects or record.date_of_birth is None:
-        return False
-    cared_for = record.looked_after is not False or record.continuing_agreed is True
-    return cared_for and years_old(record.date_of_birth, day) < support_years
-
-
-def sweep(rows: Repository, plan_months: int) -> dict[str, int]:
-    """Deletes what goes by itself: shortlists shown, ended logins, files left lying, words of old years, old plans.
-
-    Gives how many rows of each type, as the audit log has it.
-    """
-    every: tuple[tuple[str, type[Base], Any], ...] = (
-        ("shortlist shown", tables.Served, tables.Served.at),
-        ("files looked at", tables.Upload, tables.Upload.at),
-        ("words of a year's report", tables.YearWords, tables.YearWords.at),
-    )
-    gone = {
-        record: rows.session.execute(delete(table).where(at < utc_now() - _DAYS[record])).rowcount  # type: ignore[attr-defined]
-        for record, table, at in every
-    }
-    gone["login"] = _forget_logins(rows, _DAYS["login"])
-    gone["plan"] = _forget_plans(rows, timedelta(days=kept(plan_months)[-1].days))
-    gone = {record: count for record, count in gone.items() if count}
-    audit_log.record(rows.session, rows.keys, Entry(audit_log.COMMAND, "retention", details=gone))
-    return gone
-
-
-def _forget_logins(rows: Repository, age: timedelta) -> int:
-    """Of this authority's accounts: another's are for its own log."""
-    own = select(tables.User.id).where(tables.User.authority_id == rows.session.info["authority"])
-    ended = tables.LoginSession.ends_at < utc_now() - age, tables.LoginSession.user_id.in_(own)
-    return rows.session.execute(delete(tables.LoginSession).where(*ended)).rowcount  # type: ignore[attr-defined,no-any-return]
-
-
-def _forget_plans(rows: Repository, age: timedelta) -> int:
-    """Deletes older plans with their shortlists; how many rows.
-
-    The published one stays, and the last, with which the next is compared. A proposal made by a plan that goes names it
-    no longer: where the plan was the reason, its first decision says so still.
-    """
-    table, session = tables.Plan, rows.session
-    last = session.scalar(select(table.id).order_by(table.created_at.desc(), table.id).limit(1))
-    old = table.created_at < utc_now() - age, ~table.is_current, table.id != last
-    ids = list(session.scalars(select(table.id).where(*old)))
-    session.execute(update(tables.Proposal).where(tables.Proposal.plan_id.in_(ids)).values(plan_id=None))
-    every = delete(tables.Shortlist).where(tables.Shortlist.plan_id.in_(ids)), delete(table).where(table.id.in_(ids))
-    return sum(session.execute(one).rowcount for one in every)  # type: ignore[attr-defined]

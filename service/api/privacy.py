@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from matcher import records
 from matcher.records import ExceptionKind, Party
 from service import privacy
+from service import retention as keeping
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
     AChild,
@@ -40,7 +41,7 @@ class DueLine(BaseModel):
 
 class KeptLine(BaseModel):
     record: str = Field(examples=["child"])
-    days: int = Field(examples=[2190])
+    days: int = Field(examples=[2190], description="0 where there is no end.")
     since: str = Field(examples=["the end of the last match, or the last change where there was none"])
     then: str = Field(examples=["listed as due; a manager erases"])
 
@@ -185,7 +186,7 @@ def erase_volunteer(volunteer_id: VolunteerId, given: Erasure, person: Asking, r
 @router.get("/retention")
 def retention(person: Asking, kith: Kith, rows: Reading) -> Retention:
     """How long each type of record is kept, and who is due to be erased."""
-    due, kept = privacy.due(rows), privacy.kept(kith.settings.plan_months)
+    due, kept = keeping.due(rows), keeping.kept(kith.settings.plan_months)
     note_reading(kith, person, "retention", "", children=[one.id for one in due if one.id.startswith("C")])
     return Retention(
         kept=[KeptLine(record=one.record, days=one.days, since=one.since, then=one.then) for one in kept],

@@ -178,6 +178,7 @@ def _page(
         accounts = session.scalars(select(User).where(User.authority_id == person.authority_id)).all()
         names = Repository(session, kith.keys).account_names()
     saved = next((one for one in accounts if one.id == changed), None)
+    accounts = [one for one in accounts if names[one.id]]  # who was cleared had done nothing
     accounts = sorted(accounts, key=lambda one: (one.disabled_at is not None, names[one.id].casefold()))
     return render(
         request, "users.html", person, status=422 if faults else 200, accounts=accounts, names=names, roles=Role,

@@ -14,7 +14,7 @@ from conftest import Service
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError
 
-from service import exceptions, people, privacy, proposals
+from service import exceptions, people, proposals, retention
 from service.database.base import utc_now
 from service.pages.html import clock, moment, short_day
 from service.permissions import Role
@@ -172,4 +172,4 @@ def test_a_proposal_of_long_ago_makes_nobody_due_to_be_erased(service: Service) 
         proposals.take_step(rows, match, "withdraw", by="authority", user_id=user, reason="entered by mistake")  # type: ignore[arg-type]
         rows.match(match).since = utc_now() - timedelta(days=9 * 365)
         session.flush()
-        assert {child, volunteer}.isdisjoint(one.id for one in privacy.due(rows))
+        assert {child, volunteer}.isdisjoint(one.id for one in retention.due(rows))

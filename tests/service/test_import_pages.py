@@ -23,7 +23,7 @@ from sqlalchemy import select
 from matcher.instance import today
 from matcher.readers import Reading
 from matcher.writing.xlsx import Book
-from service import privacy
+from service import retention
 from service.database import tables
 from service.database.base import utc_now
 from service.database.engine import Database
@@ -92,7 +92,7 @@ def test_what_is_sent_is_sealed_and_gone_when_thrown_away_or_after_a_day(
         session.scalars(select(tables.Upload)).one().at = utc_now() - uploads.KEPT - timedelta(minutes=1)
     assert browser.get(address, headers=HTML).status_code == 404
     with service.database.write(service.north) as session:
-        assert privacy.sweep(Repository(session, service.keys), 24) == {"files looked at": 1}
+        assert retention.sweep(Repository(session, service.keys), 24) == {"files looked at": 1}
         assert session.scalars(select(tables.Upload)).all() == []
 
 

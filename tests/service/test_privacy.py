@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,11 @@ from httpx2 import Response
 from sqlalchemy import select, text
 
 from matcher.instance import today
-from service import people, plans, privacy, runs
+from service import people, plans, runs
 from service.crypto import Place
 from service.database import tables
-from service.database.base import Base, Sealed, utc_now
+from service.database.base import Base, Sealed
 from service.permissions import Role
-from service.proposals import Chosen, propose
 from service.repository import Repository
 
 API = "/api/v1"
@@ -187,81 +184,6 @@ def test_a_childs_no_outlives_their_record(service: Service) -> None:
     assert manager.post(f"{API}{path}/erasure", json={"reason": "asked to be erased"}).status_code == 204
     with service.database.read(service.north) as session:
         assert session.get_one(tables.Child, child).objects
-
-
-def test_who_was_kept_long_enough_is_listed_and_what_was_shown_goes_by_itself(service: Service) -> None:
-    desk, manager, child = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER), service.eligible_pair()[0]
-    desk.get(f"{API}/children/{child}/shortlist")
-    limit = {one.record: one.days for one in privacy.RETENTION}["child"]
-    live = manager.get(f"{API}/matches/{service.a_match()}").json()["child"]
-    with service.database.write(service.north) as session:
-        rows = Repository(session, service.keys)
-        last = rows.child(child)
-        for days, waits, expected in ((limit, False, False), (limit + 1, True, False), (limit + 1, False, True)):
-            record = rows.child_record(last, family_known=True)
-            rows.write_child(last, replace(record, looked_after=waits))  # care goes on, and a visitor may still come
-            for id in (child, live):
-                session.get_one(tables.Child, id).changed_at = utc_now() - timedelta(days=days)
-            session.flush()
-            found = {one.id for one in privacy.due(rows)}
-            assert (child in found) is expected
-            assert live not in found  # whatever its age, somebody visits
-        assert privacy.sweep(rows, 24) == {}
-        session.scalars(select(tables.Served)).one().at -= timedelta(days=31)
-        session.flush()
-        assert privacy.sweep(rows, 24) == {"shortlist shown": 1}
-        last = session.scalars(select(tables.AuditEvent).order_by(tables.AuditEvent.number.desc())).first()
-        assert last is not None
-        told = last.chain, last.actor, last.action, last.details
-        assert told == (service.north, "kith", "retention", {"shortlist shown": 1})
-    assert manager.get(f"{API}/retention").json()["due"]
-
-
-def test_old_plans_go_by_themselves_with_all_that_they_say(service: Service) -> None:
-    """But neither the published one nor the last, however old they are; and none before its time."""
-    month, (child, volunteer) = timedelta(days=30, hours=10), service.eligible_pair()
-    ages = {"superseded": 25, "unpublished": 25, "published": 40, "young": 23, "last": 22}
-    planted = dict(zip(ages, PLANTS, strict=False))
-    with service.database.write(service.north) as session:
-        rows = Repository(session, service.keys)
-        for name, months in ages.items():
-            run = tables.Run(state="done", reasons=["nightly"])
-            session.add(run)
-            session.flush()
-            plan = tables.Plan(run_id=run.id, status="OPTIMAL", created_at=utc_now() - months * month)
-            rows.seal(plan, "content", json.dumps(planted[name]))
-            if name in ("superseded", "published"):
-                plan.published_at, plan.published_by = plan.created_at, service.users["north", Role.MANAGER]
-                rows.seal(plan, "publish_reason", planted[name])
-            plan.is_current = name == "published"
-            session.add(plan)
-            session.flush()
-            shown = tables.Shortlist(plan_id=plan.id, child_id=child)
-            rows.seal(shown, "content", json.dumps(planted[name]))
-            session.add(shown)
-            if name == "superseded":  # while it was the published one, somebody proposed a pair of it
-                chosen = Chosen("plan", 1, (volunteer,))
-                user = service.users["north", Role.COORDINATOR]
-                match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=chosen).id
-                session.get_one(tables.Proposal, match).plan_id = plan.id
-
-    def left(months: int) -> set[str]:
-        with service.database.write(service.north) as session:
-            privacy.sweep(Repository(session, service.keys), months)
-        said = everything(service)
-        return {name for name, plant in planted.items() if plant in said}
-
-    assert left(26) == {*ages}
-    assert left(24) == {"published", "young", "last"}
-    assert left(1) == {"published", "last"}
-    with service.database.read(service.north) as session:  # how it was chosen stays, without the plan
-        assert session.scalars(select(tables.Proposal.plan_id)).all() == [None]
-    with service.database.read(service.north) as session:
-        gone = session.scalars(select(tables.Run.id).where(tables.Run.id.not_in(select(tables.Plan.run_id)))).first()
-    told = service.as_(Role.MANAGER).get(f"{API}/runs/{gone}/plan")
-    assert (told.status_code, "its plan is no longer kept" in told.text) == (409, True)
-    kept = service.as_(Role.MANAGER).get(f"{API}/retention").json()["kept"]
-    assert [one["days"] for one in kept if one["record"] == "plan"] == [730]
 
 
 # ---- where words never turn up ---------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from matcher.instance import today
 from matcher.records import Authority, Child, Contact, Gender, Need, Party, Status, Volunteer
-from service import privacy, reports
+from service import reports, retention
 from service.database import tables
 from service.database.base import utc_now
 from service.pages.reports import TABS, _xlsx
@@ -489,15 +489,15 @@ def test_words_of_the_year_that_are_too_long_or_late_are_kept_on_the_page(servic
 
 def test_words_of_the_year_go_by_themselves_after_six_years(service: Service) -> None:
     write_year(service.as_(Role.MANAGER))
-    limit = timedelta(days={one.record: one.days for one in privacy.RETENTION}["words of a year's report"])
+    limit = timedelta(days={one.record: one.days for one in retention.RETENTION}["words of a year's report"])
     with service.database.write(service.north) as session:
         rows, row = Repository(session, service.keys), session.scalars(select(tables.YearWords)).one()
         row.at = utc_now() - limit + timedelta(minutes=1)
         session.flush()
-        assert privacy.sweep(rows, 24) == {}
+        assert retention.sweep(rows, 24) == {}
         row.at = utc_now() - limit - timedelta(minutes=1)
         session.flush()
-        assert privacy.sweep(rows, 24) == {"words of a year's report": 1}
+        assert retention.sweep(rows, 24) == {"words of a year's report": 1}
 
 
 def test_the_report_of_the_year_is_written_without_script_and_has_no_fault(site: Site) -> None:
