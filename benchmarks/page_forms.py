@@ -44,6 +44,7 @@ def seldom(service: Service) -> Mapping[str, Way]:
     new = _new(service, "N-")
     return {
         "a volunteer suspended": suspending(service),
+        "a child asked since a concern": asking(service),
         "a problem in each row": files(service, f"{len(every):,} rows with problems", _children(faulty)),
         "other headings": files(service, f"{len(every):,} children, other headings", _children(foreign)),
         "every child changed": files(service, f"{len(every):,} children changed", _children(every)),
@@ -221,6 +222,19 @@ def publishing(service: Service) -> Way:
     done = next((run for run in listed if f'action="{run}/publish"' in by.get(run).text), None)
     if done:
         yield "a plan published", lambda: by.send(f"{done}/publish", {"reason": "It was looked through"})
+
+
+def asking(service: Service) -> Way:
+    by = service.browsers[Role.COORDINATOR]
+    over = re.findall(r'href="(/proposals/M[2-9B-Z]{11})"', by.get("/proposals?show=over").text)
+    match, page = next((one, page) for one in over if "/letters/ending" in (page := by.get(one).text))
+    volunteer = re.findall(r'href="(/volunteers/V[2-9B-Z]{11})"', page)[0]
+    fields = {**form(by.get(f"{volunteer}/status").text, "version"), "status": "suspended"}
+    concern = {**fields, "reason-suspended": "concern raised"}
+    yield "a concern recorded", lambda: by.send(f"{volunteer}/status", concern)
+    page = yield "a form of what a child told", lambda: by.get(f"{match}/asked")
+    told = {"outcome": "told nothing of concern", "asked_by": "authority", "day": f"{today():%d/%m/%Y}"}
+    yield "what a child told, recorded", lambda: by.send(f"{match}/asked", {**form(page.text, "version"), **told})
 
 
 def suspending(service: Service) -> Way:

@@ -133,7 +133,7 @@ def measure(service: Service, times: int, wanted: Callable[[str], bool]) -> None
         if wanted(name):
             measure_ways(service, [way])
     asked = [one.address for one in every] + [f"/{part}" for part in (
-        "proposals/M/share", "proposals/M/take-back", "proposals/M/for-child", "imports/files/U",
+        "proposals/M/share", "proposals/M/take-back", "proposals/M/asked", "proposals/M/for-child", "imports/files/U",
         "imports/files/U/columns", "imports/files/U/corrections/children", "imports/files/U/confirm", "imports/I",
     )]  # fmt: skip
     if left := not_asked(asked):

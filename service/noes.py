@@ -3,10 +3,10 @@
 A backup knows nothing of the days after it. Decisions of those days are lost with the database that it replaces, but
 never a no: neither a child's objection, nor that a child wants no visitor now, nor a pair that was declined, nor the
 end of a proposal or match, also of one that began since, nor a pause of visits, nor that a volunteer was suspended or
-has gone and had past matches brought up, nor that there was a concern about one who is back by now, and what was found
-of it, nor that an exception was withdrawn. Nor what was found out and parts a pair:
-that children are siblings, that a safeguarding issue of a child is unresolved, that a volunteer is connected with a
-council; nor that a manager took siblings apart, whom a file would join again. Who was erased is erased again. Who may
+has gone and had past matches brought up, nor what came of asking those children, nor that there was a concern about one
+who is back by now, and what was found of it, nor that an exception was withdrawn. Nor what was found out and parts a
+pair: that children are siblings, that a safeguarding issue of a child is unresolved, that a volunteer is connected with
+a council; nor that a manager took siblings apart, whom a file would join again. Who was erased is erased again. Who may
 log in, accounts and tokens, stay as they were in the database that is replaced. What else was done since, a person does
 again: the audit log of those days tells what it was (`redo.py`).
 """
@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from matcher.records import Agreement, Child, Status
 from service import audit_log, concerns, privacy, proposals, redo, standing, steps
+from service.brought_up import ASKED, BROUGHT_UP
 from service.crypto import KeyRing, KeysError
 from service.database import tables
 from service.database.base import Base
@@ -68,7 +69,8 @@ class Noes:
     Without it no concern about them would be open, nor would whoever proposes them hear that there was one.
     """
     brought_up: Decisions
-    """Of past matches: that their volunteer was suspended, and somebody has to ask those children too."""
+    """Of past matches: that their volunteer was suspended, so that those children are to be asked too; and what came of
+    it."""
     why_paused: Decisions
     siblings: tuple[tuple[str, ...], ...]
     """The children of each family that has several."""
@@ -108,7 +110,7 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
             {row.id: row.found for row in volunteers if row.found},
             _told(rows, {*(id for id, status in stands.items() if status in STOPPED), *standing.looked_into(rows)}),
-            _decisions(session, standing.BROUGHT_UP),
+            _decisions(session, BROUGHT_UP, ASKED),
             _decisions(session, "pause"),
             tuple(tuple(several) for several in families.values() if len(several) > 1),
             {row.id: {name: getattr(row, name) for name in _APART} for row in apart},
@@ -125,8 +127,10 @@ def _told(rows: Repository, volunteers: Collection[str]) -> dict[str, Sequence[s
     return {id: [replace(one, said=reasons[one.number]) for one in entries] for id, entries in told.items()}
 
 
-def _decisions(session: Session, step: str) -> Decisions:
-    some = select(tables.Decision).where(tables.Decision.step == step, steps.STANDS).order_by(tables.Decision.at)
+def _decisions(session: Session, *of: str) -> Decisions:
+    """In the order of each story, in which the last of several counts, whenever it was."""
+    order = tables.Decision.match_id, tables.Decision.number
+    some = select(tables.Decision).where(tables.Decision.step.in_(of), steps.STANDS).order_by(*order)
     return {row.id: {name: getattr(row, name) for name in _SAID} for row in session.scalars(some)}
 
 

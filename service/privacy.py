@@ -18,6 +18,7 @@ from matcher import records
 from matcher.records import Agreement, Party, Status
 from service import audit_log
 from service.audit_log import Entry
+from service.brought_up import ASKED
 from service.database import tables
 from service.repository import Repository
 from service.standing import STOPPED
@@ -82,7 +83,11 @@ def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]
         "id": match.id, "child": match.child_id, "volunteer": match.volunteer_id, "state": match.state,
         "started_on": match.started_on, "ended_on": match.ended_on,
         "reason": match.reason if match.over_by == asks else None,
-        "decisions": [_decision(rows, one, match, asks, one.id in gone) for one in decisions],
+        "decisions": [
+            _decision(rows, one, match, asks, one.id in gone)
+            for one in decisions
+            if one.step != ASKED or asks is Party.CHILD  # that a child was asked, and when, tells by what followed more
+        ],
     }  # fmt: skip
 
 
@@ -96,6 +101,8 @@ def _decision(
         "scores": json.loads(rows.open(one, "scores") or "{}").get(match.volunteer_id),
     }  # fmt: skip
     own = {"by": one.said_by, "reason": one.reason, "note": rows.open(one, "note")} if one.said_by == asks else {}
+    if one.step == ASKED:  # also where their social worker has asked
+        own["reason"] = one.reason
     return told | own
 
 

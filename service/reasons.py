@@ -45,6 +45,17 @@ END_REASONS = (
     "support not attended", "other",
 )  # fmt: skip
 
+TOLD_NOTHING, TOLD_SOMETHING = "told nothing of concern", "told something of concern"
+RATHER_NOT, NOT_REACHED = "would rather not be asked", "could not be reached"
+NOT_TO_BE_ASKED = "is not to be asked"
+ASKED_OUTCOMES = (TOLD_NOTHING, TOLD_SOMETHING, RATHER_NOT, NOT_REACHED, NOT_TO_BE_ASKED)
+"""What comes of asking a child about past visits, since there was a concern about the volunteer. A manager alone says
+that a child is not to be asked: that others ask them within an investigation, say, or that it would harm them."""
+NOT_ASKED_YET = frozenset({RATHER_NOT, NOT_REACHED})
+"""After which the child is still to be asked."""
+SAID_BY_CHILD = frozenset({TOLD_NOTHING, TOLD_SOMETHING, RATHER_NOT})
+"""The child's own word, where no social worker has asked."""
+
 
 _WISHES = frozenset({"child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS})
 _OF_THE_VOLUNTEER = frozenset({"circumstances of the volunteer", "support not attended"})
@@ -88,6 +99,7 @@ FOLLOWS: Mapping[str, Follows] = {
     CONCERN_PAUSES: Follows.SUSPENDED,
     "serious concern about the volunteer": Follows.SUSPENDED,
     "boundaries not kept": Follows.SUSPENDED,
+    TOLD_SOMETHING: Follows.SUSPENDED,
 }
 """By reason, whoever gives it and wherever."""
 

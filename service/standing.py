@@ -23,19 +23,17 @@ from matcher.impossible import faults
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.words import day, spoken
-from service import audit_log, runs, steps
+from service import audit_log, brought_up, runs, steps
 from service.audit_log import Entry
+from service.brought_up import BROUGHT_UP
 from service.database import tables
 from service.database.base import utc_now
-from service.reasons import ASKS_THE_CHILD, CONCERN_PAUSES, LAPSE_PAUSES
+from service.reasons import ASKS_THE_CHILD, CONCERN_PAUSES, LAPSE_PAUSES, TOLD_SOMETHING
 from service.repository import Repository
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, State
 
 STOPPED = frozenset({Status.SUSPENDED, Status.WITHDRAWN, Status.RESIGNED})
 """Who was stopped, or has gone. To leave these is a manager's word."""
-
-BROUGHT_UP = "brought_up"
-"""The step in the story of a past match of whoever a concern was raised about: that child is to be asked too."""
 
 CONCERN = "concern raised"
 LAPSED = "check lapsed"
@@ -352,7 +350,8 @@ def bring_up(
     """Withdraws, pauses and, by the reason, brings up every match of a volunteer who is not approved any more.
 
     A suspension is taken for a concern unless a check lapsed: nobody said that it is none. Visits that were paused
-    before for something less are paused for it too, so that those children are asked as well.
+    before for something less are paused for it too, so that those children are asked as well. A child who was asked,
+    and told something that is being looked into still, is not asked over and over again by what the next one tells.
 
     Args:
         but: the id of the match of which the concern was recorded: it says so itself.
@@ -366,6 +365,7 @@ def bring_up(
     ).all()
     pauses_for = CONCERN_PAUSES if concern else LAPSE_PAUSES if reason == LAPSED else "circumstances"
     before = steps.pauses(rows, matches)
+    have_told = _have_told(rows, volunteer_id) if concern else frozenset()
     withdrawn, paused, past = [], [], []
     for match in matches:
         state = State(match.state)
@@ -376,7 +376,16 @@ def bring_up(
             paused.append(match.id)
             if state is not State.PAUSED or (concern and before[match.id].reason not in ASKS_THE_CHILD):
                 steps.take(rows, match, "pause", by=Party.AUTHORITY, user_id=user_id, reason=pauses_for)
-        elif state is State.ENDED and concern and match.id != but:
+        elif state is State.ENDED and concern and match.id not in {but, *have_told}:
             past.append(match.id)
             steps.note(rows, match, BROUGHT_UP, user_id=user_id, reason=reason)
     return BroughtUp(tuple(withdrawn), tuple(paused), tuple(past))
+
+
+def _have_told(rows: Repository, volunteer_id: str) -> frozenset[str]:
+    """The past matches of which a child told something when they were asked, as a concern that is open still."""
+    concerns = {one.match for one in still_open(stops(rows, rows.volunteer(volunteer_id))) if one.match}
+    if not concerns:
+        return frozenset()
+    told = brought_up.past(rows, tables.Decision.match_id.in_(concerns))
+    return frozenset(id for id, one in told.items() if one.outcome == TOLD_SOMETHING)

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import select
 
 from matcher.records import Party
-from service import proposals, steps, taking_back, workflow
+from service import asking, proposals, steps, taking_back, workflow
 from service.api.answers import like
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
@@ -43,7 +43,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Permission
 from service.published import plan_today
-from service.reasons import PROPOSE_REASONS
+from service.reasons import ASKED_OUTCOMES, NOT_TO_BE_ASKED, PROPOSE_REASONS, TOLD_NOTHING, TOLD_SOMETHING
 from service.repository import Repository
 from service.workflow import LIVE, State, StepRefusedError
 
@@ -76,6 +76,22 @@ class RecordedByMistake(Given):
     reason: Annotated[str, PrintableText] = Field(
         min_length=1, max_length=2000, description="What the mistake was, in words; sealed."
     )
+
+
+class WhatCameOfAsking(Given):
+    model_config = such_as(
+        outcome=TOLD_NOTHING, asked_by="social worker", on="2026-11-20", note="The visits were fine, she says."
+    )
+    outcome: Literal[ASKED_OUTCOMES]  # type: ignore[valid-type]
+    asked_by: Literal["authority", "social worker"] = Field(
+        "authority", description="Who asked the child, or tried to: somebody of the service, or the social worker."
+    )
+    on: date = Field(description="The day on which it was, by London’s calendar.")
+    note: Note = Field(
+        None, max_length=5000,
+        description="In the child’s own words, or what was tried; sealed. Asked for where the child told something, or "
+        "is not to be asked.",
+    )  # fmt: skip
 
 
 class Possible(BaseModel):
@@ -143,7 +159,7 @@ class MatchRecord(MatchLine):
     model_config = like(
         **_LINE, over_by=None, reason=None, policy="national 2026.1 (3d1f0a9c52e7)", rank_by="plan", rank=1,
         alternatives=["V4TX9B2LMD7W", "V8HM3T6KXQ2N"], planned_elsewhere=["C2NB8T5WGX9K"],
-        timeline=[
+        to_be_asked_since=None, timeline=[
             {**_ASKED, "number": 1, "step": "propose", "state": "proposed", "reason": "shared interests"}, _ASKED,
         ],
         possible=[_NEXT],
@@ -157,6 +173,10 @@ class MatchRecord(MatchLine):
     planned_elsewhere: list[str] = Field(
         examples=[["C2NB8T5WGX9K"]],
         description="Ids of the other children for whom the published plan had the volunteer, as they were chosen.",
+    )
+    to_be_asked_since: datetime | None = Field(
+        description="Of a past match that a concern about the volunteer brought up: since when the child is to be "
+        "asked too, as long as nobody has recorded what they told."
     )
     timeline: list[Told]
     possible: list[Possible]
@@ -188,6 +208,7 @@ def matches(
     volunteer: Annotated[str | None, id_of("V")] = None,
     coordinator: Coordinator = None,
     irregular: Annotated[bool | None, Query(description="Whether it breaks the rule for siblings.")] = None,
+    to_ask: Annotated[bool, Query(description="Only those whose child is to be asked since a concern.")] = False,
     review_by: Annotated[date | None, Query(description="Whose next review is due by that day.")] = None,
 ) -> MatchPage:
     """Proposals and matches, those that changed last first, a page at a time."""
@@ -202,6 +223,8 @@ def matches(
     ):  # fmt: skip
         if value is not None:
             query = query.where(column == value)
+    if to_ask:
+        query = query.where(tables.Match.id.in_([one.match.id for one in asking.to_ask(rows)]))
     if review_by is not None:
         query = query.where(tables.Match.next_review_on <= review_by)
     order = tables.Match.since.desc() if sort == "since" else tables.Match.next_review_on.asc().nulls_last()
@@ -285,6 +308,32 @@ def take_back(
     return attempt(kith, person, take)
 
 
+@router.post("/matches/{match_id}/asked", responses=CHANGES)
+def asked(
+    match_id: MatchId, given: WhatCameOfAsking, expected: IfMatch, person: Asking, kith: Kith, response: Response
+) -> MatchRecord | Recorded:
+    """Records what came of asking a child about the visits of before, since a concern brought the match up.
+
+    That the child told something is a concern about the volunteer from that moment: they are suspended at once, and the
+    other children whom they visited are to be asked, again too. It is not refused because somebody else changed the
+    match meanwhile. A child who would rather not, or was not reached, is still to be asked; that one is not to be asked
+    is recorded by a manager alone. What was recorded by mistake is recorded again: the last counts.
+    """
+    if given.outcome == NOT_TO_BE_ASKED:
+        refuse_without(person, Permission.APPROVE)
+
+    def record(rows: Repository) -> MatchRecord | Recorded:
+        if given.outcome != TOLD_SOMETHING:
+            require_version(rows.match(match_id).version, expected)
+        row = asking.record(
+            rows, match_id, given.outcome, asked_by=Party(given.asked_by), on=given.on, user_id=person.user_id,
+            note=given.note,
+        )  # fmt: skip
+        return _recorded(person, rows, row, response)
+
+    return attempt(kith, person, record)
+
+
 def _recorded(person: Asking, rows: Repository, row: tables.Match, response: Response) -> MatchRecord | Recorded:
     """The answer to a change: no more than the same person or token is told who asks for the match."""
     told = _record(rows, row, response)
@@ -305,6 +354,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
     decisions = rows.session.scalars(
         select(tables.Decision).where(tables.Decision.match_id == row.id).order_by(tables.Decision.number)
     ).all()
+    past = asking.of_match(rows, row)
     gone, now = steps.taken_back(decisions), steps.progress(rows, row)
     tell_version(response, row.version)
     return MatchRecord(
@@ -316,6 +366,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
         rank=proposal.rank if proposal else None,
         alternatives=proposal.alternatives if proposal else [],
         planned_elsewhere=steps.planned_for(rows, row),
+        to_be_asked_since=past.to_ask_since if past else None,
         timeline=[
             Told(
                 number=one.number, step=one.step, state=one.state, by=Party(one.said_by), user=one.user_id, at=one.at,

@@ -6,6 +6,7 @@ without script, and nothing in it comes from another machine.
 
 from service.pages import (
     accounts,
+    asking,
     budgets,
     children,
     entering,
@@ -31,8 +32,8 @@ from service.pages import (
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, siblings.router, children.router, shortlists.router,
-    proposing.router, proposals.router, taking_back.router, sharing.router, volunteers.router, runs.router,
-    policy.router, imports.router, imports.as_said, import_columns.router, budgets.router, reports.router, log.router,
-    accounts.router, exceptions.router, organisations.router, whom_to_ring.router,
+    proposing.router, proposals.router, taking_back.router, asking.router, sharing.router, volunteers.router,
+    runs.router, policy.router, imports.router, imports.as_said, import_columns.router, budgets.router, reports.router,
+    log.router, accounts.router, exceptions.router, organisations.router, whom_to_ring.router,
 )  # fmt: skip
 """Every page."""

@@ -18,7 +18,7 @@ from matcher.instance import Instance
 from matcher.records import Agreement, Child
 from matcher.rules.child import ChildAgrees
 from matcher.words import same, spoken
-from service import holds
+from service import asking, holds
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database import tables
@@ -28,6 +28,7 @@ from service.pages.html import render
 from service.pages.labels import label
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
+from service.pages.story import CAME_OF_IT
 from service.reasons import FOLLOWS, Follows
 from service.repository import Repository, ids_in
 from service.workflow import LIVE, State
@@ -201,6 +202,7 @@ def child(
         impossible=reckoned.impossible(child_id),
         rules=RULE_TITLES,
         against=against,
+        to_be_asked=asking.to_ask(rows, tables.Match.child_id == child_id), came_of_it=CAME_OF_IT,
         live=reckoned.live.get(child_id), held=holds.of_child(rows, child_id, reckoned.by_id),
         matches=past, broken=reckoned.broken,
         references=reckoned.references,

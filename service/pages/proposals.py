@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.instance import today
 from matcher.records import MatchStatus, Party
-from service import holds, proposals, workflow
+from service import asking, holds, proposals, workflow
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading
 from service.api.shapes import MatchId
 from service.database import tables
@@ -25,7 +25,7 @@ from service.pages.entering import Given
 from service.pages.html import clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
-from service.pages.story import PARTY, timeline
+from service.pages.story import CAME_OF_IT, PARTY, timeline, why_brought_up
 from service.pages.when import happened
 from service.permissions import Permission
 from service.reasons import CONCERN_PAUSES, FOLLOWS, UNSAFE, Follows
@@ -191,6 +191,8 @@ def _page(
         references=reckoned.references, held_now="held" in request.query_params,
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
+        past=asking.of_match(rows, match), came_of_it=CAME_OF_IT, why_brought_up=why_brought_up,
+        asked_now="asked" in request.query_params,
         decides=decides, last=_last(rows, match) if decides else None, manager=Permission.APPROVE in person.may,
         error=reckoned.told(error), note=note, day=day, clock=clock, way=WAY,
     )  # fmt: skip

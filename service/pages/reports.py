@@ -19,6 +19,7 @@ from matcher.words import council
 from matcher.writing.xlsx import POUNDS, TEXT, WHOLE, Book, Field, Value
 from service import reports, year_words
 from service.api.deps import Asking, Kith, Reading, may_identify
+from service.brought_up import recorded_again
 from service.database import tables
 from service.pages import budgets
 from service.pages.children import standing
@@ -242,8 +243,9 @@ def reported(rows: Repository, reckoned: Reckoning) -> Service:
     children += [ReportedChild(Child(id), "visited") for id in by_match_alone]
     visiting = {one.volunteer_id for one in appointed}
     decision = tables.Decision
-    decided = select(decision.at, decision.step, decision.reason, decision.match_id).where(STANDS)
-    steps = rows.session.execute(decided).all()
+    decided = select(decision.id, decision.at, decision.step, decision.reason, decision.match_id).where(STANDS)
+    again = recorded_again(rows)
+    steps = [one for one in rows.session.execute(decided) if one.id not in again]
     appointed_here = {one.match_id for one in steps if one.step == "appoint"}
     recorded = rows.session.scalars(select(tables.Budget))
     return Service(

@@ -9,10 +9,12 @@ from sqlalchemy import select
 
 from matcher.records import Party
 from matcher.words import listed
-from service import workflow
+from service import standing, workflow
+from service.brought_up import ASKED, BROUGHT_UP
 from service.crypto import Place
 from service.database import tables
 from service.pages import profiles
+from service.reasons import NOT_REACHED, NOT_TO_BE_ASKED, RATHER_NOT, TOLD_NOTHING, TOLD_SOMETHING
 from service.repository import Repository
 from service.steps import Stood, taken_back
 from service.workflow import State
@@ -21,10 +23,25 @@ WAS = {
     "propose": "Proposed", "volunteer_accepts": "The volunteer is willing",
     "appoint": "Appointed", "review_falls_due": "A review was begun", "review_held": "The review was held",
     "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
-    "end": "The match ended", "brought_up": "Brought up: this child is to be asked too",
+    "end": "The match ended", BROUGHT_UP: "Brought up: this child is to be asked too",
+    ASKED: "Asking the child, since they were brought up",
     "taken_in": "Taken in from a file", workflow.TAKEN_BACK: "Taken back: recorded by mistake",
 }  # fmt: skip
 """A step as something that happened, where its own title says what to do."""
+WHY_BROUGHT_UP = {
+    standing.CONCERN: "A concern about the volunteer was recorded",
+    "complaint": "A complaint about the volunteer was made",
+    standing.UNSUITABLE: "The volunteer was found no longer suitable",
+}  # fmt: skip
+_SUSPENDED = "The volunteer was suspended, and it is not said that there is no concern"
+CAME_OF_IT = {
+    TOLD_NOTHING: "The child was asked, and told nothing of concern",
+    TOLD_SOMETHING: "The child was asked, and told something of concern",
+    RATHER_NOT: "The child would rather not be asked",
+    NOT_REACHED: "The child was to be asked, and could not be reached",
+    NOT_TO_BE_ASKED: "The child is not to be asked: a manager’s decision",
+}
+"""What was recorded of asking a child whose past match was brought up, by its code."""
 _AGAIN = "Another reason for the pause was given"
 PARTY = {Party.PLANNED: "as planned", Party.AUTHORITY: "the service"}
 
@@ -73,7 +90,16 @@ def title_of(step: str) -> str:
 _TITLES = {step.id: step.title for step in workflow.STEPS} | WAS
 
 
+def why_brought_up(reason: str | None) -> str:
+    """A sentence without its end."""
+    return WHY_BROUGHT_UP.get(reason or "", _SUSPENDED)
+
+
 def _title(decision: tables.Decision) -> str:
+    if decision.step == BROUGHT_UP:
+        return f"{why_brought_up(decision.reason)}: this child is to be asked too"
+    if decision.step == ASKED:
+        return CAME_OF_IT.get(decision.reason or "", title_of(ASKED))
     before = Stood.before(decision)
     again = decision.step == "pause" and before is not None and before.state is State.PAUSED
     return _AGAIN if again else title_of(decision.step)
@@ -85,7 +111,9 @@ def story_line(
     """A decision as the timeline has it; of one that takes another back, by `titles` of their story, which."""
     return {
         "id": decision.id, "title": _title(decision), "at": decision.at, "by": _on_whose_word(decision),
-        "reason": decision.reason, "note": rows.open(decision, "note"), "departs": decision.departs,
+        # Of what Kith did by itself, and of what came of asking, the title says it.
+        "reason": None if decision.step in (BROUGHT_UP, ASKED) else decision.reason,
+        "by_kith": decision.step == BROUGHT_UP, "note": rows.open(decision, "note"), "departs": decision.departs,
         "user": _name(rows, decision.user_id), "undone": (titles or {}).get(decision.takes_back or "", ""),
         "taken_back": gone,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from matcher.alone import Lapse
-from service import concerns, holds, plans, runs, workflow
+from service import asking, concerns, holds, plans, runs, workflow
 from service.api.deps import Asking, Kith, may_identify, note_reading
 from service.concerns import Concern
 from service.database import tables
@@ -24,6 +24,7 @@ from service.pages.html import NAVIGATION, render
 from service.pages.plan import changed_shortlists, is_of, own_first
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
+from service.pages.story import CAME_OF_IT
 from service.permissions import Permission
 from service.repository import Repository
 from service.standing import STOPPED
@@ -49,6 +50,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         reckoned = reckoning(kith, person, rows)
         run, name = last_run(rows, reckoned), rows.account_name(person.user_id)
         raised = about_volunteers(rows, reckoned)
+        past = asking.to_ask(rows)
         held = about_children(rows, reckoned)
         sent = len(uploads.waiting(rows)) if Permission.WRITE in person.may else 0
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
@@ -76,7 +78,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     changed = own_first(run.told, name) if run else []
     shown |= {one["child"] for one in changed[:MOST_TOLD]}
     for concern in raised:
-        shown |= {one.child_id for one in (*concern.to_ask, *(match for _, match in concern.recorded if match))}
+        shown |= {match.child_id for _, match in concern.recorded if match}
+    shown |= {one.match.child_id for one in past}
     shown |= {one.child for one in held}
     note_reading(kith, person, "today", "", children=sorted(shown))
     to_begin = sum(match.state == State.APPOINTED for match in reckoned.matches)
@@ -92,7 +95,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         most_told=MOST_TOLD, impossible=reckoned.impossible(),
         longest=longest, first=first, unasked=unasked, again=again, top=TOP,
         proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
-        paused=reckoned.paused, concerns=raised, held=held, with_page={line.id for line in every},
+        paused=reckoned.paused, concerns=raised, past=past, came_of_it=CAME_OF_IT, held=held,
+        with_page={line.id for line in every},
         planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,

@@ -20,7 +20,7 @@ from matcher.rules.plan import Capacity
 from matcher.rules.volunteer import RightToWork
 from matcher.shortlist import Candidate, how_many_could_be_visited
 from matcher.words import listed
-from service import standing
+from service import asking, standing
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import VolunteerId
 from service.database import tables
@@ -34,7 +34,7 @@ from service.pages.lists import LONG, Page, named
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
 from service.repository import Repository
-from service.standing import BROUGHT_UP, STOPPED
+from service.standing import STOPPED
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, LIVE, State
 
 router = APIRouter(prefix="/volunteers")
@@ -164,7 +164,7 @@ def volunteer(
         saved="saved" in request.query_params,
         suspended_now=request.query_params.get("saved") == "suspended" and record.status in STOPPED,
         paused=[match for match in matches if match.state == State.PAUSED],
-        to_ask=_to_ask(rows, volunteer_id) if record.status in STOPPED else [],
+        to_ask=[one.match for one in asking.to_ask(rows, tables.Match.volunteer_id == volunteer_id)],
         label=label, why=_why_stopped(rows, row), looked_into=reckoned.looked_into.get(volunteer_id, ""),
         findings=standing.findings(rows, row) if Permission.APPROVE in person.may else [],
         names=rows.account_names(),
@@ -201,13 +201,6 @@ def _planned(reckoned: Reckoning, volunteer_id: str) -> list[tuple[ChildLine, Of
             line = children_line(reckoned, record)
             found.append((line, of_plan(reckoned, child_id) if line.stands == "waiting" else None))
     return found
-
-
-def _to_ask(rows: Repository, volunteer_id: str) -> list[tables.Match]:
-    """Past matches that a concern brought up: those children are to be asked too."""
-    brought_up = select(tables.Decision.match_id).where(tables.Decision.step == BROUGHT_UP)
-    theirs = tables.Match.volunteer_id == volunteer_id, tables.Match.id.in_(brought_up)
-    return list(rows.session.scalars(select(tables.Match).where(*theirs).order_by(tables.Match.ended_on.desc())))
 
 
 @router.get("/{volunteer_id}/shortlist")
@@ -338,5 +331,6 @@ def _status_form(
         stands=_STANDS[row.status or ""],
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
+        to_ask=len(asking.to_ask(rows, tables.Match.volunteer_id == volunteer_id)),
         kept_back=len(may) < len(Status) - 1, lacking=lacking, label=label, unfound=unfound,
     )  # fmt: skip

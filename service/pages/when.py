@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time
+from datetime import date, datetime, time
 
 from matcher.instance import LONDON, today
 from matcher.reading import cells
@@ -23,12 +23,9 @@ def happened(day: str, clock: str, since: datetime, *, at_the_latest: bool = Fal
         return None
     alone = "23:59" if at_the_latest else "12:00"
     try:
-        on = cells.written_day(day.strip()) if day.strip() else today()
-    except (RefusedError, ValueError):
-        raise StepRefusedError(
-            f"There is no day “{day.strip()}”. Write when it was as a day, such as 03/05/2026; the time has a box of "
-            "its own."
-        ) from None
+        on = written(day) if day.strip() else today()
+    except StepRefusedError as error:
+        raise StepRefusedError(f"{str(error).removesuffix('.')}; the time has a box of its own.") from None
     hour = _time(clock.strip() or alone)
     at, before = datetime.combine(on, hour, LONDON), since.astimezone(LONDON)
     if not clock.strip():
@@ -36,6 +33,16 @@ def happened(day: str, clock: str, since: datetime, *, at_the_latest: bool = Fal
     if at > utc_now():
         raise StepRefusedError("That is yet to come. Record it when it has happened.")
     return at
+
+
+def written(day: str) -> date:
+    """The day that somebody typed. Raises StepRefusedError."""
+    try:
+        return cells.written_day(day.strip())
+    except (RefusedError, ValueError):
+        raise StepRefusedError(
+            f"There is no day “{day.strip()}”. Write when it was as a day, such as 03/05/2026."
+        ) from None
 
 
 def _time(text: str) -> time:

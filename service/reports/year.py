@@ -11,7 +11,7 @@ from types import MappingProxyType
 from matcher.pairs import is_residential
 from matcher.records import Child, Contact
 from matcher.words import day
-from service.reasons import CHILD_PAUSES, FOLLOWS, OBJECTS, UNSAFE, Follows
+from service.reasons import CHILD_PAUSES, FOLLOWS, OBJECTS, TOLD_NOTHING, TOLD_SOMETHING, UNSAFE, Follows
 from service.reports.figures import (
     Between,
     Cell,
@@ -103,7 +103,10 @@ def _appointed(service: Service, year: Year) -> _Counts:
 
 
 def _disputes(service: Service, year: Year) -> _Counts:
-    """Lines of which none is a part or a sum of others, here or among the endings: so each hides what is small."""
+    """Lines of which none is a part or a sum of others, here or among the endings: so each hides what is small.
+
+    But those of children who were asked, which are told together.
+    """
     steps = _steps(service, year)
     any_visitor, unsafe = _times(steps, "child_declines", OBJECTS), _times(steps, "child_declines", UNSAFE)
     of_worker = _times(steps, "social_worker_declines", *_OF_VOLUNTEER)
@@ -116,9 +119,22 @@ def _disputes(service: Service, year: Year) -> _Counts:
         ("A social worker said no otherwise", _times(steps, "social_worker_declines") - of_worker),
         ("Visits were paused for a concern about the volunteer", _times(steps, "pause", *_OF_VOLUNTEER)),
         ("Visits were paused for a concern about the child", _times(steps, "pause", CHILD_PAUSES)),
-        ("Past visits of which the child was to be asked, after a concern", _times(steps, "brought_up")),
     )
-    return tuple((title, few(count)) for title, count in lines)
+    return (*((title, few(count)) for title, count in lines), *_asked(steps))
+
+
+def _asked(steps: _Steps) -> _Counts:
+    """Of past visits that a concern brought up. Whoever was asked is a part of them, so one hides what the other is."""
+    brought_up = _times(steps, "brought_up")
+    told = [_times(steps, "asked", outcome) for outcome in (TOLD_NOTHING, TOLD_SOMETHING)]
+    rest = max(brought_up - sum(told), 0)  # those of the year before may have been asked in this one
+    instead = ranges([[count] for count in (*told, rest)]) or {}
+    nothing, something = (instead.get((at, 0), few(count)) for at, count in enumerate(told))
+    return (
+        ("Past visits of which the child was to be asked, after a concern", few(brought_up)),
+        ("A child who was asked of past visits told nothing of concern", nothing),
+        ("A child who was asked of past visits told something of concern", something),
+    )
 
 
 _OF_VOLUNTEER = tuple(reason for reason, what in FOLLOWS.items() if what is Follows.SUSPENDED)

@@ -10,10 +10,17 @@ from pathlib import Path
 import pytest
 from browser import HOSTILE, PASSWORD, Site, faults
 from playwright.sync_api import Page
+from service_rows import a_child, a_match
 from sqlalchemy import func, select
 
-from service.database.tables import Child, Match
+from service import steps
+from service.asking import to_ask
+from service.brought_up import BROUGHT_UP
+from service.database.tables import Child, Match, User, Volunteer
 from service.permissions import Role
+from service.repository import Repository
+from service.standing import CONCERN
+from service.workflow import State
 
 STATIC = Path(__file__).parents[2] / "service" / "static"
 
@@ -62,6 +69,24 @@ def of_volunteers(site: Site, page: Page) -> list[str]:
     ]  # fmt: skip
 
 
+def a_past_match(site: Site) -> str:
+    """The address of one of which the child is to be asked, since a concern about the volunteer."""
+    with site.kith.database.write(site.north) as session:
+        rows = Repository(session, site.kith.keys)
+        if already := to_ask(rows):
+            return f"/proposals/{already[0].match.id}"
+        child = a_child(rows, "visited before")
+        child.referral = False
+        volunteer = session.scalars(select(Volunteer).order_by(Volunteer.id)).first()
+        manager = session.scalars(select(User.id).where(User.role == Role.MANAGER)).first()
+        assert volunteer is not None
+        assert manager is not None
+        match = a_match(session, child, volunteer, State.ENDED, place=None)
+        session.flush()
+        steps.note(rows, match, BROUGHT_UP, user_id=manager, reason=CONCERN)
+        return f"/proposals/{match.id}"
+
+
 def of_proposals(site: Site, page: Page) -> list[str]:
     proposal = a_proposal(page, site).removeprefix(site.at)
     imported = []
@@ -71,10 +96,11 @@ def of_proposals(site: Site, page: Page) -> list[str]:
     assert imported
     if page.get_by_role("button", name="The volunteer was asked").count():
         page.get_by_role("button", name="The volunteer was asked").click()
+    asked = a_past_match(site)
     parts = ("", "/share", "/for-child", "/for-volunteer", "/steps/child_declines", "/steps/withdraw", "/take-back",
              "/letters/appointment")  # fmt: skip
     return [*(proposal + part for part in parts), *imported, f"{imported[0]}/letters/appointment", "/proposals",
-            "/proposals?show=over", "/proposals?show=matches"]  # fmt: skip
+            "/proposals?show=over", "/proposals?show=matches", asked, f"{asked}/asked"]  # fmt: skip
 
 
 @pytest.mark.parametrize("group", [of_children, of_volunteers, of_proposals])
@@ -134,6 +160,7 @@ def test_no_page_that_comes_back_has_such_a_fault(site: Site) -> None:
         (f"/children/{child}/propose/{volunteer}?rank=fit", "#note", "Rang.", "Propose"),
         (f"{proposal.removeprefix(site.at)}/steps/child_declines", "#note", "Rang.", "Record"),
         (f"{proposal.removeprefix(site.at)}/take-back", None, "", "Take it back"),
+        (f"{a_past_match(site)}/asked", "#note", "Rang.", "Record it"),
         ("/volunteers/new", "#date_of_birth", "31/02/1980", "Add the volunteer"),
         (f"/children/{child}/change/wishes", "#prefers_to_age", "old", "Save"),
         (f"/volunteers/{volunteer}/status", None, "", "Change where they stand"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Service
+from service_rows import a_child, a_match, put_in_order
 from sqlalchemy import select
 from test_one_budget import paid_by_one
 from test_proposals import WAY, Desk
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 
 from matcher.instance import today
 from matcher.records import Agreement, Party, Status
-from service import audit_log, people, privacy, standing
+from service import asking, audit_log, people, privacy, standing
 from service.backup import Restored, backup, restore
 from service.cli import app
 from service.database import tables
@@ -288,6 +289,73 @@ def test_a_child_who_wants_no_visitor_now_is_not_proposed_to(service: Service, t
         assert said == [Agreement.NOT_ASKED, Agreement.YES]
     assert done.noes == 3  # the child's word, the pair, and the match that is over
     assert [line.partition(" UTC: ")[2].split(" ")[:2] for line in done.redo] == [["change", "child"]]
+
+
+@pytest.mark.parametrize("brought_up_before", [True, False])
+def test_what_came_of_asking_a_child_since_a_concern_is_kept(
+    service: Service, tmp_path: Path, brought_up_before: bool
+) -> None:
+    """That they told something suspends the volunteer, and stands on the first page, as before; each word counts as
+    it was recorded, and not by the day that it was of."""
+    user, manager = service.users["north", Role.COORDINATOR], service.users["north", Role.MANAGER]
+    matches = [service.a_match()]
+
+    def concern(rows: Repository) -> None:
+        volunteer = rows.volunteer(rows.match(matches[0]).volunteer_id)
+        if len(matches) == 1:
+            take_step(rows, matches[0], "end", by=Party.AUTHORITY, user_id=user, reason="other")
+            matches.extend(
+                a_match(rows.session, a_child(rows, f"past {n}"), volunteer, State.ENDED, place=None).id
+                for n in range(2)
+            )
+        standing.set_status(rows, volunteer, Status.SUSPENDED, user_id=user, reason="concern raised")
+
+    def told(rows: Repository) -> None:
+        if not brought_up_before:
+            concern(rows)
+        volunteer = rows.volunteer(rows.match(matches[0]).volunteer_id)
+        put_in_order(rows, volunteer.id)
+        standing.set_status(rows, volunteer, Status.APPROVED, user_id=manager, reason="investigation closed",
+                            manager=True, found="Nothing.")  # fmt: skip
+        first, second, third = matches
+        for match, outcome in (
+            (third, "could not be reached"), (third, "told nothing of concern"), (second, "told nothing of concern"),
+            (first, "told something of concern"), (second, "could not be reached"),
+            (second, "told nothing of concern"),
+        ):  # fmt: skip
+            asking.record(rows, match, outcome, asked_by=Party.AUTHORITY, on=today(), user_id=user, note="He shouted.")
+
+    if brought_up_before:
+        with service.database.write(service.north) as session:
+            concern(Repository(session, service.keys))
+
+    def stories() -> dict[str, list[tuple[str, str | None, str | None]]]:
+        with service.database.read(service.north) as session:
+            rows, one = Repository(session, service.keys), tables.Decision
+            found = session.scalars(select(one).where(one.match_id.in_(matches)).order_by(one.match_id, one.number))
+            told = [(row.match_id, (row.step, row.reason, rows.open(row, "note"))) for row in found]
+        asked = ("brought_up", "asked")
+        return {id: [one for match, one in told if match == id and one[0] in asked] for id in matches}
+
+    backup(service.settings, tmp_path / "x")
+    with service.database.write(service.north) as session:
+        told(Repository(session, service.keys))
+    before = stories()
+    service.database.close()
+    done = restore(service.settings, tmp_path / "x", replace=True)
+    kept = matches if brought_up_before else matches[:1]  # of the others the backup knows no child
+    assert sum("decision: asked" in line for line in done.redo) == (0 if brought_up_before else 5)
+    assert {id: told for id, told in stories().items() if id in kept} == {id: before[id] for id in kept}
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        volunteer = rows.volunteer(rows.match(matches[0]).volunteer_id)
+        assert volunteer.status == Status.SUSPENDED
+        recorded = standing.still_open(standing.stops(rows, volunteer))
+        assert [one.match for one in recorded] == [matches[0]]
+        assert set(standing.reasons_there(rows, recorded).values()) == {"told something of concern"}
+        left = [one.match.id for one in asking.to_ask(rows)]
+        assert left == ([matches[2]] if brought_up_before else [])
+        assert audit_log.verify(session, service.keys).problem is None
 
 
 def test_what_was_recorded_by_mistake_and_taken_back_since_is_neither_kept_nor_told(
