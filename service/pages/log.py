@@ -132,6 +132,13 @@ DETAILS = {
     workflow.TAKEN_BACK: "what was taken back",
 }  # fmt: skip
 """What a detail of an entry is called, where its name does not say so by itself."""
+RECORDS = {
+    "A": "authority", "B": "budget", "C": "child", "D": "decision", "E": "exception", "F": "family", "G": "report",
+    "H": "whom to ring", "I": "import", "K": "columns of files", "L": "plan", "M": "match", "N": "no",
+    "O": "organisation", "P": "policy", "R": "run", "S": "shortlist", "T": "family", "U": "account", "V": "volunteer",
+    "W": "shortlist", "X": "worker", "Y": "files",
+}  # fmt: skip
+"""What a record is, by the first letter of its id."""
 _AN_ID = re.compile("[A-Z][2-9B-Z]{11}")
 _NO_NEWS = frozenset({"hash"})
 """What proves an entry to a program and says nothing to a person."""
@@ -179,6 +186,11 @@ def details_of(event: AuditEvent) -> list[tuple[str, str]]:
         else:
             told.append((DETAILS.get(name, name), _said(name, value, sheet)))
     return told
+
+
+def record_of(id: str) -> str:
+    """What an id is of, "run" say; "" for what is no id."""
+    return RECORDS.get(id[0], "record") if _AN_ID.fullmatch(id) else ""
 
 
 def _said(name: str, value: Any, sheet: str) -> str:
@@ -256,6 +268,8 @@ def _log(
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
         names = Repository(session, kith.keys).account_names()
+        decided = select(Match).where(Match.id.in_([one.subject for one in events]))
+        between = {match.id: (match.child_id, match.volunteer_id) for match in session.scalars(decided)}
     filters = {"kind": kind, "actor": actor, "subject": subject, "days": str(days)}
     found = Page(events, total, page, filters, path="/log")
     return render(
@@ -270,6 +284,8 @@ def _log(
         sought=sought,
         typed=typed,
         details=details_of,
+        record_of=record_of,
+        between=between,
         programs=PROGRAMS,
     )
 

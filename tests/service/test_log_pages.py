@@ -87,6 +87,12 @@ def test_an_auditor_finds_what_was_decided_of_a_child_and_of_a_volunteer_by_thei
         page = auditor.post("/log/find", data={"reference": reference}).text
         assert ("Decision: the visits were paused" in page) is found
         assert (active in page) is found
+        # Of whom it is, by ids, and by the reference of the one whom somebody looked for.
+        ids = {child: match.child_id, volunteer: match.volunteer_id}
+        told = {one: f"{one} ({id})" if one == reference else id for one, id in ids.items()}
+        row = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+        assert (f"match {active}, of child {told[child]} and volunteer {told[volunteer]}" in row) is found
+        assert not [one for one in (child, volunteer) if one != reference and re.search(rf"\b{one}\b", row)]
 
 
 def test_the_log_says_which_list_was_opened_and_of_an_entry_of_before_that_one_was(service: Service) -> None:
