@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from matcher.instance import today
 from matcher.references import years_old
-from service import audit_log
+from service import asking, audit_log
 from service.audit_log import Entry
 from service.database import tables
 from service.database.base import Base, utc_now
@@ -209,13 +209,17 @@ class Due:
 
 
 def due(rows: Repository, as_of: date | None = None) -> list[Due]:
-    """Who is due to be erased, longest first. Nobody with a live match is, nor a child who waits."""
+    """Who is due to be erased, longest first. Nobody with a live match is, nor a child who waits.
+
+    Nor the two of a past match of which the child is to be asked since a concern: nobody could be any more.
+    """
     day = as_of or today()
+    to_ask = {id for one in asking.to_ask(rows) for id in (one.match.child_id, one.match.volunteer_id)}
     found = [Due("child", row.id, since) for row, since in _quiet(rows, tables.Child, tables.Match.child_id, day)]
     found += [
         Due("volunteer", row.id, since) for row, since in _quiet(rows, tables.Volunteer, tables.Match.volunteer_id, day)
     ]
-    return sorted(found, key=lambda one: (one.since, one.id))
+    return sorted((one for one in found if one.id not in to_ask), key=lambda one: (one.since, one.id))
 
 
 def _quiet(rows: Repository, kind: Any, side: Any, day: date) -> Iterator[tuple[Any, date]]:

@@ -19,7 +19,7 @@ from test_today import CONCERNS_HERE, TO_BE_ASKED, part, said
 
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
-from service import asking, audit_log, privacy, standing, steps
+from service import asking, audit_log, privacy, retention, standing, steps
 from service.asking import DayRefusedError, NothingWrittenError
 from service.database import tables
 from service.permissions import Role
@@ -309,6 +309,28 @@ def test_a_childs_word_is_in_their_own_export_and_never_in_the_volunteers(desk: 
         privacy.erase_child(rows, child, user_id=desk.user, reason="asked to be erased")
         notes = select(tables.Decision.note).where(tables.Decision.match_id == past)
         assert set(rows.session.scalars(notes)) == {None}
+
+
+def test_nobody_is_due_to_be_erased_while_the_child_is_to_be_asked(desk: Desk) -> None:
+    past, now = others_of(desk)
+    for rows in desk.rows():
+        match = rows.match(past)
+        pair = {match.child_id, match.volunteer_id}
+        steps.take(rows, rows.match(now), "end", by=Party.AUTHORITY, user_id=desk.user, reason="other")
+    raised(desk)
+    asked(desk, now, TOLD_NOTHING)
+    in_ten_years = today() + timedelta(days=3650)
+
+    def due() -> set[str]:
+        for rows in desk.rows():
+            found = {one.id for one in retention.due(rows, in_ten_years)}
+        return found & pair
+
+    assert due() == set()
+    asked(desk, past, RATHER_NOT)
+    assert due() == set()
+    asked(desk, past, TOLD_NOTHING)
+    assert due() == pair
 
 
 def test_the_report_counts_what_stands(desk: Desk) -> None:
