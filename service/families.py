@@ -8,6 +8,7 @@ recorded, and are named to whoever made the link.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -125,6 +126,11 @@ def unlink_sibling(rows: Repository, child: tables.Child, *, user_id: str, reaso
     audit_log.record(
         rows.session, rows.keys, Entry(user_id, "unlink sibling", child.id, reason, {"from": before, "to": family.id})
     )
+
+
+def stamp(children: Iterable[str]) -> str:
+    """What somebody has seen who links others to a family: who belongs to it."""
+    return hashlib.sha256(" ".join(sorted(children)).encode()).hexdigest()[:12]
 
 
 def siblings_of(rows: Repository, child: tables.Child) -> Sequence[tables.Child]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import func, select
 from starlette.exceptions import HTTPException
 
 from matcher.errors import NotFoundError
-from service import budgets
+from service import budgets, families
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
     CHANGES,
@@ -26,6 +26,7 @@ from service.api.shapes import (
     ListPage,
     PageNumber,
     PageSize,
+    etag,
     id_of,
     one_page,
     require_version,
@@ -47,6 +48,7 @@ class FamilyLine(BaseModel):
     children: list[str] = Field(
         examples=[["C7KQ4M2XPH3R", "C2NB8T5WGX9K"]], description="Ids of the children who are siblings."
     )
+    version: str = Field(examples=["5d41c0b3a29e"], description="The ETag, in quotes, of whoever links others to them.")
 
 
 class FamilyPage(ListPage):
@@ -68,6 +70,16 @@ class Siblings(Given):
         return children
 
 
+FamiliesSeen = Annotated[
+    str | None,
+    Header(
+        alias="If-Match", max_length=400, examples=['"5d41c0b3a29e"'],
+        description="The ETag of the family that grows, as it was read; of several, all of them, with commas. "
+        "Nothing where none of the children has siblings yet.",
+    ),
+]  # fmt: skip
+
+
 class Linked(FamilyLine):
     irregular: list[AMatch] = Field(description="Ids of live matches that break the rule for siblings now.")
 
@@ -82,7 +94,7 @@ class Unlinking(Given):
 
 
 @router.get("/families", tags=["families"])
-def families(
+def list_families(
     person: Asking,
     kith: Kith,
     rows: Reading,
@@ -101,32 +113,37 @@ def families(
     total, found = one_page(rows.session, query.order_by(tables.Family.id), page, size)
     members = _members(rows, [family.id for (family,) in found])
     note_reading(kith, person, "families", "", children=sorted(child for one in members.values() for child in one))
-    return FamilyPage(
-        total=total, page=page, families=[FamilyLine(id=one.id, children=members[one.id]) for (one,) in found]
-    )
+    return FamilyPage(total=total, page=page, families=[_family(one.id, members[one.id]) for (one,) in found])
 
 
-@router.get("/families/{family_id}", tags=["families"])
-def family(family_id: FamilyId, person: Asking, kith: Kith, rows: Reading) -> FamilyLine:
+@router.get("/families/{family_id}", tags=["families"], responses=VERSIONED)
+def family(family_id: FamilyId, person: Asking, kith: Kith, rows: Reading, response: Response) -> FamilyLine:
     """One family of which the siblings are known. Who belongs to it changes by linking and unlinking children."""
     if not rows.session.scalar(select(tables.Family.known).where(tables.Family.id == family_id)):
         raise NotFoundError("There is no such family.")
     members = _members(rows, [family_id])[family_id]
     note_reading(kith, person, "families", "", children=members)
-    return FamilyLine(id=family_id, children=members)
+    told = _family(family_id, members)
+    tell_version(response, told.version)
+    return told
 
 
-@router.post("/families", tags=["families"])
-def link(given: Siblings, person: Asking, rows: Writing) -> Linked:
+@router.post("/families", tags=["families"], responses=CHANGES)
+def link(given: Siblings, person: Asking, rows: Writing, response: Response, seen: FamiliesSeen = None) -> Linked:
     """Makes children siblings, with all who are siblings of any of them already.
 
-    Live matches that break the rule for siblings by it are named: somebody has to look at them now. Of children whom a
-    manager took apart it is told when and why (409), until whoever links them says that they are siblings all the same.
+    Where a family of siblings grows by it, If-Match is its ETag, or those of all that become one: nobody is added to a
+    family that is not as it was seen. Live matches that break the rule for siblings by it are named: somebody has to
+    look at them now. Of children whom a manager took apart it is told when and why (409), until whoever links them says
+    that they are siblings all the same.
     """
+    rows.take_turn()  # so that no family changes between this look and what is done
+    _require_seen(rows, given.children, seen)
     although = None if given.although_taken_apart else ()
     linked = link_siblings(rows, given.children, user_id=person.user_id, although=although)
-    id = linked.family.id
-    return Linked(id=id, children=_members(rows, [id])[id], irregular=list(linked.irregular))
+    told = _family(linked.family.id, _members(rows, [linked.family.id])[linked.family.id])
+    tell_version(response, told.version)
+    return Linked(**dict(told), irregular=list(linked.irregular))
 
 
 @router.post("/children/{child_id}/unlink", tags=["families"], status_code=204, responses=CHANGES)
@@ -144,6 +161,21 @@ def unlink(
         raise HTTPException(412)
     unlink_sibling(rows, row, user_id=person.user_id, reason=given.reason)
     tell_version(response, row.version)
+
+
+def _require_seen(rows: Repository, children: list[str], seen: str | None) -> None:
+    """Raises 428 where nobody says which families grow, 412 where they are not those that were seen."""
+    members = _members(rows, [rows.child(child).family_id for child in children])
+    grow = {etag(families.stamp(one)) for one in members.values() if len(one) > 1}
+    if seen is None:
+        if grow and len(members) > 1:
+            raise HTTPException(428)
+    elif {one.strip() for one in seen.split(",")} != grow:
+        raise HTTPException(412)
+
+
+def _family(id: str, children: list[str]) -> FamilyLine:
+    return FamilyLine(id=id, children=children, version=families.stamp(children))
 
 
 def _members(rows: Repository, families: list[str]) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ from service_rows import besides
 
 from matcher.instance import today
 from service import workflow
+from service.families import stamp
 from service.permissions import MAY, Permission, Role
 from service.safeguards import WHY
 
@@ -253,13 +254,20 @@ class People(Holds):
         status = self.now().volunteers[volunteer].status
         (self.stopped.add if status in STOPPED else self.stopped.discard)(volunteer)
 
+    def families_of(self, ids: list[str], now: Now) -> dict[str, str]:
+        """The If-Match of whoever saw the families of these children."""
+        found = [{other.id for other in now.children.values() if other.family == now.children[id].family} for id in ids]
+        tags = {f'"{stamp(family)}"' for family in found if len(family) > 1}
+        return {"If-Match": ", ".join(sorted(tags))} if tags else {}
+
     @rule(role=ANYBODY, one=WHICH, other=WHICH, again=st.booleans())
     def siblings_are_linked(self, role: Role, one: int, other: int, again: bool) -> None:
         now = self.now()
         ids = [self.child(one, now).id, self.child(other, now).id]
         if ids[0] == ids[1]:
             return
-        answer = self.ask(role, "POST", f"{API}/families", json={"children": ids, "although_taken_apart": again})
+        body = {"children": ids, "although_taken_apart": again}
+        answer = self.ask(role, "POST", f"{API}/families", json=body, headers=self.families_of(ids, now))
         if self.may(role, answer, Permission.WRITE) and answer.status_code == 200:
             self.linked.append(set(ids))
             after = self.now()

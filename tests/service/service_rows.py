@@ -121,3 +121,10 @@ def send(browser: TestClient, *files: tuple[str, bytes]) -> str:
     answer = browser.post("/imports", files=sent, headers={"Accept": "text/html"}, follow_redirects=False)
     assert answer.status_code == 303, answer.text
     return answer.headers["location"]
+
+
+def families_seen(browser: TestClient, *children: str) -> dict[str, str]:
+    """The If-Match of whoever links these children, having read the families that grow by it."""
+    found = [browser.get("/api/v1/families", params={"child": one}).json()["families"] for one in children]
+    tags = {f'"{family["version"]}"' for one in found for family in one if len(family["children"]) > 1}
+    return {"If-Match": ", ".join(sorted(tags))} if tags else {}

@@ -10,7 +10,7 @@ from api_desk import desk as desk
 from api_desk import manager as manager
 from conftest import Service
 from fastapi.testclient import TestClient
-from service_rows import put_in_order
+from service_rows import families_seen, put_in_order
 from sqlalchemy import func, select
 
 from matcher.readers import Reading
@@ -203,7 +203,8 @@ def test_a_child_is_no_sibling_of_themselves(service: Service, desk: TestClient)
 def test_a_sibling_found_later_is_told_of_at_once(service: Service, desk: TestClient, manager: TestClient) -> None:
     active = desk.get(f"{API}/matches/{service.a_match()}").json()
     other = desk.post(f"{API}/children", json={"reference": "N1", "siblings": []}).json()["id"]
-    linked = desk.post(f"{API}/families", json={"children": [active["child"], other]}).json()
+    both = [active["child"], other]
+    linked = desk.post(f"{API}/families", json={"children": both}, headers=families_seen(desk, *both)).json()
     assert {active["child"], other} <= set(linked["children"])
     assert linked["irregular"] == []
     explained = desk.get(f"{API}/children/{other}/volunteers/{active['volunteer']}/explanation").json()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
-from service_rows import a_child, a_match, files_of
+from service_rows import a_child, a_match, families_seen, files_of
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -97,7 +97,9 @@ def test_each_is_found_by_its_id_and_nothing_else_is(desk: TestClient, manager: 
 
 def test_families_are_found_by_child_and_sorted_by_number(desk: TestClient, service: Service) -> None:
     one, two, three = service.children()[:3]
-    linked = desk.post(f"{API}/families", json={"children": [one, two, three]}).json()
+    linked = desk.post(
+        f"{API}/families", json={"children": [one, two, three]}, headers=families_seen(desk, one, two, three)
+    ).json()
     assert [f["id"] for f in desk.get(f"{API}/families", params={"child": two}).json()["families"]] == [linked["id"]]
     sizes = [len(f["children"]) for f in desk.get(f"{API}/families", params={"sort": "children"}).json()["families"]]
     assert (sizes, sizes[0] >= 3) == (sorted(sizes, reverse=True), True)
@@ -181,7 +183,9 @@ def test_a_link_found_late_tells_of_the_live_match_in_whichever_order_siblings_a
         ended = a_match(session, before, rows.volunteer(visited.volunteer_id), State.ENDED, place=None)
         session.flush()
         both = [visited.child_id, before.id]
-    linked = desk.post(f"{API}/families", json={"children": [both[first], both[1 - first]]}).json()
+    linked = desk.post(
+        f"{API}/families", json={"children": [both[first], both[1 - first]]}, headers=families_seen(desk, *both)
+    ).json()
     assert linked["irregular"] == [visited.id]
     with service.database.read(service.north) as session:
         marks = {id: session.get_one(tables.Match, id).irregular for id in (visited.id, ended.id)}

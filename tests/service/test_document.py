@@ -134,17 +134,20 @@ def test_every_answer_tells_its_headers(whole: dict[str, Any]) -> None:
 
 def test_what_changes_a_version_says_so(service: Service, whole: dict[str, Any]) -> None:
     browser = service.as_(Role.MANAGER)
-    changes = 0
+    changes, optional = 0, set()
     for line, told in every(whole):
         asked = [one for one in told.get("parameters", ()) if one["name"] == "If-Match"]
         assert bool(asked) == ("428" in told["responses"]), line
         if not asked:
             continue
-        assert asked[0]["required"], line
         told["parameters"].remove(asked[0])
-        assert send(browser, line, told).status_code == 428, line
-        changes += 1
+        if asked[0]["required"]:
+            assert send(browser, line, told).status_code == 428, line
+            changes += 1
+        else:
+            optional.add(line)
     assert changes >= 12
+    assert optional == {"POST /api/v1/families"}  # whose families have a version where they have children already
 
 
 def test_an_answer_carries_the_headers_that_are_told_and_no_other(

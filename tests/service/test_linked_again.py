@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import Service
 from page_reading import HTML, fields_of
+from service_rows import families_seen
 from sqlalchemy import select
 from test_taken_apart import are_siblings, strangers, written
 from test_today import said
@@ -89,14 +90,15 @@ def test_it_is_told_too_where_somebody_else_would_join_them(
         path, body = f"{API}/families", {"children": [second.id, third.id]}
     else:
         path, body = f"{API}/children", {"reference": "NEW-71", "siblings": [first.id, second.id]}
-    refused = browser.post(path, json=body)
+    seen = families_seen(browser, *body.get("children", ()))
+    refused = browser.post(path, json=body, headers=seen)
     assert (refused.status_code, told(first, second) in refused.json()["detail"]) == (409, True)
     assert not are_siblings(service, first.id, second.id)
     with service.database.read(service.north) as session:
         assert session.scalar(select(tables.Child.id).where(tables.Child.reference == "NEW-71")) is None
-    blind = service.program(Role.COORDINATOR, Permission.WRITE).post(path, json=body)
+    blind = service.program(Role.COORDINATOR, Permission.WRITE).post(path, json=body, headers=seen)
     assert (blind.status_code, first.reference in blind.text) == (409, False)
-    assert browser.post(path, json=body | {"although_taken_apart": True}).status_code in (200, 201)
+    assert browser.post(path, json=body | {"although_taken_apart": True}, headers=seen).status_code in (200, 201)
     assert are_siblings(service, first.id, second.id)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
-from service_rows import cell, files_of
+from service_rows import cell, families_seen, files_of
 from sqlalchemy import select
 from test_policy_pages import form
 from test_run_pages import a_run, run_once
@@ -175,7 +175,9 @@ def test_who_reads_of_brothers_and_sisters_beside_a_child_reads_of_them_too(serv
     """Their references stand on the child's page and on the form for siblings."""
     one, other = service.children()[:2]
     manager = service.as_(Role.MANAGER)
-    assert manager.post("/api/v1/families", json={"children": [one, other]}).status_code == 200
+    assert manager.post(
+        "/api/v1/families", json={"children": [one, other]}, headers=families_seen(manager, one, other)
+    ).is_success
     for path in (f"/children/{one}", f"/children/{one}/siblings"):
         before = len(readings(service))
         assert manager.get(path, headers=HTML).status_code == 200
