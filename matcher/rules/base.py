@@ -190,10 +190,13 @@ def recorded_exceptions(pairs: Pairs, kind: ExceptionKind) -> Iterator[tuple[Boo
             yield which, one
 
 
-def allowed_by(exception: RecordedException) -> str:
-    """Who allowed it, when and why, to go on in a sentence."""
-    reason = exception.reason.rstrip(". ")
-    return f"{exception.approved_by} allowed it on {day(exception.approved_on)}: {reason}"
+def allowed_by(exception: RecordedException, child: str) -> str:
+    """Who allowed it and when, to go on in a sentence; why, where it was allowed for this child.
+
+    What was written of a volunteer for any child may speak of another whom they visit.
+    """
+    reason = exception.reason.rstrip(". ") if exception.child == child else ""
+    return f"{exception.approved_by} allowed it on {day(exception.approved_on)}{f': {reason}' if reason else ''}"
 
 
 def add_months(days: Array, months: int | Ints) -> Array:

@@ -85,7 +85,7 @@ class KnownToChild(PairRule):
         if not self.worth_telling(between, policy):
             return f"{between.volunteer.id} is no relative or friend of {between.child.id}."
         _, allowed = next(recorded_exceptions(between.pairs, ExceptionKind.RELATIVE))
-        return f"{self._known(between)}; {allowed_by(allowed)}."
+        return f"{self._known(between)}; {allowed_by(allowed, between.child.id)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         return f"{self._known(between)}, and no exception is recorded."

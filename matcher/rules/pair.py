@@ -266,7 +266,7 @@ class Commitment(PairRule):
             return f"{told}."
         shorter = recorded_exceptions(between.pairs, ExceptionKind.SHORTER_COMMITMENT)
         allowed = min((one for _, one in shorter), key=lambda one: one.value or 0)
-        return f"{told}, which is shorter than usual; {allowed_by(allowed)}."
+        return f"{told}, which is shorter than usual; {allowed_by(allowed, between.child.id)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         return f"{self._until(between)}; {day(self._least(between.pairs, policy)[0])} is needed."

@@ -55,7 +55,7 @@ class Capacity(PlanConstraint):
         if allowed is None or not self.worth_telling(between, policy):
             return f"{between.volunteer.id} is free to visit another child."
         most = self._most(between.volunteer, between.instance, policy)
-        return f"{between.volunteer.id} may visit up to {most} children; {allowed_by(allowed)}."
+        return f"{between.volunteer.id} may visit up to {most} children; {allowed_by(allowed, between.child.id)}."
 
     def failing(self, between: Between, policy: Policy) -> str:
         now = sorted(

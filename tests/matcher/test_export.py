@@ -123,7 +123,7 @@ def test_what_decides_is_told_beside_each_match_and_once_for_the_plan() -> None:
     assert best.pairs == (("C1", "V2"), ("C2", "V1"))
     first, second = (one.notes for one in best.matches)
     assert list(first) == ["capacity", "siblings_together", "out_of_county_budget", "pinned"]
-    assert first["capacity"] == "V2 may visit up to 2 children; Team manager allowed it on 1 October 2026: It fits."
+    assert first["capacity"] == "V2 may visit up to 2 children; Team manager allowed it on 1 October 2026."
     # 2 × 1609 m × 24 visits × 45p ÷ 1609.344 m, rounded up.
     assert first["out_of_county_budget"] == (
         "C1 is placed outside West Northamptonshire, £21.60 a year: 24 visits of about 1 mile each way, at 45p a mile. "

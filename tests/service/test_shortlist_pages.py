@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 from io import BytesIO
 
@@ -29,6 +30,7 @@ from service.proposals import TakenError
 from service.repository import Repository
 
 HTML = {"Accept": "text/html"}
+CANARY = "tells-of-another"
 
 
 def test_everybody_who_could_visit_can_be_shown(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +239,42 @@ def test_what_to_know_of_a_pair_is_told_wherever_it_is_chosen(
     page = browser.get(propose, headers=HTML).text
     assert "is not among the first on the shortlist" in page
     assert html.escape(told, quote=False) in page
+
+
+def test_nobody_who_is_chosen_for_a_child_tells_of_another(service: Service) -> None:
+    """What a manager wrote of somebody's other match stays on their page. A sibling alone is named: it is the child's
+    own circumstance that they are matched at the same time."""
+    user = service.users["north", Role.MANAGER]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        for one in rows.instance(today()).volunteers:
+            why = f"The match now is about to end: {CANARY}."
+            approve(rows, ExceptionKind.SECOND_CHILD, one.id, None, 2, user_id=user, reason=why)
+            rows.write_volunteer(rows.volunteer(one.id), replace(one, commitment_until=today() + timedelta(days=100)))
+            approve(rows, ExceptionKind.SHORTER_COMMITMENT, one.id, None, 3, user_id=user, reason=why)
+        instance, references = rows.instance(today()), rows.references()
+    browser = service.as_(Role.COORDINATOR)
+    seen = 0
+    for child in instance.waiting:
+        candidates = shortlist(instance, child.id, top=3, rank_by="fit")
+        if len(candidates) < 2 or not any("capacity" in one.notes and "commitment" in one.notes for one in candidates):
+            continue
+        seen += 1
+        at, ticked = f"/children/{child.id}", "".join(f"&with={one.volunteer}" for one in candidates)
+        told = [browser.get(f"{at}/{path}", headers=HTML).text for path in (
+            "shortlist?rank=fit&everybody=yes", "shortlist?rank=plan", f"compare?rank=fit{ticked}",
+            *(f"propose/{one.volunteer}?rank=fit" for one in candidates),
+        )]  # fmt: skip
+        told.append(" ".join(to_know_of(browser, child.id).values()))
+        own = {child.id, *instance.siblings_at_one_place.get(child.id, ())}
+        others = {references[one] for one in references if one[0] == "C" and one not in own}
+        for page in told:
+            assert "may visit up to 2 children; " in page
+            assert CANARY not in page
+            assert not others & set(re.findall(r"[\w-]+", page))
+    assert seen
+    volunteer = candidates[0].volunteer if candidates else instance.volunteers[0].id
+    assert CANARY in browser.get(f"/volunteers/{volunteer}", headers=HTML).text
 
 
 def test_comparing_on_a_phone_puts_one_fact_under_the_other(site: Site) -> None:
