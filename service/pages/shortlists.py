@@ -11,6 +11,8 @@ from fastapi.responses import Response
 
 from matcher import records
 from matcher.explain import Points, in_short, why_nobody
+from matcher.records import Agreement
+from matcher.rules.child import ChildAgrees
 from matcher.shortlist import Candidate
 from matcher.whatif import Nearly, farther, one_rule_away
 from matcher.words import day, first_upper, listed, spoken
@@ -229,6 +231,8 @@ def shortlist_page(
     away, beyond = one_rule_away(instance, child_id, told=TOLD), farther(instance, child_id)
     fill = _to_fill(reckoned, child_id, away)
     nearly = [one for one in away if not (one.core and one.recorded)][:RULES_TOLD]
+    own_word = next((len(one.volunteers) for one in away if one.rule == ChildAgrees.id), 0)
+    unsaid = child.agrees is Agreement.NOT_ASKED and child_id not in reckoned.beyond_a_visitor
     planned = reckoned.planned.volunteer_of.get(child_id)
     against = reckoned.planned.against(child_id) if planned else ""
     # Last, since whoever works out its effects has the interpreter besides from then on.
@@ -248,7 +252,8 @@ def shortlist_page(
         child=child, reference=reckoned.references[child_id], rank=rank, standing=standing(shown),
         cards=shown, map=journeys.picture(child, [(card.candidate.rank, card.volunteer) for card in shown]),
         why=reckoned.told(why.reason), excluded=_excluded(why.excluded), most_told=TOLD,
-        nearly=nearly, planned=planned, against=reckoned.told(against), plan=reckoned.planned.plan,
+        nearly=nearly, core_alone=len(away) > len(nearly), unsaid=unsaid, own_word=own_word,
+        planned=planned, against=reckoned.told(against), plan=reckoned.planned.plan,
         why_first=why_first(reckoned, child_id, shown),
         first=in_a_row(shown), could=could, everybody=everybody, ticked=ticked or (), to_fill=fill,
         others_who_could=others,

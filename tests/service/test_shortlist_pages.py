@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from matcher import shortlist, vocabulary
 from matcher.instance import today
-from matcher.records import ExceptionKind
+from matcher.records import Agreement, ExceptionKind
 from service import proposals
 from service.database.tables import Child, Declined, Family, Match, Volunteer
 from service.exceptions import approve
@@ -71,6 +71,38 @@ def test_whom_a_no_ruled_out_is_not_said_to_be_one_thing_away(service: Service) 
     near = page.partition("One thing away</h3>")[2].partition("</section>")[0]
     assert near
     assert reference not in near
+
+
+def test_of_a_child_who_was_not_asked_yet_the_shortlist_leads_to_what_they_say(service: Service) -> None:
+    """Asking them is what could change: it is not said that nothing could. To a child who said no nobody is sent."""
+    child, _ = service.eligible_pair()
+    with service.database.read(service.north) as session:
+        instance = Repository(session, service.keys).instance(today())
+        could = len(shortlist(instance, child, top=len(instance.volunteers), rank_by="fit"))
+    browser, page = service.as_(Role.COORDINATOR), {}
+    for said in (Agreement.NOT_ASKED, Agreement.NO):
+        with service.database.write(service.north) as session:
+            rows = Repository(session, service.keys)
+            row = rows.child(child)
+            rows.write_child(row, replace(rows.child_record(row, family_known=True), agrees=said))
+        page[said] = browser.get(f"/children/{child}/shortlist", headers=HTML).text
+    link = f'<a class="govuk-link" href="/children/{child}/change/wishes#agrees">Record what they say</a>'
+    assert f"{link}: with a yes, {could} volunteers could be asked." in page[Agreement.NOT_ASKED]
+    near = page[Agreement.NOT_ASKED].partition("One thing away</h3>")[2].partition("</section>")[0]
+    assert f"The child’s own word alone keeps {could} volunteers away: they have not been asked yet." in near
+    assert "Record what they say" not in page[Agreement.NO]
+    assert "have not been asked" not in page[Agreement.NO]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = rows.child(child)
+        record = rows.child_record(row, family_known=True)
+        rows.write_child(row, replace(record, agrees=Agreement.NOT_ASKED, safeguarding_issue=True))
+    held = browser.get(f"/children/{child}/shortlist", headers=HTML).text
+    assert f"{link}." in held
+    assert "The child has not been asked yet, and something else stands in the way as well" in held
+    for told in (*page.values(), held):
+        assert "Nobody passes every rule but one" not in told
+        assert "core rule" not in told
 
 
 def test_the_workbook_of_a_shortlist_leaves_nobody_out(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
