@@ -46,8 +46,12 @@ def _part_of(tag: str) -> str:
 def _likes(tags: Sequence[str] | None, who: str, part: str = "interests") -> str:
     """Their interests that are in one part."""
     told = [tag for tag in tags or () if _part_of(tag) == part]
-    names = [vocabulary.interest_label(tag) for tag in told]  # in its own case: some are proper names
-    return f"{who} {listed(names)}." if names else ""
+    return f"{who}: {named(told)}." if told else ""
+
+
+def named(tags: Sequence[str]) -> str:
+    """Interests one after the other: each begins with a capital, as some are names, and has an “and” of its own."""
+    return "; ".join(map(vocabulary.interest_label, tags))
 
 
 def _believes(person: Child | Volunteer, whose: str, who: str) -> str:

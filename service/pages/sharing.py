@@ -10,9 +10,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
-from matcher import vocabulary
 from matcher.instance import LONDON, today
-from matcher.words import listed
 from service import audit_log, whom_to_ring, workflow
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import MatchId
@@ -109,9 +107,9 @@ def profile(
     if reader == "child":
         sentences = profiles.told(profiles.OF_VOLUNTEER, volunteer, profiles.chosen(shared, "volunteer"), on)
         both = profiles.both_like(child, volunteer, profiles.chosen(shared, "volunteer"))
-        likes = listed(map(vocabulary.interest_label, both)) if both else None
+        likes = profiles.named(both)
     else:
-        sentences, likes = profiles.told(profiles.OF_CHILD, child, profiles.chosen(shared, "child"), on), None
+        sentences, likes = profiles.told(profiles.OF_CHILD, child, profiles.chosen(shared, "child"), on), ""
     can_say_no = State(match.state) in workflow.BEFORE_APPOINTMENT and Permission.DECIDE in person.may
     return render(
         request, f"for-{reader}.html", person, match=match, sentences=sentences, both=likes,

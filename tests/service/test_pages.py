@@ -253,7 +253,12 @@ def test_a_child_says_no_and_is_shown_others(site: Site) -> None:
     page.get_by_role("link", name="The page to show the child").click()
     assert "No thank you" in page.inner_text("main")
     assert "They like" not in page.inner_text("main")  # it was not ticked
-    page.get_by_role("link", name="The child says no").click()
+    page.get_by_role("link", name="Yes, I would like to meet them").click()
+    assert page.url == f"{proposal}#next"
+    page.go_back()
+    page.get_by_text("I do not know yet").click()
+    assert page.get_by_text("That is fine.").is_visible()
+    page.get_by_role("link", name="No thank you").click()
     page.locator("main form button.govuk-button").click()
     assert "Choose a reason." in page.inner_text(".govuk-error-summary")
     page.get_by_label("Does not want this visitor").check()
@@ -265,6 +270,16 @@ def test_a_child_says_no_and_is_shown_others(site: Site) -> None:
     page.get_by_role("button", name="Sign out").click()
     page.goto(proposal)
     assert "/sign-in" in page.url
+
+
+def test_the_page_for_a_child_has_circles_to_tick_on_paper_alone(site: Site) -> None:
+    page = site.page()
+    page.goto(f"{a_proposal(page, site)}/for-child")
+    circle = "one => getComputedStyle(one, '::before').content"
+    for media, drawn in (("screen", "none"), ("print", '""')):
+        page.emulate_media(media=media)
+        assert [one.evaluate(circle) for one in page.locator(".kith-choice").all()] == [drawn] * 3
+    assert not page.get_by_role("button", name="Print").is_visible()
 
 
 def tab_to(page: Page, what: str) -> None:
