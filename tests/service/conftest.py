@@ -37,6 +37,7 @@ from service.database.tables import Authority, Child, Match, Run, User
 from service.database.upgrade import upgrade
 from service.importing import take_in
 from service.installation import add_authority, add_user
+from service.pages import policy as policy_pages
 from service.permissions import Permission, Role
 from service.proposals import failing_rules
 from service.repository import Repository
@@ -55,9 +56,10 @@ def quick_hashes() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
-    """Requests wait for plan effects however slow the machine is; a test that does not want that says so."""
+    """Requests wait for what is worked out, however slow the machine is; a test that does not want that says so."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "PATIENCE", 120.0)
+        patch.setattr(policy_pages, "PATIENCE", 120.0)
         yield
 
 

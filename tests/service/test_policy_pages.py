@@ -121,11 +121,6 @@ def test_an_entry_that_changes_says_since_when_and_keeps_its_source() -> None:
     assert twice.source("rules.age_gap") == f"Decided on 2 January 2027, version 3. Until then: {own}"
 
 
-@pytest.fixture(autouse=True)
-def _on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy_pages, "PATIENCE", 60)
-
-
 # ---- over HTTP -------------------------------------------------------------------------------------------------------
 
 
