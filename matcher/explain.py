@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -82,26 +82,13 @@ def explain(instance: Instance, child: str, volunteer: str) -> Explanation:
     """Every rule's verdict and every score's points for one pair. Raises NotFoundError for ids that are not there."""
     pairs = _one_pair(instance, child, volunteer)
     policy, between = instance.policy, pairs.between(0)
-    reasons = []
-    for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS):
-        in_policy = policy.on(f"{limit.section}.{limit.id}")
-        verdict = Verdict(int(limit.verdicts(pairs, policy)[0]))
-        reasons.append(
-            Reason(
-                limit.id,
-                title_of(limit, policy),
-                policy.source(f"{limit.section}.{limit.id}") or limit.source,
-                limit.core,
-                WORDS[verdict] if in_policy else "not in force",
-                limit.reason(between, policy, verdict) if in_policy else "This policy does not ask for it.",
-            )
-        )
+    (reasons,) = _reasons(pairs, policy)
     scored = score(pairs, policy)
     return Explanation(
         child,
         volunteer,
         all(reason.verdict in ("passes", "not in force") for reason in reasons),
-        tuple(reasons),
+        reasons,
         score_points(between, scored, 0),
         priority_points(between, scored, 0),
         int(scored.fit[0]),
@@ -111,6 +98,34 @@ def explain(instance: Instance, child: str, volunteer: str) -> Explanation:
         policy.content_hash,
         instance.as_of.isoformat(),
     )
+
+
+def verdicts(instance: Instance, between: Sequence[tuple[str, str]]) -> list[tuple[Reason, ...]]:
+    """Every rule's verdict on each of some children who wait with a volunteer, as `explain` tells it of one pair.
+
+    Raises NotFoundError for ids that are not there.
+    """
+    every = tables(instance)
+    children = [every.child_at[instance.waiting_child(child).id] for child, _ in between]
+    volunteers = [every.volunteer_at[instance.volunteer(volunteer).id] for _, volunteer in between]
+    pairs = every.pairs(np.array(children, dtype=np.int64), np.array(volunteers, dtype=np.int64))
+    return _reasons(pairs, instance.policy) if between else []
+
+
+def _reasons(pairs: Pairs, policy: Policy) -> list[tuple[Reason, ...]]:
+    """One pair after the other: a verdict is asked once a rule, a sentence once a pair."""
+    every = [pairs.between(row) for row in range(len(pairs))]
+    found: list[list[Reason]] = [[] for _ in every]
+    for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS):
+        name = f"{limit.section}.{limit.id}"
+        in_policy, title = policy.on(name), title_of(limit, policy)
+        source, verdicts = policy.source(name) or limit.source, limit.verdicts(pairs, policy).tolist()
+        for between, told, number in zip(every, found, verdicts, strict=True):
+            verdict = Verdict(number)
+            word = WORDS[verdict] if in_policy else "not in force"
+            sentence = limit.reason(between, policy, verdict) if in_policy else "This policy does not ask for it."
+            told.append(Reason(limit.id, title, source, limit.core, word, sentence))
+    return [tuple(told) for told in found]
 
 
 def score_points(between: Between, scored: Scored, row: int) -> tuple[Points, ...]:

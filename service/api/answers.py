@@ -71,7 +71,7 @@ _EFFECT = {
 _CANDIDATE = {
     "rank": 1, "child": _CHILD, "volunteer": _VOLUNTEER, "points": 334, "fit": 214, "priority": 120, "unknown": 150,
     "distance": "4 miles", "cost_pence": 0, "scores": [_POINTS], "priorities": [_PRIORITY], "planned_for": [_OTHER],
-    "policy": _STAMP["policy"], "effect": _EFFECT, "notes": {},
+    "policy": _STAMP["policy"], "effect": _EFFECT, "notes": {}, "reasons": [_REASON],
 }  # fmt: skip
 
 _LISTED = {**_CANDIDATE, "planned_elsewhere": [_OTHER]}
@@ -156,6 +156,8 @@ class Candidate(Answer):
     """null where it was not asked for, or is still being worked out."""
     notes: dict[str, str]
     """What to hear of before it is proposed, by rule: exceptions, what it costs and how that was worked out, ties."""
+    reasons: list[Reason] | None
+    """What each rule says of the two, as an explanation has it; null where it was not asked for (`reasons=true`)."""
 
 
 class Listed(Candidate):

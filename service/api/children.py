@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from matcher import explain, today
-from matcher.explain import why_nobody
+from matcher.explain import verdicts, why_nobody
+from matcher.instance import Instance
 from service import audit_log, people, plans
 from service.api import answers
 from service.api.answers import as_it_is, described
@@ -50,6 +52,9 @@ from service.published import plan_today
 from service.repository import Repository, children_in, with_references
 from service.workflow import LIVE, StepRefusedError
 
+Reasons = Annotated[
+    bool, Query(description="Whether each line tells what every rule says of the two: 32 sentences each, 11 kB.")
+]
 router = APIRouter(prefix="/children", tags=["children"])
 
 
@@ -231,6 +236,7 @@ def child_shortlist(
     rows: Reading,
     top: Annotated[int, Query(ge=1, le=50)] = 5,
     rank_by: Literal["plan", "fit"] = "plan",
+    reasons: Reasons = False,
 ) -> Response:
     """The volunteers who could visit the child, best first, each with every reason; or why nobody could.
 
@@ -239,7 +245,9 @@ def child_shortlist(
     """
     rows.child(child_id)
     found = plans.stored_shortlist(rows, child_id, top, rank_by) or _fresh(kith, rows, child_id, top, rank_by)
-    planned = plan_today(rows, kith.matching.of(rows).instance)
+    instance = kith.matching.of(rows).instance
+    planned = plan_today(rows, instance)
+    add_reasons(instance, found["shortlist"], asked=reasons)
     for one in found["shortlist"]:
         one["planned_elsewhere"] = planned.elsewhere(child_id, one["volunteer"])
     with kith.database.write(person.authority_id) as session:  # what was shown is kept with who was shown it
@@ -252,6 +260,14 @@ def child_shortlist(
         entry = Entry(person.user_id, "read", child_id, "shortlist", named)
         audit_log.record(session, kith.keys, entry)
     return as_it_is(told(rows, may_identify(person), {"served": served.id, **found}))
+
+
+def add_reasons(instance: Instance, shortlist: list[dict[str, Any]], *, asked: bool) -> None:
+    """What each rule says of the two, beside what each score says: as the explanation of the pair has it."""
+    pairs = [(one["child"], one["volunteer"]) for one in shortlist]
+    told = verdicts(instance, pairs) if asked else [None for _ in pairs]
+    for one, said in zip(shortlist, told, strict=True):
+        one["reasons"] = None if said is None else [asdict(reason) for reason in said]
 
 
 def _fresh(kith: Kith, rows: Repository, child_id: str, top: int, rank_by: Literal["plan", "fit"]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from matcher.records import Status
 from service import people, standing
 from service.api.answers import VolunteerShortlist, as_it_is, described
-from service.api.children import told
+from service.api.children import Reasons, add_reasons, told
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
     CHANGES,
@@ -250,15 +250,18 @@ def volunteer_shortlist(
     rows: Reading,
     top: Annotated[int, Query(ge=1, le=50)] = 5,
     rank_by: Literal["plan", "fit"] = "plan",
+    reasons: Reasons = False,
 ) -> Response:
     """The children whom a volunteer could visit. A proposal is made from the child's own shortlist."""
     rows.volunteer(volunteer_id)
     held = kith.matching.of(rows)
     ranked = held.shortlist_for_volunteer(volunteer_id, top=top, rank_by=rank_by)
+    lines = [one.to_dict() for one in ranked.candidates]
+    add_reasons(held.instance, lines, asked=reasons)
     content = {
         "volunteer": volunteer_id, "rank_by": ranked.rank_by, "effects": ranked.effects,
         "policy": held.instance.policy.stamp, "data_hash": held.instance.data_hash,
-        "as_of": held.instance.as_of.isoformat(), "shortlist": [one.to_dict() for one in ranked.candidates],
+        "as_of": held.instance.as_of.isoformat(), "shortlist": lines,
     }  # fmt: skip
     note_reading(kith, person, "shortlist of a volunteer", "", children=children_in(content), volunteer=volunteer_id)
     return as_it_is(told(rows, may_identify(person), content))
