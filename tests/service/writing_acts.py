@@ -386,6 +386,12 @@ def _leave_out(desk: Desk) -> Response:
     return desk.plain(M, f"{desk.foreign()}/columns?file=0", sheet="nothing", shown="children")
 
 
+def _share(desk: Desk) -> Response:
+    at = f"/proposals/{desk.proposal()}/share"
+    page = re.sub(r"<input[^>]*checkbox[^>]*>", "", desk.browser(C).get(at, headers=HTML).text)
+    return desk.plain(C, at, shown=fields_of(page)["shown"], child=["interests"])
+
+
 def _role(desk: Desk) -> Response:
     return desk.form(A, f"/users/{desk.account()[0]}/role", role="auditor", reason="other duties")
 
@@ -410,9 +416,7 @@ SENT_BY_PAGES: Mapping[str, Act] = {
     "POST /proposals/{match_id}/take-back": _page(
         "/proposals/{}/take-back", C, Desk.asked, reason="it was another child"
     ),
-    "POST /proposals/{match_id}/share": lambda desk: desk.plain(
-        C, f"/proposals/{desk.proposal()}/share", child=["interests"]
-    ),
+    "POST /proposals/{match_id}/share": _share,
     "POST /volunteers/find": lambda desk: desk.plain(C, "/volunteers/find", reference="V0001"),
     "POST /volunteers/new": lambda desk: desk.form(C, "/volunteers/new", reference=desk.reference()),
     "POST /volunteers/{volunteer_id}/change/{part}": _page(
