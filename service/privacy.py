@@ -1,4 +1,4 @@
-"""What is kept of a person, for whom, for how long; what they are told of it; and how it is erased.
+"""How what is kept of a person is erased.
 
 Erasing takes away every fact, name and word about a person, and keeps what keeps others safe: that two children are
 siblings or were taken apart, that a volunteer was with a child, that somebody said no – by opaque ids, of which nothing
@@ -9,133 +9,23 @@ with them. The audit log holds ids alone and stays whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import delete, select
 
 from matcher import records
-from matcher.records import Agreement, Party, Status
+from matcher.records import Agreement, Status
 from service import audit_log
 from service.audit_log import Entry
-from service.brought_up import ASKED
 from service.database import tables
 from service.repository import Repository
 from service.standing import STOPPED
-from service.steps import taken_back
 from service.workflow import LIVE, StepRefusedError
 
 ERASED = "erased"
 ERASING = ("erase child", "erase volunteer")
 """How the audit log has it."""
 ERASE_REASONS = ("retention period over", "asked to be erased", "entered by mistake")
-
-
-# ---- what is kept of a person ----------------------------------------------------------------------------------------
-
-
-# What somebody else said – a reason, a note – is theirs, also where it is about the person who asks: a volunteer is not
-# told what a child said of them, nor a child what a volunteer said, and a coordinator's note may speak of both. Of a
-# decision of somebody else's the person is told that it was taken, when, and what came of it.
-
-
-def child_export(rows: Repository, child: tables.Child) -> dict[str, Any]:
-    """Everything that Kith keeps of one child, for the child. Volunteers are named by opaque ids alone."""
-    asks = Party.CHILD
-    matches = tables.Match.child_id == child.id
-    nos = rows.session.scalars(select(tables.Declined).where(tables.Declined.child_id == child.id))
-    return {
-        "child": child.id,
-        "reference": child.reference,
-        "person": rows.open(child, "person"),
-        "facts": rows.child_record(child, family_known=True),
-        "matches": [_match(rows, one, asks) for one in rows.session.scalars(select(tables.Match).where(matches))],
-        "declined": [{"volunteer": one.volunteer_id, **_no(rows, one, asks)} for one in nos],
-        "taken_apart": list(_taken_apart(rows, child.id)),
-        "exceptions": list(_exceptions(rows, tables.RecordedException.child_id == child.id)),
-        "read_by": _log(rows, child.id),
-    }  # fmt: skip
-
-
-def volunteer_export(rows: Repository, volunteer: tables.Volunteer) -> dict[str, Any]:
-    """Everything that Kith keeps of one volunteer, for the volunteer. Children are named by opaque ids alone."""
-    asks = Party.VOLUNTEER
-    matches = tables.Match.volunteer_id == volunteer.id
-    nos = rows.session.scalars(select(tables.Declined).where(tables.Declined.volunteer_id == volunteer.id))
-    return {
-        "volunteer": volunteer.id,
-        "reference": volunteer.reference,
-        "person": rows.open(volunteer, "person"),
-        "facts": rows.volunteer_record(volunteer),
-        "matches": [_match(rows, one, asks) for one in rows.session.scalars(select(tables.Match).where(matches))],
-        "declined": [{"child": one.child_id, **_no(rows, one, asks)} for one in nos],
-        "exceptions": list(_exceptions(rows, tables.RecordedException.volunteer_id == volunteer.id)),
-        "read_by": _log(rows, volunteer.id),
-    }  # fmt: skip
-
-
-def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]:
-    decisions = rows.session.scalars(
-        select(tables.Decision).where(tables.Decision.match_id == match.id).order_by(tables.Decision.number)
-    ).all()
-    gone = taken_back(decisions)
-    return {
-        "id": match.id, "child": match.child_id, "volunteer": match.volunteer_id, "state": match.state,
-        "started_on": match.started_on, "ended_on": match.ended_on,
-        "reason": match.reason if match.over_by == asks else None,
-        "decisions": [
-            _decision(rows, one, match, asks, one.id in gone)
-            for one in decisions
-            if one.step != ASKED or asks is Party.CHILD  # that a child was asked, and when, tells by what followed more
-        ],
-    }  # fmt: skip
-
-
-def _decision(
-    rows: Repository, one: tables.Decision, match: tables.Match, asks: Party, taken_back: bool
-) -> dict[str, Any]:
-    told = {
-        "step": one.step, "at": one.at, "state": one.state, "taken_back": taken_back,
-        "by": None, "reason": None, "note": None,
-        # What the scores said of others who were shown is theirs.
-        "scores": json.loads(rows.open(one, "scores") or "{}").get(match.volunteer_id),
-    }  # fmt: skip
-    own = {"by": one.said_by, "reason": one.reason, "note": rows.open(one, "note")} if one.said_by == asks else {}
-    if one.step == ASKED:  # also where their social worker has asked
-        own["reason"] = one.reason
-    return told | own
-
-
-def _no(rows: Repository, one: tables.Declined, asks: Party) -> dict[str, Any]:
-    own = one.said_by == asks
-    return {"by": one.said_by if own else None, "on": one.declined_on,
-            "reason": rows.open(one, "reason") if own else None}  # fmt: skip
-
-
-def _taken_apart(rows: Repository, child: str) -> Iterator[dict[str, Any]]:
-    """The children who are no siblings of theirs, by a manager's word, and since when; why is the manager's to say."""
-    one = tables.TakenApart
-    for row in rows.session.scalars(select(one).where((one.child_id == child) | (one.other_id == child))):
-        yield {"child": row.other_id if row.child_id == child else row.child_id, "on": row.at.date()}
-
-
-def _exceptions(rows: Repository, own: Any) -> Iterator[dict[str, Any]]:
-    for one in rows.session.scalars(select(tables.RecordedException).where(own)):
-        yield {"kind": one.kind, "value": one.value, "on": one.approved_on, "withdrawn_on": one.withdrawn_on}
-
-
-def _log(rows: Repository, subject: str) -> list[dict[str, Any]]:
-    """Who read or changed the record, and when; lists and others' pages on which they stood are readings too.
-
-    Why it was changed are the words of whoever changed it.
-    """
-    event = tables.AuditEvent
-    read = (event.action == "read") & audit_log.about(subject)
-    events = rows.session.scalars(select(event).where((event.subject == subject) | read).order_by(event.number))
-    return [
-        {"at": one.at, "by": one.actor, "action": one.action, "page": one.reason if one.action == "read" else ""}
-        for one in events
-    ]
 
 
 # ---- erasing ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from matcher import records
 from matcher.records import ExceptionKind, Party
-from service import privacy
+from service import privacy, subject_access
 from service import retention as keeping
 from service.api.deps import Asking, Kith, Reading, Writing, note_reading
 from service.api.shapes import (
@@ -80,6 +80,9 @@ class OwnMatch(BaseModel):
     started_on: date | None = Field(examples=[None])
     ended_on: date | None = Field(examples=[None])
     reason: str | None = Field(examples=["no reason given"])
+    shown_to_other: list[str] = Field(
+        examples=[["interests"]], description="Facts about them that the other was shown."
+    )
     decisions: list[OwnDecision]
 
 
@@ -119,6 +122,58 @@ class TakenApart(BaseModel):
     on: date
 
 
+class Siblings(BaseModel):
+    """Who is a brother or a sister; with none, whether somebody recorded that there are none."""
+
+    model_config = ConfigDict(extra="forbid")
+    recorded: bool = Field(examples=[True])
+    children: list[AChild]
+
+
+class _Planned(BaseModel):
+    """That a plan that was published matched them."""
+
+    model_config = ConfigDict(extra="forbid")
+    found_on: datetime
+    published_on: datetime
+
+
+class ChildsPlan(_Planned):
+    volunteer: AVolunteer
+
+
+class VolunteersPlan(_Planned):
+    child: AChild
+
+
+class _Listed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    at: datetime
+
+
+class OwnShortlist(_Listed):
+    """A list of volunteers for the child."""
+
+    shown_to: AUser | None = Field(description="Null where a run made it.")
+    volunteers: int = Field(examples=[12], description="How many were on it.")
+
+
+class Shown(_Listed):
+    """A shortlist on which the volunteer stood."""
+
+    shown_to: AUser
+    rank: int = Field(examples=[3])
+
+
+class Standing(BaseModel):
+    """Where the volunteer stood from then on."""
+
+    model_config = ConfigDict(extra="forbid")
+    at: datetime
+    status: str = Field(examples=["approved"])
+    reason: str | None = Field(examples=["checks complete"], description="Where it is the volunteer's own affair.")
+
+
 class _Export(BaseModel):
     model_config = ConfigDict(extra="forbid")
     person: str | None = Field(
@@ -135,8 +190,11 @@ class ChildExport(_Export):
     child: AChild
     reference: str = Field(examples=["C0060"])
     facts: records.Child = Field(examples=[{"id": "C7KQ4M2XPH3R", "interests": ["chess"], "agrees": "yes"}])
+    siblings: Siblings
     declined: list[ChildsNo]
     taken_apart: list[TakenApart]
+    planned: list[ChildsPlan]
+    shortlists: list[OwnShortlist]
 
 
 class VolunteerExport(_Export):
@@ -145,7 +203,10 @@ class VolunteerExport(_Export):
     volunteer: AVolunteer
     reference: str = Field(examples=["V0023"])
     facts: records.Volunteer = Field(examples=[{"id": "V4TX9B2LMD7W", "interests": ["chess"], "status": "approved"}])
+    standing: list[Standing]
     declined: list[VolunteersNo]
+    planned: list[VolunteersPlan]
+    shown: list[Shown]
 
 
 @router.get("/children/{child_id}/export", response_model=ChildExport)
@@ -154,8 +215,9 @@ def export_child(child_id: ChildId, person: Asking, kith: Kith, rows: Reading) -
 
     Of what others decided it has the step, the day and the outcome; their reasons and notes are theirs.
     """
-    told = privacy.child_export(rows, rows.child(child_id))
-    note_reading(kith, person, "export", child_id, children=[one["child"] for one in told["taken_apart"]])
+    told = subject_access.child_export(rows, rows.child(child_id))
+    named = {one["child"] for one in told["taken_apart"]} | {*told["siblings"]["children"]}
+    note_reading(kith, person, "export", child_id, children=sorted(named))
     return told
 
 
@@ -165,8 +227,9 @@ def export_volunteer(volunteer_id: VolunteerId, person: Asking, kith: Kith, rows
 
     Of what others decided it has the step, the day and the outcome; what a child said stays the child's.
     """
-    told = privacy.volunteer_export(rows, rows.volunteer(volunteer_id))
-    named = {one["child"] for one in (*told["matches"], *told["declined"])} | {*(told["facts"].known_children or ())}
+    told = subject_access.volunteer_export(rows, rows.volunteer(volunteer_id))
+    named = {one["child"] for one in (*told["matches"], *told["declined"], *told["planned"])}
+    named |= {*(told["facts"].known_children or ())}
     note_reading(kith, person, "export", volunteer_id, children=sorted(named))
     return told
 

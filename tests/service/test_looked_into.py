@@ -17,7 +17,7 @@ from test_today import CONCERNS_HERE, FOUND, may_record, part, recorded, said
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.words import day
-from service import concerns, privacy, standing
+from service import concerns, privacy, standing, subject_access
 from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Role
@@ -89,7 +89,7 @@ def test_what_was_found_is_sealed_and_read_by_managers_alone(desk: Desk) -> None
         ]
         log = rows.session.scalars(select(tables.AuditEvent)).all()
         assert not any(FOUND in f"{one.reason} {one.details}" for one in log)
-        assert FOUND not in f"{privacy.volunteer_export(rows, row)}"  # somebody else's word
+        assert FOUND not in f"{subject_access.volunteer_export(rows, row)}"  # somebody else's word
         for match in rows.session.scalars(select(tables.Match).where(tables.Match.volunteer_id == row.id)):
             match.state, match.place = "ended", None
         privacy.erase_volunteer(rows, row, user_id=desk.user, reason="asked for by the person")
