@@ -19,7 +19,7 @@ from test_today import CONCERNS_HERE, TO_BE_ASKED, part, said
 
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
-from service import asking, audit_log, privacy, retention, standing, steps
+from service import asking, audit_log, privacy, retention, standing, steps, subject_access
 from service.asking import DayRefusedError, NothingWrittenError
 from service.database import tables
 from service.permissions import Role
@@ -294,8 +294,8 @@ def test_a_childs_word_is_in_their_own_export_and_never_in_the_volunteers(desk: 
     asked(desk, past, outcome, asked_by=by)
     for rows in desk.rows():
         match = rows.match(past)
-        of_child = privacy.child_export(rows, rows.child(match.child_id))
-        of_volunteer = privacy.volunteer_export(rows, rows.volunteer(desk.volunteer))
+        of_child = subject_access.child_export(rows, rows.child(match.child_id))
+        of_volunteer = subject_access.volunteer_export(rows, rows.volunteer(desk.volunteer))
     last = of_child["matches"][0]["decisions"][-1]
     assert (last["step"], last["reason"]) == ("asked", outcome)
     theirs = by is Party.AUTHORITY and outcome in (TOLD_NOTHING, TOLD_SOMETHING, RATHER_NOT)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 from conftest import Service
-from writing_acts import BESIDES, SENT_BY_PAGES, SENT_BY_PROGRAMS, Act, Desk
+from writing_acts import SENT_BY_PROGRAMS, Act, Desk
+from writing_forms import BESIDES, SENT_BY_PAGES
 
 from matcher.readers import Reading
 from service.audit_log import INSTALLATION
