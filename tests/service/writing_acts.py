@@ -1,4 +1,4 @@
-"""For each route of the API that changes something, a request that does: what `test_writings.py` holds the audit log against.
+"""For each route of the API that changes something, a request that does; `test_writings.py` looks for it in the log.
 
 An act brings about by itself what its request needs, and sends that request last.
 """
