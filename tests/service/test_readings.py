@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
-from service_rows import cell, families_seen, files_of
+from service_rows import a_child, a_match, cell, families_seen, files_of
 from sqlalchemy import select
 from test_policy_pages import form
 from test_run_pages import a_run, run_once
@@ -18,7 +18,8 @@ from matcher.instance import today
 from matcher.readers import Reading
 from matcher.records import Agreement, ExceptionKind, Party
 from matcher.shortlist import shortlist
-from service import budgets, exceptions, people
+from service import budgets, exceptions, people, steps
+from service.brought_up import BROUGHT_UP
 from service.database import tables
 from service.families import link_siblings
 from service.importing.uploads import hold, receive
@@ -28,6 +29,7 @@ from service.pages.log import READ
 from service.permissions import MAY, PUBLIC, ROUTES, TELLS, Role
 from service.proposals import Chosen, propose, take_step
 from service.repository import Repository, ids_in
+from service.workflow import State
 
 HTML = {"Accept": "text/html"}
 OF_NOBODY_BY_NAME = {"GET /api/v1/decisions", "GET /api/v1/retention", "POST /organisations/{organisation_id}"}
@@ -74,6 +76,10 @@ def asked(service: Service, small_county: Reading) -> Mapping[str, Any]:
             "organisation_id": None, "import_id": session.scalars(select(tables.ImportBatch.id)).first(),
             "user_id": service.users["north", Role.ANALYST],
         }  # fmt: skip
+        past = a_match(session, a_child(rows, "visited before"), knows, State.ENDED, place=None)
+        session.flush()
+        steps.note(rows, past, BROUGHT_UP, user_id=user, reason="concern raised")
+        of["past"] = past.id
         budgets.commit(rows, "E06000062", 100, rows.match(match), user_id=user)
         organisation = tables.Organisation(name="Bluebell Homes")
         session.add(organisation)
@@ -87,6 +93,8 @@ def asked(service: Service, small_county: Reading) -> Mapping[str, Any]:
 
 OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "GET /proposals/{match_id}/letters/{letter}": {"match_id": "active"},
+    "GET /proposals/{match_id}/asked": {"match_id": "past"},
+    "POST /proposals/{match_id}/asked": {"match_id": "past"},
     "GET /volunteers/{volunteer_id}/shortlist": {"volunteer_id": "whom"},
     "GET /api/v1/volunteers/{volunteer_id}": {"volunteer_id": "knows"},
     "GET /api/v1/volunteers/{volunteer_id}/shortlist": {"volunteer_id": "whom"},
