@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -53,22 +53,54 @@ class Site:
     nobody: str
     """A child whom no volunteer could visit."""
     volunteer: str
+    heard: list[str] = field(default_factory=list)
+    """What no page may bring about: `silent` fails the test in which it does."""
 
     def page(self, role: Role | None = Role.COORDINATOR, *, script: bool = True, width: int = 1280) -> Page:
         """A new window, signed in; what its console says and whatever it asks of elsewhere fails the test."""
         context = self.browser.new_context(java_script_enabled=script, viewport={"width": width, "height": 900})
         page = context.new_page()
         page.set_default_timeout(15_000)
-        page.on("request", lambda request: _own(request.url, self.at))
-        page.on("pageerror", lambda error: pytest.fail(f"script failed: {error}"))
+        page.on("request", lambda request: self._asks(request.url))
+        page.on("pageerror", lambda error: self.heard.append(f"script failed: {error}"))
+        page.on("console", lambda said: self._says(said.type, said.text))
         page.goto(f"{self.at}/sign-in")
         if role is not None:
             sign_in(page, role)
         return page
 
+    def _asks(self, url: str) -> None:
+        if not url.startswith((self.at, "data:")):
+            self.heard.append(f"asked another machine: {url}")
 
-def _own(url: str, at: str) -> None:
-    assert url.startswith((at, "data:")), f"asked another machine: {url}"
+    def _says(self, kind: str, text: str) -> None:
+        """What the policy for content forbids is an error, and so is what a script finds wrong; no form refused."""
+        refused = text.startswith("Failed to load resource: the server responded with a status of 4")
+        if kind in ("error", "warning") and not refused:
+            self.heard.append(f"the console says: {text}")
+
+
+@pytest.fixture(autouse=True)
+def silent(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test that has a browser: what is raised while an event is heard would be lost at the end of it."""
+    site = request.getfixturevalue("site") if "site" in request.fixturenames else None
+    yield
+    if site is not None:
+        for context in site.browser.contexts:
+            context.close()  # with all that its pages have still to say
+        heard, site.heard[:] = site.heard[:], []
+        assert heard == [], heard
+
+
+IS_TEXT = """() => document.querySelector("img[src=x]") ? null :
+    [document.querySelector("main").textContent,
+     ...[...document.querySelectorAll("main input, main textarea")].map(one => one.value)].join("\\n")"""
+
+
+def as_text(page: Page, text: str = HOSTILE) -> bool:
+    """Whether the open page has hostile text, in words or in a field, and made nothing of it."""
+    told = page.evaluate(IS_TEXT)
+    return told is not None and text in told
 
 
 def sign_in(page: Page, role: Role) -> None:

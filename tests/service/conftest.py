@@ -17,6 +17,7 @@ import own_postgres
 import psycopg
 import pytest
 from argon2 import PasswordHasher
+from browser import silent as silent
 from browser import site as site
 from fastapi import FastAPI
 from fastapi.testclient import TestClient

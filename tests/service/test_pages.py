@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from browser import HOSTILE, PASSWORD, Site, faults
+from browser import PASSWORD, Site, faults
 from playwright.sync_api import Page
 from service_rows import a_child, a_match
 from sqlalchemy import func, select
@@ -333,55 +333,6 @@ def test_by_keyboard_alone(site: Site) -> None:
     page.keyboard.press("Space")
     enter(page, "Record: the volunteer says no")
     assert "Declined" in page.inner_text("h1")
-
-
-def test_script_in_any_text_field_never_runs(site: Site) -> None:
-    page = site.page()
-    proposal = propose(page, site, 3, note=HOSTILE)
-    seen = [page.inner_text("main")]
-    page.goto(f"{proposal}/steps/volunteer_declines")
-    page.fill("#note", HOSTILE)
-    page.locator("main form button.govuk-button").click()  # without a reason: the form comes back with what was typed
-    assert page.input_value("#note") == HOSTILE
-    for field in ("#note", "#day", "#clock"):
-        assert page.locator(field).count(), field
-        page.fill(field, HOSTILE)
-    page.locator("main form button.govuk-button").click()
-    assert page.input_value("#day") == HOSTILE[:40]
-    for path in ("/volunteers/new", "/children/new", f"/children/{site.pairs[3][0]}/change/about"):
-        page.goto(site.at + path)
-        fields = page.locator("main .govuk-input").all()
-        for one in fields:
-            one.fill(HOSTILE)
-        page.locator("main form button.govuk-button").click()
-        assert page.locator("main .govuk-error-message").count() >= 3, path
-        assert all(one.input_value() == HOSTILE for one in page.locator("main .govuk-input").all()), path
-        seen.append(page.inner_text("main"))
-        assert page.evaluate("window.ran") is None
-    for path in ("/children", "/volunteers"):
-        page.goto(site.at + path)
-        page.fill("#reference", HOSTILE)
-        page.get_by_role("button", name="Find").click()
-        seen.append(page.inner_text("main"))
-        assert page.input_value("#reference") == HOSTILE[:80]
-    page.goto(f"{site.at}/children?coordinator={HOSTILE[:40]}")
-    assert page.evaluate("window.ran") is None
-    page = site.page(Role.ADMINISTRATOR)
-    for path in ("/users", "/log"):
-        page.goto(site.at + path)
-        if path == "/log":
-            page.fill("#reference", HOSTILE)
-            page.get_by_role("button", name="Find").click()
-        seen.append(page.inner_text("main"))
-        assert page.evaluate("window.ran") is None
-    page.goto(f"{site.at}/log?actor={HOSTILE}")  # no id: refused, and not repeated
-    assert "script" not in page.inner_text("main")
-    page = site.page(None)
-    page.fill("#email", HOSTILE)
-    page.locator("main").get_by_role("button", name="Sign in").click()
-    assert page.input_value("#email") == HOSTILE
-    assert page.evaluate("window.ran") is None
-    assert all("{{7*7}}" in text or "<img" in text or "<script" in text for text in seen)
 
 
 def test_two_coordinators_at_once_the_second_sees_what_happened_and_loses_nothing_typed(site: Site) -> None:
