@@ -146,7 +146,7 @@ def _columns(
         note_reading(kith, person, "import", "", children=children_of(rows, examples))
     return render(
         request, "import-columns.html", person, status=422 if error or refused else 200, upload=upload, part=part,
-        proposed=proposed, refused=refused, error=error, said=said or {}, sheets=SHEETS, sheet_names=NAMES,
+        proposed=proposed, refused=refused, row=row, error=error, said=said or {}, sheets=SHEETS, sheet_names=NAMES,
         address=address(upload, part), number=upload.names.index(part.file), worksheets=upload.worksheets[part.file],
         lacking=lacking, of_a_file=OF_A_FILE, nothing=NOTHING, called=beside_column,
     )  # fmt: skip

@@ -93,6 +93,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         request, "today.html", person, run=run, changed=changed[:MOST_TOLD],
         own=sum(is_of(one, name) for one in changed),
         most_told=MOST_TOLD, impossible=reckoned.impossible(),
+        nobody=not (every or reckoned.instance.volunteers or reckoned.matches),
         longest=longest, first=first, unasked=unasked, again=again, top=TOP,
         proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         paused=reckoned.paused, concerns=raised, past=past, came_of_it=CAME_OF_IT, held=held,

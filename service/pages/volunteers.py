@@ -260,10 +260,11 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
     status = given.get("status", "")
     reason, manager = given.get(f"reason-{status}", ""), Permission.APPROVE in person.may
     lacking: tuple[alone.Unchecked, ...] = ()
-    unfound = False
+    unfound = raised = False
 
     def write(rows: Repository) -> str:
         """What is wrong with what was sent; nothing where it was saved."""
+        nonlocal raised
         row = rows.volunteer(volunteer_id)
         stops = status in standing.STOPPED and row.status not in standing.STOPPED  # whatever else was changed meanwhile
         if str(row.version) != given.get("version") and status and not stops:
@@ -276,6 +277,8 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
             return f"Choose why from now on they are {status}."
         standing.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason, manager=manager,
                             found=given.get("found", ""))  # fmt: skip
+        recorded = standing.stops(rows, row)
+        raised = bool(recorded) and recorded[-1] in standing.still_open(recorded)
         return ""
 
     try:
@@ -286,7 +289,8 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
         lacking = refused.lacking
         error = standing.not_yet(refused.reference, lacking, partial(label, "volunteers"))
     if not error:
-        return RedirectResponse(f"/volunteers/{volunteer_id}?saved=yes", 303)
+        # A concern is told of as after a step of a match that raised it.
+        return RedirectResponse(f"/volunteers/{volunteer_id}?saved={'suspended' if raised else 'yes'}", 303)
     with kith.database.read(person.authority_id) as session:
         fresh = Repository(session, kith.keys)
         return _status_form(request, person, fresh, volunteer_id, given, error, lacking, unfound=unfound)

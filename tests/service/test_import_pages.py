@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from matcher.instance import today
 from matcher.readers import Reading
+from matcher.reading.xlsx import MOST_COLUMNS
 from matcher.writing.xlsx import Book
 from service import retention
 from service.database import tables
@@ -317,6 +318,17 @@ def test_a_word_of_theirs_means_what_a_person_said(service: Service) -> None:
 
 
 # ---- in a browser ----------------------------------------------------------------------------------------------------
+
+
+def test_a_part_that_cannot_be_read_leads_on_to_what_can(service: Service) -> None:
+    browser = service.as_(Role.COORDINATOR)
+    wide = [tuple(f"heading {number}" for number in range(MOST_COLUMNS + 1))]
+    address = send(browser, ("several.xlsx", a_workbook(("A", wide), ("B", [("child_id",), ("C9001",)]))))
+    page = browser.get(f"{address}/columns?file=0&row=2&beside=0", headers=HTML)
+    assert page.status_code == 422
+    main = page.text.partition("<main")[2]
+    for link in ("/columns?file=0&amp;worksheet=1", "/columns?file=0", ""):
+        assert f'href="{address}{link}"' in main, link
 
 
 def upload(page: Page, site: Site, *files: tuple[str, bytes]) -> None:

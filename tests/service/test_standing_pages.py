@@ -39,6 +39,24 @@ def test_suspending_withdraws_and_only_a_manager_approves_again(service: Service
     assert service.as_(Role.MANAGER).post(page, data=sent, headers=HTML).status_code == 200
 
 
+def test_whoever_raises_a_concern_by_the_form_is_told_whom_to_tell(service: Service) -> None:
+    _, volunteer = service.eligible_pair()
+    browser, page = service.as_(Role.MANAGER), f"/volunteers/{volunteer}/status"
+
+    def said(status: str, reason: str, found: str = "") -> str:
+        version = fields_of(browser.get(page, headers=HTML).text)["version"]
+        sent = {"version": version, "status": status, f"reason-{status}": reason, "found": found}
+        return browser.post(page, data=sent, headers=HTML).text
+
+    assert "Kith sends no message" not in said("suspended", "check lapsed")
+    assert "Saved." in said("approved", "checks complete")
+    told = said("suspended", "concern raised")
+    assert "is suspended, and visits nobody.</strong> Tell a manager" in told
+    assert "Kith sends no message" in told
+    assert "Kith sends no message" not in said("resigned", "own wish")  # which raises none, and answers none
+    assert "Kith sends no message" not in said("approved", "investigation closed", "Nothing.")
+
+
 def test_a_standing_opens_its_own_reasons_and_approve_has_its_answer_already(site: Site) -> None:
     page = site.page(script=False)
     page.goto(f"{site.at}/volunteers/{site.choice[1][0]}/status?status=suspended")
@@ -49,6 +67,21 @@ def test_a_standing_opens_its_own_reasons_and_approve_has_its_answer_already(sit
     assert shown() == set(REASONS_OF[Status.SUSPENDED])
     page.check("input[value=resigned]")
     assert shown() == set(REASONS_OF[Status.RESIGNED])
+
+
+def test_where_nobody_is_recorded_yet_each_page_leads_to_the_first(service: Service) -> None:
+    for where, nobody in (("south", True), ("north", False)):
+        browser = service.as_(Role.COORDINATOR, where)
+        today, children, volunteers = (browser.get(at, headers=HTML).text for at in ("/", "/children", "/volunteers"))
+        for page, told in (
+            (today, "Nobody is here yet"), (children, "No child is recorded yet."),
+            (volunteers, "No volunteer is recorded yet."),
+        ):  # fmt: skip
+            main = page.partition("<main")[2].partition("</main>")[0]
+            assert (told in main) is nobody, told
+            assert ('href="/imports">Import the spreadsheets that you have</a>' in main) is nobody, told
+        assert today.count("No child is ready and waiting.") == 2 * nobody
+        assert ("Begin with a child below" in today) is not nobody
 
 
 def test_what_is_missing_is_told_with_the_rule_that_waits_for_it(service: Service) -> None:
