@@ -81,6 +81,16 @@ def has_number(reference: str) -> bool:
     return any(sign.isdigit() for sign in reference)
 
 
+def tells(reference: str) -> bool:
+    """Whether a reference is none of the words and numbers that a text is made of, such as 12 or 2026."""
+    return has_number(reference) and (len(reference) > 4 or not reference.isdigit())
+
+
+def spelt_out(reference: str) -> re.Pattern[str]:
+    """A reference where it stands in a text by itself, in any capitals."""
+    return re.compile(rf"(?<!\w){re.escape(reference)}(?!\w)", re.IGNORECASE)
+
+
 @lru_cache(1 << 16)
 def bare(id: str) -> str:
     """An id without what a spreadsheet or a hand changes: C-007, c7 and C7.0 are one, and С7 with a Cyrillic С."""

@@ -35,7 +35,7 @@ from service.workflow import LIVE, State
 
 _OVER = (
     "id", "child_id", "volunteer_id", "state", "since", "started_on", "ended_on", "over_by", "reason", "coordinator",
-    "created_at",
+    "coordinator_hash", "created_at",
 )  # fmt: skip
 _PAUSED = ("state", "since", "started_on", "next_review_on", "reason")
 _WITHDRAWN = ("withdrawn_on", "withdrawn_by", "withdrawn_reason")

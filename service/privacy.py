@@ -15,7 +15,8 @@ from sqlalchemy import delete, select
 
 from matcher import records
 from matcher.records import Agreement, Status
-from service import audit_log
+from matcher.references import spelt_out, tells
+from service import audit_log, runs
 from service.audit_log import Entry
 from service.database import tables
 from service.repository import Repository
@@ -40,7 +41,7 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
     family.references = [name for name in family.references if name != child.reference.casefold()]
     said_no = Agreement.NO if child.objects else None
     rows.write_child(child, records.Child("", agrees=said_no))  # a no outlives what it was about
-    child.once = rows.once(child.reference)
+    known_as, child.once = child.reference, rows.once(child.reference)
     child.person, child.referral, child.reference = None, False, f"{ERASED} {child.id}"
     _erase_words(rows, tables.Match.child_id == child.id, tables.Declined.child_id == child.id)
     for one in rows.session.scalars(
@@ -50,6 +51,8 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
     for shown in (tables.Served, tables.Shortlist):
         rows.session.execute(delete(shown).where(shown.child_id == child.id))
     _erase_from_plans(rows, child.id)
+    _erase_from_runs(rows, child.id)
+    _erase_from_words(rows, known_as)
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase child", child.id, reason))
 
@@ -62,7 +65,7 @@ def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: s
     before = rows.volunteer_record(volunteer).status
     status = before if before in STOPPED else Status.WITHDRAWN  # a suspension outlives what it was about
     rows.write_volunteer(volunteer, records.Volunteer("", status=status))
-    volunteer.once = rows.once(volunteer.reference)
+    known_as, volunteer.once = volunteer.reference, rows.once(volunteer.reference)
     volunteer.person = volunteer.found = None
     volunteer.reference = f"{ERASED} {volunteer.id}"
     _erase_words(rows, tables.Match.volunteer_id == volunteer.id, tables.Declined.volunteer_id == volunteer.id)
@@ -72,6 +75,8 @@ def erase_volunteer(rows: Repository, volunteer: tables.Volunteer, *, user_id: s
         _erase_exception(rows, one)
     _erase_scores(rows, volunteer.id)
     _erase_from_plans(rows, volunteer.id)
+    _erase_from_runs(rows, volunteer.id)
+    _erase_from_words(rows, known_as)
     rows.session.execute(delete(tables.Shortlist))  # the volunteer may be on any; the next run makes them anew
     rows.session.flush()
     audit_log.record(rows.session, rows.keys, Entry(user_id, "erase volunteer", volunteer.id, reason))
@@ -96,7 +101,7 @@ def _refuse_live(rows: Repository, own: Any) -> None:
 def _erase_words(rows: Repository, matches: Any, nos: Any) -> None:
     ids = []
     for match in rows.session.scalars(select(tables.Match).where(matches)):
-        match.coordinator = None
+        rows.name_coordinator(match, None)
         ids.append(match.id)
     for decision in rows.session.scalars(select(tables.Decision).where(tables.Decision.match_id.in_(ids))):
         decision.note = decision.scores = None
@@ -118,6 +123,32 @@ def _erase_from_plans(rows: Repository, person: str) -> None:
         told = rows.open(plan, "content") or ""
         if person in told:
             rows.seal(plan, "content", json.dumps(_without(json.loads(told), person)))
+
+
+def _erase_from_runs(rows: Repository, person: str) -> None:
+    """Why a run found no plan names pairs, and says what is known of them."""
+    for run in rows.session.scalars(select(tables.Run).where(tables.Run.problem.is_not(None))):
+        if person in (rows.open(run, "problem") or ""):
+            rows.seal(run, "problem", runs.FORGOTTEN)
+
+
+_OF_OTHERS = (
+    (tables.ImportBatch, "note"), (tables.Plan, "publish_reason"), (tables.Decision, "note"),
+    (tables.Declined, "reason"), (tables.RecordedException, "reason"), (tables.RecordedException, "withdrawn_reason"),
+    (tables.Volunteer, "found"),
+)  # fmt: skip
+"""Words that may speak of somebody whom the row does not name."""
+
+
+def _erase_from_words(rows: Repository, reference: str) -> None:
+    """What was written of others, or of many, names them by reference; by name, only people could find it."""
+    if tells(reference):
+        for kind, column in _OF_OTHERS:
+            for row in rows.session.scalars(select(kind).where(getattr(kind, column).is_not(None))):
+                said = rows.open(row, column) or ""
+                without = spelt_out(reference).sub(ERASED, said)
+                if without != said:
+                    rows.seal(row, column, without)
 
 
 def _without(told: Any, person: str) -> Any:

@@ -144,8 +144,8 @@ def propose(
     match = tables.Match(
         child_id=child.id, family_id=child.family_id, child_objects=child.objects, volunteer_id=volunteer.id,
         capacity=volunteer.capacity, place=free_place(rows, volunteer), state=State.PROPOSED, since=now,
-        coordinator=child.coordinator,
     )  # fmt: skip
+    rows.name_coordinator(match, rows.child_record(child, family_known=False).coordinator)
     rows.session.add(match)
     try:
         rows.session.flush()

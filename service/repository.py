@@ -27,6 +27,7 @@ from matcher.policy import Policy
 from matcher.reading.cells import as_typed, organisations
 from matcher.records import Agreement, ExceptionKind
 from matcher.references import bare, may_be, one_name
+from matcher.words import same
 from service.crypto import KeyRing, Place
 from service.database import tables
 from service.database.base import ID_LENGTH, Base
@@ -40,7 +41,7 @@ _CHILD: TypeAdapter[records.Child] = TypeAdapter(records.Child)
 _VOLUNTEER: TypeAdapter[records.Volunteer] = TypeAdapter(records.Volunteer)
 _POLICY: TypeAdapter[Policy] = TypeAdapter(Policy)
 
-_Sealed = tuple[str, bytes, str | None]
+_Sealed = tuple[str, bytes | None, str | None]
 """Of which row, its sealed bytes, and the family where it is known."""
 
 Row = TypeVar("Row", tables.Child, tables.Volunteer, tables.Match, tables.Organisation, tables.RecordedException)
@@ -143,6 +144,14 @@ class Repository:
 
         return self.opened.record((id, facts, None), read) if self.opened else read()
 
+    def _coordinator(self, id: str, sealed: bytes | None) -> str | None:
+        def read() -> str | None:
+            return (
+                None if sealed is None else self.keys.open(sealed, Place(tables.Match.__tablename__, id, "coordinator"))
+            )
+
+        return self.opened.record((id, sealed, None), read) if self.opened else read()
+
     def _facts(self, kind: type[Base], id: str, sealed: bytes) -> str:
         return self.keys.open(sealed, Place(kind.__tablename__, id, "facts"))
 
@@ -150,11 +159,27 @@ class Repository:
         """Takes the facts of a record into a row, with the columns that go by them."""
         self.seal(row, "facts", _CHILD.dump_json(replace(record, id="", family=None)).decode())
         row.objects = record.agrees is Agreement.NO
-        row.referred_on, row.coordinator = record.referred_on, record.coordinator
+        row.referred_on, named = record.referred_on, record.coordinator
+        row.coordinator_hash = self.coordinator_hash(named) if named else None
 
     def write_volunteer(self, row: tables.Volunteer, record: records.Volunteer) -> None:
         self.seal(row, "facts", _VOLUNTEER.dump_json(replace(record, id="")).decode())
         row.status = record.status
+
+    def name_coordinator(self, row: tables.Match, name: str | None) -> None:
+        self.seal(row, "coordinator", name)
+        row.coordinator_hash = self.coordinator_hash(name) if name else None
+
+    def coordinator_hash(self, name: str) -> str:
+        """By which lists and addresses go: one for a name in every spelling, from which nothing leads back to it.
+
+        Without the keys, that is. It stays the same when they are rotated.
+        """
+        return self.keys.digest("coordinator", f"{self.session.info['authority']} {same(name)}")
+
+    def hashes_meant(self, coordinator: str) -> tuple[str, str]:
+        """Of a filter, which may be such a hash already, or a name."""
+        return coordinator, self.coordinator_hash(coordinator)
 
     def policy(self) -> tuple[tables.Policy, Policy]:
         """The policy in force: its row and its content, in which core rules hold also where it was written before they
@@ -174,9 +199,8 @@ class Repository:
         policy.checked(CATALOGUE)
         last = self.session.scalar(select(func.max(tables.Policy.number))) or 0
         content = _POLICY.dump_json(policy).decode()
-        row = tables.Policy(
-            number=last + 1, content=content, content_hash=policy.content_hash, user_id=user_id, reason=reason
-        )
+        row = tables.Policy(number=last + 1, content=content, content_hash=policy.content_hash, user_id=user_id)
+        self.seal(row, "reason", reason)
         self.session.add(row)
         self.set_capacities(policy)
         return row
@@ -205,7 +229,8 @@ class Repository:
             matches=[
                 records.Match(
                     row.child_id, row.volunteer_id, status, row.family_id if row.family_id in known else None,
-                    row.started_on, row.ended_on, records.Party(row.over_by) if row.over_by else None, row.coordinator,
+                    row.started_on, row.ended_on, records.Party(row.over_by) if row.over_by else None,
+                    self._coordinator(row.id, row.coordinator),
                 )
                 for row in matches
                 if row.id != without_match and (status := MATCH_STATUS[State(row.state)]) is not None

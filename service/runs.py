@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import event, select, text, update
+from sqlalchemy import event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from matcher.errors import KithError, NotFoundError
 from matcher.instance import today
 from service import audit_log
-from service.crypto import KeyRing
+from service.crypto import KeyRing, Place
 from service.database.base import new_id, utc_now
 from service.database.engine import CHANGED, Database
 from service.database.tables import Authority, Run
@@ -43,15 +43,24 @@ _REASON = "asked for a run"
 
 LOST = "The worker that made this run stopped answering. Nothing of it was kept; the next run is not affected."
 STOPPED = "The worker was stopped. A new run was asked for in place of this one."
+FORGOTTEN = "Why is not kept any more: it told of somebody who was erased."
 FAULT = "A fault in Kith itself ended the run. The log has its kind and place."
 NO_MEMORY = "The machine had no memory left for the run. Give it more, or let nothing else run beside it."
 NO_PLAN = "No plan was found. Those who may see references are told why."
 
 
-def problem_of(run: Run, *, identified: bool) -> str | None:
+def problem_of(run: Run, keys: KeyRing, *, identified: bool) -> str | None:
     """Why a run failed. Where no plan can be found, that names pairs and what is known of them."""
-    of_no_record = run.problem in (None, LOST, STOPPED, FAULT, NO_MEMORY)
-    return run.problem if identified or of_no_record else NO_PLAN
+    problem = None if run.problem is None else keys.open(run.problem, _place(run))
+    return problem if identified or problem in (None, LOST, STOPPED, FAULT, NO_MEMORY, FORGOTTEN) else NO_PLAN
+
+
+def tell_problem(run: Run, keys: KeyRing, problem: str | None) -> None:
+    run.problem = None if problem is None else keys.seal(problem[:500], _place(run))
+
+
+def _place(run: Run) -> Place:
+    return Place(Run.__tablename__, run.id, "problem")
 
 
 class RunError(KithError):
@@ -215,41 +224,38 @@ def still_held(session: Session, held: Held) -> Run:
     return run
 
 
-def end(database: Database, held: Held, state: str, problem: str | None = None) -> bool:
+def end(database: Database, keys: KeyRing, held: Held, state: str, problem: str | None = None) -> bool:
     """Marks a run failed or cancelled; False if it had ended already, which stays as it is."""
     with database.write(held.authority) as session:
         try:
             run = still_held(session, held)
         except NotHeldError:
             return False
-        run.state, run.problem, run.finished_at = state, problem and problem[:500], utc_now()
+        run.state, run.finished_at = state, utc_now()
+        tell_problem(run, keys, problem)
         return True
 
 
-def hand_back(database: Database, held: Held) -> None:
+def hand_back(database: Database, keys: KeyRing, held: Held) -> None:
     """Ends a run whose worker is being stopped, and asks for another of the same reasons."""
-    if end(database, held, "cancelled", STOPPED):
+    if end(database, keys, held, "cancelled", STOPPED):
         with database.write(held.authority) as session:
             for reason in find(session, held.run_id).reasons:
                 ask_for(session, held.authority, reason)
 
 
-def give_up_lost(database: Database, authority: str) -> list[str]:
+def give_up_lost(database: Database, keys: KeyRing, authority: str) -> list[str]:
     """Marks failed what a worker has left; the ids of those runs."""
     lost = (Run.state == "running", Run.leased_until < utc_now())
     with database.read(authority) as session:
         if not session.scalar(select(Run.id).where(*lost)):
             return []
     with database.write(authority) as session:
-        return list(
-            session.scalars(
-                update(Run)
-                .where(*lost)
-                .values(state="failed", problem=LOST, finished_at=utc_now())
-                .returning(Run.id)
-                .execution_options(synchronize_session=False)
-            )
-        )
+        gone = session.scalars(select(Run).where(*lost).with_for_update()).all()
+        for run in gone:
+            run.state, run.finished_at = "failed", utc_now()
+            tell_problem(run, keys, LOST)
+        return [run.id for run in gone]
 
 
 def ask_nightly(database: Database, authority: str, since: datetime) -> None:

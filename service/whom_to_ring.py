@@ -5,6 +5,7 @@ What is not known has no entry, and is a line to write on in a letter: no number
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,7 +52,8 @@ def row_of(rows: Repository) -> tables.WhomToRing | None:
 
 def told(rows: Repository) -> Mapping[str, str]:
     row = row_of(rows)
-    return row.told if row else {}
+    parts: Mapping[str, str] = json.loads(rows.open(row, "told") or "{}") if row else {}
+    return parts
 
 
 def blank_numbers(kept: Mapping[str, str]) -> list[str]:
@@ -64,12 +66,13 @@ def write(rows: Repository, given: Mapping[str, str], *, user_id: str) -> None:
     kept = {name: " ".join(given.get(name, "").split()) for name in PARTS}
     for name, text in kept.items():
         _check(name, text)
-    row = row_of(rows) or tables.WhomToRing()
-    before = row.told or {}
-    row.told = {name: text for name, text in kept.items() if text}
+    row, before = row_of(rows) or tables.WhomToRing(), told(rows)
+    after = {name: text for name, text in kept.items() if text}
+    fields = [name for name in PARTS if before.get(name) != after.get(name)]
+    if fields:
+        rows.seal(row, "told", json.dumps(after))
     rows.session.add(row)
     rows.session.flush()
-    fields = [name for name in PARTS if before.get(name) != row.told.get(name)]
     if fields:
         details = {"parts": [PARTS[name].label.lower() for name in fields]}
         entry = audit_log.Entry(user_id, "change whom to ring", row.id, details=details)

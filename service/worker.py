@@ -61,10 +61,10 @@ def work(settings: Settings) -> None:
         database.check()
         require_upgraded(database)
         require_kept_apart(database)
-        KeyRing.read(settings.keys_file)
+        work = Work(settings, database)
         if sys.platform != "win32":
             CONTEXT.set_forkserver_preload(["service.plans"])
-        Work(settings, database).until_stopped()
+        work.until_stopped()
     finally:
         database.close()
 
@@ -139,7 +139,7 @@ class Work:
     """One worker. `target` is what a run's process calls; tests give others that crash or hang."""
 
     def __init__(self, settings: Settings, database: Database, target: object = None) -> None:
-        self.settings, self.database = settings, database
+        self.settings, self.database, self.keys = settings, database, KeyRing.read(settings.keys_file)
         self.target = target or execute
         self.worker = Worker()
         self.stopping = False
@@ -171,7 +171,7 @@ class Work:
             authorities = list(session.scalars(select(Authority.id).order_by(Authority.id)))
         busy = False
         for authority in authorities:
-            for lost in runs.give_up_lost(self.database, authority):
+            for lost in runs.give_up_lost(self.database, self.keys, authority):
                 _LOG.warning("run", run=lost, state="failed", problem="lost")
             runs.ask_nightly(self.database, authority, last_night(self.settings.nightly_hour))
             held = None if self.stopping else runs.take(self.database, authority)
@@ -189,9 +189,9 @@ class Work:
             process.kill()
         process.join()
         if self.stopping and state == "stopped":
-            runs.hand_back(self.database, held)
+            runs.hand_back(self.database, self.keys, held)
         elif state != "done":
-            runs.end(self.database, held, state, problem)
+            runs.end(self.database, self.keys, held, state, problem)
         _LOG.info("run", run=held.run_id, state=state, ms=round(1000 * (time.monotonic() - begun)))
 
     def _watch(self, process: BaseProcess, held: Held, begun: float) -> tuple[str, str | None]:
@@ -248,15 +248,15 @@ def execute(settings: Settings, held: Held) -> None:
     configure(settings)
     _step_back()
     _die_with_the_worker()
-    database = Database(settings.database_url.get_secret_value(), pool_size=2)
+    database, keys = Database(settings.database_url.get_secret_value(), pool_size=2), KeyRing.read(settings.keys_file)
     try:
-        plans.make(database, KeyRing.read(settings.keys_file), held, _teller(database, held))
+        plans.make(database, keys, held, _teller(database, held))
     except NotHeldError:
         _LOG.info("run", run=held.run_id, problem="not held any more")
     except KithError as error:
-        runs.end(database, held, "failed", str(error))
+        runs.end(database, keys, held, "failed", str(error))
     except MemoryError:
-        runs.end(database, held, "failed", runs.NO_MEMORY)
+        runs.end(database, keys, held, "failed", runs.NO_MEMORY)
     except Exception as error:
         last = error.__traceback__
         while last and last.tb_next:

@@ -7,14 +7,13 @@ who may know whom it might speak of, and refused while it names anybody by refer
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from itertools import pairwise
 
 from sqlalchemy import select
 
 from matcher.errors import KithError
-from matcher.references import bare, has_number
+from matcher.references import bare, spelt_out, tells
 from service import audit_log
 from service.database import tables
 from service.database.base import utc_now
@@ -64,7 +63,7 @@ def write(rows: Repository, year: Year, words: Mapping[str, str], *, user_id: st
 
 
 def _refuse(rows: Repository, told: Mapping[str, str]) -> None:
-    references = [one for one in rows.references().values() if _tells(one)]
+    references = [one for one in rows.references().values() if tells(one)]
     for name, text in told.items():
         title = SECTIONS[name].title
         if len(text) > MOST:
@@ -73,25 +72,14 @@ def _refuse(rows: Repository, told: Mapping[str, str]) -> None:
         # As files take C0001, C-0001, c1 and C 0001 for one, so does who reads the report.
         spelt = {bare(word) for word in words} | {bare(one + other) for one, other in pairwise(words)}
         named = next(
-            (
-                one for one in references
-                if (one.casefold() in said and _stands_in(one, text)) or (not one.isdigit() and bare(one) in spelt)
-            ),
+            (one for one in references
+             if (one.casefold() in said and spelt_out(one).search(text)) or (not one.isdigit() and bare(one) in spelt)),
             None,
         )  # fmt: skip
         if named is not None:
             raise WordsError(
                 f"“{title}” names {named}, who is in Kith. The report speaks of nobody: say it without the reference."
             )
-
-
-def _tells(reference: str) -> bool:
-    """Whether a reference is none of the words and numbers that a report is made of, such as 12 or 2026."""
-    return has_number(reference) and (len(reference) > 4 or not reference.isdigit())
-
-
-def _stands_in(reference: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def _tidy(text: str) -> str:

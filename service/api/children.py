@@ -63,6 +63,10 @@ class ChildLine(BaseModel):
     reference: str | None = Field(examples=["C0001"], description="Only for those who may identify children.")
     referred_on: date | None
     coordinator: str | None = Field(examples=["J. Example"])
+    coordinator_hash: str | None = Field(
+        examples=["9f2c41d0a7b35e68c1d4f7082b96ae53d8e01c7f42b5a9630d1e8c7b5f4a2930"],
+        description="To ask for a coordinator’s children and matches by: a name would stand in the address.",
+    )
     state: str = Field(examples=["waiting"], description="waiting, or the state of the proposal or match.")
     version: Version
 
@@ -128,7 +132,8 @@ def children(
     )
     identified = may_identify(person)
     if coordinator is not None:
-        query = query.where(tables.Child.coordinator == (coordinator if identified else ""))
+        meant = rows.hashes_meant(coordinator) if identified else ()
+        query = query.where(tables.Child.coordinator_hash.in_(meant))
     if waiting is not None:
         query = query.where(live.c.state.is_(None) if waiting else live.c.state.is_not(None))
     order = tables.Child.reference if sort == "reference" and identified else tables.Child.referred_on
@@ -141,7 +146,9 @@ def children(
             ChildLine(
                 id=child.id, reference=child.reference if identified else None,
                 referred_on=child.referred_on if identified else None,
-                coordinator=child.coordinator if identified else None, state=state or "waiting", version=child.version,
+                coordinator=rows.child_record(child, family_known=False).coordinator if identified else None,
+                coordinator_hash=child.coordinator_hash if identified else None,
+                state=state or "waiting", version=child.version,
             )
             for child, state in found
         ],

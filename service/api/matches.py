@@ -219,10 +219,11 @@ def matches(
         query = query.where(tables.Match.state.in_(LIVE) if live else tables.Match.state.not_in(LIVE))
     for column, value in (
         (tables.Match.child_id, child), (tables.Match.volunteer_id, volunteer), (tables.Match.irregular, irregular),
-        (tables.Match.coordinator, coordinator),
     ):  # fmt: skip
         if value is not None:
             query = query.where(column == value)
+    if coordinator is not None:
+        query = query.where(tables.Match.coordinator_hash.in_(rows.hashes_meant(coordinator)))
     if to_ask:
         query = query.where(tables.Match.id.in_([one.match.id for one in asking.to_ask(rows)]))
     if review_by is not None:

@@ -19,7 +19,7 @@ from service.api.shapes import (
     RunId,
 )
 from service.database import tables
-from service.repository import children_in, ids_in
+from service.repository import Repository, children_in, ids_in
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -42,10 +42,10 @@ class RunLine(BaseModel):
     is_current: bool = Field(examples=[False], description="Whether its plan is the one that is published now.")
 
     @classmethod
-    def of(cls, person: Asking, run: tables.Run, plan: tables.Plan | None) -> Self:
+    def of(cls, rows: Repository, person: Asking, run: tables.Run, plan: tables.Plan | None) -> Self:
         return cls(
             id=run.id, state=run.state, reasons=run.reasons, progress=run.progress,
-            problem=runs.problem_of(run, identified=may_identify(person)), requested_at=run.requested_at,
+            problem=runs.problem_of(run, rows.keys, identified=may_identify(person)), requested_at=run.requested_at,
             started_at=run.started_at, finished_at=run.finished_at, data_hash=run.data_hash,
             published_at=plan.published_at if plan else None,
             is_current=bool(plan and plan.is_current),
@@ -70,7 +70,7 @@ class Published(BaseModel):
 def ask(given: Asked, person: Asking, rows: Writing) -> RunLine:
     """Asks for a run. One that waits already, or that read the same data within a minute, is answered in its place."""
     run = runs.ask_by_hand(rows.session, rows.keys, person.authority_id, given.reason, user_id=person.user_id)
-    return RunLine.of(person, run, None)
+    return RunLine.of(rows, person, run, None)
 
 
 @router.get("")
@@ -83,21 +83,23 @@ def every_run(
 ) -> RunPage:
     """The runs, the newest first."""
     total, found = plans.newest_runs(rows.session, page, size)
-    _note_problems(kith, person, [run for run, _ in found])
-    return RunPage(total=total, page=page, runs=[RunLine.of(person, run, plan) for run, plan in found])
+    lines = [RunLine.of(rows, person, run, plan) for run, plan in found]
+    _note_problems(kith, person, lines)
+    return RunPage(total=total, page=page, runs=lines)
 
 
 @router.get("/{run_id}")
 def one_run(run_id: RunId, person: Asking, kith: Kith, rows: Reading) -> RunLine:
     """State and progress of a run."""
-    _note_problems(kith, person, [runs.find(rows.session, run_id)])
-    return _line(person, rows, run_id)
+    line = _line(person, rows, run_id)
+    _note_problems(kith, person, [line])
+    return line
 
 
 @router.post("/{run_id}/cancel", status_code=202)
 def cancel(run_id: RunId, person: Asking, rows: Writing) -> RunLine:
     """A run that waits never begins; one that goes on ends in a moment."""
-    return RunLine.of(person, runs.cancel(rows.session, rows.keys, run_id, user_id=person.user_id), None)
+    return RunLine.of(rows, person, runs.cancel(rows.session, rows.keys, run_id, user_id=person.user_id), None)
 
 
 @router.get("/{run_id}/plan", response_model=None, responses=described(RunPlan))
@@ -118,8 +120,8 @@ def changes(run_id: RunId, person: Asking, kith: Kith, rows: Reading, coordinato
     row, found = plans.of_run(rows, run_id)
     shortlists = found.shortlists
     if coordinator is not None:
-        named = coordinator if may_identify(person) else ""
-        theirs = set(rows.session.scalars(select(tables.Child.id).where(tables.Child.coordinator == named)))
+        meant = rows.hashes_meant(coordinator) if may_identify(person) else ()
+        theirs = set(rows.session.scalars(select(tables.Child.id).where(tables.Child.coordinator_hash.in_(meant))))
         shortlists = [one for one in shortlists if one["child"] in theirs]
     note_reading(kith, person, "changes", "", plan=row.id, children=sorted(one["child"] for one in shortlists))
     return as_it_is({"run": run_id, "shortlists": shortlists})
@@ -134,12 +136,11 @@ def publish(run_id: RunId, given: Published, person: Asking, kith: Kith, rows: R
     return _line(person, rows, run_id)
 
 
-def _note_problems(kith: Kith, person: Asking, shown: list[tables.Run]) -> None:
+def _note_problems(kith: Kith, person: Asking, shown: list[RunLine]) -> None:
     """Why there is no plan may name pairs."""
-    named = shown if may_identify(person) else []
-    if children := sorted({id for run in named for id in ids_in(run.problem or "", "C")}):
+    if children := sorted({id for run in shown for id in ids_in(run.problem or "", "C")}):
         note_reading(kith, person, "run", "", children=children)
 
 
 def _line(person: Asking, rows: Reading, run_id: str) -> RunLine:
-    return RunLine.of(person, runs.find(rows.session, run_id), plans.row_of(rows.session, run_id))
+    return RunLine.of(rows, person, runs.find(rows.session, run_id), plans.row_of(rows.session, run_id))

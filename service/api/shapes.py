@@ -51,7 +51,12 @@ OneLine = StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")
 Coordinator = Annotated[
     str | None,
     OneLine,
-    Query(max_length=80, examples=["J. Example"], description="Whose children. Nobody's are an analyst's."),
+    Query(
+        max_length=80,
+        examples=["J. Example"],
+        description="Whose children: the `coordinator_hash` of a child's line, which leaves no name in "
+        "an address, or the name in any spelling. Nobody's are an analyst's.",
+    ),
 ]
 
 

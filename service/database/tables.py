@@ -193,7 +193,8 @@ class Child(Apart, Versioned, Base):
     referral: Mapped[bool] = mapped_column(Boolean, default=True)
     """False for a child who is only named by a match, a refusal or a volunteer."""
     referred_on: Mapped[date | None] = mapped_column(index=True)
-    coordinator: Mapped[str | None] = mapped_column(String(80), index=True)
+    coordinator_hash: Mapped[str | None] = mapped_column(String(64), index=True)
+    """A keyed hash of the name among the facts, by which lists are filtered."""
     facts: Mapped[bytes] = mapped_column(Sealed)
     """What matching reads: the matcher's record as JSON."""
     person: Mapped[bytes | None] = mapped_column(Sealed)
@@ -253,7 +254,8 @@ class Match(Apart, Versioned, Base):
     over_by: Mapped[str | None] = mapped_column(String(20))
     """Who said no or ended it, and `reason` is the code they gave."""
     reason: Mapped[str | None] = mapped_column(String(60))
-    coordinator: Mapped[str | None] = mapped_column(String(80))
+    coordinator: Mapped[bytes | None] = mapped_column(Sealed)
+    coordinator_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     next_review_on: Mapped[date | None] = mapped_column(index=True)
     irregular: Mapped[bool] = mapped_column(Boolean, default=False)
     """Known to break the rule for siblings, by its history or by a link found later: it stands outside the index."""
@@ -410,7 +412,7 @@ class Policy(Apart, Base):
     content_hash: Mapped[str] = mapped_column(String(12))
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
-    reason: Mapped[str] = mapped_column(String(500), default="")
+    reason: Mapped[bytes | None] = mapped_column(Sealed)
     __table_args__ = (UniqueConstraint("authority_id", "number"),)
 
 
@@ -477,8 +479,8 @@ class WhomToRing(Apart, Versioned, Base):
 
     __tablename__ = "whom_to_ring"
     id: Mapped[str] = id_column("H")
-    told: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    """By the names of `whom_to_ring.PARTS`; what is not known has no entry."""
+    told: Mapped[bytes | None] = mapped_column(Sealed)
+    """JSON, by the names of `whom_to_ring.PARTS`; what is not known has no entry."""
     __table_args__ = (UniqueConstraint("authority_id"),)
     __mapper_args__ = {"version_id_col": Versioned.version}
 
@@ -499,7 +501,7 @@ class Run(Apart, Base):
     leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_asked: Mapped[bool] = mapped_column(Boolean, default=False)
     progress: Mapped[str] = mapped_column(String(100), default="")
-    problem: Mapped[str | None] = mapped_column(String(500))
+    problem: Mapped[bytes | None] = mapped_column(Sealed)
     as_of: Mapped[date | None]
     policy_id: Mapped[str | None] = mapped_column(ForeignKey("policies.id"))
     data_hash: Mapped[str | None] = mapped_column(String(12))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 
 from alembic import command
@@ -10,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
 
+from service.crypto import KeyRing
 from service.database.engine import Database, DatabaseError
 from service.settings import Settings
 
@@ -18,7 +20,7 @@ def upgrade(settings: Settings) -> str:
     """Runs the migrations that are missing, all or none of them; the revision reached.
 
     Raises DatabaseError where the service's role would own the tables on PostgreSQL: row-level security could then be
-    switched off by whoever breaks into the service.
+    switched off by whoever breaks into the service; KeysError where something is to be sealed and no keys are here.
     """
     url = settings.database_url.get_secret_value()
     owner = settings.owner_url.get_secret_value() if settings.owner_url else url
@@ -38,6 +40,7 @@ def upgrade(settings: Settings) -> str:
             config = _config()
             config.attributes["connection"] = connection
             config.attributes["role"] = role
+            config.attributes["keys"] = cache(lambda: KeyRing.read(settings.keys_file))
             command.upgrade(config, "head")
             return revision(connection) or ""
     finally:

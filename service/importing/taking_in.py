@@ -326,11 +326,11 @@ class _Import:
             row = tables.Match(
                 child_id=children[match.child].id, family_id=shared[1], child_objects=children[match.child].objects,
                 volunteer_id=volunteer.id, capacity=volunteer.capacity, state=state, started_on=match.started_on,
-                ended_on=match.ended_on, over_by=match.ended_by, coordinator=match.coordinator,
-                irregular=shared in seen, place=place,
+                ended_on=match.ended_on, over_by=match.ended_by, irregular=shared in seen, place=place,
                 next_review_on=review_due(match.started_on, self.given.as_of) if state is State.ACTIVE else None,
                 since=utc_now(),
             )  # fmt: skip
+            self.rows.name_coordinator(row, match.coordinator)
             seen.add(shared)
             self.session.add(row)
             if state in LIVE:

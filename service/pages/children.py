@@ -119,13 +119,14 @@ def children(
     request: Request,
     person: Asking,
     kith: Kith,
+    rows: Reading,
     reckoned: Reckoned,
     show: Show = "waiting",
     sort: Sort = "wait",
     coordinator: Annotated[str, Query(max_length=80)] = "",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
-    return _list(request, person, kith, reckoned, show, sort, coordinator, page)
+    return _list(request, person, kith, rows, reckoned, show, sort, coordinator, page)
 
 
 @router.post("/find")
@@ -133,6 +134,7 @@ def find(
     request: Request,
     person: Asking,
     kith: Kith,
+    rows: Reading,
     reckoned: Reckoned,
     reference: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
@@ -140,38 +142,42 @@ def find(
     id = named(reckoned.references, "C", reference)
     if id is not None and any(child.id == id for child in reckoned.instance.children):
         return RedirectResponse(f"/children/{id}", 303)
-    return _list(request, person, kith, reckoned, "everybody", "wait", "", 1, sought=reference)
+    return _list(request, person, kith, rows, reckoned, "everybody", "wait", "", 1, sought=reference)
 
 
 def _list(
-    request: Request, person: Asking, kith: Kith, reckoned: Reckoned, show: Show, sort: Sort, coordinator: str,
-    number: int, sought: str | None = None,
+    request: Request, person: Asking, kith: Kith, rows: Repository, reckoned: Reckoned, show: Show, sort: Sort,
+    coordinator: str, number: int, sought: str | None = None,
 ) -> Response:  # fmt: skip
+    """Addresses have a coordinator by a hash, also where somebody came with a name."""
     every = [line_of(reckoned, child) for child in reckoned.instance.children]
     names = {same(line.coordinator): line.coordinator for line in every if line.coordinator}
-    coordinator = names.get(same(coordinator), coordinator)
-    shown = [line for line in every if line.is_of(show) and _is_theirs(coordinator, line.coordinator)]
+    hashes = {name: rows.coordinator_hash(name) for name in names}
+    here = {line.id for line in every}
+    alone_here = [one for id, one in reckoned.live.items() if id not in here]  # whose match is all that is recorded
+    nobody, meant = rows.coordinator_hash("nobody"), rows.hashes_meant(coordinator)
+    known = {"", nobody, *hashes.values(), *(one.coordinator_hash for one in alone_here)}
+
+    def theirs(hash: str | None) -> bool:
+        return not coordinator or (hash or nobody) in meant
+
+    shown = [line for line in every if line.is_of(show) and theirs(hashes.get(same(line.coordinator or "")))]
+    coordinators = sorted((name, hashes[one]) for one, name in names.items())
+    chosen = coordinator if coordinator in known else meant[1]
     shown = shown if sought is None else []  # the table of everybody would pass for what was found
-    query = {"show": show, "sort": sort, "coordinator": coordinator}
+    query = {"show": show, "sort": sort, "coordinator": chosen}
     page = Page.of(sorted(shown, key=ORDER[sort]), number, query)
     if sought is None:
         note_reading(kith, person, "children", "", children=[line.id for line in page.lines])
     counts = {name: sum(line.is_of(name) for line in every) for name in get_args(Show)}
-    here = {line.id for line in every}
-    alone_here = [one for id, one in reckoned.live.items() if id not in here]  # whose match is all that is recorded
-    elsewhere = sum(_is_theirs(coordinator, one.coordinator) for one in alone_here)
+    elsewhere = sum(theirs(one.coordinator_hash) for one in alone_here)
     return render(
-        request, "children.html", person, page=page, show=show, sort=sort, coordinator=coordinator, sought=sought,
+        request, "children.html", person, page=page, show=show, sort=sort, coordinator=chosen, sought=sought,
         missing=reckoned.missing([line.id for line in page.lines]), counts=counts, elsewhere=elsewhere,
         why=reckoned.not_ready([line.id for line in page.lines if line.words == NOT_READY]),
         planned=reckoned.planned.plan is not None or show == "planned",
-        coordinators=sorted(names.values()),
+        coordinators=coordinators,
     )  # fmt: skip
-
-
-def _is_theirs(chosen: str, coordinator: str | None) -> bool:
-    """Whether a child is one of the coordinator who was chosen; of anybody's where none was."""
-    return not chosen or same(chosen) == same(coordinator or "nobody")
 
 
 @router.get("/{child_id}")

@@ -86,8 +86,8 @@ def _policy(
     ]
     return render(
         request, "policy.html", person, row=row, policy=policy, aim=objective_words(policy), groups=groups,
-        in_force=in_force, names=rows.account_names(), tries=Permission.RUN in person.may,
-        saves=Permission.POLICY in person.may,
+        reason=rows.open(row, "reason"), in_force=in_force, names=rows.account_names(),
+        tries=Permission.RUN in person.may, saves=Permission.POLICY in person.may,
     )  # fmt: skip
 
 
@@ -135,6 +135,7 @@ def versions(
     return render(
         request, "policy-versions.html", person, rows=every, content=content, names=rows.account_names(), one=one,
         other=other, differences=[line.sentence for line in differences(*sides)],
+        why={row.number: rows.open(row, "reason") for row in every},
     )  # fmt: skip
 
 

@@ -228,7 +228,7 @@ def _page(
         "starts": Permission.RUN in person.may, "decides": Permission.DECIDE in person.may, "steps": len(STEPS),
     }  # fmt: skip
     if run.state != "done":
-        problem = runs.problem_of(run, identified=may_identify(person)) or ""  # it names pairs
+        problem = runs.problem_of(run, rows.keys, identified=may_identify(person)) or ""  # it names pairs
         told = rows.references() if may_identify(person) else {}
         if named := ids_in(f"{problem} {error}", "C"):
             note_reading(kith, person, "run", "", children=sorted({*named}))

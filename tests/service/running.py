@@ -32,10 +32,10 @@ def run_once(database: Database, keys: KeyRing, authority: str) -> str:
     return held.run_id
 
 
-def state_of(database: Database, authority: str, run_id: str) -> tuple[str, str | None]:
+def state_of(database: Database, keys: KeyRing, authority: str, run_id: str) -> tuple[str, str | None]:
     with database.read(authority) as session:
         run = runs.find(session, run_id)
-        return run.state, run.problem
+        return run.state, runs.problem_of(run, keys, identified=True)
 
 
 def later(database: Database, authority: str, by: timedelta) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from conftest import Service
@@ -50,7 +51,8 @@ def run(service: Service) -> str:
     child = service.eligible_pair()[0]
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
-        session.get_one(tables.Child, child).coordinator = "A. Coordinator"
+        record = rows.child_record(rows.child(child), family_known=True)
+        rows.write_child(rows.child(child), replace(record, coordinator="A. Coordinator"))
         session.add(tables.Declined(child_id=child, volunteer_id=service.eligible_pair()[1]))
         a_child(rows, "new")  # of whom nothing is recorded: nobody is eligible
     return once()

@@ -142,7 +142,8 @@ def test_matches_are_filtered_by_coordinator_and_by_what_breaks_the_rule(desk: T
     match = service.a_match()
     with service.database.write(service.north) as session:
         row = session.get_one(tables.Match, match)
-        row.coordinator, row.irregular = "A. Coordinator", True
+        row.irregular = True
+        Repository(session, service.keys).name_coordinator(row, "A. Coordinator")
     for by in ({"coordinator": "A. Coordinator"}, {"irregular": True}):
         assert [one["id"] for one in desk.get(f"{API}/matches", params=by).json()["matches"]] == [match]
     assert desk.get(f"{API}/matches", params={"coordinator": "Nobody"}).json()["total"] == 0

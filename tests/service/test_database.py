@@ -186,8 +186,8 @@ def test_who_changes_second_is_told(database: Database, keys: KeyRing) -> None:
     with database.read(authority) as session:
         seen = session.get_one(tables.Child, child)
     with database.write(authority) as session:
-        session.get_one(tables.Child, child).coordinator = "first"
-    seen.coordinator = "second"
+        session.get_one(tables.Child, child).coordinator_hash = "first"
+    seen.coordinator_hash = "second"
     with pytest.raises(StaleDataError), database.write(authority) as session:
         session.add(seen)
 

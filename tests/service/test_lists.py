@@ -6,6 +6,7 @@ What the document tells and these tables do not have fails, and so does what onl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from sqlalchemy import select
 from matcher.instance import today
 from service.database import tables
 from service.permissions import Role
+from service.repository import Repository
 from service.workflow import LIVE, State
 
 API = "/api/v1"
@@ -131,10 +133,13 @@ def made(service: Service, manager: TestClient) -> dict[str, Any]:
 def _in_rows(service: Service, child: str) -> dict[str, Any]:
     """What takes months to come about: reviews that fall due, an exception of last year, a match that is irregular."""
     with service.database.write(service.north) as session:
-        session.get_one(tables.Child, child).coordinator = OURS
+        rows = Repository(session, service.keys)
+        record = rows.child_record(rows.child(child), family_known=True)
+        rows.write_child(rows.child(child), replace(record, coordinator=OURS))
         session.add_all(tables.ImportBatch(rows={"children": n}, given={"children": n}) for n in (1, 2))
         row = session.get_one(tables.Match, service.a_match())
-        row.coordinator, row.irregular = OURS, True
+        rows.name_coordinator(row, OURS)
+        row.irregular = True
         session.get_one(tables.Child, row.child_id).referral = True  # who has a visitor, and a referral still
         with_whom = session.get_one(tables.Child, child), session.get_one(tables.Volunteer, row.volunteer_id)
         past, _ = (a_match(session, *with_whom, state, place=None) for state in (State.ENDED, State.DECLINED))

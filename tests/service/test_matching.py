@@ -331,5 +331,5 @@ def test_authorities_share_nothing_and_little_is_kept(service: Service) -> None:
                 held = kept.of(Repository(session, service.keys))
                 assert len(held.instance.children) == (30 if authority == service.north else 0)
         with service.database.write(service.north) as session:
-            session.scalars(select(tables.Child)).first().coordinator = "somebody"  # type: ignore[union-attr]
+            session.scalars(select(tables.Child)).first().coordinator_hash = "another's"  # type: ignore[union-attr]
         assert len(kept) == 1

@@ -36,9 +36,7 @@ def switch_off(desk: Desk) -> None:
         content = json.loads(row.content)
         content["sections"]["rules"]["not_declined"]["on"] = False
         rows.session.add(
-            tables.Policy(
-                number=row.number + 1, content=json.dumps(content), content_hash="0" * 12, user_id=desk.user, reason=""
-            )
+            tables.Policy(number=row.number + 1, content=json.dumps(content), content_hash="0" * 12, user_id=desk.user)
         )
 
 

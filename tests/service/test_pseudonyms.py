@@ -72,7 +72,8 @@ def planted(service: Service) -> dict[str, Any]:
         family = session.scalars(select(tables.Family.id).where(tables.Family.known)).first()
     done.append(_run(service))
     with service.database.write(service.north) as session:
-        failed = tables.Run(state="failed", reasons=["manual"], problem=f"{child}: {PROBLEM}, until 3 May 2031.")
+        failed = tables.Run(state="failed", reasons=["manual"])
+        rows.seal(failed, "problem", f"{child}: {PROBLEM}, until 3 May 2031.")
         session.add(failed)
         session.flush()
         exception = session.scalars(select(tables.RecordedException.id)).first()

@@ -414,8 +414,8 @@ def test_under_a_coordinator_only_their_own_are_counted_of_those_who_are_here_by
         rows = Repository(session, service.keys)
         active = session.scalars(select(tables.Match).where(tables.Match.state == "active")).all()
         for row in active:
-            rows.child(row.child_id).referral, row.coordinator = False, None
-        active[0].coordinator = "Somebody Else"
+            rows.child(row.child_id).referral = False
+            rows.name_coordinator(row, "Somebody Else" if row is active[0] else None)
 
     def told(coordinator: str) -> str:
         browser = service.as_(Role.COORDINATOR)

@@ -52,7 +52,8 @@ def asked(service: Service, small_county: Reading) -> Mapping[str, Any]:
         instance = rows.instance(today())
         lists = (shortlist(instance, one.id, rank_by="fit") for one in instance.waiting if one.id != child)
         whom = next(one.volunteer for found in lists for one in found if one.volunteer != volunteer)
-        failed = a_run(session, service.north, "failed", problem=f"{child} and {volunteer} are wanted together.")
+        told = f"{child} and {volunteer} are wanted together."
+        failed = a_run(session, service.north, "failed", told, service.keys)
         match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,))).id
         take_step(rows, match, "ask_volunteer", by=Party.AUTHORITY, user_id=user)
         knows = session.scalars(select(tables.Volunteer).where(tables.Volunteer.id.not_in((volunteer, whom)))).first()

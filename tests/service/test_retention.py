@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Service
@@ -62,15 +61,15 @@ def _shown(service: Service, rows: Repository, word: str, at: datetime) -> None:
                                    data_hash="0", ranks={}))  # fmt: skip
 
 
-def _run(rows: Repository, at: datetime, **told: Any) -> tables.Run:
-    run = tables.Run(state="failed", reasons=["nightly"], requested_at=at, **told)
+def _run(rows: Repository, at: datetime) -> tables.Run:
+    run = tables.Run(state="failed", reasons=["nightly"], requested_at=at)
     rows.session.add(run)
     rows.session.flush()
     return run
 
 
 def _problem(_: Service, rows: Repository, word: str, at: datetime) -> None:
-    _run(rows, at, problem=word)
+    rows.seal(_run(rows, at), "problem", word)
 
 
 def _plan(service: Service, rows: Repository, word: str, at: datetime) -> None:

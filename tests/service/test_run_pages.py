@@ -66,9 +66,13 @@ def refuse_first(rows: Repository, run_id: str) -> tuple[str, str]:
     return first["child"], first["volunteer"]
 
 
-def a_run(session: Session, authority: str, state: str, **facts: Any) -> str:
+def a_run(
+    session: Session, authority: str, state: str, problem: str = "", keys: KeyRing | None = None, **facts: Any
+) -> str:
     """A run that some worker has left in a state."""
     row = tables.Run(id=new_id("R"), authority_id=authority, state=state, reasons=["nightly"], **facts)
+    if keys is not None:
+        runs.tell_problem(row, keys, problem)
     session.add(row)
     return row.id
 
@@ -425,7 +429,7 @@ def test_runs_from_the_first_to_a_published_plan(site: Site) -> None:
     page.get_by_text("No better plan exists.").wait_for()  # the page was loaded anew
     with database.write(north) as session:
         refuse_first(Repository(session, keys), held.run_id)
-        a_run(session, north, "failed", problem=f"The worker stopped. {HOSTILE}", finished_at=utc_now())
+        a_run(session, north, "failed", f"The worker stopped. {HOSTILE}", keys, finished_at=utc_now())
         a_run(session, north, "cancelled", finished_at=utc_now(), requested_at=utc_now() - timedelta(days=1))
     second, _ = run_once(database, keys, north, "match ended")
     page = site.page(script=False)

@@ -96,7 +96,7 @@ def test_two_workers_never_hold_the_same_run(database: Database, north: str) -> 
     assert len(held) == 1
 
 
-def test_the_night_asks_once(database: Database, north: str) -> None:
+def test_the_night_asks_once(database: Database, keys: KeyRing, north: str) -> None:
     since = utc_now() - timedelta(hours=1)
     for _ in range(2):
         runs.ask_nightly(database, north, since)
@@ -104,7 +104,7 @@ def test_the_night_asks_once(database: Database, north: str) -> None:
     touch(database, north)
     runs.ask_nightly(database, north, since)
     assert runs.take(database, north) is None
-    runs.end(database, held, "failed", "x")
+    runs.end(database, keys, held, "failed", "x")
     later(database, north, timedelta(days=1))
     runs.ask_nightly(database, north, since)
     assert runs.take(database, north) is not None
@@ -187,13 +187,13 @@ def test_of_a_worker_that_was_taken_for_dead_nothing_is_kept(database: Database,
     held = take(database, north)
     with database.write(north) as session:
         runs.find(session, held.run_id).leased_until = utc_now() - timedelta(seconds=1)
-    assert runs.give_up_lost(database, north) == [held.run_id]
+    assert runs.give_up_lost(database, keys, north) == [held.run_id]
     with pytest.raises(NotHeldError):
         plans.make(database, keys, held, lambda _: None)
     with database.read(north) as session:
         assert session.scalar(select(func.count()).select_from(tables.Plan)) == 0
         assert session.scalar(select(func.count()).select_from(tables.Shortlist)) == 0
-    assert state_of(database, north, held.run_id) == ("failed", runs.LOST)
+    assert state_of(database, keys, north, held.run_id) == ("failed", runs.LOST)
     ask(database, north)
     assert runs.take(database, north) is not None
 
@@ -224,7 +224,7 @@ def test_whoever_cancels_a_run_and_its_worker_never_wait_for_each_other(
             locked.wait(1)  # the worker waits for its turn before it locks the run, or both would wait here
             runs.cancel(session, keys, held.run_id, user_id="u")
         assert made.result(60)
-    assert state_of(database, north, held.run_id)[0] == "done"
+    assert state_of(database, keys, north, held.run_id)[0] == "done"
 
 
 # ---- publishing ------------------------------------------------------------------------------------------------------

@@ -96,8 +96,8 @@ def test_keys_are_rotated_and_nothing_is_lost(environment: Settings) -> None:
     kith("import", str(SAMPLES / "tiny"))
     kith("user", "add", "someone@north.invalid", "--role", "manager", "--name", "Some One")
     old = KeyRing.read(settings.keys_file)
-    # 4 children and 3 volunteers with their facts, and one user's name
-    assert kith("keys", "rotate", "--drop-old") == "8 values are sealed by the new key.\n"
+    # 4 children and 3 volunteers with their facts, one user's name, and why the first policy was put in force
+    assert kith("keys", "rotate", "--drop-old") == "9 values are sealed by the new key.\n"
     with opened(settings) as (database, keys):
         assert (keys.current, list(keys.keys)) == ("k2", ["k2"])
         with database.read() as session:
@@ -134,7 +134,7 @@ def test_an_interrupted_rotation_is_taken_up(environment: Settings) -> None:
     kith("import", str(SAMPLES / "tiny"))
     KeyRing.read(environment.keys_file).rotated().write(environment.keys_file)  # and then the power went
     with opened(environment) as (database, keys):
-        assert rotate_keys(environment, database, keys, drop_old=True) == 7
+        assert rotate_keys(environment, database, keys, drop_old=True) == 8
         with database.read(_authority(database)) as session:
             assert all(Repository(session, keys).open(row, "facts") for row in session.scalars(select(Child)))
 
@@ -153,7 +153,7 @@ def test_a_rotation_waits_for_whoever_had_begun_to_write(environment: Settings) 
             rotation = pool.submit(rotate_keys, environment, other, KeyRing.read(environment.keys_file), drop_old=True)
             with pytest.raises(TimeoutError):
                 rotation.result(0.5)
-        assert rotation.result(20) == 1
+        assert rotation.result(20) == 2  # the name, and why the first policy was put in force
         now = KeyRing.read(environment.keys_file)
         assert [*now.keys] == ["k2"]
         with database.read() as session:

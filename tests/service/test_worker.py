@@ -51,44 +51,46 @@ def log_of(settings: Settings) -> Path:
 
 
 def test_a_run_in_its_own_process_and_after_one_that_was_killed(
-    settings: Settings, database: Database, north: str
+    settings: Settings, database: Database, keys: KeyRing, north: str
 ) -> None:
     first = ask(database, north)
     assert worker.Work(settings, database, crash).once()
-    state, problem = state_of(database, north, first)
+    state, problem = state_of(database, keys, north, first)
     assert state == "failed"
     assert problem is not None
     assert "no memory" in problem
     second = ask(database, north)
     assert worker.Work(settings, database).once()
-    assert state_of(database, north, second) == ("done", None)
+    assert state_of(database, keys, north, second) == ("done", None)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(tables.Worker)) == 2
 
 
-def test_a_run_that_hangs_is_ended_and_the_next_one_goes_on(settings: Settings, database: Database, north: str) -> None:
+def test_a_run_that_hangs_is_ended_and_the_next_one_goes_on(
+    settings: Settings, database: Database, keys: KeyRing, north: str
+) -> None:
     hung = ask(database, north)
     impatient = settings.model_copy(update={"run_minutes": 0})
     worker.Work(impatient, database, hang).once()
-    state, problem = state_of(database, north, hung)
+    state, problem = state_of(database, keys, north, hung)
     assert (state, problem) == ("failed", "The run took longer than 0 minutes, and was stopped.")
     second = ask(database, north)
     assert worker.Work(settings, database).once()
-    assert state_of(database, north, second) == ("done", None)
+    assert state_of(database, keys, north, second) == ("done", None)
 
 
-def test_a_run_that_finds_no_memory_says_so(settings: Settings, database: Database, north: str) -> None:
+def test_a_run_that_finds_no_memory_says_so(settings: Settings, database: Database, keys: KeyRing, north: str) -> None:
     run_id = ask(database, north)
     worker.Work(settings, database, greedy).once()
-    assert state_of(database, north, run_id) == ("failed", runs.NO_MEMORY)
+    assert state_of(database, keys, north, run_id) == ("failed", runs.NO_MEMORY)
 
 
 def test_a_fault_in_a_run_is_told_without_the_words_of_a_record(
-    settings: Settings, database: Database, north: str
+    settings: Settings, database: Database, keys: KeyRing, north: str
 ) -> None:
     run_id = ask(database, north)
     worker.Work(settings, database, broken).once()
-    assert state_of(database, north, run_id) == ("failed", runs.FAULT)
+    assert state_of(database, keys, north, run_id) == ("failed", runs.FAULT)
     told = log_of(settings).read_text()
     assert '"crash": "ValueError"' in told
     assert "WORDS-OF-A-RECORD" not in told
@@ -100,32 +102,36 @@ def test_a_run_that_goes_on_is_cancelled(settings: Settings, database: Database,
     with database.write(north) as session:
         runs.cancel(session, keys, run_id, user_id="somebody")
     worker.Work(settings, database, hang)._execute(held)
-    assert state_of(database, north, run_id)[0] == "cancelled"
+    assert state_of(database, keys, north, run_id)[0] == "cancelled"
 
 
-def test_a_worker_that_is_stopped_hands_its_run_back(settings: Settings, database: Database, north: str) -> None:
+def test_a_worker_that_is_stopped_hands_its_run_back(
+    settings: Settings, database: Database, keys: KeyRing, north: str
+) -> None:
     run_id = ask(database, north)
     held = take(database, north)
     one = worker.Work(settings, database, hang)
     one.stopping = True
     one._execute(held)
-    assert state_of(database, north, run_id) == ("cancelled", runs.STOPPED)
+    assert state_of(database, keys, north, run_id) == ("cancelled", runs.STOPPED)
     again = take(database, north)
     with database.read(north) as session:
         assert runs.find(session, again.run_id).reasons == ["manual"]
 
 
-def test_a_worker_that_is_asked_to_stop_says_goodbye(settings: Settings, database: Database, north: str) -> None:
+def test_a_worker_that_is_asked_to_stop_says_goodbye(
+    settings: Settings, database: Database, keys: KeyRing, north: str
+) -> None:
     run_id = ask(database, north)
     process = worker.CONTEXT.Process(target=worker.work, args=(settings,))
     process.start()
     end = time.monotonic() + 60
-    while state_of(database, north, run_id)[0] != "done" and time.monotonic() < end:
+    while state_of(database, keys, north, run_id)[0] != "done" and time.monotonic() < end:
         time.sleep(0.1)
     process.terminate()
     process.join(20)
     assert process.exitcode == 0
-    assert state_of(database, north, run_id)[0] == "done"
+    assert state_of(database, keys, north, run_id)[0] == "done"
     with database.read() as session:
         assert session.scalars(select(tables.Worker)).all() == []
 
