@@ -1,21 +1,16 @@
-"""What people are told of what is kept, how it is erased, and where their words never turn up."""
+"""What people are told of what is kept, and how it is erased."""
 
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
-from httpx2 import Response
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from matcher.instance import today
-from service import people, plans, runs
+from service import plans, runs
 from service.crypto import Place
 from service.database import tables
 from service.database.base import Base, Sealed
@@ -184,96 +179,3 @@ def test_a_childs_no_outlives_their_record(service: Service) -> None:
     assert manager.post(f"{API}{path}/erasure", json={"reason": "asked to be erased"}).status_code == 204
     with service.database.read(service.north) as session:
         assert session.get_one(tables.Child, child).objects
-
-
-# ---- where words never turn up ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def nothing_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for temporary files of its own; an upload that leaves the memory is a failure."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-
-    def rolled(*_: object) -> None:
-        raise AssertionError("an upload was written to a disk")
-
-    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", rolled)
-    yield folder
-    assert list(folder.iterdir()) == []
-
-
-def test_two_hundred_planted_strings_turn_up_nowhere(
-    service: Service, nothing_on_disk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk, manager = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER)
-    child, volunteer = service.eligible_pair()
-    path = f"/children/{child}"
-
-    def patch(facts: dict[str, str]) -> Response:
-        return desk.patch(f"{API}{path}", json={"facts": facts}, headers=tag(desk, path))
-
-    def person(who: str, field: str) -> Callable[[str], Response]:
-        return lambda plant: desk.put(f"{API}{who}/person", json={field: plant}, headers=tag(desk, who))
-
-    def crash(plant: str) -> Response:
-        def broken(*_: object, **__: object) -> None:
-            raise ValueError(plant)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(people, "change_child", broken)
-            return patch({"coordinator": plant})
-
-    def upload(content: bytes, name: str = "children.csv") -> Response:
-        return desk.post(f"{API}/imports", files=[("files", (name, content))], data={"stamp": "none"})
-
-    ways: tuple[tuple[int, Callable[[str], Response]], ...] = (
-        (200, person(path, "name")),
-        (200, person(f"/volunteers/{volunteer}", "notes")),
-        (200, lambda plant: patch({"coordinator": plant})),
-        (422, lambda plant: patch({"languages": plant})),
-        (422, lambda plant: patch({"gender": f"{plant}; {plant}"})),
-        (422, lambda plant: patch({plant: plant})),
-        (422, lambda plant: desk.post(f"{API}/children", json={"reference": f"!{plant}", "facts": {}})),
-        (422, lambda plant: desk.post(f"{API}/proposals", json={"served": plant, "volunteer": plant})),
-        (404, lambda plant: desk.get(f"{API}/{plant}")),
-        (422, lambda plant: desk.get(f"{API}/children/{plant}")),
-        (422, lambda plant: desk.get(f"{API}/matches", params={"child": plant})),
-        (409, lambda plant: upload(f"child_id\n{plant}\n".encode())),
-        (409, lambda plant: upload(b"child_id\n" + plant.encode() * 90_000)),  # more than a megabyte
-        (409, lambda plant: upload(b"x", f"{plant}.csv")),
-        (422, lambda plant: manager.post(f"{API}/exceptions", json={"kind": plant, "reason": plant})),
-        (201, lambda plant: manager.post(f"{API}/exceptions", json={
-            "kind": "second child", "volunteer": volunteer, "value": 2, "reason": plant})),
-        (500, crash),
-        (200, lambda _: manager.get(f"{API}{path}/export")),
-        (422, lambda plant: desk.post(f"{API}/policies/check", json={plant: plant})),
-        (401, lambda plant: service.client.get(f"{API}/children", headers={"Authorization": f"Bearer {plant}"})),
-    )  # fmt: skip
-    for n, plant in enumerate(PLANTS):
-        status, way = ways[n % len(ways)]
-        answer = way(plant)
-        assert answer.status_code == status, (n % len(ways), answer.text)
-        assert plant not in str(answer.headers)
-        if status >= 400:
-            assert plant not in answer.text, n % len(ways)
-    printed = capsys.readouterr()
-    assert [plant for plant in PLANTS if plant in printed.out + printed.err] == []
-    with service.database.read(service.north) as session:
-        log = str([tuple(row) for row in session.execute(text("SELECT * FROM audit_events"))])
-        assert [plant for plant in PLANTS if plant in log] == []
-        for table in ("children", "volunteers", "exceptions", "decisions"):
-            rows = session.execute(text(f"SELECT * FROM {table}")).mappings().all()
-            plain = [{name: value for name, value in row.items() if name != "coordinator"} for row in rows]
-            assert [plant for plant in PLANTS if plant in str(plain)] == []  # sealed, if it was kept at all
-
-
-def test_the_ways_of_the_test_above_are_real(service: Service) -> None:
-    """So that it cannot pass for having planted nothing."""
-    desk, child = service.as_(Role.COORDINATOR), service.eligible_pair()[0]
-    body: dict[str, Any] = {"name": PLANTS[0]}
-    path = f"/children/{child}"
-    assert desk.put(f"{API}{path}/person", json=body, headers=tag(desk, path)).status_code == 200
-    assert PLANTS[0] in desk.get(f"{API}{path}/person").text
-    assert PLANTS[0] in everything(service)
