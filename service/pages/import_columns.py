@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from matcher.reading.cells import RefusedError
 from matcher.reading.mapping import OF_A_FILE
 from matcher.reading.sheets import SHEETS
 from matcher.reading.xlsx import MOST_PARTS, MOST_ROWS
-from matcher.words import counted, first_upper
+from matcher.words import counted, first_upper, listed
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import UploadId
 from service.importing import children_of, uploads
@@ -101,7 +101,16 @@ def confirm_columns(
             error = f"{many} not confirmed yet: {', '.join(unseen[:5])}"
             error += "…" if len(unseen) > 5 else "."
             return _columns(request, person, kith, rows, upload, part, sheet, row, said, error)
-    chosen = {one.text: said.get(f"column-{at}", one.column) for at, one in enumerate(proposed.headings)}
+    columns_of = _meant(proposed, said)
+    strange = [at for at, column in columns_of.items() if column is None] if sheet != NOTHING else []
+    if strange:
+        typed = listed(f"“{said[f'column-{at}'].strip()}”" for at in strange)
+        error = f"{typed} {'is' if len(strange) == 1 else 'are'} not among Kith’s columns. Choose another."
+        with kith.database.read(person.authority_id) as session:
+            rows = Repository(session, kith.keys)
+            found = uploads.find(rows, upload_id)
+            return _columns(request, person, kith, rows, found, part, sheet, row, said, error, strange)
+    chosen = {one.text: columns_of[at] or "" for at, one in enumerate(proposed.headings)}
     words: dict[str, dict[str, str]] = defaultdict(dict)
     for group in proposed.words:
         for at, word in enumerate(group.words):
@@ -128,10 +137,22 @@ def confirm_columns(
     return RedirectResponse(f"/imports/files/{upload_id}", 303)
 
 
+def _meant(proposed: Proposed, said: Mapping[str, str]) -> dict[int, str | None]:
+    """The column that each heading stands for, by the words in which the page has it or its own name; "" where it is
+    not read, None where what was typed is none. One list serves all fields: a choice of all columns in each made the
+    page of a wide file twice as long as a page may be."""
+    sheet = proposed.sheet
+    by_words = {"": ""} | {beside_column(sheet.name, one.name).casefold(): one.name for one in sheet.columns}
+    by_words |= {one.name.casefold(): one.name for one in sheet.columns}
+    typed = {at: said.get(f"column-{at}", one.column) for at, one in enumerate(proposed.headings)}
+    return {at: by_words.get(" ".join(text.casefold().split())) for at, text in typed.items()}
+
+
 def _columns(
     request: Request, person: Asking, kith: Kith, rows: Repository, upload: Upload, part: Part, sheet: str | None,
-    row: int | None = None, said: Mapping[str, str] | None = None, error: str = "",
+    row: int | None = None, said: Mapping[str, str] | None = None, error: str = "", unknown: Sequence[int] = (),
 ) -> Response:  # fmt: skip
+    """`unknown` are the places of the headings for which something was typed that is no column."""
     proposed: Proposed | None = None
     refused = ""
     try:
@@ -140,7 +161,7 @@ def _columns(
         refused = f"{part} cannot be read: {wrong.wrong}. {wrong.remedy}."
     lacking = []
     if proposed is not None:
-        chosen = {(said or {}).get(f"column-{at}", one.column) for at, one in enumerate(proposed.headings)}
+        chosen = {*_meant(proposed, said or {}).values()}
         lacking = [one for one in proposed.sheet.columns if one.name not in chosen and not one.optional]
         examples = {text for one in proposed.headings for text in one.examples}
         note_reading(kith, person, "import", "", children=children_of(rows, examples))
@@ -148,5 +169,6 @@ def _columns(
         request, "import-columns.html", person, status=422 if error or refused else 200, upload=upload, part=part,
         proposed=proposed, refused=refused, row=row, error=error, said=said or {}, sheets=SHEETS, sheet_names=NAMES,
         address=address(upload, part), number=upload.names.index(part.file), worksheets=upload.worksheets[part.file],
+        names=[one.name for one in proposed.sheet.columns] if proposed else [], unknown=unknown,
         lacking=lacking, of_a_file=OF_A_FILE, nothing=NOTHING, called=beside_column,
     )  # fmt: skip

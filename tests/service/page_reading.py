@@ -40,6 +40,16 @@ def ticks(page: str, *names: str) -> dict[str, list[str]]:
     return {name: [value[1] for of, value in found if of and value and of[1] == name] for name in names}
 
 
+def sent(browser: TestClient, page: Response) -> int:
+    """Bytes of a page with the style and script that it asks for: those are compressed, pages never."""
+    total = len(page.content)
+    names = {*re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text), "/static/govuk-frontend/govuk-frontend.min.js"}
+    for name in names:
+        with browser.stream("GET", name, headers={"Accept-Encoding": "gzip"}) as answer:
+            total += sum(len(chunk) for chunk in answer.iter_raw())
+    return total
+
+
 def shared(browser: TestClient, match: str, **ticked: list[str]) -> Response:
     """What a proposal's form of what is shared answers, opened and sent with these ticks and no others."""
     address = f"/proposals/{match}/share"

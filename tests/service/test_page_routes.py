@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Service
-from page_reading import HTML, proposal_of
+from page_reading import HTML, proposal_of, sent
 from sqlalchemy import select
 
 from matcher.records import ExceptionKind, Party
@@ -26,6 +26,8 @@ PAGES = {
     for line, needs in ROUTES.items()
     if not line.split()[1].startswith(("/api/", "/health", "/ready", "/metrics"))
 }
+MOST_BYTES = 150_000
+"""Of a page, its style and script included."""
 NOBODYS = ("{number}", "/templates/", "{report}", "{code}", "/welcome/")
 """Parts of paths that stand for the like in every authority: the first version of the policy, a report, a council."""
 
@@ -44,7 +46,7 @@ def test_every_page_with_every_role(service: Service, monkeypatch: pytest.Monkey
         allowed = exceptions.approve(
             rows, ExceptionKind.SECOND_CHILD, volunteer, None, 2, user_id=user, reason="for a test"
         ).id
-    wrong = []
+    wrong, heavy = [], {}
     for where in ("north", "south"):
         for role in Role:
             browser = service.as_(role, where)
@@ -79,9 +81,14 @@ def test_every_page_with_every_role(service: Service, monkeypatch: pytest.Monkey
                     expected = {200}
                 else:
                     expected = {200, 303, 409, 422}
+                if method == "GET" and answer.headers.get("content-type", "").startswith("text/html"):
+                    heavy[line] = max(heavy.get(line, 0), len(answer.content))
                 if answer.status_code not in expected:
                     wrong.append((where, role, line, answer.status_code))
     assert wrong == []
+    page = service.as_(Role.COORDINATOR).get("/children", headers=HTML)
+    with_it = sent(service.as_(Role.COORDINATOR), page) - len(page.content)
+    assert {line: size for line, size in heavy.items() if size + with_it > MOST_BYTES} == {}
 
 
 def test_who_is_not_signed_in_is_led_to_the_login_and_back(service: Service) -> None:
