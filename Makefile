@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 AS_OF = 2026-11-01
 
-.PHONY: demo serve service test check tests thorough kills audit-many machine mutants objections races screenshots lock clean
+.PHONY: demo serve service test check tests thorough kills audit-many fuzz machine mutants objections races screenshots lock clean
 
 demo: .venv/ready
 	@$(BIN)/kith match data/samples/county --as-of $(AS_OF) --out demo
@@ -55,6 +55,11 @@ races: .venv/ready-to-test
 # Two hundred sequences of whatever may happen to a child's no: some minutes.
 objections: .venv/ready-to-test
 	KITH_OBJECTIONS=200 $(BIN)/pytest tests/service/test_objections.py
+
+# A hundred requests of each operation of the API, made up for each role on each database: half an hour.
+# KITH_FUZZ_SEED=7 draws others.
+fuzz: .venv/ready-to-test
+	KITH_FUZZ=100 $(BIN)/pytest -n auto tests/service/test_openapi.py
 
 # Three hundred sequences of whatever people do over months, and after each action what must hold: a quarter of an hour.
 # KITH_MACHINE_SEED=7 draws others; KITH_MACHINE_SHRINK=1 looks for the shortest sequence that shows a fault.

@@ -11,18 +11,13 @@ import pytest
 from conftest import Service
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select
+from real_asks import ids_of
 from starlette.exceptions import HTTPException
 
-from matcher.records import ExceptionKind
-from service import exceptions, organisations
 from service.app import create_app
 from service.cli import RoleName
-from service.database import tables
 from service.middleware import RateLimit
 from service.permissions import MAY, PUBLIC, ROUTES, Permission, Role, table
-from service.repository import Repository
-from service.runs import ask_for
 from service.settings import Settings
 
 NOT_SET_UP = {"GET /metrics", "GET /api/v1/session/oidc", "GET /api/v1/session/oidc/callback"}
@@ -55,26 +50,6 @@ def test_the_command_line_knows_the_same_roles() -> None:
 
 def test_every_permission_is_some_roles() -> None:
     assert frozenset().union(*MAY.values()) == frozenset(Permission)
-
-
-def ids_of(service: Service) -> dict[str, Any]:
-    """Whatever stands in a path, of North."""
-    child, volunteer = service.eligible_pair()
-    mine = {"child_id": child, "volunteer_id": volunteer, "match_id": service.a_match()}
-    with service.database.write(service.north) as session:
-        run = ask_for(session, service.north, "match ended").id
-        rows, user = Repository(session, service.keys), service.users["north", Role.MANAGER]
-        several = select(tables.Child.family_id).group_by(tables.Child.family_id).having(func.count() > 1)
-        family = session.scalars(several).first()
-        of = {
-            "family_id": family,
-            "siblings": list(session.scalars(select(tables.Child.id).where(tables.Child.family_id == family))),
-            "organisation_id": organisations.add(rows, "Bluebell Homes", user_id=user).id,
-            "exception_id": exceptions.approve(
-                rows, ExceptionKind.SECOND_CHILD, volunteer, None, 2, user_id=user, reason="for a test"
-            ).id,
-        }
-    return {**mine, **of, "run_id": run, "number": 1, "code": "E06000062", "token_id": "0" * 64}
 
 
 def test_the_whole_table(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
