@@ -103,8 +103,8 @@ def as_text(page: Page, text: str = HOSTILE) -> bool:
     return told is not None and text in told
 
 
-def sign_in(page: Page, role: Role) -> None:
-    page.fill("#email", f"{role}@north.invalid")
+def sign_in(page: Page, role: Role, where: str = "north") -> None:
+    page.fill("#email", f"{role}@{where}.invalid")
     page.fill("#password", PASSWORD)
     page.locator("main").get_by_role("button", name="Sign in").click()
     page.wait_for_url(re.compile(r"/(runs|log|users)?$"))  # where each role begins
@@ -163,20 +163,35 @@ def site(
     thread.join()
 
 
-def faults(page: Page, address: str | None = None) -> list[str]:
-    """What axe finds of a page, and how far it stands beyond the edge of a window of 640 and of 320 pixels.
+AXE = """axe.run({resultTypes: ["violations"]}).then(({violations}) =>
+    violations.map(one => `${one.id} ${one.nodes[0].html.slice(0, 120)}`))"""
 
-    That is a window of 1280 at 200% and at 400%; telephones are in between. Without an address: of the open page.
+CUT_OFF = """() => [...document.querySelectorAll("body *")].filter(one => {
+    const style = getComputedStyle(one);
+    return one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1 && style.overflowX !== "visible"
+        && style.overflowX !== "auto" && !["INPUT", "SELECT", "TEXTAREA"].includes(one.tagName);
+}).map(one => one.outerHTML.slice(0, 120))"""
+"""What hides a part of its own width."""
+
+
+def faults(page: Page, address: str | None = None) -> list[str]:
+    """What axe finds of a page on a desk and on a telephone, and how far it stands beyond the edge of a narrow window.
+
+    Of 640 and of 320 pixels: a window of 1280 at 200% and at 400%; telephones are in between. Without an address: of
+    the open page.
     """
     page.set_viewport_size({"width": 1280, "height": 900})
     if address:
         page.goto(address)
-    found = [
-        f"{address}: {one['id']} {one['nodes'][0]['html'][:120]}" for one in Axe().run(page).response["violations"]
-    ]
+    page.evaluate(Axe().axe_script)
+    found = []
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        found += [f"{address or page.url} at {width}: {one}" for one in page.evaluate(AXE)]
     for width in (640, 320):
         page.set_viewport_size({"width": width, "height": 900})
         beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if beyond > 0:
             found.append(f"{address or page.url}: {beyond} pixels too wide at {width}")
+        found += [f"{address or page.url}: cut off at {width}: {one}" for one in page.evaluate(CUT_OFF)]
     return found

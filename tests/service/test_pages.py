@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from browser import PASSWORD, Site, faults
 from playwright.sync_api import Page
-from service_rows import a_child, a_match
-from sqlalchemy import func, select
 
-from service import steps
-from service.asking import to_ask
-from service.brought_up import BROUGHT_UP
-from service.database.tables import Child, Match, User, Volunteer
+from service.database.tables import Match
 from service.permissions import Role
-from service.repository import Repository
-from service.standing import CONCERN
-from service.workflow import State
 
 STATIC = Path(__file__).parents[2] / "service" / "static"
 
@@ -45,138 +36,6 @@ def a_proposal(page: Page, site: Site) -> str:
         return propose(page, site, 0)
     open_already.click()
     return page.url
-
-
-def of_children(site: Site, page: Page) -> list[str]:
-    child, (volunteer, other, *_) = site.choice
-    return [
-        "/children", "/children?show=everybody&sort=priority&page=2", "/children?coordinator=nobody-here",
-        f"/children/{child}", f"/children/{site.nobody}", f"/children/{child}/change/wishes",
-        f"/children/{child}/readers", "/children/new", f"/children/{child}/shortlist?rank=fit",
-        f"/children/{child}/siblings", f"/children/{child}/shortlist?rank=fit&everybody=yes",
-        f"/children/{child}/shortlist", f"/children/{site.nobody}/shortlist", f"/children/{child}/compare",
-        f"/children/{child}/compare?rank=fit&with={volunteer}&with={other}",
-        f"/children/{child}/propose/{volunteer}?rank=fit", "/",
-    ]  # fmt: skip
-
-
-def of_volunteers(site: Site, page: Page) -> list[str]:
-    volunteer = site.choice[1][0]
-    return [
-        "/volunteers", "/volunteers?show=not%20ready", "/volunteers?show=checks&sort=lapse", "/volunteers/new",
-        f"/volunteers/{site.volunteer}", f"/volunteers/{site.volunteer}/status",
-        f"/volunteers/{volunteer}/shortlist", f"/volunteers/{volunteer}/change/checks", "/nothing-here",
-    ]  # fmt: skip
-
-
-def a_past_match(site: Site) -> str:
-    """The address of one of which the child is to be asked, since a concern about the volunteer."""
-    with site.kith.database.write(site.north) as session:
-        rows = Repository(session, site.kith.keys)
-        if already := to_ask(rows):
-            return f"/proposals/{already[0].match.id}"
-        child = a_child(rows, "visited before")
-        child.referral = False
-        volunteer = session.scalars(select(Volunteer).order_by(Volunteer.id)).first()
-        manager = session.scalars(select(User.id).where(User.role == Role.MANAGER)).first()
-        assert volunteer is not None
-        assert manager is not None
-        match = a_match(session, child, volunteer, State.ENDED, place=None)
-        session.flush()
-        steps.note(rows, match, BROUGHT_UP, user_id=manager, reason=CONCERN)
-        return f"/proposals/{match.id}"
-
-
-def of_proposals(site: Site, page: Page) -> list[str]:
-    proposal = a_proposal(page, site).removeprefix(site.at)
-    imported = []
-    for show in ("matches", "over"):
-        page.goto(f"{site.at}/proposals?show={show}")
-        imported += [one.get_attribute("href") or "" for one in page.locator("tbody th a").all()[:1]]
-    assert imported
-    if page.get_by_role("button", name="The volunteer was asked").count():
-        page.get_by_role("button", name="The volunteer was asked").click()
-    asked = a_past_match(site)
-    parts = ("", "/share", "/for-child", "/for-volunteer", "/steps/child_declines", "/steps/withdraw", "/take-back",
-             "/letters/appointment")  # fmt: skip
-    return [*(proposal + part for part in parts), *imported, f"{imported[0]}/letters/appointment", "/proposals",
-            "/proposals?show=over", "/proposals?show=matches", asked, f"{asked}/asked"]  # fmt: skip
-
-
-@pytest.mark.parametrize("group", [of_children, of_volunteers, of_proposals])
-def test_no_page_has_a_fault_that_axe_finds_nor_is_cut_off_when_it_is_enlarged(
-    site: Site, group: Callable[[Site, Page], list[str]]
-) -> None:
-    page = site.page()
-    assert [fault for path in group(site, page) for fault in faults(page, site.at + path)] == []
-
-
-def test_no_page_for_other_roles_has_such_a_fault(site: Site) -> None:
-    found = []
-    with site.kith.database.read(site.north) as session:
-        family = select(Child.family_id).group_by(Child.family_id).having(func.count() > 1)
-        sibling = session.scalars(select(Child.id).where(Child.family_id.in_(family))).first()
-    for role, paths in (
-        (Role.ADMINISTRATOR, ("/", "/users", "/log", "/log?kind=read&days=0")),
-        (Role.MANAGER, (f"/children/{sibling}/siblings", f"/children/{sibling}/unlink")),
-        (None, ("/sign-in", "/welcome/some-link")),
-    ):
-        page = site.page(role)
-        for path in paths:
-            found += faults(page, site.at + path)
-    page = site.page(Role.ADMINISTRATOR)
-    for what in ("role", "close"):
-        page.goto(f"{site.at}/users")
-        page.locator(f"a[href$='/{what}']").first.click()
-        found += faults(page)
-    page.goto(f"{site.at}/users")
-    page.fill("#name", "Somebody New")
-    page.fill("#email", "new@invited.invalid")
-    page.select_option("#role", "coordinator")
-    page.locator("main").get_by_role("button", name="Invite").click()
-    link = page.locator("#link").input_value()
-    found += faults(page)
-    page.goto(link)
-    assert page.locator("input[name=password]").count() == 1
-    found += faults(page)
-    page.goto(f"{site.at}/users")
-    page.locator("a[href$='/role']").first.click()
-    page.check("input[name=role] >> nth=0")
-    page.click("main form button.govuk-button")  # without a reason
-    assert page.locator("input[name=role]").first.is_checked()
-    found += faults(page)
-    assert found == []
-
-
-def test_no_page_that_comes_back_has_such_a_fault(site: Site) -> None:
-    """Because something was wrong or missing."""
-    page = site.page()
-    child, (volunteer, *_) = site.choice
-    proposal = a_proposal(page, site)
-    if page.get_by_role("button", name="The volunteer was asked").count():
-        page.get_by_role("button", name="The volunteer was asked").click()
-    found = []
-    for address, field, text, button in (
-        (f"/children/{child}/propose/{volunteer}?rank=fit", "#note", "Rang.", "Propose"),
-        (f"{proposal.removeprefix(site.at)}/steps/child_declines", "#note", "Rang.", "Record"),
-        (f"{proposal.removeprefix(site.at)}/take-back", None, "", "Take it back"),
-        (f"{a_past_match(site)}/asked", "#note", "Rang.", "Record it"),
-        ("/volunteers/new", "#date_of_birth", "31/02/1980", "Add the volunteer"),
-        (f"/children/{child}/change/wishes", "#prefers_to_age", "old", "Save"),
-        (f"/volunteers/{volunteer}/status", None, "", "Change where they stand"),
-        ("/children", "#reference", "nobody", "Find"),
-    ):
-        page.set_viewport_size({"width": 1280, "height": 900})
-        page.goto(site.at + address)
-        if field:
-            page.fill(field, text)
-        page.locator("main").get_by_role("button", name=button).last.click()
-        assert page.locator(".govuk-error-summary, .govuk-error-message").count(), address
-        found += [f"refused {address}: {one}" for one in faults(page)]
-    page = site.page(None)
-    page.locator("main").get_by_role("button", name="Sign in").click()
-    assert page.locator(".govuk-error-summary").count()
-    assert found + faults(page) == []
 
 
 @pytest.mark.parametrize("script", [True, False])
