@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 
 from browser import Site
 from conftest import Service
@@ -106,3 +107,27 @@ def test_what_is_missing_is_told_with_the_rule_that_waits_for_it(service: Servic
     assert forms.fill_in("children", "funding_agreed", manager=True) == "change/referral#funding_agreed"
     assert not forms.fill_in("children", "funding_agreed", manager=False)  # they have no field for it
     assert not re.search(r"\b(dbs|mot)\b", re.sub(r"<[^>]*>", "", shown))
+
+
+def test_a_check_that_is_not_in_order_leads_to_its_field(service: Service) -> None:
+    """Where they stand has its button."""
+    _, volunteer = service.eligible_pair()
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        row = rows.volunteer(volunteer)
+        facts = replace(rows.volunteer_record(row), references_accepted=0, dbs_checked_on=date(2001, 1, 1))
+        rows.write_volunteer(row, facts)
+    browser = service.as_(Role.COORDINATOR)
+    page = browser.get(f"/volunteers/{volunteer}", headers=HTML).text
+    wrong = re.findall(r'kith-check--no">(.*?)</li>', page, re.S)
+    links = [re.findall(rf'href="/volunteers/{volunteer}/(change/checks)#(\w+)">Change “', one) for one in wrong]
+    assert all(len(one) == 1 for one in links), links
+    form = browser.get(f"/volunteers/{volunteer}/change/checks", headers=HTML).text
+    assert all(f'id="{field}"' in form for ((_, field),) in links)
+    assert {"dbs_checked_on", "references_accepted"} <= {field for ((_, field),) in links}
+    suspended = {"version": fields_of(browser.get(f"/volunteers/{volunteer}/status", headers=HTML).text)["version"],
+                 "status": "suspended", "reason-suspended": "concern raised"}  # fmt: skip
+    browser.post(f"/volunteers/{volunteer}/status", data=suspended, headers=HTML)
+    page = browser.get(f"/volunteers/{volunteer}", headers=HTML).text
+    (stands,) = [one for one in re.findall(r'kith-check--no">(.*?)</li>', page, re.S) if "suspended" in one]
+    assert "Change “" not in stands
