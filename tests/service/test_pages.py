@@ -112,12 +112,17 @@ def test_a_child_says_no_and_is_shown_others(site: Site) -> None:
     page.get_by_role("link", name="The page to show the child").click()
     assert "No thank you" in page.inner_text("main")
     assert "They like" not in page.inner_text("main")  # it was not ticked
-    page.get_by_role("link", name="Yes, I would like to meet them").click()
+    shown = page.url
+    for answer, told in (("Yes, I would like to meet", "Thank you for"), ("I do not know yet", "That is fine.")):
+        page.get_by_text(answer).click()
+        assert page.get_by_text(told).first.is_visible()
+        assert page.url == shown  # a child's tap leads to nothing of the team's
+    page.get_by_text("Yes, I would like to meet").click()
+    page.get_by_role("link", name="record the yes").click()
     assert page.url == f"{proposal}#next"
     page.go_back()
-    page.get_by_text("I do not know yet").click()
-    assert page.get_by_text("That is fine.").is_visible()
-    page.get_by_role("link", name="No thank you").click()
+    page.get_by_text("No thank you").click()
+    page.get_by_role("link", name="record the no").click()
     page.locator("main form button.govuk-button").click()
     assert "Choose a reason." in page.inner_text(".govuk-error-summary")
     page.get_by_label("Does not want this visitor").check()
