@@ -198,6 +198,8 @@ def test_no_answer_and_no_log_line_repeats_what_was_sent(service: Service, capsy
     printed = capsys.readouterr()
     assert CANARY not in printed.out + printed.err
     assert "/api/v1/children/{child_id}/shortlist" in printed.out
+    logged = [json.loads(line)["request_id"] for line in printed.out.splitlines()]
+    assert logged == [answer.headers["X-Request-ID"] for answer in answers]
 
 
 def test_a_crash_says_nothing_of_what_it_was_about(
@@ -213,6 +215,7 @@ def test_a_crash_says_nothing_of_what_it_was_about(
     assert CANARY not in answer.text + printed.out + printed.err
     line = json.loads(printed.out.splitlines()[-1])
     assert (line["crash"], line["status"]) == ("ValueError", 500)
+    assert line["request_id"] == answer.headers["X-Request-ID"]
 
 
 def test_the_document_of_the_api_is_whole_and_for_those_who_log_in(service: Service) -> None:
