@@ -103,6 +103,8 @@ def test_nothing_is_left_of_a_demonstration(
         assert started.poll() is None, printed.read_text()
         assert time.monotonic() < until, printed.read_text()
         time.sleep(0.01)
+    if moment == "it is at rest":
+        assert "*** DEMONSTRATION: made-up people, on this machine alone" in printed.read_text()
     for one in told:
         started.send_signal(one)
     started.wait(PATIENCE)

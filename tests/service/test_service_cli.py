@@ -206,6 +206,18 @@ def test_what_keeps_it_from_starting_is_said_before_any_process_is_started(
         kith("serve", "--workers", "2", "--no-worker")
 
 
+def test_the_first_start_alone_prints_the_link_of_who_chooses_the_password(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    if not environment.sqlite:
+        assert "once" not in kith("serve", "--no-worker")  # `kith authority` and `kith user` set it up
+        return
+    link = r"Choose the password, once, within three days: http://127.0.0.1:\d+/welcome/\S{20,}\n"
+    assert re.search(link, kith("serve", "--no-worker"))
+    assert "welcome" not in kith("serve", "--no-worker")
+
+
 @pytest.mark.parametrize("words", [(), ("--demo",)])
 def test_a_port_that_is_taken_is_said_before_anything_is_made(
     environment: Settings, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
