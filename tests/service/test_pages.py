@@ -199,6 +199,86 @@ def test_by_keyboard_alone(site: Site) -> None:
     assert "Declined" in page.inner_text("h1")
 
 
+def test_the_pages_around_a_match_by_keyboard_alone(site: Site) -> None:
+    """The first page, a list and its filters, a form of facts, volunteers side by side, reports, the log, accounts."""
+    page = site.page(Role.MANAGER)
+    enter(page, "All by priority")
+    assert "sort=priority" in page.url
+    tab_to(page, "sort")
+    page.keyboard.type("Reference")
+    enter(page, "Apply")
+    assert "sort=reference" in page.url
+    enter(page, page.locator("tbody th a").first.inner_text())
+    assert "/children/C" in page.url
+    child, _ = site.choice
+    page.goto(f"{site.at}/children/{child}/change/about")
+    tab_to(page, "interests")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Chess")
+    enter(page, "Save")
+    assert "Chess" in page.inner_text("main")
+    page.goto(f"{site.at}/children/{child}/shortlist?rank=fit")
+    for box in page.locator("input[name=with]").all()[:2]:
+        tab_to(page, box.get_attribute("id") or "")
+        page.keyboard.press("Space")
+    enter(page, "Compare the ones you ticked")
+    assert "/compare" in page.url
+    page.goto(f"{site.at}/reports")
+    enter(page, "Report of the year")
+    page = site.page(Role.ADMINISTRATOR)
+    enter(page, "Log")
+    tab_to(page, "kind")
+    page.keyboard.type("Signing in")
+    enter(page, "Apply")
+    assert "kind=log+in" in page.url
+    page.goto(f"{site.at}/users")
+    enter(page, " ".join((page.locator("main a[href$='/role']").first.text_content() or "").split()))
+    assert page.url.endswith("/role")
+
+
+def test_what_the_day_does_not_touch_goes_without_script_too(site: Site) -> None:
+    """A form of facts, volunteers side by side, brothers and sisters, a step taken back, where somebody stands, the
+    log and an account."""
+    page = site.page(Role.MANAGER, script=False)
+    child, _ = site.choice
+    page.goto(f"{site.at}/children/{child}/change/about")
+    page.fill("#interests", "Chess; Cooking")
+    page.get_by_role("button", name="Save").click()
+    assert "Cooking" in page.inner_text("main")
+    page.goto(f"{site.at}/children/{child}/shortlist?rank=fit")
+    for box in page.locator("input[name=with]").all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Compare the ones you ticked").click()
+    assert page.locator(".kith-compare, table").count()
+    page.goto(f"{site.at}/children/{child}/siblings")
+    page.fill("#siblings", "nobody-here")
+    page.locator("main form button.govuk-button").click()
+    assert page.input_value("#siblings") == "nobody-here"
+    proposal = propose(page, site, 3)
+    page.get_by_role("button", name="The volunteer was asked").click()
+    page.goto(f"{proposal}/take-back")
+    page.fill("#reason", "Nobody rang.")
+    page.get_by_role("button", name="Take it back").click()
+    assert page.get_by_role("button", name="The volunteer was asked").count()
+    page.goto(f"{site.at}/volunteers/{site.pairs[3][1]}/status")
+    page.check("input[name=status][value=suspended]")
+    page.check("input[name=reason-suspended][value='check lapsed']")
+    page.get_by_role("button", name="Change where they stand").click()
+    assert "suspended" in page.inner_text("main").lower()
+    page = site.page(Role.ADMINISTRATOR, script=False)
+    page.goto(f"{site.at}/log")
+    page.select_option("#kind", "standing")
+    page.get_by_role("button", name="Apply").click()
+    assert "kind=standing" in page.url
+    assert "Changed where a volunteer stands" in page.inner_text("table")
+    page.goto(f"{site.at}/users")
+    page.get_by_role("row").filter(has_text="analyst@").locator("a[href$='/role']").click()
+    page.check("input[name=role][value=auditor]")
+    page.check("input[name=reason] >> nth=0")
+    page.locator("main form button.govuk-button").click()
+    assert "Auditor" in page.get_by_role("row").filter(has_text="analyst@").inner_text()
+
+
 def test_two_coordinators_at_once_the_second_sees_what_happened_and_loses_nothing_typed(site: Site) -> None:
     first, second = site.page(), site.page(Role.MANAGER)
     proposal = propose(first, site, 4)
