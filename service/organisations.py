@@ -7,6 +7,8 @@ read under the name of now when rules are asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -19,6 +21,9 @@ from service.database import tables
 from service.proposals import TakenError
 from service.repository import Repository
 from service.workflow import LIVE
+
+LONGEST = 200
+"""Letters of a name."""
 
 
 def add(rows: Repository, name: str, *, user_id: str) -> tables.Organisation:
@@ -49,6 +54,19 @@ def rename(rows: Repository, row: tables.Organisation, name: str, *, user_id: st
     details = {"break a rule": list(breaking)}
     audit_log.record(rows.session, rows.keys, Entry(user_id, "rename organisation", row.id, details=details))
     return breaking
+
+
+def list_named(rows: Repository, names: Iterable[str]) -> int:
+    """Lists the providers that files name and that are not here under any of their names; how many those are.
+
+    It changes nobody's facts and no rule: who is listed can be given another name later.
+    """
+    listed = list(rows.session.scalars(select(tables.Organisation)))
+    known = {one_name(name) for row in listed for name in (row.name, *_known_as(row))}
+    new = {one_name(name): name for name in sorted(names, reverse=True) if len(name) <= LONGEST}
+    found = [name for meant, name in sorted(new.items()) if meant and meant not in known]
+    rows.session.add_all(tables.Organisation(name=name) for name in found)
+    return len(found)
 
 
 def as_in_facts(name: str) -> str:

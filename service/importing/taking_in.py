@@ -16,7 +16,7 @@ from matcher.policy import Policy
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS
 from matcher.records import MatchStatus, Party, Status
-from service import audit_log, budgets, people, runs, standing, steps
+from service import audit_log, budgets, organisations, people, runs, standing, steps
 from service.database import tables
 from service.database.base import utc_now
 from service.families import move, settle
@@ -88,6 +88,7 @@ def take_in(
     rows.session.add(batch)
     doing = _Import(here, given, policy, user_id)
     doing.run()
+    named = organisations.list_named(rows, (name for child in given.children for name in child.provider or ()))
     rows.session.flush()
     weaker = [one for one in echo.weaker if one.key in (confirmed or ())]
     entries = [*doing.decided, *_of_each(echo.changed, weaker, batch.id, user_id or audit_log.COMMAND)]
@@ -95,6 +96,7 @@ def take_in(
         concerned = doing.ids_of(weaker)
         said = {"weakened": len(weaker), "confirmed": [f"{one.sheet} {one.field}: {one.key}" for one in weaker]}
         said |= {"concerned": concerned, "break the rule": doing.apart_no_more}
+        said |= {"organisations": named} if named else {}
         entries.append(audit_log.Entry(user_id, "import", batch.id, reason, {**counts, **said}))
     if entries:
         audit_log.record_all(rows.session, rows.keys, entries)

@@ -199,3 +199,30 @@ def test_what_is_wrong_in_files_is_a_list(desk: TestClient, small_county: Readin
     ]
     assert not told["usable"]
     assert desk.post(f"{API}/imports/check", files=[("files", ("x.zip", b"PK\x03\x04"))]).json()["usable"] is False
+
+
+def test_providers_come_with_the_files_that_name_them_and_under_one_name(
+    service: Service, desk: TestClient, small_county: Reading
+) -> None:
+    def listed() -> dict[str, str]:
+        return {one["name"]: one["id"] for one in desk.get(f"{API}/organisations").json()["organisations"]}
+
+    def take_in(provider: str) -> None:
+        files = files_of(small_county, {("children", reference, "provider"): provider})
+        stamp = desk.post(f"{API}/imports/check", files=files).json()["stamp"]
+        done = desk.post(f"{API}/imports", files=files, data={"stamp": stamp})
+        assert done.status_code == 201, done.text
+
+    reference = small_county.grids["children"].rows[0][1][0]
+    at_first = set(listed())
+    assert "Bluebell Homes" not in at_first
+    take_in("Bluebell Homes")
+    assert set(listed()) == at_first | {"Bluebell Homes"}
+    at = f"/organisations/{listed()['Bluebell Homes']}"
+    renamed = changed(desk, at, {"name": "Foxglove Care"})
+    assert renamed.status_code == 200
+    take_in("The Bluebell Homes Ltd")  # what it was called before, otherwise written
+    assert set(listed()) == at_first | {"Foxglove Care"}
+    with service.database.read(service.north) as session:
+        entry = select(tables.AuditEvent).where(tables.AuditEvent.action == "import")
+        assert [one.details.get("organisations") for one in session.scalars(entry)][-2:] == [1, None]
