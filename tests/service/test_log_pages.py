@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+import pytest
 from conftest import Service
 from page_reading import HTML
 
 from matcher.records import Party
 from service import audit_log
 from service.audit_log import Entry, record, verify
+from service.database.base import utc_now
+from service.pages import log
 from service.permissions import Role
 from service.proposals import take_step
 from service.repository import Repository
@@ -108,3 +112,16 @@ def test_the_log_says_which_list_was_opened_and_of_an_entry_of_before_that_one_w
     ]  # fmt: skip
     with service.database.read(service.north) as session:
         assert verify(session, service.keys).problem is None
+
+
+@pytest.mark.parametrize(("ago", "shown"), [(0.9, [1, 7, 30, 365, 0]), (6.9, [7, 30, 365, 0]), (29.9, [30, 365, 0]),
+                                            (364.9, [365, 0]), (366, [0])])  # fmt: skip
+def test_the_log_has_what_is_since_so_many_days(
+    service: Service, monkeypatch: pytest.MonkeyPatch, ago: float, shown: list[int]
+) -> None:
+    child, _ = service.eligible_pair()
+    service.as_(Role.COORDINATOR).get(f"/children/{child}", headers=HTML)
+    auditor = service.as_(Role.AUDITOR)
+    monkeypatch.setattr(log, "utc_now", lambda: utc_now() + timedelta(days=ago))
+    found = {days: auditor.get(f"/log?subject={child}&days={days}", headers=HTML).text for days in (1, 7, 30, 365, 0)}
+    assert [days for days, page in found.items() if "Opened the record" in page] == shown
