@@ -182,7 +182,7 @@ def _shortlist(change: Mapping[str, Any], record: Child | None, reckoned: Reckon
     first = reckoned.references.get(now[0], "") if now else ""
     child = change["child"]
     if not now:
-        order, words = _without_shortlist(child, record, reckoned)
+        order, words = _without_shortlist(child, record, reckoned, before)
     elif not before:
         order, words = 1, f"{first} could visit now"
     elif now[0] != before[0]:
@@ -196,7 +196,7 @@ def _shortlist(change: Mapping[str, Any], record: Child | None, reckoned: Reckon
     }  # fmt: skip
 
 
-def _without_shortlist(child: str, record: Child | None, reckoned: Reckoning) -> tuple[int, str]:
+def _without_shortlist(child: str, record: Child | None, reckoned: Reckoning, before: Sequence[str]) -> tuple[int, str]:
     """Of a child whose shortlist is empty now: what is to be looked at comes first, what is as it should be last."""
     live = reckoned.live.get(child)
     if live is not None:
@@ -205,4 +205,4 @@ def _without_shortlist(child: str, record: Child | None, reckoned: Reckoning) ->
         return 4, "said no to a visitor"
     if record is not None and record.agrees is not Agreement.YES:
         return 4, "wants no visitor now" if not_now(reckoned, record) else "is to be asked first"
-    return 0, "nobody could visit any more"
+    return 0, "nobody could visit any more" if before else "nobody could visit yet"

@@ -277,8 +277,8 @@ def test_of_a_volunteer_who_was_erased_nothing_is_proposed_and_no_child_is_said_
         row = rows.volunteer(desk.volunteer)
         privacy.erase_volunteer(rows, row, user_id=user, reason="asked to be erased")
     left = (
-        f"{desk.says} has nobody for {desk.name}: either they were not among those who waited when it was made, or "
-        "the volunteer whom it had for them was erased since."
+        f"{desk.says} has nobody for {desk.name}: they did not wait for a visitor when it was made, or the volunteer "
+        "whom it had for them is no longer in Kith."
     )
     for _ in range(2):
         told = desk.words(f"/children/{desk.child}")
