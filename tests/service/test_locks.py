@@ -50,7 +50,8 @@ class Desk:
         return self.rows.session.scalars(newest).one()
 
     def organisation(self) -> tables.Organisation:
-        return self.rows.session.scalars(select(tables.Organisation)).one()
+        named = tables.Organisation.name == "Bluebell Homes"
+        return self.rows.session.scalars(select(tables.Organisation).where(named)).one()
 
     def propose(self) -> object:
         chosen = Chosen("fit", 1, (self.volunteer,))

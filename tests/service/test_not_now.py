@@ -11,9 +11,10 @@ from sqlalchemy import select
 from test_proposals import WAY, Desk
 
 from matcher.records import Agreement, Party
+from matcher.words import first_upper
 from service.database import tables
 from service.permissions import Role
-from service.reasons import CHILD_OBJECTS, FOLLOWS, OBJECTS
+from service.reasons import CHILD_OBJECTS, FOLLOWS, OBJECTS, says
 from service.workflow import StepRefusedError
 
 NOT_NOW = "does not want a visitor now"
@@ -86,7 +87,7 @@ def test_the_forms_say_beforehand_what_follows(service: Service, desk: Desk) -> 
     page = service.as_(Role.COORDINATOR).get(f"/proposals/{match}/steps/child_declines").text
     shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     for reason in (NOT_NOW, OBJECTS, "does not feel safe with this visitor"):
-        assert f"{reason[0].upper()}{reason[1:]} {FOLLOWS[reason]}" in shown
+        assert f"{first_upper(says(reason))} {FOLLOWS[reason]}" in shown
     told = service.as_(Role.COORDINATOR).get(f"{API}/matches/{match}").json()["possible"]
     assert next(one for one in told if one["step"] == "child_declines")["follows"][NOT_NOW] == FOLLOWS[NOT_NOW]
 

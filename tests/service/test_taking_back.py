@@ -491,7 +491,7 @@ def test_visits_are_paused_for_the_reason_that_counts_and_a_letter_has_the_day_t
     assert stood(desk, match)[0].state is State.PAUSED
     page = desk.service.as_(Role.COORDINATOR).get("/", headers=HTML).text
     line = page.partition(f'href="/proposals/{match}"')[2].partition("</li>")[0]
-    assert "Other circumstances; no visits since" in line
+    assert "Other circumstances; no visits</span>" in line
     assert "A check has lapsed" not in page
     back(desk, match)
     back(desk, match)
