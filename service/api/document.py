@@ -70,8 +70,8 @@ def _schemes(cookie: str) -> dict[str, Any]:
         },
         "token": {
             "type": "http", "scheme": "bearer",
-            "description": "A program's: made by `POST /api/v1/tokens`, or by the command `kith token add`. What an operation "
-            "lists under it are the scopes that the token needs.",
+            "description": "A program's: made by `POST /api/v1/tokens`, or by the command `kith token add`. What an "
+            "operation lists under it are the scopes that the token needs.",
         },
         "metrics": {"type": "http", "scheme": "bearer", "description": "The token of the setting KITH_METRICS_TOKEN."},
     }  # fmt: skip
