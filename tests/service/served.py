@@ -36,8 +36,9 @@ class Served:
 
 def kith(settings: Settings, *words: str) -> tuple[list[str], dict[str, str]]:
     """The command and the environment by which a person would give it."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("KITH_")}  # how many to kill
     environment = {
-        **os.environ,
+        **others,
         "KITH_DATABASE_URL": settings.database_url.get_secret_value(),
         "KITH_KEYS_FILE": str(settings.keys_file),
         "KITH_METRICS_TOKEN": METRICS_TOKEN,
