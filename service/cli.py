@@ -252,9 +252,9 @@ def restore_(
         typer.echo(
             f"Kept of what was decided since that backup: {restored.noes}. It is what was said no to, paused or ended, "
             "who was suspended, withdrew or resigned and the past matches that this brought up, what was found of "
-            "concerns, who turned out to be siblings or connected with a council, whose safeguarding issue is "
-            "unresolved, and who was erased. The audit log names them. Accounts and tokens are as they were before; "
-            "everybody signs in anew."
+            "concerns and safeguarding issues, who turned out to be siblings or connected with a council, whose "
+            "safeguarding issue is unresolved, and who was erased. The audit log names them. Accounts and tokens are "
+            "as they were before; everybody signs in anew."
         )
     elif restored.noes is None:
         typer.echo(

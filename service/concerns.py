@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from service import audit_log, standing
+from service import audit_log, findings, standing
 from service.database import tables
 from service.repository import Repository
 from service.standing import STOPPED, Stop
@@ -64,7 +64,7 @@ def tell_again(rows: Repository, told_there: Mapping[str, Sequence[Stop]], *, us
         new = [one for one in _as_they_stand(entries, rows.volunteer(id).status) if one.at not in known]
         for one in new:
             raised = {"raised by": one.match, "raised for": one.said} if one.match else {}
-            closes = {standing.CLOSES: "yes"} if one.closes else {}
+            closes = {findings.CLOSES: "yes"} if one.closes else {}
             recorded = {"recorded at": one.at.isoformat(), "recorded by": one.by}
             details = {**audit_log.told_codes("status", one.before, one.status), **raised, **closes, **recorded}
             entry = audit_log.Entry(user_id, "volunteer status", id, one.reason, details)

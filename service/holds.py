@@ -1,17 +1,20 @@
 """Children whose referral is held for a safeguarding issue that nobody has resolved yet: as `concerns` of volunteers.
 
 Nobody visits them. It is so from where it was recorded, of a proposal or match, on the child's page or by a file, until
-a manager has recorded that it is resolved. What becomes of the match meanwhile closes nothing.
+a manager has recorded that it is resolved, and what was found. What becomes of the match meanwhile closes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select
 
+from matcher.instance import LONDON
+from matcher.words import day
+from service import findings
 from service.database import tables
 from service.repository import Repository
 
@@ -59,6 +62,19 @@ def is_held(rows: Repository, child: str) -> bool:
 def of_child(rows: Repository, child: str, matches: Mapping[str, tables.Match]) -> Hold | None:
     """None of a child who is not held."""
     return _told(rows, [child], matches)[0] if is_held(rows, child) else None
+
+
+def looked_into(rows: Repository) -> Iterator[tuple[str, str]]:
+    """That there was an issue, when a manager closed it, and how: each child's id with it in sentences, oldest first.
+
+    For whoever may propose somebody to them: not whose word it was, nor what was found.
+    """
+    for row in rows.session.scalars(select(tables.Child).where(tables.Child.found.is_not(None))):
+        closed = [(day(one.at.astimezone(LONDON).date()), one.why) for one in findings.of(rows, row)]
+        yield (
+            row.id,
+            " ".join(f"There was a safeguarding issue, which a manager closed on {on}: {why}." for on, why in closed),
+        )
 
 
 def _told(rows: Repository, held: Collection[str], matches: Mapping[str, tables.Match]) -> list[Hold]:

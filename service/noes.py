@@ -4,11 +4,11 @@ A backup knows nothing of the days after it. Decisions of those days are lost wi
 never a no: neither a child's objection, nor that a child wants no visitor now, nor a pair that was declined, nor the
 end of a proposal or match, also of one that began since, nor a pause of visits, nor that a volunteer was suspended or
 has gone and had past matches brought up, nor what came of asking those children, nor that there was a concern about one
-who is back by now, and what was found of it, nor that an exception was withdrawn. Nor what was found out and parts a
-pair: that children are siblings, that a safeguarding issue of a child is unresolved, that a volunteer is connected with
-a council; nor that a manager took siblings apart, whom a file would join again. Who was erased is erased again. Who may
-log in, accounts and tokens, stay as they were in the database that is replaced. What else was done since, a person does
-again: the audit log of those days tells what it was (`redo.py`).
+who is back by now, or a safeguarding issue of a child that is closed, and what was found of it, nor that an exception
+was withdrawn. Nor what was found out and parts a pair: that children are siblings, that a safeguarding issue of a child
+is unresolved, that a volunteer is connected with a council; nor that a manager took siblings apart, whom a file would
+join again. Who was erased is erased again. Who may log in, accounts and tokens, stay as they were in the database that
+is replaced. What else was done since, a person does again: the audit log of those days tells what it was (`redo.py`).
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ _WITHDRAWN = ("withdrawn_on", "withdrawn_by", "withdrawn_reason")
 _SAID = ("id", "match_id", "step", "state", "said_by", "user_id", "at", "reason", "note")
 _APART = ("id", "child_id", "other_id", "reason", "at")
 _NO = ("id", "child_id", "volunteer_id", "said_by", "declined_on", "reason", "match_id")
+_FOUND = select(tables.Child).where(tables.Child.found.is_not(None))
 
 
 Decisions = dict[str, dict[str, object]]
@@ -62,7 +63,7 @@ class Noes:
     withdrawn: dict[str, dict[str, object]]
     """Exceptions that hold no longer."""
     found: dict[str, bytes]
-    """What managers found of concerns about them, sealed."""
+    """What managers found of concerns about volunteers, and of safeguarding issues of children, sealed."""
     told: dict[str, Sequence[standing.Stop]]
     """What the audit log says of where those stand who are stopped, or of whom a concern was looked into.
 
@@ -108,7 +109,7 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             stands,
             {row.id: {name: getattr(row, name) for name in _PAUSED} for row in paused},
             {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
-            {row.id: row.found for row in volunteers if row.found},
+            {row.id: row.found for row in (*session.scalars(_FOUND), *volunteers) if row.found},
             _told(rows, {*(id for id, status in stands.items() if status in STOPPED), *standing.looked_into(rows)}),
             _decisions(session, BROUGHT_UP, ASKED),
             _decisions(session, "pause"),
@@ -244,7 +245,8 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             row = rows.volunteer(id)
             rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
         for id in noes.found.keys() & there:
-            rows.volunteer(id).found = noes.found[id]
+            (rows.child(id) if id in named_children else rows.volunteer(id)).found = noes.found[id]
+        written = sorted(id for id in noes.found.keys() & named_children if noes.found[id] != known.found.get(id))
         told = {id: entries for id, entries in noes.told.items() if id in there}
         looked_into = concerns.tell_again(rows, told, user_id=RESTORE)
         visited = tables.Match.state.in_(set(LIVE) - {State.PAUSED})
@@ -281,17 +283,18 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
             rows.set_capacities(rows.policy()[1])
             session.flush()
         every: tuple[Collection[object], ...] = (
-            over, past, ask_again, declined, objecting, stopped, looked_into, stopped_visits, withdrawn, brought_up,
-            linked, apart, held, connected, erased,
+            over, past, ask_again, declined, objecting, stopped, looked_into, written, stopped_visits, withdrawn,
+            brought_up, linked, apart, held, connected, erased,
         )  # fmt: skip
         kept = sum(map(len, every))
         if kept:
             details = {
                 "object": objecting, "over": [match.id for match in over], "declined": len(declined),
                 "ended": past, "break the rule": irregular, "to be asked again": ask_again,
-                "stopped": stopped, "looked into": looked_into, "paused": sorted(stopped_visits),
-                "withdrawn": [one.id for one in withdrawn], "brought up": len(brought_up),
-                "siblings": linked, "taken apart": len(apart), "held": held, "connected": connected, "erased": erased,
+                "stopped": stopped, "looked into": looked_into, "what was written": written,
+                "paused": sorted(stopped_visits), "withdrawn": [one.id for one in withdrawn],
+                "brought up": len(brought_up), "siblings": linked, "taken apart": len(apart), "held": held,
+                "connected": connected, "erased": erased,
             }  # fmt: skip
             audit_log.record(session, keys, audit_log.Entry(RESTORE, "keep what was said no to", details=details))
     return kept

@@ -24,7 +24,7 @@ from matcher.records import Agreement, Party, Status
 from matcher.references import bare, has_number
 from matcher.standing import broken
 from matcher.words import same
-from service import audit_log, holds, proposals, runs, safeguards
+from service import audit_log, findings, holds, proposals, runs, safeguards
 from service.audit_log import Entry
 from service.database import tables
 from service.families import family_called, link_siblings
@@ -168,7 +168,7 @@ class Asked:
 
 def change_child(
     rows: Repository, row: tables.Child, given: Mapping[str, str | None], *, user_id: str, why: str | None = None,
-    asked: Asked | None = None, no_by: str = "child",
+    asked: Asked | None = None, no_by: str = "child", found: str = "",
 ) -> tuple[str, ...]:  # fmt: skip
     """Changes facts of a child. A no to any visitor ends what is live, in the same transaction.
 
@@ -178,6 +178,7 @@ def change_child(
         why: one of `safeguards.WHY`, a manager's word, where a safeguard weakens.
         asked: where the child says yes who did not before.
         no_by: one of WHOSE_NO, where they say no.
+        found: what a manager found, in words, where a safeguarding issue is resolved. Kept for managers alone.
     """
     rows.take_turn()
     before = rows.child_record(row, family_known=True)
@@ -188,6 +189,9 @@ def change_child(
     if said_yes:
         _refuse_unasked(asked)
     weaker = safeguards.refuse_weaker(CHILDREN.name, before, record, why, but=A_MANAGERS)
+    resolved = holds.FACT in weaker
+    if resolved:
+        findings.add(rows, row, user_id=user_id, found=found, why=why or "")
     _write_child(rows, row, record, user_id, WHOSE_NO[no_by])
     rows.session.flush()
     breaking = _breaking(rows, tables.Match.child_id == row.id)
@@ -200,6 +204,7 @@ def change_child(
     if record.agrees is Agreement.NO is not before.agrees:
         details["no of"] = no_by
     details |= {"weakened": weaker} if weaker else {}
+    details |= {findings.CLOSES: "yes"} if resolved else {}
     entry = Entry(user_id, "change child", row.id, why or "" if weaker else "", details)
     audit_log.record(rows.session, rows.keys, entry)
     return breaking

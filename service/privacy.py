@@ -42,7 +42,8 @@ def erase_child(rows: Repository, child: tables.Child, *, user_id: str, reason: 
     said_no = Agreement.NO if child.objects else None
     rows.write_child(child, records.Child("", agrees=said_no))  # a no outlives what it was about
     known_as, child.once = child.reference, rows.once(child.reference)
-    child.person, child.referral, child.reference = None, False, f"{ERASED} {child.id}"
+    child.person = child.found = None
+    child.referral, child.reference = False, f"{ERASED} {child.id}"
     _erase_words(rows, tables.Match.child_id == child.id, tables.Declined.child_id == child.id)
     for one in rows.session.scalars(
         select(tables.RecordedException).where(tables.RecordedException.child_id == child.id)
@@ -135,7 +136,7 @@ def _erase_from_runs(rows: Repository, person: str) -> None:
 _OF_OTHERS = (
     (tables.ImportBatch, "note"), (tables.Plan, "publish_reason"), (tables.Decision, "note"),
     (tables.Declined, "reason"), (tables.RecordedException, "reason"), (tables.RecordedException, "withdrawn_reason"),
-    (tables.Volunteer, "found"),
+    (tables.Child, "found"), (tables.Volunteer, "found"),
 )  # fmt: skip
 """Words that may speak of somebody whom the row does not name."""
 

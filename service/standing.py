@@ -7,7 +7,6 @@ standing is (R 16).
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,11 +22,11 @@ from matcher.impossible import faults
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.words import day, spoken
-from service import audit_log, brought_up, runs, steps
+from service import audit_log, brought_up, findings, runs, steps
 from service.audit_log import Entry
 from service.brought_up import BROUGHT_UP
 from service.database import tables
-from service.database.base import utc_now
+from service.findings import CLOSES
 from service.reasons import ASKS_THE_CHILD, CONCERN_PAUSES, LAPSE_PAUSES, TOLD_SOMETHING
 from service.repository import Repository
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, State
@@ -59,13 +58,6 @@ OUTCOMES = frozenset({CLOSED, UNSUITABLE})
 
 _CONCERNS = frozenset({CONCERN, "complaint", UNSUITABLE})
 """Reasons for which the children whom somebody visited before are to be asked too."""
-
-
-class NothingFoundError(InputError):
-    """A concern is closed by what was found, in words, and by no choice from a list alone."""
-
-    def __init__(self, reference: str) -> None:
-        super().__init__(f"Write what was found of {reference}, in a sentence or two: managers alone read it.")
 
 
 class UncheckedError(InputError):
@@ -174,8 +166,6 @@ def by_a_concern(recorded: Sequence[Stop]) -> bool:
 
 
 _TELL_OF_IT = ("volunteer status", "import: change volunteer")
-CLOSES = "looked into"
-"""Of an entry: that a manager said by it what came of the concerns before."""
 
 
 def _stop(one: tables.AuditEvent) -> Stop:
@@ -201,27 +191,6 @@ def looked_into(rows: Repository) -> Mapping[str, str]:
         on = day(one.at.astimezone(LONDON).date())
         found[one.volunteer].append(f"A concern was looked into on {on}: {came_of_it} by a manager.")
     return {id: " ".join(told) for id, told in found.items()}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a manager found of a concern, in words that managers alone read."""
-
-    at: datetime
-    by: str
-    """The id of the account."""
-    found: str
-
-
-def findings(rows: Repository, row: tables.Volunteer) -> list[Finding]:
-    """Oldest first."""
-    told = json.loads(rows.open(row, "found") or "[]")
-    return [Finding(datetime.fromisoformat(one["at"]), one["by"], one["found"]) for one in told]
-
-
-def _add_finding(rows: Repository, row: tables.Volunteer, user_id: str, found: str) -> None:
-    told = json.loads(rows.open(row, "found") or "[]")
-    rows.seal(row, "found", json.dumps([*told, {"at": utc_now().isoformat(), "by": user_id, "found": found}]))
 
 
 def reasons_there(rows: Repository, recorded: Sequence[Stop]) -> Mapping[int, str]:
@@ -302,9 +271,7 @@ def set_status(
     closes = reason == CLOSED or (reason == UNSUITABLE and bool(still_open(stops(rows, row))))
     closes = closes and manager and row.status in STOPPED
     if closes:
-        if not found.strip():
-            raise NothingFoundError(row.reference)
-        _add_finding(rows, row, user_id, found.strip())
+        findings.add(rows, row, user_id=user_id, found=found)
     return _set(rows, row, status, user_id=user_id, reason=reason, closes=closes)
 
 

@@ -3,9 +3,9 @@
 Their own data are theirs, whole. Of others they are told opaque ids alone, and nothing that somebody else said: a
 volunteer is not told what a child said of them, nor a child what a volunteer said, and a coordinator's note may speak
 of both. Of a decision of somebody else's the person is told that it was taken, when, and what came of it. What was
-raised about a volunteer, and what was found, is not told either: it may be a child's word, or be looked into still
-(Data Protection Act 2018, Schedule 2, paragraph 16, and Schedule 3). A manager decides with the council's adviser
-whether more is told.
+raised about a volunteer, and what was found of it or of a child's safeguarding issue, is not told either: it may be a
+child's word or somebody else's, or be looked into still (Data Protection Act 2018, Schedule 2, paragraph 16, and
+Schedule 3). A manager decides with the council's adviser whether more is told.
 """
 
 from __future__ import annotations

@@ -110,6 +110,11 @@ class ChangedChild(Given):
         description="Whose no to any visitor it is. What somebody else thinks right is not told as the child’s.",
     )
     why_weaker: WhyWeaker = None
+    found: str = Field(
+        "", max_length=2000,
+        description="What a manager found of a safeguarding issue, in words: asked for where it is resolved, and read "
+        "by managers alone.",
+    )  # fmt: skip
 
 
 @router.get("")
@@ -179,6 +184,7 @@ def change(
 ) -> ChildNow:
     """Changes the facts that are given, and no other. A no to any visitor ends what is live.
 
+    That a safeguarding issue is resolved is a manager's word, with what was `found` (422 without it).
     Of a no alone the version is not asked: whatever else somebody changed meanwhile, it is the child's word.
     """
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
@@ -192,8 +198,9 @@ def change(
         if facts != {"agrees": "no"}:
             require_version(row.version, expected)
         breaking = people.change_child(
-            rows, row, facts, user_id=person.user_id, why=given.why_weaker, asked=asked, no_by=given.no_by
-        )
+            rows, row, facts, user_id=person.user_id, why=given.why_weaker, asked=asked, no_by=given.no_by,
+            found=given.found,
+        )  # fmt: skip
         return ChildNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
 
     return attempt(kith, person, write)

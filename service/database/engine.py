@@ -38,7 +38,7 @@ READ_BY_MATCHING = (
     tables.Budget, tables.Policy, tables.Organisation,
 )  # fmt: skip
 _UNREAD: Mapping[type[Apart], Collection[str]] = {
-    tables.Child: {"person"},
+    tables.Child: {"person", "found"},
     tables.Volunteer: {"person", "found"},
     tables.Organisation: {"name"},  # but for one that went by another before, which `former` tells
 }

@@ -199,6 +199,8 @@ class Child(Apart, Versioned, Base):
     """What matching reads: the matcher's record as JSON."""
     person: Mapped[bytes | None] = mapped_column(Sealed)
     """Name, address, contacts and notes, which matching never opens."""
+    found: Mapped[bytes | None] = mapped_column(Sealed)
+    """What managers found of safeguarding issues, as JSON, for managers alone."""
     once: Mapped[str | None] = mapped_column(String(64), index=True)
     """Of somebody who was erased: a keyed hash of the reference, by which they are the same if they come back."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

@@ -16,7 +16,7 @@ from matcher.instance import Instance, families
 from matcher.readers import Reading
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import MatchStatus, Party
-from service import standing
+from service import holds, standing
 from service.database import tables
 from service.reasons import FOLLOWS, Follows
 from service.repository import Repository
@@ -125,13 +125,13 @@ class Here:
     def kept(self, sheet: str, before: Any, after: Any) -> Any:
         """The record of the file, with what is known where the file has no such column. Families only ever join.
 
-        And whoever a concern stopped stays so: see `stays_stopped`.
+        And whoever a concern stopped stays so, and who is held: see `stays_stopped` and `stays_held`.
         """
         absent = self._absent[sheet]
         if sheet == VOLUNTEERS.name and self.stays_stopped(after):
             absent |= {"status"}
         if sheet == CHILDREN.name:
-            absent |= {"family"}
+            absent |= {"family"} | ({holds.FACT} if self.stays_held(after) else set())
             if "placement" not in absent and after.placement != before.placement:
                 absent -= {"placement_council"}
             if "requested_gender" not in absent and after.requested_gender != before.requested_gender:
@@ -144,6 +144,13 @@ class Here:
         if row is None or row.id not in self._by_a_concern or "status" in self._absent[VOLUNTEERS.name]:
             return False
         return standing.needs_a_manager(row.status, said.status)
+
+    def stays_held(self, said: records.Child) -> bool:
+        """Whether a file says that a safeguarding issue is resolved, or says nothing of it where it has the column."""
+        before = self.record(CHILDREN.name, said.id)
+        if before is None or holds.FACT in self._absent[CHILDREN.name]:
+            return False
+        return before.safeguarding_issue is True is not said.safeguarding_issue
 
     @cached_property
     def _by_a_concern(self) -> frozenset[str]:

@@ -28,7 +28,7 @@ from matcher.records import (
     Status,
 )
 from matcher.words import counted, day, first_upper, listed, pounds
-from service import exceptions
+from service import exceptions, holds
 from service.database import tables
 from service.importing import live
 from service.importing.against import wrong
@@ -63,7 +63,7 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
     if live.any_new(here, given):
         told.newly_live(here.rows.instance(as_of))
     told.budgets()
-    notes = (*_unchecked(here, given, policy), *still_stopped(here))
+    notes = (*_unchecked(here, given, policy), *still_stopped(here), *still_held(here))
     return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched(), notes)
 
 
@@ -97,6 +97,20 @@ def still_stopped(here: Here) -> Iterator[Problem]:
             remedy = f"On {said.id}’s page a manager records that, and takes them back; after that the file may say so"
             where = reading.files[VOLUNTEERS.name], reading.rows[VOLUNTEERS.name][place]
             yield Problem(*where, "status", str(said.status or ""), wrong, remedy, rejected=False)
+
+
+def still_held(here: Here) -> Iterator[Problem]:
+    """Children who are held, and by the files are so no more: of their row all else is taken in."""
+    reading = here.reading
+    for place, said in enumerate(reading.records[CHILDREN.name]):
+        if here.stays_held(said):
+            wrong = (
+                f"is not taken in: {said.id} is held for a safeguarding issue, and no file tells what was found of it"
+            )
+            remedy = f"On {said.id}’s page a manager closes it, and writes that; after that the file may say so"
+            where = reading.files[CHILDREN.name], reading.rows[CHILDREN.name][place]
+            value = "" if said.safeguarding_issue is None else "no"
+            yield Problem(*where, holds.FACT, value, wrong, remedy, rejected=False)
 
 
 def stamp(rows: Repository, files: Mapping[str, bytes], as_of: date, *also: str) -> str:

@@ -22,7 +22,7 @@ from service.database.base import utc_now
 from service.families import move, settle
 from service.importing.echo import Changed, Weaker
 from service.importing.here import Here, differing, ends, redated, said_of_families
-from service.importing.looking import look_beside, still_stopped
+from service.importing.looking import look_beside, still_held, still_stopped
 from service.repository import Repository
 from service.workflow import LIVE, State, review_due
 
@@ -73,6 +73,8 @@ def take_in(
         )
     if confirmed is None and (stopped := [*still_stopped(here)]):
         raise InputError(f"{len(stopped)} volunteers are stopped for a concern, and the files say otherwise.", stopped)
+    if confirmed is None and (held := [*still_held(here)]):
+        raise InputError(f"{len(held)} children are held for a safeguarding issue, and the files say otherwise.", held)
     loosened = [one for one in echo.weaker if one.key not in (confirmed or ())]
     if confirmed is None:
         loosened = [one for one in loosened if not one.adds or (one.sheet == "matches" and one.reference)]

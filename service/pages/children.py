@@ -18,7 +18,7 @@ from matcher.instance import Instance
 from matcher.records import Agreement, Child
 from matcher.rules.child import ChildAgrees
 from matcher.words import same, spoken
-from service import asking, holds
+from service import asking, findings, holds
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database import tables
@@ -29,6 +29,7 @@ from service.pages.labels import label
 from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
 from service.pages.story import CAME_OF_IT
+from service.permissions import Permission
 from service.reasons import FOLLOWS, Follows
 from service.repository import Repository, ids_in
 from service.workflow import LIVE, State
@@ -184,7 +185,7 @@ def _list(
 def child(
     child_id: ChildId, request: Request, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned
 ) -> Response:
-    rows.child(child_id)
+    row = rows.child(child_id)
     instance, siblings = reckoned.instance, _siblings(reckoned, child_id)
     record = next((one for one in instance.children if one.id == child_id), None)
     if record is None:
@@ -210,6 +211,8 @@ def child(
         against=against,
         to_be_asked=asking.to_ask(rows, tables.Match.child_id == child_id), came_of_it=CAME_OF_IT,
         live=reckoned.live.get(child_id), held=holds.of_child(rows, child_id, reckoned.by_id),
+        looked_into=reckoned.looked_into.get(child_id, ""), names=rows.account_names(),
+        findings=findings.of(rows, row) if Permission.APPROVE in person.may else [],
         matches=past, broken=reckoned.broken,
         references=reckoned.references,
         told=reckoned.told,

@@ -16,7 +16,7 @@ from matcher.gaps import needed
 from matcher.instance import today
 from matcher.reading.cells import RefusedError, written_day
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from service import people, safeguards
+from service import holds, people, safeguards
 from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
@@ -153,7 +153,7 @@ def _new(
     return render(
         request, "facts-form.html", person, status=200 if given is None else 422, side=side, row=None, parts=parts,
         errors=errors or {}, given=given or {}, title=f"Add a {side.word}", back=f"/{side.sheet.name}", moved=False,
-        words_of=forms.words_of, coordinators=coordinators, needs=needs, agrees=None, weaker=[],
+        words_of=forms.words_of, coordinators=coordinators, needs=needs, agrees=None, weaker=[], resolves=False,
     )  # fmt: skip
 
 
@@ -231,8 +231,14 @@ def _change(
         parts={"": made}, errors=errors, given=given or {}, title=title, back=side.page(id), moved=moved,
         words_of=forms.words_of, coordinators=coordinators, needs=needs, weaker=weaker, why=safeguards.WHY,
         asked_by=people.ASKED_BY, agrees=record.agrees or "not asked" if asks else None,
-        manager=Permission.APPROVE in person.may,
+        manager=Permission.APPROVE in person.may, resolves=_resolves(person, side, record, made),
     )  # fmt: skip
+
+
+def _resolves(person: Person, side: Side, record: Any, made: Collection[forms.Field]) -> bool:
+    """Whether a form is where a child's safeguarding issue is closed, by whoever may."""
+    here = side is CHILD and any(one.name == holds.FACT for one in made)
+    return here and record.safeguarding_issue is True and Permission.APPROVE in person.may
 
 
 def _saved_page(side: Side, id: str, facts: Mapping[str, str]) -> Response:
@@ -249,14 +255,25 @@ def _saved(
     made = _fields(person, side, part, side.record(rows, row), given)
     if str(row.version) != given.get("version") or any(one.error for one in made):
         return None
-    if facts := forms.changed(made, given):
+    facts = forms.changed(made, given)
+    if side is CHILD and given.get("found") and holds.FACT not in facts:
+        raise InputError("What was found, of what?", [_STILL_OPEN])
+    if facts:
         side.change(rows, row, facts, user_id=person.user_id, **_besides(person, side, facts, given))
     return facts
+
+
+_STILL_OPEN = Problem(
+    CHILDREN.name, 0, "found", "", "is kept as the issue is closed, and it stands as unresolved",
+    "Say that it is resolved as well, or leave this blank",
+)  # fmt: skip
 
 
 def _besides(person: Person, side: Side, facts: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
     """What a form says of a change besides the facts: why a safeguard may weaken, and of a child's word whose it is."""
     said: dict[str, Any] = {"why": given.get("why") if Permission.APPROVE in person.may else None}
+    if side is CHILD and holds.FACT in facts:
+        said["found"] = given.get("found", "")
     if side is CHILD and "agrees" in facts:
         said["no_by"] = "somebody else" if given.get("no_by") == "somebody else" else "child"
         said["asked"] = _asked(given) if facts["agrees"] == "yes" else None

@@ -123,7 +123,7 @@ def _propose_form(
         record=reckoned.instance.child(child_id), volunteer=reckoned.references[volunteer_id], card=card, about=about,
         rank=standing(shown), planned=planned, reasons=_reasons(card, planned),
         told=reckoned.told, error=reckoned.told(error), reason=reason, note=note,
-        live=_live(kith, person, child_id) if error else None,
+        live=_live(kith, person, child_id) if error else None, looked_into=reckoned.looked_into.get(child_id, ""),
     )  # fmt: skip
 
 

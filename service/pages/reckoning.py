@@ -32,6 +32,7 @@ from matcher.scores.child import NoParentalContact
 from matcher.scoring import PRIORITIES
 from matcher.shortlist import Candidate, shortlist
 from matcher.words import listed, spoken
+from service import holds
 from service.api.deps import Asking, Kith, Reading
 from service.database import tables
 from service.matching import Held
@@ -70,7 +71,7 @@ class Reckoning:
     failing: dict[str, Sequence[str]]
     """Why the next step of a match would be refused, by its id: filled as pages ask."""
     looked_into: Mapping[str, str] = field(default_factory=dict)
-    """Of volunteers about whom there was a concern: when it was closed, and how, in sentences."""
+    """Of volunteers about whom there was a concern, and children who were held: when it was closed, and how."""
     last_run: Any = None
     """What the first page tells of the newest run: see `today.LastRun`."""
 
@@ -217,7 +218,8 @@ def reckoning(kith: Kith, person: Asking, rows: Reading) -> Reckoning:
     if kept is None or kept.held is not held or kept.planned is not planned:
         matches = rows.session.scalars(select(tables.Match).order_by(tables.Match.since.desc(), tables.Match.id)).all()
         kept = _KEPT[person.authority_id] = Reckoning(
-            held, rows.references(), matches, planned, pauses(rows, matches), {}, looked_into(rows)
+            held, rows.references(), matches, planned, pauses(rows, matches), {},
+            {**looked_into(rows), **dict(holds.looked_into(rows))},
         )  # fmt: skip
     return kept
 

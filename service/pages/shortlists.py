@@ -261,6 +261,7 @@ def shortlist_page(
         references=reckoned.references,
         told=reckoned.told, live=reckoned.live.get(child_id), place=facts.place, on=instance.as_of,
         policy=instance.policy, decides=Permission.DECIDE in person.may, size=journeys.SIZE,
+        looked_into=reckoned.looked_into.get(child_id, ""),
     )  # fmt: skip
 
 
@@ -298,7 +299,7 @@ def workbook(
     note_shown(kith, person, child_id, shown, file="xlsx")
     points = [{bar.label: bar.points for bar in card.bars if bar.counts} for card in shown]
     scores = list(dict.fromkeys(bar.label for card in shown for bar in card.bars))
-    moving = [MOVING] if child.placement_move_pending else []
+    of_child = [reckoned.looked_into.get(child_id, ""), MOVING if child.placement_move_pending else ""]
     book = Book(reckoned.instance.as_of)
     fields = [
         Field("Child"), Field("Rank", 6, WHOLE), Field("Volunteer"), Field("Age", 6, WHOLE),
@@ -312,7 +313,8 @@ def workbook(
          card.volunteer.gender or "not recorded", card.candidate.fit, first_upper(journey(card.candidate.distance)),
          *(own.get(score) for score in scores),
          reckoned.told(card.candidate.effect.sentence) if card.candidate.effect else "",
-         " ".join([*moving, *(reckoned.told(str(note)) for note in card.to_know)]), card.volunteer.commitment_until,
+         " ".join([*filter(None, of_child), *(reckoned.told(str(note)) for note in card.to_know)]),
+         card.volunteer.commitment_until,
          " ".join(f"{bar.label}, {bar.of_most}: {reckoned.told(bar.words)}" for bar in card.bars)]
         for card, own in zip(shown, points, strict=True)
     ]  # fmt: skip
@@ -358,7 +360,7 @@ def compare(
         ticked=[card.volunteer.id for card in wanted], about=about, told=reckoned.told,
         live=reckoned.live.get(child_id), decides=Permission.DECIDE in person.may,
         planned=reckoned.planned.volunteer_of.get(child_id),
-        child_facts=_by_name(facts.about_child(child, on)),
+        child_facts=_by_name(facts.about_child(child, on)), looked_into=reckoned.looked_into.get(child_id, ""),
     )  # fmt: skip
 
 

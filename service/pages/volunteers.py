@@ -20,7 +20,7 @@ from matcher.rules.plan import Capacity
 from matcher.rules.volunteer import RightToWork
 from matcher.shortlist import Candidate, how_many_could_be_visited
 from matcher.words import listed
-from service import asking, standing
+from service import asking, findings, standing
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import VolunteerId
 from service.database import tables
@@ -166,7 +166,7 @@ def volunteer(
         paused=[match for match in matches if match.state == State.PAUSED],
         to_ask=[one.match for one in asking.to_ask(rows, tables.Match.volunteer_id == volunteer_id)],
         label=label, why=_why_stopped(rows, row), looked_into=reckoned.looked_into.get(volunteer_id, ""),
-        findings=standing.findings(rows, row) if Permission.APPROVE in person.may else [],
+        findings=findings.of(rows, row) if Permission.APPROVE in person.may else [],
         names=rows.account_names(),
     )  # fmt: skip
 
@@ -283,8 +283,8 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
 
     try:
         error = attempt(kith, person, write)
-    except standing.NothingFoundError as refused:
-        error, unfound = str(refused), True
+    except findings.NothingFoundError as refused:
+        error, unfound = refused.asked, True
     except standing.UncheckedError as refused:
         lacking = refused.lacking
         error = standing.not_yet(refused.reference, lacking, partial(label, "volunteers"))

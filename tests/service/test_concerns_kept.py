@@ -20,7 +20,7 @@ from test_today import CONCERNS_HERE, TO_BE_ASKED, part, recorded, said
 from matcher.instance import today
 from matcher.records import Party, Status
 from matcher.words import day
-from service import audit_log, standing
+from service import audit_log, findings, standing
 from service.backup import restore
 from service.permissions import Role
 from service.proposals import take_step
@@ -96,7 +96,7 @@ def test_what_a_manager_said_since_of_a_concern_still_closes_it(desk: Desk, tmp_
     assert f"Suspended on {day(today())} by coordinator of north. Reason: concern raised." in told
     assert f"Resigned on {day(today())} by manager of north. Reason: investigation closed." in told
     for rows in desk.rows():  # and what was found is not lost
-        assert [one.found for one in standing.findings(rows, rows.volunteer(desk.volunteer))] == ["Nothing."]
+        assert [one.found for one in findings.of(rows, rows.volunteer(desk.volunteer))] == ["Nothing."]
 
 
 def test_a_check_that_lapsed_since_is_no_concern_and_is_answered_by_complete_checks(desk: Desk, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_who_was_taken_back_since_is_told_to_have_had_a_concern(desk: Desk, tmp_
             row = rows.volunteer(desk.volunteer)
             assert row.status == back
             assert standing.looked_into(rows) == {row.id: TOLD}
-            assert [one.found for one in standing.findings(rows, row)] == ["Nothing."]
+            assert [one.found for one in findings.of(rows, row)] == ["Nothing."]
             assert audit_log.verify(rows.session, desk.service.keys).problem is None
         assert TOLD in page(desk, f"/volunteers/{desk.volunteer}")
         assert part(desk, CONCERNS_HERE) == ""
@@ -153,7 +153,7 @@ def test_of_whom_the_backup_has_suspended_it_is_kept_what_was_found_and_a_person
             row = rows.volunteer(desk.volunteer)
             assert row.status == Status.SUSPENDED
             assert standing.looked_into(rows) == {row.id: f"{TOLD} {TOLD}"}
-            assert len(standing.findings(rows, row)) == 2
+            assert len(findings.of(rows, row)) == 2
         desk.service.database.close()
         done = restore(desk.service.settings, file, replace=True)
     assert recorded(desk, Role.MANAGER, Status.APPROVED, "panel approved") == 422

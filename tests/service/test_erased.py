@@ -56,6 +56,7 @@ def plant_the_rest(session: Session, service: Service, child: str, volunteer: st
     rows.write_volunteer(rows.volunteer(volunteer), replace(record, organisations=(next(words),)))
     found = [{"at": "2026-01-02T00:00:00+00:00", "by": manager, "found": next(words)}]
     rows.seal(rows.volunteer(volunteer), "found", json.dumps(found))
+    rows.seal(rows.child(child), "found", json.dumps([{**found[0], "found": next(words)}]))
     batch = tables.ImportBatch(user_id=manager, rows={}, given={})
     rows.seal(batch, "note", f"{references} were confirmed by telephone.")
     a_run(session, service.north, "failed", f"{child} cannot be visited: {next(words)}", service.keys)

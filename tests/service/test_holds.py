@@ -39,7 +39,8 @@ def recorded(desk: Desk, match: str, step: str, by: Party, reason: str) -> str:
 
 def resolved(desk: Desk) -> None:
     for rows in desk.rows():
-        people.change_child(rows, rows.child(desk.child), {"safeguarding_issue": "no"}, user_id=desk.user, why=WHY[0])
+        row, said = rows.child(desk.child), {"safeguarding_issue": "no"}
+        people.change_child(rows, row, said, user_id=desk.user, why=WHY[0], found="Nothing.")
 
 
 def is_held(desk: Desk) -> bool:

@@ -17,7 +17,7 @@ from test_today import CONCERNS_HERE, FOUND, may_record, part, recorded, said
 from matcher.instance import LONDON, today
 from matcher.records import Party, Status
 from matcher.words import day
-from service import concerns, privacy, standing, subject_access
+from service import concerns, findings, privacy, standing, subject_access
 from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Role
@@ -84,7 +84,7 @@ def test_what_was_found_is_sealed_and_read_by_managers_alone(desk: Desk) -> None
     for rows in desk.rows():
         row = rows.volunteer(desk.volunteer)
         assert FOUND.encode() not in (row.found or b"")
-        assert [(one.found, one.by) for one in standing.findings(rows, row)] == [
+        assert [(one.found, one.by) for one in findings.of(rows, row)] == [
             (FOUND, desk.service.users["north", Role.MANAGER])
         ]
         log = rows.session.scalars(select(tables.AuditEvent)).all()
@@ -93,7 +93,7 @@ def test_what_was_found_is_sealed_and_read_by_managers_alone(desk: Desk) -> None
         for match in rows.session.scalars(select(tables.Match).where(tables.Match.volunteer_id == row.id)):
             match.state, match.place = "ended", None
         privacy.erase_volunteer(rows, row, user_id=desk.user, reason="asked for by the person")
-        assert standing.findings(rows, row) == []
+        assert findings.of(rows, row) == []
 
 
 def test_whoever_proposes_is_told_that_there_was_a_concern_and_not_of_what(desk: Desk) -> None:

@@ -343,6 +343,7 @@ def test_what_a_no_brought_about_stays_until_somebody_changes_it(
             {"agrees": "yes", "safeguarding_issue": "no"},
             user_id=manager,
             why="recorded by mistake",
+            found="It was another child.",
             asked=people.Asked("social worker", today()),
         )
         if volunteer.status != Status.APPROVED:

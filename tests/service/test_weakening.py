@@ -75,7 +75,7 @@ def test_a_manager_alone_records_that_a_safeguarding_issue_is_resolved_and_why(d
     page = form(desk, Role.MANAGER, "referral", safeguarding_issue="no")
     assert "Say why, and save again" in page
     assert fact(desk, "safeguarding_issue") is True
-    form(desk, Role.MANAGER, "referral", safeguarding_issue="no", why=RESOLVED)
+    form(desk, Role.MANAGER, "referral", safeguarding_issue="no", why=RESOLVED, found="Nothing.")
     assert fact(desk, "safeguarding_issue") is False
     entry = told(desk)
     assert (entry.actor, entry.reason) == (desk.service.users["north", Role.MANAGER], RESOLVED)
@@ -91,7 +91,7 @@ def test_so_it_is_over_the_api(desk: Desk) -> None:
     assert patch(desk, Role.MANAGER, resolved) == 422
     assert patch(desk, Role.MANAGER, resolved, why_weaker="since I say so") == 422
     assert fact(desk, "safeguarding_issue") is True
-    assert patch(desk, Role.MANAGER, resolved, why_weaker=RESOLVED) == 200
+    assert patch(desk, Role.MANAGER, resolved, why_weaker=RESOLVED, found="Nothing.") == 200
     assert fact(desk, "safeguarding_issue") is False
 
 
