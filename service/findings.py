@@ -1,7 +1,7 @@
-"""What managers found of concerns about volunteers, and of safeguarding issues of children, as they closed them.
+"""What was said as a concern was raised, and what managers found as they closed it: of volunteers, and of children.
 
 A concern is closed by words, never by a choice from a list alone. They are sealed with whom they are about, for
-managers alone, and go as that person is erased.
+managers alone, who look into it, and go as that person is erased.
 """
 
 from __future__ import annotations
@@ -41,11 +41,29 @@ class Finding:
     """One of `safeguards.WHY`, where it is of a child."""
 
 
+@dataclass(frozen=True)
+class Said:
+    """What was said, as somebody wrote it who raised a concern."""
+
+    at: datetime
+    by: str
+    """The id of the account."""
+    said: str
+
+
 def of(rows: Repository, row: Of) -> list[Finding]:
     """Oldest first."""
     return [
         Finding(datetime.fromisoformat(one["at"]), one["by"], one["found"], one.get("why", ""))
         for one in _every(rows, row)
+        if "found" in one
+    ]
+
+
+def said(rows: Repository, row: Of) -> list[Said]:
+    """Oldest first, also of what was looked into since."""
+    return [
+        Said(datetime.fromisoformat(one["at"]), one["by"], one["said"]) for one in _every(rows, row) if "said" in one
     ]
 
 
@@ -53,8 +71,18 @@ def add(rows: Repository, row: Of, *, user_id: str, found: str, why: str = "") -
     """Raises NothingFoundError for a blank."""
     if not found.strip():
         raise NothingFoundError(row)
-    said = {"at": utc_now().isoformat(), "by": user_id, "found": found.strip()} | ({"why": why} if why else {})
-    rows.seal(row, "found", json.dumps([*_every(rows, row), said]))
+    _enter(rows, row, user_id, {"found": found.strip(), **({"why": why} if why else {})})
+
+
+def note(rows: Repository, row: Of, *, user_id: str, said: str) -> None:
+    """Keeps what was said; nothing of a blank."""
+    if said.strip():
+        _enter(rows, row, user_id, {"said": said.strip()})
+
+
+def _enter(rows: Repository, row: Of, user_id: str, words: dict[str, str]) -> None:
+    entry = {"at": utc_now().isoformat(), "by": user_id, **words}
+    rows.seal(row, "found", json.dumps([*_every(rows, row), entry]))
 
 
 def _every(rows: Repository, row: Of) -> list[dict[str, str]]:

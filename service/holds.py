@@ -71,10 +71,9 @@ def looked_into(rows: Repository) -> Iterator[tuple[str, str]]:
     """
     for row in rows.session.scalars(select(tables.Child).where(tables.Child.found.is_not(None))):
         closed = [(day(one.at.astimezone(LONDON).date()), one.why) for one in findings.of(rows, row)]
-        yield (
-            row.id,
-            " ".join(f"There was a safeguarding issue, which a manager closed on {on}: {why}." for on, why in closed),
-        )
+        if closed:  # what was said is kept there too, of an issue that is open still
+            told = (f"There was a safeguarding issue, which a manager closed on {on}: {why}." for on, why in closed)
+            yield row.id, " ".join(told)
 
 
 def _told(rows: Repository, held: Collection[str], matches: Mapping[str, tables.Match]) -> list[Hold]:

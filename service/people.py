@@ -110,12 +110,13 @@ _SAID_NO = Problem(
 
 def add_child(
     rows: Repository, reference: str, given: Mapping[str, str | None], siblings: list[str] | None, *, user_id: str,
-    although: Collection[str] | None = (),
+    although: Collection[str] | None = (), said: str = "",
 ) -> tables.Child:  # fmt: skip
     """A new referral. `siblings` are ids of children; none known is `[]`, not known yet is None.
 
     Raises TakenError for a reference that is taken, InputError for facts that cannot be read, or that would take away
-    the no of a child who was named by a match alone so far; ApartError, and `although`, as in `link_siblings`.
+    the no of a child who was named by a match alone so far; ApartError, and `although`, as in `link_siblings`; `said`
+    as in `change_child`.
     """
     rows.take_turn()
     _refuse_name(CHILDREN, reference)
@@ -139,6 +140,7 @@ def add_child(
         _write_child(rows, row, record, user_id)
         row.referral = True
     rows.session.flush()
+    _note(rows, row, record, said, user_id)
     if siblings is not None:
         link_siblings(rows, [row.id, *siblings], user_id=user_id, although=although)
     details = {"fields": sorted(given), **({"was erased": True} if back else {})}
@@ -169,6 +171,7 @@ class Asked:
 def change_child(
     rows: Repository, row: tables.Child, given: Mapping[str, str | None], *, user_id: str, why: str | None = None,
     asked: Asked | None = None, no_by: str = "child", found: str = "",
+    said: str = "",
 ) -> tuple[str, ...]:  # fmt: skip
     """Changes facts of a child. A no to any visitor ends what is live, in the same transaction.
 
@@ -179,6 +182,7 @@ def change_child(
         asked: where the child says yes who did not before.
         no_by: one of WHOSE_NO, where they say no.
         found: what a manager found, in words, where a safeguarding issue is resolved. Kept for managers alone.
+        said: what was said of an issue that is unresolved, by whom, and who was told. Kept for managers alone too.
     """
     rows.take_turn()
     before = rows.child_record(row, family_known=True)
@@ -189,6 +193,7 @@ def change_child(
     if said_yes:
         _refuse_unasked(asked)
     weaker = safeguards.refuse_weaker(CHILDREN.name, before, record, why, but=A_MANAGERS)
+    _note(rows, row, record, said, user_id)
     resolved = holds.FACT in weaker
     if resolved:
         findings.add(rows, row, user_id=user_id, found=found, why=why or "")
@@ -208,6 +213,17 @@ def change_child(
     entry = Entry(user_id, "change child", row.id, why or "" if weaker else "", details)
     audit_log.record(rows.session, rows.keys, entry)
     return breaking
+
+
+def _note(rows: Repository, row: tables.Child, record: records.Child, said: str, user_id: str) -> None:
+    """Keeps what was said of a safeguarding issue. Raises InputError where there is none: the words would be lost."""
+    if said.strip() and record.safeguarding_issue is not True:
+        wrong, remedy = (
+            "is kept with an issue that is unresolved, and none is",
+            "Say that there is one, or leave it blank",
+        )
+        raise InputError("What was said, of what?", [Problem(CHILDREN.name, 0, "said", "", wrong, remedy)])
+    findings.note(rows, row, user_id=user_id, said=said)
 
 
 def _refuse_unasked(asked: Asked | None) -> None:

@@ -249,7 +249,7 @@ def falls(before: Status | str | None, after: Status | str | None) -> bool:
 
 def set_status(
     rows: Repository, row: tables.Volunteer, status: Status, *, user_id: str, reason: str, manager: bool = False,
-    found: str = "",
+    found: str = "", said: str = "",
 ) -> BroughtUp:  # fmt: skip
     """Changes a volunteer's standing, with all that hangs on it.
 
@@ -259,6 +259,7 @@ def set_status(
     Args:
         manager: whether it is a manager's word, who alone says what came of a concern.
         found: what was found of it, in words. Kept where a concern is closed by it, for managers alone.
+        said: what was said, by whom, and who was told, as somebody is stopped for it: for managers alone too.
     """
     rows.take_turn()
     reasons = reasons_of(rows, row, status, manager=manager)
@@ -272,6 +273,7 @@ def set_status(
     closes = closes and manager and row.status in STOPPED
     if closes:
         findings.add(rows, row, user_id=user_id, found=found)
+    findings.note(rows, row, user_id=user_id, said=said)
     return _set(rows, row, status, user_id=user_id, reason=reason, closes=closes)
 
 

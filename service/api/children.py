@@ -36,6 +36,7 @@ from service.api.shapes import (
     Reference,
     Version,
     VolunteerId,
+    WhatWasSaid,
     WhyWeaker,
     id_of,
     one_page,
@@ -98,6 +99,7 @@ class NewChild(Given):
         None, max_length=20, description="Ids of brothers and sisters; [] if there are none; null if not known yet."
     )
     although_taken_apart: AlthoughTakenApart = False
+    said: WhatWasSaid = ""
     facts: ChildFacts = Field(default_factory=ChildFacts)  # type: ignore[valid-type]
 
 
@@ -115,6 +117,7 @@ class ChangedChild(Given):
         description="What a manager found of a safeguarding issue, in words: asked for where it is resolved, and read "
         "by managers alone.",
     )  # fmt: skip
+    said: WhatWasSaid = ""
 
 
 @router.get("")
@@ -166,7 +169,8 @@ def add(given: NewChild, person: Asking, rows: Writing, response: Response) -> C
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
     _managers_word(person, facts)
     although = None if given.although_taken_apart else ()
-    row = people.add_child(rows, given.reference, facts, given.siblings, user_id=person.user_id, although=although)
+    row = people.add_child(rows, given.reference, facts, given.siblings, user_id=person.user_id, although=although,
+                           said=given.said)  # fmt: skip
     return _record(rows, person, row, response)
 
 
@@ -199,7 +203,7 @@ def change(
             require_version(row.version, expected)
         breaking = people.change_child(
             rows, row, facts, user_id=person.user_id, why=given.why_weaker, asked=asked, no_by=given.no_by,
-            found=given.found,
+            found=given.found, said=given.said,
         )  # fmt: skip
         return ChildNow(**dict(_record(rows, person, row, response)), breaking=list(breaking))
 

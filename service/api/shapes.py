@@ -110,6 +110,16 @@ WhyWeaker = Annotated[
 ]
 
 
+WhatWasSaid = Annotated[
+    str,
+    Field(
+        max_length=2000,
+        description="Of a concern, or of a safeguarding issue of a child: what was said, by whom, and who was told. It "
+        "is kept for managers, who look into it, and read by them alone.",
+    ),
+]
+
+
 AlthoughTakenApart = Annotated[
     bool, Field(description="That they are siblings all the same, where a manager took two of them apart before.")
 ]

@@ -30,6 +30,7 @@ from service.api.shapes import (
     Version,
     VolunteerFacts,
     VolunteerId,
+    WhatWasSaid,
     WhyWeaker,
     one_page,
     require_version,
@@ -97,6 +98,7 @@ class NewStatus(Given):
         description="What a manager found of a concern, in words: asked for where one is closed, and read by managers "
         "alone.",
     )  # fmt: skip
+    said: WhatWasSaid = ""
 
 
 class StatusChanged(BaseModel):
@@ -212,7 +214,7 @@ def set_status(
             refuse_without(person, Permission.APPROVE)
         brought = standing.set_status(
             rows, row, given.status, user_id=person.user_id, reason=given.reason,
-            manager=Permission.APPROVE in person.may, found=given.found,
+            manager=Permission.APPROVE in person.may, found=given.found, said=given.said,
         )  # fmt: skip
         tell_version(response, row.version)
         return StatusChanged(id=row.id, version=row.version, status=given.status, **brought.to_dict())

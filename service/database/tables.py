@@ -200,7 +200,7 @@ class Child(Apart, Versioned, Base):
     person: Mapped[bytes | None] = mapped_column(Sealed)
     """Name, address, contacts and notes, which matching never opens."""
     found: Mapped[bytes | None] = mapped_column(Sealed)
-    """What managers found of safeguarding issues, as JSON, for managers alone."""
+    """What was said of safeguarding issues, and what managers found of them, as JSON: for managers alone."""
     once: Mapped[str | None] = mapped_column(String(64), index=True)
     """Of somebody who was erased: a keyed hash of the reference, by which they are the same if they come back."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -221,7 +221,7 @@ class Volunteer(Apart, Versioned, Base):
     facts: Mapped[bytes] = mapped_column(Sealed)
     person: Mapped[bytes | None] = mapped_column(Sealed)
     found: Mapped[bytes | None] = mapped_column(Sealed)
-    """What managers found of concerns, as JSON, for managers alone."""
+    """What was said of concerns, and what managers found of them, as JSON: for managers alone."""
     once: Mapped[str | None] = mapped_column(String(64), index=True)
     """Of somebody who was erased: a keyed hash of the reference, by which they are the same if they come back."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

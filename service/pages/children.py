@@ -213,6 +213,7 @@ def child(
         live=reckoned.live.get(child_id), held=holds.of_child(rows, child_id, reckoned.by_id),
         looked_into=reckoned.looked_into.get(child_id, ""), names=rows.account_names(),
         findings=findings.of(rows, row) if Permission.APPROVE in person.may else [],
+        said=findings.said(rows, row) if Permission.APPROVE in person.may else [],
         matches=past, broken=reckoned.broken,
         references=reckoned.references,
         told=reckoned.told,

@@ -16,7 +16,7 @@ from matcher.gaps import needed
 from matcher.instance import today
 from matcher.reading.cells import RefusedError, written_day
 from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
-from service import holds, people, safeguards
+from service import findings, holds, people, safeguards
 from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
@@ -93,7 +93,8 @@ def add_child(request: Request, person: Asking, kith: Kith, given: Given) -> Res
     def add(rows: Repository, reference: str, facts: Mapping[str, str]) -> str:
         siblings = named_siblings(rows.references(), given.get("siblings", ""))
         meant = given.get("meant", "").split(";")
-        return people.add_child(rows, reference, facts, siblings, user_id=person.user_id, although=meant).id
+        return people.add_child(rows, reference, facts, siblings, user_id=person.user_id, although=meant,
+                                said=given.get("said", "")).id  # fmt: skip
 
     return _add(request, person, kith, CHILD, given, add)
 
@@ -219,6 +220,7 @@ def _change(
         needs = needed(record, rows.policy()[1], today())
         made = _fields(person, side, part, record, given, errors, needs)
         coordinators = rows.coordinators() if side is CHILD else []
+        raised, names = findings.said(rows, row) if Permission.APPROVE in person.may else [], rows.account_names()
         known = record.known_children or () if "known_children" in forms.PARTS[side.sheet.name][part] else ()
         children = sorted(id for id, reference in rows.references().items() if reference in known) if known else []
     if children:
@@ -232,6 +234,7 @@ def _change(
         words_of=forms.words_of, coordinators=coordinators, needs=needs, weaker=weaker, why=safeguards.WHY,
         asked_by=people.ASKED_BY, agrees=record.agrees or "not asked" if asks else None,
         manager=Permission.APPROVE in person.may, resolves=_resolves(person, side, record, made),
+        said=raised, names=names,
     )  # fmt: skip
 
 
@@ -258,7 +261,7 @@ def _saved(
     facts = forms.changed(made, given)
     if side is CHILD and given.get("found") and holds.FACT not in facts:
         raise InputError("What was found, of what?", [_STILL_OPEN])
-    if facts:
+    if facts or (side is CHILD and given.get("said")):
         side.change(rows, row, facts, user_id=person.user_id, **_besides(person, side, facts, given))
     return facts
 
@@ -272,8 +275,8 @@ _STILL_OPEN = Problem(
 def _besides(person: Person, side: Side, facts: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
     """What a form says of a change besides the facts: why a safeguard may weaken, and of a child's word whose it is."""
     said: dict[str, Any] = {"why": given.get("why") if Permission.APPROVE in person.may else None}
-    if side is CHILD and holds.FACT in facts:
-        said["found"] = given.get("found", "")
+    if side is CHILD:
+        said |= {"found": given.get("found", ""), "said": given.get("said", "")}
     if side is CHILD and "agrees" in facts:
         said["no_by"] = "somebody else" if given.get("no_by") == "somebody else" else "child"
         said["asked"] = _asked(given) if facts["agrees"] == "yes" else None

@@ -167,6 +167,7 @@ def volunteer(
         to_ask=[one.match for one in asking.to_ask(rows, tables.Match.volunteer_id == volunteer_id)],
         label=label, why=_why_stopped(rows, row), looked_into=reckoned.looked_into.get(volunteer_id, ""),
         findings=findings.of(rows, row) if Permission.APPROVE in person.may else [],
+        said=findings.said(rows, row) if Permission.APPROVE in person.may else [],
         names=rows.account_names(),
     )  # fmt: skip
 
@@ -276,7 +277,7 @@ def set_status(volunteer_id: VolunteerId, request: Request, person: Asking, kith
         if reason not in standing.reasons_of(rows, row, Status(status), manager=manager):
             return f"Choose why from now on they are {status}."
         standing.set_status(rows, row, Status(status), user_id=person.user_id, reason=reason, manager=manager,
-                            found=given.get("found", ""))  # fmt: skip
+                            found=given.get("found", ""), said=given.get("said", ""))  # fmt: skip
         recorded = standing.stops(rows, row)
         raised = bool(recorded) and recorded[-1] in standing.still_open(recorded)
         return ""
@@ -337,4 +338,5 @@ def _status_form(
         visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
         to_ask=len(asking.to_ask(rows, tables.Match.volunteer_id == volunteer_id)),
         kept_back=len(may) < len(Status) - 1, lacking=lacking, label=label, unfound=unfound,
+        said=findings.said(rows, row) if manager else [], names=rows.account_names(),
     )  # fmt: skip

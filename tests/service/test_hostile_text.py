@@ -33,8 +33,8 @@ FILL = """([number, text]) => [...document.querySelectorAll("main form")[number]
 IMAGE = HOSTILE.rpartition("</script>")[2]
 """Where a name may not be longer."""
 EACH = {
-    "reference", "siblings", "note", "day", "clock", "reason", "found", "child", "children", "months", "name", "title",
-    "budget", "spent", "service", "out_of_hours", "email", "home", "provider", "known_children",
+    "reference", "siblings", "note", "day", "clock", "reason", "found", "said", "child", "children", "months", "name",
+    "title", "budget", "spent", "service", "out_of_hours", "email", "home", "provider", "known_children",
 }  # fmt: skip
 """Names of fields that a page must have had, of each form one or more: that none is left out by a slip of this test."""
 SEND = "number => HTMLFormElement.prototype.submit.call(document.querySelectorAll('main form')[number])"
