@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from matcher.catalogue import title_of
-from matcher.constraints import in_force
+from matcher.constraints import PAIR_RULES, in_force
 from matcher.explain import WORDS, Reason
 from matcher.instance import Instance
 from matcher.pairs import Between, Bools, Ints, Pairs, Tables, tables
@@ -42,6 +42,24 @@ def about_volunteer(instance: Instance, volunteer: str) -> tuple[Reason, ...]:
     every = tables(instance)
     pairs = every.volunteers_alone(np.array([every.volunteer_at[volunteer]]))
     return _reasons(Between(Child(""), one, instance, pairs), "volunteer")
+
+
+def not_asked(instance: Instance) -> Mapping[str, tuple[str, ...]]:
+    """What is recorded against volunteers of which this policy asks nothing, in sentences, by volunteer.
+
+    That is what a rule which it leaves out would refuse by the record alone, under whatever limits.
+    """
+    every, policy = tables(instance), instance.policy
+    pairs, asked = every.volunteers_alone(np.arange(len(instance.volunteers))), in_force(policy)
+    found: dict[str, tuple[str, ...]] = {}
+    for rule in PAIR_RULES:
+        if rule.about != "volunteer" or rule.limits or rule in asked:
+            continue
+        for row in np.flatnonzero(rule.verdicts(pairs, policy) == Verdict.FAILS).tolist():
+            one = instance.volunteers[row]
+            between = Between(Child(""), one, instance, every.volunteers_alone(np.array([row])))
+            found[one.id] = (*found.get(one.id, ()), rule.failing(between, policy))
+    return found
 
 
 def ready_children(instance: Instance) -> Mapping[str, bool]:

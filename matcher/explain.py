@@ -23,6 +23,8 @@ _NOBODY = Volunteer("")
 """Stands beside a child where a rule speaks of the child alone."""
 
 WORDS = {Verdict.PASSES: "passes", Verdict.FAILS: "fails", Verdict.NOT_RECORDED: "not recorded"}
+NOT_ASKED = "This policy does not ask for it."
+"""Of a rule that the policy leaves out."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _reasons(pairs: Pairs, policy: Policy) -> list[tuple[Reason, ...]]:
         for between, told, number in zip(every, found, verdicts, strict=True):
             verdict = Verdict(number)
             word = WORDS[verdict] if in_policy else "not in force"
-            sentence = limit.reason(between, policy, verdict) if in_policy else "This policy does not ask for it."
+            sentence = limit.reason(between, policy, verdict) if in_policy else NOT_ASKED
             told.append(Reason(limit.id, title, source, limit.core, word, sentence))
     return [tuple(told) for told in found]
 

@@ -1,7 +1,7 @@
 """What was said no to, stopped or over stays so when a backup from before is put in the place of a database.
 
 A backup knows nothing of the days after it. Decisions of those days are lost with the database that it replaces, but
-never a no: neither a child's objection, nor that a child wants no visitor now, nor a pair that was declined, nor the
+never a no: neither a child's objection, nor that a child is to be asked again, nor a pair that was declined, nor the
 end of a proposal or match, also of one that began since, nor a pause of visits, nor that a volunteer was suspended or
 has gone and had past matches brought up, nor what came of asking those children, nor that there was a concern about one
 who is back by now, or a safeguarding issue of a child that is closed, and what was found of it, nor that an exception

@@ -35,7 +35,7 @@ from service import audit_log, budgets, holds, plans, standing, steps, workflow
 from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
-from service.reasons import CHILD_OBJECTS, FIRST, FOLLOWS, IN_PLAN, OBJECTS, PROPOSE_REASONS, Follows
+from service.reasons import CHILD_OBJECTS, FIRST, IN_PLAN, OBJECTS, PROPOSE_REASONS, Follows, brings_about
 from service.repository import Repository
 from service.workflow import LIVE, Rules, State, StepRefusedError
 
@@ -178,7 +178,7 @@ def take_step(
     note: str | None = None,
     at: datetime | None = None,
 ) -> tables.Match:
-    """A person records one step of a match, and what its reason brings about besides: see `reasons.FOLLOWS`.
+    """A person records one step of a match, and what its reason brings about besides: see `reasons.brings_about`.
 
     Raises StepRefusedError with the reasons, NotFoundError, StaleDataError where a step goes forward from where the
     match stands no longer. A no is taken from wherever it stands now.
@@ -205,13 +205,14 @@ def take_step(
     steps.take(rows, match, step, by=by, user_id=user_id, reason=reason, note=note, at=at, hard_rules=hard_rules)
     if not paid and match.state == State.APPOINTED:
         _commit(rows, fresh[0], match, user_id)
-    follows = FOLLOWS.get(reason or "")
-    if follows is Follows.SUSPENDED:
-        standing.suspend(rows, match, user_id=user_id)
-    elif follows is Follows.HELD:
-        _hold(rows, match, reason or "", user_id)
-    elif follows is not None:
-        _says(rows, rows.child(match.child_id), _SAYS[follows], match, user_id)
+    child = rows.child(match.child_id)
+    for what in brings_about(reason, waits=match.state not in LIVE and child.referral):
+        if what is Follows.SUSPENDED:
+            standing.suspend(rows, match, user_id=user_id)
+        elif what is Follows.HELD:
+            _hold(rows, match, reason or "", user_id)
+        else:
+            _says(rows, child, _SAYS[what], match, user_id)
     return match
 
 
@@ -315,7 +316,7 @@ _ENTRY = {Agreement.NOT_ASKED: "child to be asked again", Agreement.NO: "child o
 
 
 def _says(rows: Repository, child: tables.Child, agrees: Agreement, match: tables.Match | None, user_id: str) -> None:
-    """A child who wants no visitor now, or none at all: the core rule keeps everybody away from here on."""
+    """A child who is to be asked again, or wants no visitor at all: the core rule keeps everybody away from here on."""
     before = rows.child_record(child, family_known=True).agrees
     set_agreement(rows, child, agrees)
     details = {**audit_log.told_codes("agrees", before, agrees), **({"match": match.id} if match else {})}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from itertools import chain
 
 from matcher.records import Party
 
@@ -103,6 +104,24 @@ FOLLOWS: Mapping[str, Follows] = {
 }
 """By reason, whoever gives it and wherever."""
 
+_ENDS = frozenset({*END_REASONS, *chain.from_iterable(NO_REASONS.values())})
+_ENDS_FOR_SAFETY = frozenset(reason for reason in _ENDS if FOLLOWS.get(reason) is Follows.SUSPENDED)
+ASKED_AGAIN_AFTER = _ENDS_FOR_SAFETY | {reason for reason, what in FOLLOWS.items() if what is Follows.ASKED_AGAIN}
+"""Reasons of what is over after which the child is asked first whether they would like a visitor, or another one."""
+
+
+def brings_about(reason: str | None, *, waits: bool) -> tuple[Follows, ...]:
+    """What a reason brings about besides its step.
+
+    `waits` is whether the child would wait for somebody else from now on. After a concern about their visitor, whether
+    they would like another one is for them to say; where the visits are paused, they are asked whether they go on.
+    """
+    first = FOLLOWS.get(reason or "")
+    if first is None:
+        return ()
+    return (first, Follows.ASKED_AGAIN) if waits and reason in _ENDS_FOR_SAFETY else (first,)
+
+
 FOR_SAFETY = frozenset(reason for reason, what in FOLLOWS.items() if what is not Follows.ASKED_AGAIN)
 """Reasons that a manager looks at before a letter is sent: a child said it, or somebody looks into it."""
 
@@ -163,5 +182,8 @@ def consequences() -> str:
     lines = ["| reason | what follows at once |", "|" + "---|" * 2]
     for follows in Follows:
         reasons = ", ".join(reason for reason, what in FOLLOWS.items() if what is follows)
+        if follows is Follows.ASKED_AGAIN:
+            also = ", ".join(reason for reason in FOLLOWS if reason in _ENDS_FOR_SAFETY)
+            reasons += f"; and besides, where a proposal or match is over by it: {also}"
         lines.append(f"| {reasons} | {follows} |")
     return "\n".join(lines)

@@ -20,7 +20,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.families import held_matches, with_siblings
 from service.proposals import failing_rules, free_place
-from service.reasons import ASKS_THE_CHILD, CONCERN_PAUSES, FOLLOWS, LEFT_PAUSED, STAYS, UNSAFE, Follows
+from service.reasons import ASKS_THE_CHILD, CONCERN_PAUSES, LEFT_PAUSED, STAYS, UNSAFE, Follows, brings_about
 from service.repository import Repository
 from service.standing import STOPPED
 from service.steps import Stood
@@ -146,7 +146,6 @@ def take_back(rows: Repository, match_id: str, *, user_id: str, why: str) -> tab
 
 def stays(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:
     """What the step's reason has brought about and is so still: taking the step back changes nothing of it."""
-    follows = FOLLOWS.get(last.decision.reason or "")
     child, volunteer = rows.child(match.child_id), rows.volunteer(match.volunteer_id)
     record = rows.child_record(child, family_known=False)
     still = {
@@ -155,7 +154,8 @@ def stays(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:
         Follows.HELD: record.safeguarding_issue is True,
         Follows.SUSPENDED: volunteer.status in STOPPED,
     }
-    return [STAYS[follows]] if follows and still[follows] else []
+    brought = brings_about(last.decision.reason, waits=last.step.to not in LIVE and child.referral)
+    return [STAYS[what] for what in brought if still[what]]
 
 
 def _failing(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]:

@@ -19,10 +19,10 @@ from matcher.words import day, hour
 from service.reasons import (
     ASKS_THE_CHILD,
     END_REASONS,
-    FOLLOWS,
     NO_REASONS,
     NOT_SAID_BY,
     PAUSE_REASONS,
+    brings_about,
     in_letter,
 )
 
@@ -139,8 +139,8 @@ class Step:
     @property
     def follows(self) -> dict[str, str]:
         """What its reasons bring about besides, by the reason."""
-        told = {reason: FOLLOWS[reason].value for reason in self.reasons if reason in FOLLOWS}
-        return {reason: words + self._then(reason) for reason, words in told.items()}
+        found = {reason: brings_about(reason, waits=self.to not in LIVE) for reason in self.reasons}
+        return {reason: " ".join(what) + self._then(reason) for reason, what in found.items() if what}
 
     def _then(self, reason: str) -> str:
         """What has to be before the visits go on again, after a pause for this reason."""

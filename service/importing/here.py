@@ -18,7 +18,7 @@ from matcher.reading.sheets import CHILDREN, VOLUNTEERS, Sheet
 from matcher.records import MatchStatus, Party
 from service import holds, standing
 from service.database import tables
-from service.reasons import FOLLOWS, Follows
+from service.reasons import ASKED_AGAIN_AFTER, FOR_SAFETY
 from service.repository import Repository
 from service.workflow import APPOINTED, LIVE, MATCH_STATUS, State
 
@@ -56,8 +56,9 @@ class Here:
         ordered = session.scalars(select(tables.Match).order_by(tables.Match.created_at, tables.Match.id)).all()
         live_last = sorted(ordered, key=lambda row: State(row.state) in LIVE)
         self.matches = {(self.named[row.child_id], self.named[row.volunteer_id]): row for row in live_last}
-        again = {reason for reason, follows in FOLLOWS.items() if follows is Follows.ASKED_AGAIN}
-        self.not_now = {self.named[row.child_id] for row in ordered if row.reason in again}
+        asked_again = (row for row in ordered if row.reason in ASKED_AGAIN_AFTER)
+        self.asked_again = {self.named[row.child_id]: row.reason in FOR_SAFETY for row in asked_again}
+        """The children who were to be asked again, by the last match that says so; whether it was for their safety."""
         nos = session.scalars(select(tables.Declined)).all()
         self._nos = {(row.child_id, row.volunteer_id) for row in nos}
         self._childrens = {(row.child_id, row.volunteer_id) for row in nos if row.said_by == Party.CHILD}

@@ -128,6 +128,9 @@ def stamp(rows: Repository, files: Mapping[str, bytes], as_of: date, *also: str)
     return seal.hexdigest()
 
 
+_FOR_SAFETY = "a proposal or match of theirs ended for their safety"
+
+
 class _Told:
     """The echo in the making."""
 
@@ -160,7 +163,7 @@ class _Told:
                     sheet, said.id, name, sentence, getattr(before, name), getattr(after, name),
                     children=named_in(self.changed[-1], {name}),
                 )
-                for name, sentence in (*weakened(sheet, before, after), *self.not_now(said.id, before, after))
+                for name, sentence in (*weakened(sheet, before, after), *self.not_asked(said.id, before, after))
             )  # fmt: skip
         self.joined_again()
         self.managers_word()
@@ -174,11 +177,14 @@ class _Told:
             )
             self.weaker.append(Weaker(CHILDREN.name, child, "family", sentence, children=(child, *others)))
 
-    def not_now(self, reference: str, before: Any, after: Any) -> Iterator[tuple[str, str]]:
-        """A yes of a child who wanted no visitor when they were asked last: somebody has to have asked them again."""
+    def not_asked(self, reference: str, before: Any, after: Any) -> Iterator[tuple[str, str]]:
+        """A yes of a child who is to be asked again: somebody has to have asked them since."""
         yes = getattr(after, "agrees", None) is Agreement.YES
-        if yes and before.agrees is not Agreement.YES and reference in self.here.not_now:
-            yield "agrees", "did not want a visitor when they were asked last, and the file says yes."
+        if yes and before.agrees is not Agreement.YES and reference in self.here.asked_again:
+            for_safety = self.here.asked_again[reference]
+            since = f"is to be asked again, since {_FOR_SAFETY}"
+            why = since if for_safety else "did not want a visitor when they were asked last"
+            yield "agrees", f"{why}, and the file says yes."
 
     def come_back(self, sheet: str, reference: str) -> None:
         """Who was erased and is in the files again: what was said no to then holds, and somebody has to know."""
@@ -190,8 +196,9 @@ class _Told:
             held.append("they had said no to any visitor")
         if isinstance(row, tables.Volunteer) and row.status == Status.SUSPENDED:
             held.append("they were suspended")
-        if reference in self.here.not_now:
-            held.append("they wanted no visitor when they were asked last")
+        if reference in self.here.asked_again:
+            for_safety = self.here.asked_again[reference]
+            held.append(_FOR_SAFETY if for_safety else "they wanted no visitor when they were asked last")
         if count := self.here.noes_of(row.id):
             held.append(f"{counted(count, 'pair of theirs was', 'pairs of theirs were')} declined")
         if held:

@@ -30,7 +30,7 @@ from service.pages.lists import Page, named
 from service.pages.reckoning import Reckoned, Reckoning
 from service.pages.story import CAME_OF_IT
 from service.permissions import Permission
-from service.reasons import FOLLOWS, Follows
+from service.reasons import ASKED_AGAIN_AFTER, FOR_SAFETY
 from service.repository import Repository, ids_in
 from service.workflow import LIVE, State
 
@@ -58,8 +58,17 @@ class ChildLine:
     """The reference of the volunteer whom the published plan has for them, as long as nobody is proposed to them."""
     to_ask: bool
     """Whether somebody has to ask them first, or again, whether they would like a visitor, and they could have one."""
-    not_now: datetime | None
-    """When they said that they want no visitor now, if nobody asked them since."""
+    ask_again: tables.Match | None
+    """What is over, and why they are to be asked again whether they would like a visitor: see `to_ask_again`."""
+
+    @property
+    def why_again(self) -> str:
+        """Why they are to be asked again, to go on with the day."""
+        if self.ask_again is None:
+            return ""
+        if self.ask_again.reason not in FOR_SAFETY:
+            return "said “not now”"
+        return f"{'match' if self.ask_again.state == State.ENDED else 'proposal'} ended for their safety"
 
     def is_of(self, show: Show) -> bool:
         if show == "planned":
@@ -70,12 +79,12 @@ class ChildLine:
 SAID_NO, ASK_AGAIN, PAUSED, NOT_READY = "Said no", "Not asked again yet", "Visits paused", "Not ready"
 
 
-def not_now(reckoned: Reckoning, child: records.Child) -> tables.Match | None:
-    """The match, the last of them, of which a child said that they want no visitor now, if nobody asked them since."""
+def to_ask_again(reckoned: Reckoning, child: records.Child) -> tables.Match | None:
+    """What is over, the last of it, since the child wants no visitor now or for their safety: if nobody asked since."""
     if child.agrees is not Agreement.NOT_ASKED:
         return None
     theirs = (match for match in reckoned.matches if match.child_id == child.id and match.state not in LIVE)
-    return next((one for one in theirs if FOLLOWS.get(one.reason or "") is Follows.ASKED_AGAIN), None)
+    return next((one for one in theirs if one.reason in ASKED_AGAIN_AFTER), None)
 
 
 def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
@@ -89,7 +98,7 @@ def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
         return stands, told
     if child.agrees is Agreement.NO:
         return "not ready", SAID_NO
-    if not_now(reckoned, child):
+    if to_ask_again(reckoned, child):
         return "not ready", ASK_AGAIN
     return ("waiting", "Waiting") if reckoned.ready_children.get(child.id) else ("not ready", NOT_READY)
 
@@ -97,14 +106,13 @@ def standing(reckoned: Reckoning, child: records.Child) -> tuple[str, str]:
 def line_of(reckoned: Reckoning, child: records.Child) -> ChildLine:
     stands, words = standing(reckoned, child)
     planned = reckoned.planned.to_propose.get(child.id)
-    said = not_now(reckoned, child) if stands == "not ready" else None
     unasked = stands == "not ready" and child.agrees not in (Agreement.YES, Agreement.NO)
     return ChildLine(
         child.id, reckoned.references[child.id], facts.age(child.date_of_birth, reckoned.instance.as_of),
         facts.place(child.placement), child.coordinator, child.referred_on, child.waits_since,
         reckoned.priority.get(child.id), stands, words, reckoned.references[planned] if planned else "",
         to_ask=unasked and child.id not in reckoned.beyond_a_visitor,
-        not_now=said.since if said else None,
+        ask_again=to_ask_again(reckoned, child) if stands == "not ready" else None,
     )  # fmt: skip
 
 
@@ -192,18 +200,19 @@ def child(
         raise NotFoundError("There is no such child.")
     waiting = child_id not in instance.visited
     past = [match for match in reckoned.matches if match.child_id == child_id]
-    line, said = line_of(reckoned, record), not_now(reckoned, record)
+    line, again = line_of(reckoned, record), to_ask_again(reckoned, record)
     nobody = _why_nobody(instance, child_id) if line.stands == "waiting" else ""
     note_reading(kith, person, "record", child_id, children=[*siblings, *sorted({*ids_in(nobody, "C")} - {child_id})])
     against = [one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else []
     groups = facts.about_child(record, instance.as_of)
-    if said:  # which the page tells by itself: that nobody has asked them yet would contradict it
+    if again:  # which the page tells by itself: that nobody has asked them yet would contradict it
         against = [one for one in against if one.rule != ChildAgrees.id]
         groups = _asked_again(groups)
     return render(
         request, "child.html", person,
         line=line, planned=of_plan(reckoned, child_id) if line.stands == "waiting" else None,
-        not_now=said, said_no=record.agrees is Agreement.NO, nobody=reckoned.told(nobody),
+        again=again, for_safety=again is not None and again.reason in FOR_SAFETY,
+        said_no=record.agrees is Agreement.NO, nobody=reckoned.told(nobody),
         groups=groups,
         gaps=reckoned.missing([child_id])[child_id],
         impossible=reckoned.impossible(child_id),
@@ -237,7 +246,7 @@ def _why_nobody(instance: Instance, child_id: str) -> str:
 
 
 def _asked_again(groups: tuple[facts.Group, ...]) -> tuple[facts.Group, ...]:
-    """Of a child who said that they want no visitor now: they were asked, though they count as not asked."""
+    """Of a child who is to be asked again: they were asked before, though they count as not asked."""
     return tuple(
         (title, tuple(replace(fact, value=ASK_AGAIN) if fact.name == "agrees" else fact for fact in told))
         for title, told in groups

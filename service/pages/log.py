@@ -64,7 +64,7 @@ KINDS: Mapping[str, Kind] = {
         "add child": "Added a child", "change child": "Changed facts of a child",
         "add volunteer": "Added a volunteer", "change volunteer": "Changed facts of a volunteer",
         "write person": "Wrote who somebody is", "child objects": "Recorded that a child wants no visitor",
-        "child to be asked again": "Recorded that a child wants no visitor now", "hold referral": "Held a referral",
+        "child to be asked again": "Recorded that a child is to be asked again", "hold referral": "Held a referral",
         "link siblings": "Linked brothers and sisters", "unlink sibling": "Took a child out of a family",
         "erase child": "Erased a child", "erase volunteer": "Erased a volunteer",
     }),

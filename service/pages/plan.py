@@ -11,10 +11,11 @@ from matcher.words import counted, pounds, same
 from service.api.deps import Asking, Kith, may_identify, note_reading
 from service.database import tables
 from service.pages import journeys
-from service.pages.children import not_now, standing
+from service.pages.children import standing, to_ask_again
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoning
 from service.plans import Found
+from service.reasons import FOR_SAFETY
 from service.repository import Repository, ids_in
 
 Show = Literal["new", "changed", "unmatched", "dropped", "kept", "plan", "left", "shortlists"]
@@ -204,5 +205,8 @@ def _without_shortlist(child: str, record: Child | None, reckoned: Reckoning, be
     if record is not None and record.agrees is Agreement.NO:
         return 4, "said no to a visitor"
     if record is not None and record.agrees is not Agreement.YES:
-        return 4, "wants no visitor now" if not_now(reckoned, record) else "is to be asked first"
+        again = to_ask_again(reckoned, record)
+        if again is None:
+            return 4, "is to be asked first"
+        return 4, "is to be asked again, for their safety" if again.reason in FOR_SAFETY else "wants no visitor now"
     return 0, "nobody could visit any more" if before else "nobody could visit yet"

@@ -142,6 +142,11 @@ class Reckoning:
         return alone.beyond_a_visitor(self.instance)
 
     @cached_property
+    def not_asked(self) -> Mapping[str, Sequence[str]]:
+        """What is recorded against volunteers of which the policy in force asks nothing, by volunteer."""
+        return alone.not_asked(self.instance)
+
+    @cached_property
     def ready_volunteers(self) -> Mapping[str, bool]:
         return alone.ready_volunteers(self.instance)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from matcher.instance import today
+from matcher.instance import Instance, today
 from matcher.words import counted, first_upper
 from service import metrics, plans, runs
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
@@ -262,6 +262,18 @@ def stale(rows: Repository, run: tables.Run) -> bool:
     """Whether records have changed, or a day has passed, since the run read them."""
     authority = rows.session.get(tables.Authority, rows.session.info["authority"])
     return authority is None or run.data_version != authority.data_version or run.as_of != today()
+
+
+def changed_since(rows: Repository, run: tables.Run, instance: Instance) -> str:
+    """What is not as a run read it, to go on in a sentence, beside the records as they are; blank if nothing is."""
+    authority = rows.session.get(tables.Authority, rows.session.info["authority"])
+    if authority is None or run.data_version == authority.data_version:
+        return ""
+    read = rows.session.get(tables.Policy, run.policy_id or "")
+    policy = read is None or read.content_hash != instance.policy.content_hash
+    # A policy counts among what has changed: the records are compared only then, which takes its time of thousands.
+    records = not policy or run.data_hash != instance.data_hash
+    return " and ".join([*(["records have changed"] * records), *(["the policy is another"] * policy)])
 
 
 def _newer(rows: Repository, row: tables.Plan) -> str | None:

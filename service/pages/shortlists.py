@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from matcher import records
-from matcher.explain import Points, in_short, why_nobody
+from matcher.explain import NOT_ASKED, Points, in_short, why_nobody
 from matcher.records import Agreement
 from matcher.rules.child import ChildAgrees
 from matcher.shortlist import Candidate
@@ -89,12 +89,15 @@ class Card:
     published_on: str = ""
     looked_into: str = ""
     """That there was a concern about them, when it was closed, and how; nothing where there was none."""
+    not_asked: Sequence[str] = ()
+    """What is recorded against them of which the policy asks nothing."""
 
     @property
     def to_know(self) -> list[Note]:
         """The same wherever the pair is chosen: on the shortlist, side by side with others, and as it is proposed."""
         checks = Note("", "All checks that this policy asks for are in date for two months or more.")
         found = [Note("", told) for told in (self.looked_into, self.planned) if told]
+        found += (Note(told, NOT_ASKED) for told in self.not_asked)
         found.append(Note(f"A check lapses soon: {self.lapse}.", "") if self.lapse else checks)
         if self.times_apart:
             found.append(Note("No time that suits both is recorded.", "Ask both first when visits could be."))
@@ -137,7 +140,7 @@ def as_cards(reckoned: Reckoning, candidates: Sequence[Candidate]) -> list[Card]
                 f"{facts.CHECK_NAMES[lapse.rule]} on {day(lapse.on)}" if lapse and lapse.on else "",
                 _times_apart(reckoned.instance.child(candidate.child), volunteer),
                 reckoned.planned.elsewhere(candidate.child, volunteer.id), long_day(plan.published_at) if plan else "",
-                reckoned.looked_into.get(volunteer.id, ""),
+                reckoned.looked_into.get(volunteer.id, ""), reckoned.not_asked.get(volunteer.id, ()),
             )
         )  # fmt: skip
     return found

@@ -24,6 +24,7 @@ from service.pages.html import NAVIGATION, render
 from service.pages.plan import changed_shortlists, is_of, own_first
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
+from service.pages.runs import changed_since
 from service.pages.story import CAME_OF_IT
 from service.permissions import Permission
 from service.repository import Repository
@@ -49,6 +50,8 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         rows = Repository(session, kith.keys)
         reckoned = reckoning(kith, person, rows)
         run, name = last_run(rows, reckoned), rows.account_name(person.user_id)
+        plan = reckoned.planned.plan
+        changed_by_now = changed_since(rows, runs.find(session, plan.run_id), reckoned.instance) if plan else ""
         raised = about_volunteers(rows, reckoned)
         past = asking.to_ask(rows)
         held = about_children(rows, reckoned)
@@ -57,7 +60,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     waiting = [line for line in every if line.stands == "waiting"]
     longest, first = sorted(waiting, key=ORDER["wait"])[:TOP], sorted(waiting, key=ORDER["priority"])[:TOP]
     to_ask = sorted((line for line in every if line.to_ask), key=ORDER["wait"])
-    unasked, again = [line for line in to_ask if not line.not_now], [line for line in to_ask if line.not_now]
+    unasked, again = [line for line in to_ask if not line.ask_again], [line for line in to_ask if line.ask_again]
     planned = sorted((line for line in every if line.planned), key=ORDER["wait"])
     under = [proposal_line(reckoned, match) for match in reckoned.matches if match.state in workflow.BEFORE_APPOINTMENT]
     under += [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.APPOINTED]
@@ -98,7 +101,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         paused=reckoned.paused, concerns=raised, past=past, came_of_it=CAME_OF_IT, held=held,
         with_page={line.id for line in every},
-        planned=planned, plan=reckoned.planned.plan, checks=CHECK_NAMES,
+        planned=planned, plan=plan, changed_by_now=changed_by_now, checks=CHECK_NAMES,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,
         counts=Counter(line.stands for line in every),

@@ -13,11 +13,9 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
 from matcher import alone, records, shortlist_for_volunteer
-from matcher.constraints import in_force
-from matcher.explain import Reason
+from matcher.explain import NOT_ASKED, Reason
 from matcher.records import Status
 from matcher.rules.plan import Capacity
-from matcher.rules.volunteer import RightToWork
 from matcher.shortlist import Candidate, how_many_could_be_visited
 from matcher.words import listed
 from service import asking, findings, standing
@@ -153,7 +151,7 @@ def volunteer(
         checks=sorted(
             (_of_paused(one, matches) for one in rules), key=lambda one: one.verdict == "passes"
         ),
-        besides=_besides(reckoned, record),
+        not_asked=[f"{reckoned.told(one)} {NOT_ASKED}" for one in reckoned.not_asked.get(volunteer_id, ())],
         lapses=[one for one in reckoned.lapses if one.volunteer == volunteer_id and one.on],
         matches=matches, broken=reckoned.broken,
         full=sum(one.state in APPOINTED for one in matches) <= rows.places(instance.policy)[volunteer_id],
@@ -179,14 +177,6 @@ def _of_paused(reason: Reason, matches: Sequence[tables.Match]) -> Reason:
         return reason
     kept = listed(sorted(one.child_id for one in visits))
     return replace(reason, sentence=f"The visits to {kept} are paused, and the place is kept meanwhile.")
-
-
-def _besides(reckoned: Reckoning, person: records.Volunteer) -> list[str]:
-    """What stands against a volunteer whom no rule refuses for it, since the policy leaves that rule out."""
-    asked = {limit.id for limit in in_force(reckoned.instance.policy)}
-    rules = {RightToWork.id: (person.right_to_work, "Right to work")}
-    return [f"{told}: No. This policy does not ask for it." for rule, (fact, told) in rules.items()
-            if fact is False and rule not in asked]  # fmt: skip
 
 
 def _planned(reckoned: Reckoning, volunteer_id: str) -> list[tuple[ChildLine, OfPlan | None]]:

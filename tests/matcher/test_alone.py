@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from making import AS_OF, a_child, a_volunteer, an_instance
+from making import AS_OF, a_child, a_policy, a_volunteer, an_instance
 
 from matcher.alone import (
     about_child,
     about_volunteer,
     lapses,
+    not_asked,
     ready_children,
     ready_volunteers,
     told_unchecked,
@@ -33,6 +34,25 @@ def test_a_person_alone_is_told_what_a_pair_is_told():
         ]
     assert {one.rule for one in about_child(instance, "C1") if one.verdict == "fails"} == {"child_agrees"}
     assert {one.rule for one in about_child(instance, "C2") if one.verdict != "passes"} == {"safeguarding_hold"}
+
+
+def test_what_is_recorded_against_a_volunteer_is_told_where_the_policy_asks_nothing_of_it():
+    """Neither what is not recorded, nor what only falls short of a limit that the policy does not set."""
+    off = {f"rules.{rule}.on": False for rule in ("right_to_work", "medical_clearance", "database_check")}
+    people = [
+        a_volunteer("V1", right_to_work=False), a_volunteer("V2", right_to_work=None),
+        a_volunteer("V3", medical_condition=True, medical_clearance_on=date(2026, 12, 24), right_to_work=False),
+        a_volunteer("V4", database_checked_on=date(1999, 1, 1)),
+    ]  # fmt: skip
+    assert not_asked(an_instance([], people, policy=a_policy(off))) == {
+        "V1": ("V1 has shown no proof of the right to work.",),
+        "V3": (
+            "V3 has shown no proof of the right to work.",
+            "V3's medical clearance is dated 24 December 2026, which is yet to come.",
+        ),
+    }
+    on = dict.fromkeys(off, True)
+    assert not_asked(an_instance([], people, policy=a_policy(on))) == {}
 
 
 def test_who_is_ready_passes_all_rules_about_themselves():

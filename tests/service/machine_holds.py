@@ -304,6 +304,9 @@ class Holds(RuleBasedStateMachine):
                       "boundaries not kept"):  # fmt: skip
             self.stopped.add(match.volunteer)
             self.to_ask.add(match.id)
+            over, child = step.endswith("_declines") or step == "end", self.now().children[match.child]
+            if over and child.referral and self.word.get(match.child) != "no":
+                self.word[match.child] = "not asked"
             self.remember_concern(match.volunteer)
 
     def remember_concern(self, volunteer: str) -> None:

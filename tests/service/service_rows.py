@@ -65,6 +65,12 @@ def besides(manager: bool = True) -> dict[str, Any]:
     return told | {"why_weaker": WHY[0], "found": "Nothing."} if manager else told
 
 
+def says_yes(rows: Repository, child: str, user: str) -> None:
+    """Somebody has asked a child, or asked again, who would like a visitor, or another one."""
+    asked = people.Asked("social worker", today())
+    people.change_child(rows, rows.child(child), {"agrees": "yes"}, user_id=user, asked=asked)
+
+
 CHECKS = {
     "date_of_birth": "01/05/1980", "agreement_signed_on": "10/01/2020", "references_accepted": "2",
     "professional_references": "1", "core_training_on": "20/12/2019", "safeguarding_training_on": "20/12/2019",

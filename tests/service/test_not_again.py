@@ -6,6 +6,7 @@ import json
 
 import pytest
 from conftest import Service
+from service_rows import says_yes
 from test_proposals import WAY, Desk
 
 from matcher.instance import today
@@ -50,6 +51,7 @@ def test_no_policy_brings_somebody_back_after_a_no(desk: Desk, steps: int, step:
     for rows in desk.rows():
         lifted = rows.volunteer(desk.volunteer)
         standing.set_status(rows, lifted, Status.APPROVED, user_id=desk.user, reason="investigation closed")
+        says_yes(rows, desk.child, desk.user)
     switch_off(desk)
     assert desk.candidates() == others
     with pytest.raises(StepRefusedError, match=r"said no to|has ended before"):

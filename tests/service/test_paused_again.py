@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
+from service_rows import says_yes
 from test_proposals import WAY, Desk
 
 from matcher.records import Party, Status
@@ -221,6 +222,8 @@ def test_an_ending_for_it_leaves_the_visits_paused_for_it_where_it_is_taken_back
     match = paused(desk)
     desk.step(match, "end", Party.CHILD, reason)
     reinstated(desk)
+    for rows in desk.rows():
+        says_yes(rows, desk.child, desk.user)
     page = words(desk.service.as_(Role.MANAGER), f"/proposals/{match}/take-back")
     assert f"its visits are paused from now on for “{says(left)}”. They go on only if the child" in page
     for rows in desk.rows():

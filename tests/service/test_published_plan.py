@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import unescape
 
@@ -248,6 +248,34 @@ def test_a_plan_of_a_year_ago_is_told_as_one_of_a_year_ago(desk: Desk) -> None:
     reckoning._KEPT.clear()
     for path in (f"/children/{desk.child}", f"/volunteers/{desk.volunteer}", "/"):
         assert "The plan published on 27 November 2025" in desk.words(path)
+
+
+@pytest.mark.parametrize("records_first", [False, True])
+def test_today_tells_what_has_changed_since_the_plan_was_made(desk: Desk, records_first: bool) -> None:
+    then = "a new run may find a better plan."
+    assert then not in desk.words("/")
+
+    def another_policy() -> None:
+        with desk.service.database.write(desk.service.north) as session:
+            rows = Repository(session, desk.service.keys)
+            policy = rows.policy()[1].with_weights(interests=1)
+            rows.add_policy(policy, user_id=desk.service.users["north", Role.MANAGER], reason="for a test")
+
+    def another_record() -> None:
+        with desk.service.database.write(desk.service.north) as session:
+            rows = Repository(session, desk.service.keys)
+            child = rows.child(desk.child)
+            rows.write_child(child, replace(rows.child_record(child, family_known=True), coordinator="Somebody else"))
+
+    if records_first:
+        another_record()
+        assert f"Since it was made, records have changed: {then}" in desk.words("/")
+        another_policy()
+    else:
+        another_policy()
+        assert f"Since it was made, the policy is another: {then}" in desk.words("/")
+        another_record()
+    assert f"Since it was made, records have changed and the policy is another: {then}" in desk.words("/")
 
 
 @pytest.mark.parametrize("over", ["the child said no", "the volunteer said no", "ended"])

@@ -26,6 +26,7 @@ from service.database import tables
 from service.families import link_siblings
 from service.permissions import Role
 from service.proposals import Chosen, propose, take_step
+from service.reasons import UNSAFE
 from service.repository import Repository
 from service.taking_back import take_back
 from service.workflow import State
@@ -266,11 +267,15 @@ def test_a_match_that_began_and_ended_since_still_parts_siblings(service: Servic
             assert audit_log.verify(session, service.keys).problem is None
 
 
-def test_a_child_who_wants_no_visitor_now_is_not_proposed_to(service: Service, tmp_path: Path) -> None:
+@pytest.mark.parametrize("for_safety", [False, True])
+def test_a_child_who_is_to_be_asked_again_is_not_proposed_to(
+    service: Service, tmp_path: Path, for_safety: bool
+) -> None:
     """Though the proposal to which they said it was made since the backup; who says yes again is not asked again."""
     child, volunteer = service.eligible_pair()
     user, active = service.users["north", Role.COORDINATOR], service.a_match()
     asked = people.Asked("social worker", today())
+    reason = UNSAFE if for_safety else "does not want a visitor now"
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
         visited = rows.match(active).child_id
@@ -278,7 +283,7 @@ def test_a_child_who_wants_no_visitor_now_is_not_proposed_to(service: Service, t
 
     def declined(rows: Repository) -> None:
         match = propose(rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,)))
-        take_step(rows, match.id, "child_declines", by=Party.CHILD, user_id=user, reason="does not want a visitor now")
+        take_step(rows, match.id, "child_declines", by=Party.CHILD, user_id=user, reason=reason)
         take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child does not want a visitor now")
         people.change_child(rows, rows.child(visited), {"agrees": "yes"}, user_id=user, asked=asked)
 
@@ -287,7 +292,8 @@ def test_a_child_who_wants_no_visitor_now_is_not_proposed_to(service: Service, t
         rows = Repository(session, service.keys)
         said = [rows.child_record(rows.child(id), family_known=True).agrees for id in (child, visited)]
         assert said == [Agreement.NOT_ASKED, Agreement.YES]
-    assert done.noes == 3  # the child's word, the pair, and the match that is over
+    # The child's word, the pair, and the match that is over; that the volunteer is suspended.
+    assert done.noes == 3 + for_safety
     assert [line.partition(" UTC: ")[2].split(" ")[:2] for line in done.redo] == [["change", "child"]]
 
 

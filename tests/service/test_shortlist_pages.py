@@ -376,6 +376,40 @@ def test_the_lists_say_in_a_few_words_why_somebody_is_not_ready(service: Service
     assert "Not ready not recorded: DBS checked on" in told("volunteers", helper)
 
 
+def test_what_the_policy_does_not_ask_of_a_volunteer_is_told_before_somebody_proposes(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside that all checks for which it asks are in date, which is true as well."""
+    monkeypatch.setattr(reckoning, "MOST", 99)
+    child, volunteer = service.eligible_pair()
+    browser = service.as_(Role.COORDINATOR)
+
+    def told(right: bool | None) -> list[bool]:
+        with service.database.write(service.north) as session:
+            rows = Repository(session, service.keys)
+            row, reference = rows.volunteer(volunteer), rows.references()[volunteer]
+            rows.write_volunteer(row, replace(rows.volunteer_record(row), right_to_work=right))
+            instance = rows.instance(today())
+        other = next(
+            one.volunteer
+            for one in shortlist(instance, child, top=99, rank_by="fit")
+            if one.volunteer != volunteer and instance.volunteer(one.volunteer).right_to_work is not False
+        )
+        says = f"{reference} has shown no proof of the right to work. This policy does not ask for it."
+        pages = (
+            "shortlist?rank=fit",
+            f"compare?rank=fit&with={volunteer}&with={other}",
+            f"propose/{volunteer}?rank=fit",
+        )
+        found = [browser.get(f"/children/{child}/{page}", headers=HTML).text for page in pages]
+        words = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)) for page in found]
+        return [says in one for one in (*words, to_know_of(browser, child)[reference])]
+
+    assert told(False) == [True] * 4
+    for right in (None, True):
+        assert told(right) == [False] * 4
+
+
 def test_times_that_never_meet_are_told_before_somebody_proposes(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -387,7 +387,7 @@ def test_of_an_approved_volunteer_nobody_says_that_they_are_not_approved(desk: D
 
 
 def test_no_right_to_work_is_told_where_the_policy_does_not_ask_for_it(desk: Desk) -> None:
-    warning = "Right to work: No. This policy does not ask for it."
+    warning = f"{references(desk)[1]} has shown no proof of the right to work. This policy does not ask for it."
     desk.change_volunteer(right_to_work=None)
     assert warning not in page(desk, f"/volunteers/{desk.volunteer}")
     desk.change_volunteer(right_to_work=False)

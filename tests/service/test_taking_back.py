@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from conftest import Service
+from service_rows import says_yes
 from sqlalchemy import select
 from test_one_budget import paid_by_one, spent
 from test_proposals import WAY, Desk
@@ -245,6 +246,9 @@ def test_visits_that_ended_since_a_child_did_not_feel_safe_are_paused_until_the_
     desk.step(match, "end", Party.CHILD, UNSAFE)
     assert "stays suspended" in refused(desk, match)
     approved_again(desk)
+    assert "That the child is to be asked again stays" in refused(desk, match)
+    for rows in desk.rows():
+        says_yes(rows, desk.child, desk.user)
     page = desk.service.as_(Role.MANAGER).get(f"/proposals/{match}/take-back", headers=HTML).text
     assert f"its visits are paused from now on for “the child {UNSAFE}”" in page
     assert back(desk, match) is State.PAUSED
@@ -326,6 +330,7 @@ def test_a_place_that_went_with_the_match_is_not_taken_again(desk: Desk) -> None
         ("objects to any visitor", Party.CHILD, "wants no visitor stays"),
         ("safeguarding concern about the child", Party.SOCIAL_WORKER, "The safeguarding issue stays on record"),
         ("safeguarding concern about the volunteer", Party.SOCIAL_WORKER, "The volunteer stays suspended"),
+        ("safeguarding concern about the volunteer", Party.SOCIAL_WORKER, "to be asked again stays"),
     ],
 )
 def test_what_a_no_brought_about_stays_until_somebody_changes_it(

@@ -251,7 +251,7 @@ def test_who_is_to_be_asked_first_or_again_does_not_drop_off_the_first_page(desk
 
     here = part(desk, "To be asked, or asked again")
     day = short_day(desk.now)
-    assert f"Said that they want no visitor now: 1 {asked} said so on {day}" in said(here)
+    assert f"To be asked again: 1 {asked} said “not now” on {day}" in said(here)
     assert 'href="/children?show=to%20ask&sort=wait"' in here
     listed = said(browser.get("/children?show=to ask").text)
     assert f"said “not now” on {day}" in listed
