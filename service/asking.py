@@ -1,4 +1,4 @@
-"""The children who are to be asked since a concern brought up their past match, and what is recorded of asking them."""
+"""The children who are to be asked since a concern brought up past visits or a meeting, and what came of asking."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOTHING_TO_ASK = (
 
 @dataclass(frozen=True)
 class ToAsk:
-    """A child who is to be asked about the visits of before."""
+    """A child who is to be asked about the visits of before, or about the meeting where none came of it."""
 
     match: tables.Match
     past: Past
@@ -71,7 +71,7 @@ def of_match(rows: Repository, match: tables.Match) -> Past | None:
 def record(
     rows: Repository, match_id: str, outcome: str, *, asked_by: Party, on: date, user_id: str, note: str | None = None
 ) -> tables.Match:
-    """What came of asking a child about the visits of somebody about whom there was a concern; `note` is sealed.
+    """What came of asking a child about somebody about whom there was a concern; `note` is sealed.
 
     What is a concern about the volunteer is one from that moment: see `standing.suspend`. It is recorded whatever was
     recorded before it. Recorded again, the last counts, and what the one before brought about stays.

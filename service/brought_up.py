@@ -1,26 +1,29 @@
 """What the story of a past match says of a concern about its volunteer: brought up, and what came of asking the child.
 
-A concern brings up every past match of whoever it is about, and from then on the child is to be asked too. That stands
-until somebody records what they told, or a manager that they are not to be asked, whatever becomes of the volunteer
-meanwhile; every concern after it asks anew. A story is never changed: what was recorded by mistake is recorded again,
-and the last counts.
+A concern brings up every child whom the volunteer visited or met before, and from then on they are to be asked too: by
+the match that ended, or by the proposal that is over, since a meeting is where the two came together as well. That
+stands until somebody records what they told, or a manager that they are not to be asked, whatever becomes of the
+volunteer meanwhile; every concern after it asks anew. A story is never changed: what was recorded by mistake is
+recorded again, and the last counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from service import steps
 from service.database import tables
 from service.reasons import NOT_ASKED_YET
 from service.repository import Repository
+from service.workflow import APPOINTED, HAVE_MET, State
 
 BROUGHT_UP = "brought_up"
-"""The step in the story of a past match of whoever a concern was raised about: that child is to be asked too."""
+"""The step in the story of a past match, or meeting, of whoever a concern was raised about: that child is asked too."""
 
 ASKED = "asked"
 """The step by which it is recorded what came of asking, for one of `reasons.ASKED_OUTCOMES`."""
@@ -36,7 +39,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Past:
-    """A past match that was brought up."""
+    """A past match, or a proposal that is over after a meeting, that was brought up."""
 
     first: datetime
     """When it was brought up the first time, and the last."""
@@ -48,6 +51,22 @@ class Past:
     outcome: str = ""
     """What came of it, once it was recorded."""
     tried: tuple[Tried, ...] = ()
+
+
+def whom_they_met(rows: Repository, matches: Iterable[tables.Match]) -> Sequence[tables.Match]:
+    """Of a volunteer's matches, the last of each child's in which the two came together: by visits, or by a meeting.
+
+    Also where the proposal came to nothing, as by the child's no. A meeting that was recorded by mistake was none.
+    """
+    in_order = sorted(matches, key=lambda one: (one.created_at, one.id))
+    came_to_be = {one.id for one in in_order if one.state in (*APPOINTED, State.ENDED)}
+    story = tables.Decision
+    held = select(story.match_id).where(
+        story.match_id.in_([one.id for one in in_order if one.id not in came_to_be]), story.state.in_(HAVE_MET),
+        steps.STANDS,
+    )  # fmt: skip
+    met = came_to_be | {*rows.session.scalars(held)}
+    return list({one.child_id: one for one in in_order if one.id in met}.values())
 
 
 def past(rows: Repository, which: Any) -> Mapping[str, Past]:

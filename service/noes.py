@@ -2,13 +2,14 @@
 
 A backup knows nothing of the days after it. Decisions of those days are lost with the database that it replaces, but
 never a no: neither a child's objection, nor that a child is to be asked again, nor a pair that was declined, nor the
-end of a proposal or match, also of one that began since, nor a pause of visits, nor that a volunteer was suspended or
-has gone and had past matches brought up, nor what came of asking those children, nor that there was a concern about one
-who is back by now, or a safeguarding issue of a child that is closed, and what was found of it, nor that an exception
-was withdrawn. Nor what was found out and parts a pair: that children are siblings, that a safeguarding issue of a child
-is unresolved, that a volunteer is connected with a council; nor that a manager took siblings apart, whom a file would
-join again. Who was erased is erased again. Who may log in, accounts and tokens, stay as they were in the database that
-is replaced. What else was done since, a person does again: the audit log of those days tells what it was (`redo.py`).
+end of a proposal or match, also of one that began since, nor that the two had met of whom nothing came, nor a pause of
+visits, nor that a volunteer was suspended or has gone and had past matches brought up, nor what came of asking those
+children, nor that there was a concern about one who is back by now, or a safeguarding issue of a child that is closed,
+and what was found of it, nor that an exception was withdrawn. Nor what was found out and parts a pair: that children
+are siblings, that a safeguarding issue of a child is unresolved, that a volunteer is connected with a council; nor that
+a manager took siblings apart, whom a file would join again. Who was erased is erased again. Who may log in, accounts
+and tokens, stay as they were in the database that is replaced. What else was done since, a person does again: the audit
+log of those days tells what it was (`redo.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -31,7 +33,7 @@ from service.families import link_siblings, settle
 from service.redo import RESTORE
 from service.repository import Repository
 from service.standing import STOPPED
-from service.workflow import LIVE, State
+from service.workflow import HAVE_MET, LIVE, State
 
 _OVER = (
     "id", "child_id", "volunteer_id", "state", "since", "started_on", "ended_on", "over_by", "reason", "coordinator",
@@ -72,6 +74,8 @@ class Noes:
     brought_up: Decisions
     """Of past matches: that their volunteer was suspended, so that those children are to be asked too; and what came of
     it."""
+    met: Decisions
+    """That the two had met, of proposals: whoever met somebody is asked too after a concern about them."""
     why_paused: Decisions
     siblings: tuple[tuple[str, ...], ...]
     """The children of each family that has several."""
@@ -111,8 +115,9 @@ def noes_of(database: Database, keys: KeyRing, authority: str) -> Noes:
             {row.id: {name: getattr(row, name) for name in _WITHDRAWN} for row in withdrawn},
             {row.id: row.found for row in (*session.scalars(_FOUND), *volunteers) if row.found},
             _told(rows, {*(id for id, status in stands.items() if status in STOPPED), *standing.looked_into(rows)}),
-            _decisions(session, BROUGHT_UP, ASKED),
-            _decisions(session, "pause"),
+            _decisions(session, tables.Decision.step.in_((BROUGHT_UP, ASKED))),
+            _decisions(session, tables.Decision.state.in_(HAVE_MET)),
+            _decisions(session, tables.Decision.step == "pause"),
             tuple(tuple(several) for several in families.values() if len(several) > 1),
             {row.id: {name: getattr(row, name) for name in _APART} for row in apart},
             {id: record.agrees for id, record in children.items()},
@@ -128,10 +133,10 @@ def _told(rows: Repository, volunteers: Collection[str]) -> dict[str, Sequence[s
     return {id: [replace(one, said=reasons[one.number]) for one in entries] for id, entries in told.items()}
 
 
-def _decisions(session: Session, *of: str) -> Decisions:
+def _decisions(session: Session, which: Any) -> Decisions:
     """In the order of each story, in which the last of several counts, whenever it was."""
     order = tables.Decision.match_id, tables.Decision.number
-    some = select(tables.Decision).where(tables.Decision.step.in_(of), steps.STANDS).order_by(*order)
+    some = select(tables.Decision).where(which, steps.STANDS).order_by(*order)
     return {row.id: {name: getattr(row, name) for name in _SAID} for row in session.scalars(some)}
 
 
@@ -226,7 +231,7 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         settle(rows, begun_since)
         named_children = {*session.scalars(select(tables.Child.id))}
         there = {*named_children, *session.scalars(select(tables.Volunteer.id))}
-        past, irregular = _add_ended(rows, noes, there)
+        past, irregular = _add_over(rows, noes, there)
         ask_again = sorted(
             id for id, word in noes.agrees.items()
             if word is Agreement.NOT_ASKED and known.agrees.get(id, word) in (Agreement.YES, None)
@@ -258,8 +263,9 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
         for exception in withdrawn:
             _copy(exception, noes.withdrawn[exception.id])
         session.flush()
-        ended = {*session.scalars(select(tables.Match.id).where(tables.Match.state == State.ENDED))}
-        brought_up = _enter(session, noes.brought_up, known.brought_up, ended)
+        no_more = {*session.scalars(select(tables.Match.id).where(tables.Match.state.not_in(LIVE)))}
+        _enter(session, noes.met, known.met, no_more)
+        brought_up = _enter(session, noes.brought_up, known.brought_up, no_more)
         of_both = tables.Match.id.in_(noes.paused), tables.Match.state == State.PAUSED
         now_paused = {*session.scalars(select(tables.Match.id).where(*of_both))}
         entered = _enter(session, noes.why_paused, known.why_paused, now_paused)
@@ -300,26 +306,28 @@ def _keep(noes: Noes, restored: Database, keys: KeyRing, authority: str) -> int:
     return kept
 
 
-def _add_ended(rows: Repository, noes: Noes, there: set[str]) -> tuple[list[str], list[str]]:
+def _add_over(rows: Repository, noes: Noes, there: set[str]) -> tuple[list[str], list[str]]:
     """Adds the matches that began and ended since: who was with whom keeps siblings from sharing a visitor.
 
-    The ids of them, and those of live matches that break that rule by it.
+    And the proposals of which nothing came after a meeting: whom a volunteer has met is asked too after a concern.
+
+    The ids of them, and those of live matches that break the rule for siblings by it.
     """
-    known = {*rows.session.scalars(select(tables.Match.id))}
-    ended = {id: facts for id, facts in noes.over.items() if facts["state"] == State.ENDED and id not in known
-             and {facts["child_id"], facts["volunteer_id"]} <= there}  # fmt: skip
+    known, met = {*rows.session.scalars(select(tables.Match.id))}, {facts["match_id"] for facts in noes.met.values()}
+    over = {id: facts for id, facts in noes.over.items() if (facts["state"] == State.ENDED or id in met)
+            and id not in known and {facts["child_id"], facts["volunteer_id"]} <= there}  # fmt: skip
     families = set()
-    for facts in ended.values():
+    for facts in over.values():
         child, volunteer = rows.child(str(facts["child_id"])), rows.volunteer(str(facts["volunteer_id"]))
         families.add(child.family_id)
         rows.session.add(
             tables.Match(
                 **facts, family_id=child.family_id, child_objects=child.objects, capacity=volunteer.capacity,
-                irregular=True,  # outside the index until all are there
+                irregular=facts["state"] == State.ENDED,  # outside the index until all are there
             )
         )  # fmt: skip
     rows.session.flush()
-    return sorted(ended), settle(rows, families)
+    return sorted(over), settle(rows, families)
 
 
 def _link(rows: Repository, noes: Noes, there: set[str]) -> list[str]:

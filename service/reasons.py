@@ -50,12 +50,15 @@ TOLD_NOTHING, TOLD_SOMETHING = "told nothing of concern", "told something of con
 RATHER_NOT, NOT_REACHED = "would rather not be asked", "could not be reached"
 NOT_TO_BE_ASKED = "is not to be asked"
 ASKED_OUTCOMES = (TOLD_NOTHING, TOLD_SOMETHING, RATHER_NOT, NOT_REACHED, NOT_TO_BE_ASKED)
-"""What comes of asking a child about past visits, since there was a concern about the volunteer. A manager alone says
-that a child is not to be asked: that others ask them within an investigation, say, or that it would harm them."""
+"""What comes of asking a child about past visits or a meeting, since there was a concern about the volunteer. A manager
+alone says that a child is not to be asked: that others ask them within an investigation, say, or it would harm them."""
 NOT_ASKED_YET = frozenset({RATHER_NOT, NOT_REACHED})
 """After which the child is still to be asked."""
 SAID_BY_CHILD = frozenset({TOLD_NOTHING, TOLD_SOMETHING, RATHER_NOT})
 """The child's own word, where no social worker has asked."""
+
+ASKED_BY = ("asked by the service", "asked by the social worker", "asked by somebody whom they trust")
+"""Who asked a child whether the visits are to go on, where their own word alone leads on."""
 
 
 _WISHES = frozenset({"child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS})
@@ -83,7 +86,7 @@ class Follows(StrEnum):
     )
     SUSPENDED = (
         "The volunteer is suspended at once: proposals are withdrawn, visits are paused, and the children whom they "
-        "visited before are to be asked too. A manager alone can lift it."
+        "visited or met before are to be asked too. A manager alone can lift it."
     )
 
 

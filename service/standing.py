@@ -1,8 +1,8 @@
-"""Where a volunteer stands, and what a change of it means for the children whom they visit, or visited.
+"""Where a volunteer stands, and what a change of it means for the children whom they visit, or visited or met.
 
 Who is no longer approved visits nobody from that moment: in the same transaction every proposal of theirs is withdrawn
-and every appointment paused. Where a concern is the reason, past appointments are brought up too, whatever the new
-standing is (R 16).
+and every appointment paused. Where a concern is the reason, past appointments are brought up too, and meetings of which
+nothing came, whatever the new standing is (R 16).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ OUTCOMES = frozenset({CLOSED, UNSUITABLE})
 """Reasons that say what came of a concern, where a manager gives them."""
 
 _CONCERNS = frozenset({CONCERN, "complaint", UNSUITABLE})
-"""Reasons for which the children whom somebody visited before are to be asked too."""
+"""Reasons for which the children whom somebody visited or met before are to be asked too."""
 
 
 class UncheckedError(InputError):
@@ -76,14 +76,14 @@ def not_yet(reference: str, lacking: Sequence[Unchecked], called: Callable[[str]
 
 @dataclass(frozen=True)
 class BroughtUp:
-    """What a change of a volunteer's standing means for the children whom they visit or visited."""
+    """What a change of a volunteer's standing means for the children whom they visit, or visited or met."""
 
     withdrawn: tuple[str, ...] = ()
     """Ids of proposals that are off."""
     paused: tuple[str, ...] = ()
     """Ids of matches whose visits are paused."""
     past: tuple[str, ...] = ()
-    """Ids of matches that ended: somebody has to ask those children too."""
+    """Ids of matches that ended, and of proposals that are over after a meeting: somebody asks those children too."""
 
     def to_dict(self) -> dict[str, list[str]]:
         return {name: list(ids) for name, ids in asdict(self).items()}
@@ -268,7 +268,7 @@ def set_status(
     _refuse_impossible(rows, row, status)
     if status is Status.APPROVED and (lacking := unchecked(rows, row)):
         raise UncheckedError(row.reference, lacking)
-    # That somebody is not suitable is a concern of its own where none is open: it brings up whom they visited before.
+    # That somebody is not suitable is a concern of its own where none is open: it brings up whom they met before.
     closes = reason == CLOSED or (reason == UNSUITABLE and bool(still_open(stops(rows, row))))
     closes = closes and manager and row.status in STOPPED
     if closes:
@@ -318,6 +318,7 @@ def bring_up(
 ) -> BroughtUp:
     """Withdraws, pauses and, by the reason, brings up every match of a volunteer who is not approved any more.
 
+    Brought up is each child whom they visited or met before, once: also by a proposal that is withdrawn for it now.
     A suspension is taken for a concern unless a check lapsed: nobody said that it is none. Visits that were paused
     before for something less are paused for it too, so that those children are asked as well. A child who was asked,
     and told something that is being looked into still, is not asked over and over again by what the next one tells.
@@ -334,7 +335,8 @@ def bring_up(
     ).all()
     pauses_for = CONCERN_PAUSES if concern else LAPSE_PAUSES if reason == LAPSED else "circumstances"
     before = steps.pauses(rows, matches)
-    have_told = _have_told(rows, volunteer_id) if concern else frozenset()
+    met = {one.id for one in brought_up.whom_they_met(rows, matches)} if concern else set()
+    met -= {but, *(_have_told(rows, volunteer_id) if concern else ())}
     withdrawn, paused, past = [], [], []
     for match in matches:
         state = State(match.state)
@@ -345,7 +347,7 @@ def bring_up(
             paused.append(match.id)
             if state is not State.PAUSED or (concern and before[match.id].reason not in ASKS_THE_CHILD):
                 steps.take(rows, match, "pause", by=Party.AUTHORITY, user_id=user_id, reason=pauses_for)
-        elif state is State.ENDED and concern and match.id not in {but, *have_told}:
+        if match.id in met and state not in APPOINTED:
             past.append(match.id)
             steps.note(rows, match, BROUGHT_UP, user_id=user_id, reason=reason)
     return BroughtUp(tuple(withdrawn), tuple(paused), tuple(past))

@@ -95,7 +95,7 @@ def take(
     Whoever calls holds the rows of the child and of the volunteer, or of the one whom the step is about.
     """
     moment, now, stood = at or utc_now(), progress(rows, match), Stood.of(match)
-    after = workflow.take(step, now, by=by, at=moment, reason=reason, hard_rules=hard_rules)
+    after = workflow.take(step, now, by=by, at=moment, reason=reason, hard_rules=hard_rules, note=note)
     if after.state is now.state:  # paused for another reason as well: no visits since the first
         flag_modified(match, "state")  # so that whoever has seen it without is told, and nothing kept of it is shown
     else:

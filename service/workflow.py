@@ -17,6 +17,7 @@ from matcher.instance import LONDON
 from matcher.records import MatchStatus, Party
 from matcher.words import day, hour
 from service.reasons import (
+    ASKED_BY,
     ASKS_THE_CHILD,
     END_REASONS,
     NO_REASONS,
@@ -67,6 +68,8 @@ BEFORE_APPOINTMENT = tuple(
     state for state, status in MATCH_STATUS.items() if status in (MatchStatus.PROPOSED, MatchStatus.AGREED)
 )
 APPOINTED = tuple(state for state, status in MATCH_STATUS.items() if status is MatchStatus.CURRENT)
+HAVE_MET = (State.CHILD_THINKS, State.AGREED)
+"""Those of a proposal whose child and volunteer have met."""
 
 
 class Rules(StrEnum):
@@ -112,6 +115,8 @@ class Step:
     """The reasons of a pause after which it does not."""
     took_place: bool = False
     """Whether it is something of which the day counts, and is asked for."""
+    in_words: bool = False
+    """Whether it is taken in the child's own words alone, with who asked them as its reason."""
     again: str = ""
     """What the button says where the proposal stands there already."""
 
@@ -170,7 +175,8 @@ _FORWARD = (
          not_after=ASKS_THE_CHILD),
     # That the volunteer was found suitable is not the child's word.
     Step("child_resumes", "The child was asked again and would like the visits to go on", (State.PAUSED,), State.ACTIVE,
-         (_CHILD,), "S 14.19; NS 7.3", rules=Rules.CORE, besides=(_AUTHORITY,), only_after=ASKS_THE_CHILD),
+         (_CHILD,), "S 14.19; NS 7.3", rules=Rules.CORE, reasons=ASKED_BY, besides=(_AUTHORITY,),
+         only_after=ASKS_THE_CHILD, took_place=True, in_words=True),
 )  # fmt: skip
 
 
@@ -227,8 +233,9 @@ def is_final(step_id: str) -> bool:
 
 
 def take(
-    step_id: str, now: Progress, *, by: Party, at: datetime, reason: str | None, hard_rules: HardRules
-) -> Progress:
+    step_id: str, now: Progress, *, by: Party, at: datetime, reason: str | None, hard_rules: HardRules,
+    note: str | None = None,
+) -> Progress:  # fmt: skip
     """The proposal after one step.
 
     Args:
@@ -237,10 +244,11 @@ def take(
         at: when it was said, with its time zone.
         reason: a code of the step's `reasons`; None where it asks for none.
         hard_rules: asked last, and only where the step goes forward.
+        note: what was said, in words.
 
     Raises:
         StepRefusedError: if the step does not lead on from here, is another party's word, comes too early, gives no
-            known reason, or a hard rule fails now.
+            known reason or no words where they are asked for, or a hard rule fails now.
     """
     step = next((step for step in STEPS if step.id == step_id), None)
     follow = possible(now.state, now.paused_for)
@@ -257,6 +265,8 @@ def take(
         raise StepRefusedError(f"“{step.title}”, {whose}, needs a reason: {', '.join(step.reasons_of(by))}.")
     if reason is not None and not step.reasons:  # it would bring about what belongs to another step
         raise StepRefusedError(f"“{step.title}” has no reason to give.")
+    if step.in_words and not (note or "").strip():
+        raise StepRefusedError("Write what the child said, in their own words as far as you can.")
     if at < now.since and not step.final:
         before = now.since.astimezone(LONDON)
         raise StepRefusedError(

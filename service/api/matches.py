@@ -67,7 +67,9 @@ class NewStep(Given):
     step: Literal[tuple(step.id for step in workflow.STEPS)]  # type: ignore[valid-type]
     by: Party = Field(description="Whose word it is; you write it down.")
     reason: str | None = Field(None, max_length=60, description="One of the step's codes, where it asks for one.")
-    note: Note = Field(None, max_length=5000)
+    note: Note = Field(
+        None, max_length=5000, description="Sealed. Asked for where the step is taken in the child’s own words."
+    )
     at: AwareDatetime | None = Field(None, description="When it was said or done, if not now.")
 
 
@@ -102,6 +104,9 @@ class Possible(BaseModel):
     reasons_of: dict[Party, list[str]] = Field(
         examples=[{}], description="Of a step that several may speak for and that asks for a reason: those of each."
     )
+    in_words: bool = Field(
+        examples=[False], description="Whether it asks for a note: what the child said, in their own words."
+    )
     follows: dict[str, str] = Field(
         examples=[{}], description="What a reason brings about besides, at once, by the reason."
     )
@@ -133,7 +138,7 @@ _ASKED = {
 }  # fmt: skip
 _NEXT = {
     "step": "volunteer_declines", "title": "The volunteer says no", "by": ["volunteer"],
-    "reasons": ["no reason given", "too far"], "reasons_of": {}, "follows": {},
+    "reasons": ["no reason given", "too far"], "reasons_of": {}, "in_words": False, "follows": {},
 }  # fmt: skip
 
 
@@ -175,8 +180,8 @@ class MatchRecord(MatchLine):
         description="Ids of the other children for whom the published plan had the volunteer, as they were chosen.",
     )
     to_be_asked_since: datetime | None = Field(
-        description="Of a past match that a concern about the volunteer brought up: since when the child is to be "
-        "asked too, as long as nobody has recorded what they told."
+        description="Of a past match, or a proposal that is over after a meeting, that a concern about the volunteer "
+        "brought up: since when the child is to be asked too, as long as nobody has recorded what they told."
     )
     timeline: list[Told]
     possible: list[Possible]
@@ -313,12 +318,12 @@ def take_back(
 def asked(
     match_id: MatchId, given: WhatCameOfAsking, expected: IfMatch, person: Asking, kith: Kith, response: Response
 ) -> MatchRecord | Recorded:
-    """Records what came of asking a child about the visits of before, since a concern brought the match up.
+    """Records what came of asking a child about the visits or the meeting of before, since a concern brought it up.
 
     That the child told something is a concern about the volunteer from that moment: they are suspended at once, and the
-    other children whom they visited are to be asked, again too. It is not refused because somebody else changed the
-    match meanwhile. A child who would rather not, or was not reached, is still to be asked; that one is not to be asked
-    is recorded by a manager alone. What was recorded by mistake is recorded again: the last counts.
+    other children whom they visited or met are to be asked, again too. It is not refused because somebody else changed
+    the match meanwhile. A child who would rather not, or was not reached, is still to be asked; that one is not to be
+    asked is recorded by a manager alone. What was recorded by mistake is recorded again: the last counts.
     """
     if given.outcome == NOT_TO_BE_ASKED:
         refuse_without(person, Permission.APPROVE)
@@ -379,6 +384,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
         possible=[
             Possible(
                 step=one.id, title=one.says(now.state), by=list(one.by), reasons=list(one.reasons), follows=one.follows,
+                in_words=one.in_words,
                 reasons_of={by: list(one.reasons_of(by)) for by in one.by} if len(one.by) > 1 and one.reasons else {},
             )
             for one in workflow.possible(now.state, now.paused_for)

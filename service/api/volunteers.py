@@ -109,7 +109,9 @@ class StatusChanged(BaseModel):
     status: Status = Field(examples=["suspended"])
     withdrawn: list[AMatch] = Field(description="Ids of proposals that are off.")
     paused: list[AMatch] = Field(description="Ids of matches whose visits are paused.")
-    past: list[AMatch] = Field(description="Ids of ended matches: those children are to be asked too.")
+    past: list[AMatch] = Field(
+        description="Ids of ended matches, and of proposals over after a meeting: those children are asked too."
+    )
 
 
 @router.get("")
@@ -198,11 +200,11 @@ def set_status(
     """Changes where a volunteer stands.
 
     Whoever is approved no longer has every proposal withdrawn and every appointment paused in the same transaction;
-    where a concern is the reason, the past appointments are brought up too. Whoever was suspended, withdrawn or
-    resigned becomes an applicant or approved again by a manager alone, who also says what came of a concern about
-    somebody who stays away: “investigation closed” or “no longer suitable”. After a concern “investigation closed” is
-    the only reason to take them back, and whoever closes one says what was `found` (422 without it). To stop somebody
-    the version is not asked.
+    where a concern is the reason, past appointments are brought up too, and meetings of which nothing came. Whoever was
+    suspended, withdrawn or resigned becomes an applicant or approved again by a manager alone, who also says what came
+    of a concern about somebody who stays away: “investigation closed” or “no longer suitable”. After a concern
+    “investigation closed” is the only reason to take them back, and whoever closes one says what was `found` (422
+    without it). To stop somebody the version is not asked.
     Nobody is approved (409) who lacks a check that the policy in force asks: what is blank or has lapsed is named.
     """
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm.exc import StaleDataError
 
 from matcher.instance import today
@@ -28,9 +28,11 @@ from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.pages.story import CAME_OF_IT, PARTY, timeline, why_brought_up
 from service.pages.when import happened
 from service.permissions import Permission
+from service.privacy import is_erased
 from service.reasons import CONCERN_PAUSES, FOLLOWS, UNSAFE, Follows
 from service.repository import Repository
-from service.steps import planned_for, progress
+from service.standing import STOPPED
+from service.steps import planned_for, progress, standing
 from service.taking_back import Last, last_step
 from service.workflow import LIVE, MATCH_STATUS, Rules, State, Step, StepRefusedError
 
@@ -176,7 +178,7 @@ def _page(
     paused_for = _paused_for(reckoned, match)
     steps, step = workflow.possible(state, paused_for), forward(state, paused_for)
     overdue = state is State.ACTIVE and match.next_review_on is not None and match.next_review_on < today()
-    decides = Permission.DECIDE in person.may
+    decides, stands = Permission.DECIDE in person.may, rows.volunteer(match.volunteer_id).status
     return render(
         request, "proposal.html", person, status=status, shared="shared" in request.query_params,
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
@@ -192,10 +194,20 @@ def _page(
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
         past=asking.of_match(rows, match), came_of_it=CAME_OF_IT, why_brought_up=why_brought_up,
-        asked_now="asked" in request.query_params,
+        asked_now="asked" in request.query_params, was_asked=_was_asked(rows, match, decisions),
+        for_a_manager=FOLLOWS.get(match.reason or "") is Follows.SUSPENDED or stands in STOPPED,
         decides=decides, last=_last(rows, match) if decides else None, manager=Permission.APPROVE in person.may,
         error=reckoned.told(error), note=note, day=day, clock=clock, way=WAY,
     )  # fmt: skip
+
+
+def _was_asked(rows: Repository, match: tables.Match, decisions: Sequence[tables.Decision]) -> datetime | None:
+    """When the volunteer was asked of a proposal that is off by somebody else's word: they are to be told."""
+    if match.state not in (State.DECLINED, State.WITHDRAWN) or match.over_by == Party.VOLUNTEER:
+        return None
+    if is_erased(rows.volunteer(match.volunteer_id)):
+        return None
+    return next((one.at for one in standing(decisions) if one.step == "ask_volunteer"), None)
 
 
 def _last(rows: Repository, match: tables.Match) -> Last | None:
@@ -258,11 +270,13 @@ def _referred(reckoned: Reckoning, match: tables.Match) -> bool:
 @router.get("/proposals/{match_id}/steps/{step_id}")
 def step_page(match_id: MatchId, step_id: str, request: Request, person: Asking, kith: Kith, rows: Reading) -> Response:
     match = rows.match(match_id)
-    note_reading(kith, person, "proposal", match.child_id, children=planned_for(rows, match))
     step = _step(rows, match, step_id)
+    besides = _to_ask_besides(rows, match, step)
+    told = [*planned_for(rows, match), *(one.match.child_id for one in besides)]
+    note_reading(kith, person, "proposal", match.child_id, children=told)
     if step is None:
         return _page(request, person, rows, reckoning(kith, person, rows), match, status=409, error=_moved_on(match))
-    return _step_form(request, person, rows, match, step)
+    return _step_form(request, person, rows, match, step, besides)
 
 
 @router.post("/proposals/{match_id}/steps/{step_id}")
@@ -273,22 +287,34 @@ def take(
 ) -> Response:  # fmt: skip
     match = rows.match(match_id)
     step, given = _step(rows, match, step_id), {"note": note, "day": day, "clock": clock}
+    party = said_by or (step.by[0] if step and len(step.by) == 1 else "")
+    # Each who may speak has reasons of theirs.
+    reason = sent.get("reason" if step and len(step.by) == 1 else f"reason-{party}", "")
+
+    def form(now: Repository, stands: Step, error: str, status: int = 422) -> Response:
+        besides = _to_ask_besides(now, match, stands)
+        told = [*planned_for(now, match), *(one.match.child_id for one in besides)]
+        note_reading(kith, person, "proposal", match.child_id, children=told)
+        fresh = now.match(match_id)
+        return _step_form(request, person, now, fresh, stands, besides, error, said_by, reason, status=status, **given)
 
     def refused(now: Repository, error: str) -> Response:
+        reckoned, fresh = reckoning(kith, person, now), now.match(match_id)
+        stands = _step(now, fresh, step_id)
+        if stands and stands.in_words:  # whose words are on its own page, and are not lost
+            return form(now, stands, reckoned.told(error), 409)
         note_reading(kith, person, "proposal", match.child_id, children=planned_for(now, match))
-        reckoned = reckoning(kith, person, now)
-        return _page(request, person, now, reckoned, now.match(match_id), status=409, error=error, **given)
+        return _page(request, person, now, reckoned, fresh, status=409, error=error, **given)
 
     if step is None or (version != match.version and not step.final):
         return refused(rows, _moved_on(match))
-    party = said_by or (step.by[0] if len(step.by) == 1 else "")
-    # Each who may speak has reasons of theirs.
-    reason = sent.get("reason" if len(step.by) == 1 else f"reason-{party}", "")
     try:
         if party not in step.by:
             raise StepRefusedError("Choose whose word it is.")
         if step.reasons and reason not in step.reasons_of(Party(party)):
-            raise StepRefusedError("Choose a reason.")
+            raise StepRefusedError("Choose who asked the child." if step.in_words else "Choose a reason.")
+        if step.in_words and not day.strip():
+            raise StepRefusedError("Write the day on which the child was asked.")
         at = happened(day, clock, progress(rows, match).since, at_the_latest=step.begins_a_wait)
 
         def record(now: Repository) -> None:
@@ -305,9 +331,8 @@ def take(
             fresh = Repository(session, kith.keys)
             return refused(fresh, _moved_on(fresh.match(match_id)))
     except StepRefusedError as error:
-        if step.final:
-            note_reading(kith, person, "proposal", match.child_id)
-            return _step_form(request, person, rows, match, step, str(error), said_by, reason, **given)
+        if step.final or (step.in_words and not error.reasons):
+            return form(rows, step, str(error))
         return refused(rows, str(error))
     if FOLLOWS.get(reason) is Follows.SUSPENDED:  # on their page stands what else was stopped, and who to ask
         return RedirectResponse(f"/volunteers/{match.volunteer_id}?saved=suspended", 303)
@@ -325,12 +350,20 @@ def _moved_on(match: tables.Match) -> str:
     return f"It has moved on meanwhile: it now stands at “{match.state}”. Nothing was recorded."
 
 
+def _to_ask_besides(rows: Repository, match: tables.Match, step: Step | None) -> Sequence[asking.ToAsk]:
+    """Whoever else is still to be asked about the volunteer, before the visits go on by the word of one child."""
+    own = tables.Match.volunteer_id == match.volunteer_id, tables.Match.child_id != match.child_id
+    return asking.to_ask(rows, and_(*own)) if step and step.in_words else ()
+
+
 def _step_form(
-    request: Request, person: Asking, rows: Repository, match: tables.Match, step: Step, error: str = "",
-    said_by: str = "", reason: str = "", note: str = "", day: str = "", clock: str = "",
+    request: Request, person: Asking, rows: Repository, match: tables.Match, step: Step,
+    besides: Sequence[asking.ToAsk] = (), error: str = "", said_by: str = "", reason: str = "", note: str = "",
+    day: str = "", clock: str = "", status: int = 200,
 ) -> Response:  # fmt: skip
     child, volunteer = rows.child(match.child_id).reference, rows.volunteer(match.volunteer_id).reference
     return render(
-        request, "step.html", person, status=422 if error else 200, match=match, step=step, error=error,
+        request, "step.html", person, status=status, match=match, step=step, error=error,
         said_by=said_by, reason=reason, note=note, day=day, clock=clock, child=child, volunteer=volunteer, party=PARTY,
+        to_ask_besides=[(one.match.id, rows.child(one.match.child_id).reference) for one in besides],
     )  # fmt: skip

@@ -18,7 +18,7 @@ from matcher.records import Status
 from matcher.rules.plan import Capacity
 from matcher.shortlist import Candidate, how_many_could_be_visited
 from matcher.words import listed
-from service import asking, findings, standing
+from service import asking, brought_up, findings, standing
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import VolunteerId
 from service.database import tables
@@ -310,8 +310,8 @@ def _status_form(
     lacking: Sequence[alone.Unchecked] = (), *, unfound: bool = False,
 ) -> Response:  # fmt: skip
     row = rows.volunteer(volunteer_id)
-    theirs = select(tables.Match.state).where(tables.Match.volunteer_id == volunteer_id)
-    states = [State(state) for state in rows.session.scalars(theirs)]
+    theirs = rows.session.scalars(select(tables.Match).where(tables.Match.volunteer_id == volunteer_id)).all()
+    states = [State(one.state) for one in theirs]
     manager = Permission.APPROVE in person.may
     may = [one for one in Status if one != row.status and (manager or not standing.needs_a_manager(row.status, one))]
     choices = {one: standing.reasons_of(rows, row, one, manager=manager) for one in may}
@@ -325,7 +325,8 @@ def _status_form(
         choices=choices, why=_why_stopped(rows, row),
         stands=_STANDS[row.status or ""],
         proposals=sum(state in BEFORE_APPOINTMENT for state in states),
-        visits=sum(state in APPOINTED for state in states), past=sum(state is State.ENDED for state in states),
+        visits=sum(state in APPOINTED for state in states),
+        past=sum(one.state not in APPOINTED for one in brought_up.whom_they_met(rows, theirs)),
         to_ask=len(asking.to_ask(rows, tables.Match.volunteer_id == volunteer_id)),
         kept_back=len(may) < len(Status) - 1, lacking=lacking, label=label, unfound=unfound,
         said=findings.said(rows, row) if manager else [], names=rows.account_names(),

@@ -124,16 +124,16 @@ def _disputes(service: Service, year: Year) -> _Counts:
 
 
 def _asked(steps: _Steps) -> _Counts:
-    """Of past visits that a concern brought up. Whoever was asked is a part of them, so one hides what the other is."""
+    """Past visits and meetings that a concern brought up. Whoever was asked is one of them, so each hides the other."""
     brought_up = _times(steps, "brought_up")
     told = [_times(steps, "asked", outcome) for outcome in (TOLD_NOTHING, TOLD_SOMETHING)]
     rest = max(brought_up - sum(told), 0)  # those of the year before may have been asked in this one
     instead = ranges([[count] for count in (*told, rest)]) or {}
     nothing, something = (instead.get((at, 0), few(count)) for at, count in enumerate(told))
     return (
-        ("Past visits of which the child was to be asked, after a concern", few(brought_up)),
-        ("A child who was asked of past visits told nothing of concern", nothing),
-        ("A child who was asked of past visits told something of concern", something),
+        ("Past visits or meetings of which the child was to be asked, after a concern", few(brought_up)),
+        ("A child who was asked of past visits or a meeting told nothing of concern", nothing),
+        ("A child who was asked of past visits or a meeting told something of concern", something),
     )
 
 

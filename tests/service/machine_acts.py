@@ -184,7 +184,9 @@ class Acts(People):
     ) -> Response:  # fmt: skip
         now = self.now()
         at = None if days_ago is None else (utc_now() - timedelta(days=days_ago)).isoformat()
-        body = {"step": step.id, "by": by, "reason": reason, "at": at}
+        reason = reason or (step.reasons[0] if step.in_words else None)
+        note = "Yes, she would like it." if step.in_words else None
+        body = {"step": step.id, "by": by, "reason": reason, "note": note, "at": at}
         path = f"{API}/matches/{match.id}"
         cost = cost_of(now, match.child, match.volunteer) if now.children[match.child].referral else 0
         payer = now.children[match.child].facts["responsible_authority"]

@@ -24,6 +24,7 @@ from service.asking import DayRefusedError, NothingWrittenError
 from service.database import tables
 from service.permissions import Role
 from service.reasons import (
+    ASKED_BY,
     ASKED_OUTCOMES,
     NOT_REACHED,
     NOT_TO_BE_ASKED,
@@ -157,7 +158,8 @@ def test_what_a_child_told_is_a_concern_from_that_moment(desk: Desk) -> None:
     raised(desk)
     taken_back(desk)
     for rows in desk.rows():
-        steps.take(rows, rows.match(now), "child_resumes", by=Party.CHILD, user_id=desk.user)
+        steps.take(rows, rows.match(now), "child_resumes", by=Party.CHILD, user_id=desk.user, reason=ASKED_BY[0],
+                   note="Yes.")  # fmt: skip
     asked(desk, past, TOLD_SOMETHING)
     assert (status_of(desk), to_ask(desk)) == ("suspended", [])
     assert story(desk, now)[-1] == ("pause", "a concern about the volunteer")
@@ -347,9 +349,9 @@ def test_the_report_counts_what_stands(desk: Desk) -> None:
         found = re.search(rf"{what}</th>\s*<td[^>]*>\s*(?:<[^>]+>\s*)*([^<]+)", page)
         return found[1].strip() if found else ""
 
-    assert times("Past visits of which the child was to be asked, after a concern") == "6"
-    assert times("A child who was asked of past visits told nothing of concern") == "6"
-    assert times("A child who was asked of past visits told something of concern") == "0"
+    assert times("Past visits or meetings of which the child was to be asked, after a concern") == "6"
+    assert times("A child who was asked of past visits or a meeting told nothing of concern") == "6"
+    assert times("A child who was asked of past visits or a meeting told something of concern") == "0"
 
 
 @pytest.mark.parametrize(

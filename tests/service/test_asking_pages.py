@@ -54,7 +54,9 @@ def test_a_child_of_whom_the_match_alone_is_known_is_asked_by_the_pages(desk: De
     assert "A concern about the volunteer was recorded: this child is to be asked too" in story_told
     assert "Reason: concern raised" not in story_told  # nobody chose it for this match
     assert "entered by Kith" in story_told
-    assert "To be asked too, about the visits before: past." in page(desk, f"/volunteers/{desk.volunteer}")
+    assert "To be asked too, about the visits or the meeting before: past." in page(
+        desk, f"/volunteers/{desk.volunteer}"
+    )
     form = page(desk, f"/proposals/{past}/asked")
     assert "Their referral is not in Kith" in form
     assert "The volunteer is suspended at once" in form

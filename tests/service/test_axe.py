@@ -217,6 +217,8 @@ def proposals_and_matches(look: Look) -> None:
             look.at(f"{own}/steps/resume", status=409)
         elif step == "appoint":
             look.at(f"{own}/letters/appointment")
+        elif step == "end":
+            look.refused(f"{own}/steps/child_resumes", "Record", note="Yes.")
         elif step == "review_falls_due":
             look.page.goto(f"{look.site.at}{own}/steps/end")
             look.each("input[name=said_by]")

@@ -8,7 +8,7 @@ import pytest
 from conftest import Service
 from service_rows import a_child, a_match, besides
 from sqlalchemy import select
-from test_proposals import WAY, Desk
+from test_proposals import ASKED_AGAIN, WAY, Desk
 
 from matcher.instance import today
 from matcher.records import Party, Status
@@ -172,7 +172,7 @@ def test_each_child_whose_visits_a_concern_paused_is_asked_before_they_go_on(des
     assert len(story(desk, now)) == 1 + bool(before)  # another concern says it once more, of nobody
     with pytest.raises(StepRefusedError, match="Possible: The child was asked again"):
         desk.step(now, "resume", Party.AUTHORITY)
-    assert desk.step(now, "child_resumes", Party.CHILD) is State.ACTIVE
+    assert desk.step(now, "child_resumes", Party.CHILD, **ASKED_AGAIN) is State.ACTIVE
 
 
 def test_visits_that_a_lapsed_check_paused_go_on_once_the_checks_are_complete(desk: Desk) -> None:

@@ -11,7 +11,7 @@ import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
 from service_rows import says_yes
-from test_proposals import WAY, Desk
+from test_proposals import ASKED_AGAIN, WAY, Desk
 
 from matcher.records import Party, Status
 from service import standing
@@ -131,9 +131,9 @@ def test_no_reason_that_comes_later_hides_it_over_the_api(desk: Desk, grave: str
     tag = {"If-Match": seen.headers["ETag"]}
     refused = browser.post(f"{path}/steps", json={"step": "resume", "by": "authority"}, headers=tag)
     assert refused.status_code == 409
-    before = {"step": "child_resumes", "by": "child", "at": (utc_now() - timedelta(hours=1)).isoformat()}
+    before = {"step": "child_resumes", "by": "child", **ASKED_AGAIN, "at": (utc_now() - timedelta(hours=1)).isoformat()}
     assert browser.post(f"{path}/steps", json=before, headers=tag).status_code == 409  # before they said so
-    asked = browser.post(f"{path}/steps", json={"step": "child_resumes", "by": "child"}, headers=tag)
+    asked = browser.post(f"{path}/steps", json={"step": "child_resumes", "by": "child", **ASKED_AGAIN}, headers=tag)
     assert (asked.status_code, asked.json()["state"]) == (200, "active")
     body = {"step": "pause", "by": "authority", "reason": "circumstances"}
     browser.post(f"{path}/steps", json=body, headers={"If-Match": asked.headers["ETag"]})
@@ -205,7 +205,7 @@ def test_nobody_but_the_child_sends_the_volunteer_back(desk: Desk, reason: str, 
     assert ON_ASKING in page
     assert "recorded by mistake" not in page
     assert now(desk, match) == (State.PAUSED, reason)
-    assert desk.step(match, "child_resumes", Party.CHILD) is State.ACTIVE
+    assert desk.step(match, "child_resumes", Party.CHILD, **ASKED_AGAIN) is State.ACTIVE
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ WAY = (
 )  # fmt: skip
 
 
+ASKED_AGAIN = {"reason": "asked by the service", "note": "Yes, I like him."}
+"""With what it is recorded that a child would like the visits to go on, after a concern."""
+
+
 class Desk:
     """A coordinator at work: each call a transaction of its own, two days after the one before."""
 
@@ -50,10 +54,10 @@ class Desk:
             made = propose(rows, *pair, user_id=self.user, reason=why, chosen=FIRST, at=self.now)
         return made.id
 
-    def step(self, match: str, step: str, by: Party, reason: str | None = None) -> State:
+    def step(self, match: str, step: str, by: Party, reason: str | None = None, note: str | None = None) -> State:
         self.now += timedelta(days=2)
         for rows in self.rows():
-            row = take_step(rows, match, step, by=by, user_id=self.user, reason=reason, at=self.now)
+            row = take_step(rows, match, step, by=by, user_id=self.user, reason=reason, note=note, at=self.now)
         return State(row.state)
 
     def change_volunteer(self, **facts: object) -> None:

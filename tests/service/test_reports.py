@@ -307,9 +307,9 @@ def test_the_report_of_the_year() -> None:
         "A social worker said no otherwise": (0, 0),
         "Visits were paused for a concern about the volunteer": (few, 0),
         "Visits were paused for a concern about the child": (0, 0),
-        "Past visits of which the child was to be asked, after a concern": (5, 0),
-        "A child who was asked of past visits told nothing of concern": (0, 0),
-        "A child who was asked of past visits told something of concern": (0, 0),
+        "Past visits or meetings of which the child was to be asked, after a concern": (5, 0),
+        "A child who was asked of past visits or a meeting told nothing of concern": (0, 0),
+        "A child who was asked of past visits or a meeting told something of concern": (0, 0),
     }
     assert [section.title for section in report.to_write] == [
         "What children and young people say", "What volunteers say", "What we recommend",

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from conftest import Service
-from test_proposals import WAY, Desk
+from test_proposals import ASKED_AGAIN, WAY, Desk
 
 from matcher.instance import today
 from matcher.records import Party, Status
@@ -157,12 +157,15 @@ def test_a_child_who_felt_unsafe_is_asked_before_the_visits_go_on(desk: Desk) ->
     assert [(one["step"], one["by"]) for one in possible if one["step"] not in ("pause", "end")] == [
         ("child_resumes", ["child"])
     ]
-    for body in ({"step": "resume", "by": "authority"}, {"step": "child_resumes", "by": "authority"}):
+    for body in ({"step": "resume", "by": "authority"}, {"step": "child_resumes", "by": "authority", **ASKED_AGAIN}):
         assert browser.post(f"{api}/steps", json=body, headers=tag).status_code == 409
     assert browser.post(f"{path}/steps/resume", data={"version": tag["If-Match"].strip('"')}).status_code == 409
     assert page(desk, path) == told
     assert "would like the visits to go on" in browser.get(f"{path}/steps/child_resumes").text
-    assert send(desk, f"{path}/steps/child_resumes", version=tag["If-Match"].strip('"')) == path
+    assert send(
+        desk, f"{path}/steps/child_resumes", version=tag["If-Match"].strip('"'), day=f"{today():%d/%m/%Y}",
+        **ASKED_AGAIN,
+    ) == path  # fmt: skip
     told = page(desk, path)
     assert re.search(r"Active .*would like the visits to go on .{0,80}, on the word of the child", told)
     desk.now = utc_now()

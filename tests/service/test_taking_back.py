@@ -10,7 +10,7 @@ from conftest import Service
 from service_rows import says_yes
 from sqlalchemy import select
 from test_one_budget import paid_by_one, spent
-from test_proposals import WAY, Desk
+from test_proposals import ASKED_AGAIN, WAY, Desk
 
 from matcher.instance import today
 from matcher.records import Agreement, ExceptionKind, Party, Status
@@ -18,7 +18,7 @@ from service import audit_log, budgets, people, privacy, proposals, standing, st
 from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Role
-from service.reasons import UNSAFE
+from service.reasons import ASKED_BY, UNSAFE
 from service.repository import Repository
 from service.steps import Stood
 from service.workflow import STEPS, Rules, State, StepRefusedError, to_stand_again
@@ -237,7 +237,7 @@ def test_that_a_child_does_not_feel_safe_is_not_taken_back(
     if step == "pause":
         with pytest.raises(StepRefusedError):
             desk.step(match, "resume", Party.AUTHORITY)
-        assert desk.step(match, "child_resumes", Party.CHILD) is State.ACTIVE
+        assert desk.step(match, "child_resumes", Party.CHILD, **ASKED_AGAIN) is State.ACTIVE
 
 
 def test_visits_that_ended_since_a_child_did_not_feel_safe_are_paused_until_the_child_was_asked(desk: Desk) -> None:
@@ -260,7 +260,9 @@ def test_visits_that_ended_since_a_child_did_not_feel_safe_are_paused_until_the_
     with pytest.raises(StepRefusedError, match=f"“paused” for “{UNSAFE}”"):
         desk.step(match, "resume", Party.AUTHORITY)
     for rows in desk.rows():
-        row = proposals.take_step(rows, match, "child_resumes", by=Party.CHILD, user_id=desk.user)
+        row = proposals.take_step(
+            rows, match, "child_resumes", by=Party.CHILD, user_id=desk.user, reason=ASKED_BY[0], note="Yes."
+        )
         assert row.state == State.ACTIVE
 
 

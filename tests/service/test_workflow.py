@@ -10,6 +10,7 @@ import pytest
 
 from matcher.records import Party
 from service.reasons import (
+    ASKED_BY,
     CHILD_OBJECTS,
     CONCERN_PAUSES,
     END_REASONS,
@@ -59,7 +60,8 @@ def go(step: str, state: State, *, by: Party | None = None, rules=rules_pass, at
     found = next(one for one in STEPS if one.id == step)
     told = reason if reason != "" else (found.reasons[0] if found.reasons else None)
     why = found.only_after[0] if found.only_after else None
-    return take(step, Progress(state, NOON, why), by=by or found.by[0], at=at, reason=told, hard_rules=rules).state
+    now, note = Progress(state, NOON, why), "Yes." if found.in_words else None
+    return take(step, now, by=by or found.by[0], at=at, reason=told, hard_rules=rules, note=note).state
 
 
 def test_the_whole_way() -> None:
@@ -169,17 +171,29 @@ def test_the_child_is_asked_before_the_visits_go_on_after_a_concern() -> None:
         on = [step.id for step in possible(State.PAUSED, reason) if not step.final]
         assert on == (["child_resumes"] if reason in (UNSAFE, CONCERN_PAUSES) else ["resume"])
         for step, by in ((step, by) for step in STEPS if step.to not in (State.ENDED, State.PAUSED) for by in Party):
+            why = ASKED_BY[0] if step.in_words else None
             if (step.id, by) == (on[0], step.by[0]):
-                assert take(step.id, now, by=by, at=LATER, reason=None, hard_rules=rules_pass).state is State.ACTIVE
+                after = take(step.id, now, by=by, at=LATER, reason=why, hard_rules=rules_pass, note="Yes.")
+                assert after.state is State.ACTIVE
             else:
                 with pytest.raises(StepRefusedError):
-                    take(step.id, now, by=by, at=LATER, reason=None, hard_rules=rules_pass)
+                    take(step.id, now, by=by, at=LATER, reason=why, hard_rules=rules_pass, note="Yes.")
         for by in Party:  # who would not like it, or whoever says so for them
             why = "other" if by in (Party.PLANNED, Party.VOLUNTEER) else UNSAFE
             assert take("end", now, by=by, at=LATER, reason=why, hard_rules=rules_fail).state is State.ENDED
     for reason in (UNSAFE, CONCERN_PAUSES):
         with pytest.raises(StepRefusedError, match=f"“paused” for “{reason}”. Possible: The child was asked again"):
             take("resume", paused[reason], by=Party.AUTHORITY, at=LATER, reason=None, hard_rules=rules_pass)
+
+
+def test_that_the_child_would_like_it_is_recorded_with_who_asked_and_in_words() -> None:
+    now = Progress(State.PAUSED, NOON, UNSAFE)
+    for reason, note, told in (
+        (None, "Yes.", "needs a reason: asked by the service"), ("circumstances", "Yes.", "needs a reason"),
+        (ASKED_BY[1], None, "in their own words"), (ASKED_BY[1], "  ", "in their own words"),
+    ):  # fmt: skip
+        with pytest.raises(StepRefusedError, match=told):
+            take("child_resumes", now, by=Party.CHILD, at=LATER, reason=reason, hard_rules=rules_pass, note=note)
 
 
 @pytest.mark.parametrize("reason", PAUSE_REASONS)
