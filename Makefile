@@ -38,7 +38,7 @@ tests: .venv/ready-to-test
 thorough: .venv/ready-to-test
 	KITH_TINY_PROBLEMS=5000 $(BIN)/pytest tests/matcher/test_solver.py tests/matcher/test_bounds.py
 
-# Workers and decisions killed at 200 random moments each, on both databases.
+# Workers, decisions and publications killed at 200 random moments each, and ten services, on both databases.
 kills: .venv/ready-to-test
 	KITH_KILLS=200 $(BIN)/pytest tests/service/test_kills.py
 

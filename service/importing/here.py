@@ -151,7 +151,7 @@ class Here:
         before = self.record(CHILDREN.name, said.id)
         if before is None or holds.FACT in self._absent[CHILDREN.name]:
             return False
-        return before.safeguarding_issue is True is not said.safeguarding_issue
+        return before.safeguarding_issue is True and said.safeguarding_issue is not True
 
     @cached_property
     def _by_a_concern(self) -> frozenset[str]:

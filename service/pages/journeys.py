@@ -166,14 +166,14 @@ def of_plan(instance: Instance, plan: Mapping[str, Any]) -> PlanMap | None:
         District(name, matched[name], left[name], visitors[name], sources.get(name, ()), *frame.at(*middle[name]))
         for name in sorted(names, key=lambda name: (-matched[name] - left[name], name))
     ]
-    by_name = {one.name: one for one in _labelled(found, frame.height)}
+    biggest = max(1, *(one.children for one in found))
+    by_name = {one.name: one for one in _labelled(found, frame.height, biggest)}
     lines = [
         (by_name[source], by_name[target], number)
         for (source, target), number in between.items()
         if source != target and by_name[source].shown and by_name[target].shown
     ]
     miles = next((step for step in reversed(_STEPS) if step * frame.mile <= WIDTH / 4), _STEPS[0])
-    biggest = max(1, *(one.children for one in found))
     return PlanMap(tuple(by_name.values()), lines, frame.height, miles, round(miles * frame.mile, 1), biggest)
 
 
@@ -224,9 +224,8 @@ class _Frame:
         )
 
 
-def _labelled(districts: Sequence[District], height: float) -> list[District]:
+def _labelled(districts: Sequence[District], height: float, biggest: int) -> list[District]:
     """The same, with a label at each whose name covers no other and nobody's disc: those with most children first."""
-    biggest = max(1, *(one.children for one in districts))
     taken: list[tuple[float, float]] = []
     told = []
     for one in districts:

@@ -7,6 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from api_desk import API
+from api_desk import desk as desk
+from api_desk import manager as manager
 from conftest import Service
 from fastapi.testclient import TestClient
 from service_rows import a_child, a_match, families_seen, files_of
@@ -25,19 +28,8 @@ from service.permissions import Role
 from service.repository import Repository
 from service.workflow import LIVE, State
 
-API = "/api/v1"
 HTML = {"Accept": "text/html"}
 WHY = {"reason": "less time by now"}
-
-
-@pytest.fixture
-def desk(service: Service) -> TestClient:
-    return service.as_(Role.COORDINATOR)
-
-
-@pytest.fixture
-def manager(service: Service) -> TestClient:
-    return service.as_(Role.MANAGER)
 
 
 def tag(browser: TestClient, path: str) -> dict[str, str]:

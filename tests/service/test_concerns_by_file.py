@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from conftest import Service
 from service_rows import send
-from test_import_safeguards import API, EMPTY, Files, entries, standing
+from test_import_safeguards import API, Files, by_command, entries, standing
 from test_import_safeguards import files as files
 from test_import_safeguards import pair as pair
 from test_today import CONCERNS_HERE, FOUND, said
 
 from matcher.errors import InputError
 from matcher.records import Status
-from service.installation import import_folder
 from service.permissions import Role
 from service.repository import Repository
 
@@ -108,9 +107,7 @@ def test_the_command_line_refuses_it(service: Service, pair: Four, tmp_path: Pat
     """Nobody reads there what was left as it is."""
     _, volunteer, _, v = pair
     standing(service, volunteer, "suspended", "concern raised")
-    for name, text in {**EMPTY, "volunteers": f"volunteer_id,status\n{v},approved"}.items():
-        (tmp_path / f"{name}.csv").write_text(f"{text}\n")
     with pytest.raises(InputError, match="stopped for a concern") as told:
-        import_folder(service.database, service.keys, service.north, tmp_path)
+        by_command(service, tmp_path, volunteers=f"volunteer_id,status\n{v},approved")
     assert f"On {v}’s page" in str(told.value.problems[0])
     assert entries(service, volunteer, "import") == []

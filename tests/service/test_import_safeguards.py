@@ -349,15 +349,20 @@ def test_the_page_names_each_match_under_the_rule_that_it_breaks(service: Servic
     assert "Which: 2 new matches" in page
 
 
+def by_command(service: Service, folder: Path, **sheets: str) -> None:
+    """As `kith import` takes in a folder, where nobody is asked."""
+    for name, text in (EMPTY | sheets).items():
+        (folder / f"{name}.csv").write_text(f"{text}\n")
+    import_folder(service.database, service.keys, service.north, folder)
+
+
 def test_the_command_line_takes_in_no_match_of_people_here_against_a_core_rule(
     service: Service, pair: tuple[str, str, str, str], tmp_path: Path
 ) -> None:
     child, _, c, v = pair
     changed(service, Role.MANAGER, f"children/{child}", {"agrees": "not asked"})
-    for name, text in {**EMPTY, "volunteers": f"volunteer_id\n{v}", "matches": live(c, v).strip()}.items():
-        (tmp_path / f"{name}.csv").write_text(f"{text}\n")
     with pytest.raises(InputError, match="nobody confirmed it"):
-        import_folder(service.database, service.keys, service.north, tmp_path)
+        by_command(service, tmp_path, volunteers=f"volunteer_id\n{v}", matches=live(c, v).strip())
 
 
 def test_what_a_child_said_before_a_file_was_taken_in_is_recorded(

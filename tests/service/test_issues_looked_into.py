@@ -11,7 +11,7 @@ from page_reading import fields_of
 from service_rows import send
 from sqlalchemy import select
 from test_holds import HERE
-from test_import_safeguards import EMPTY, Files, entries
+from test_import_safeguards import Files, by_command, entries
 from test_import_safeguards import files as files
 from test_import_safeguards import pair as pair
 from test_proposals import Desk
@@ -25,7 +25,6 @@ from matcher.words import day
 from service import audit_log, findings, holds, people, privacy, subject_access
 from service.backup import restore
 from service.database import tables
-from service.installation import import_folder
 from service.permissions import Role
 from service.repository import Repository
 
@@ -190,10 +189,8 @@ def test_the_command_line_refuses_it(service: Service, pair: Four, tmp_path: Pat
     """Nobody reads there what was left as it is."""
     child, _, c, _ = pair
     held(service, child)
-    for name, text in {**EMPTY, "children": f"child_id,{ISSUE}\n{c},no"}.items():
-        (tmp_path / f"{name}.csv").write_text(f"{text}\n")
     with pytest.raises(InputError, match="held for a safeguarding issue") as refused:
-        import_folder(service.database, service.keys, service.north, tmp_path)
+        by_command(service, tmp_path, children=f"child_id,{ISSUE}\n{c},no")
     assert f"On {c}’s page" in str(refused.value.problems[0])
     assert entries(service, child, "import") == []
 
