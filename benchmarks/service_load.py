@@ -1,11 +1,13 @@
 """Coordinators who read shortlists while a run is under way: how long an answer takes.
 
-    python benchmarks/service_load.py [--children 120] [--volunteers 60] [--coordinators 50] [--think 5] [--changed]
+    python benchmarks/service_load.py [--children 120] [--volunteers 60] [--coordinators 50] [--think 5] [--rounds 3]
+                                      [--changed]
 
 Starts `kith serve` with its worker on a made-up county in a folder of its own, on SQLite or where KITH_DATABASE_URL
-(with KITH_OWNER_URL) says, lets one run find its plan, and asks for another. As long as that one goes on, each
-coordinator opens a shortlist, reads it for `think` seconds on average, and opens the next. With --changed somebody has
-saved a record meanwhile, so that no shortlist of the run before may be shown.
+(with KITH_OWNER_URL) says, lets one run find its plan, and asks for another, in several rounds. As long as
+a run goes on, each coordinator opens a shortlist, reads it for `think` seconds on average, and opens the next. With
+--changed somebody has saved a record before each, so that no shortlist of the run before may be shown. An error is no
+answer: it ends all without a figure.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,48 +61,76 @@ def prepare(folder: Path, children: int, volunteers: int, coordinators: int) -> 
     return authority, cookies, ids
 
 
+@dataclass
+class Answers:
+    """What 50 coordinators were told, over however many runs."""
+
+    seconds: list[float] = field(default_factory=list)
+    effects: Counter[str] = field(default_factory=Counter)
+    """What was known in how many of them."""
+    wrong: list[str] = field(default_factory=list)
+    """Errors, which are no answers, however quick."""
+    under_way: float = 0.0
+    """How many seconds the runs went on."""
+
+
 async def measure(
-    authority: str, cookies: list[str], children: list[str], think: float, changed: bool
-) -> tuple[list[float], Counter[str], float]:
-    """Seconds of each answer, what was known in how many of them, and how long the run went on."""
+    authority: str, cookies: list[str], children: list[str], think: float, rounds: int, changed: bool
+) -> Answers:
     async with httpx2.AsyncClient(base_url=BASE, timeout=120) as client:
         await until(lambda: ready(client))
         cookie = {"Cookie": f"kith_session={cookies[0]}"}
         token = (await client.get("/api/v1/session", headers=cookie)).json()["csrf"]
         staff = {**cookie, "X-CSRF-Token": token}
-        asked = time.monotonic()
+        asked, answers = time.monotonic(), Answers()
         first = (await client.post("/api/v1/runs", json={}, headers=staff)).json()["id"]
         await until(lambda: is_in(client, staff, first, "done", "failed"))
         print(f"the first run took {time.monotonic() - asked:.0f} s", flush=True)
-        if changed:
-            database = Database(load_settings().database_url.get_secret_value())
-            with database.write(authority) as session:
-                session.get_one(Authority, authority).data_version += 1
-            database.close()
-        else:
-            await asyncio.sleep(max(0.0, 61 - (time.monotonic() - asked)))  # within a minute it would be the same run
-        second = (await client.post("/api/v1/runs", json={}, headers=staff)).json()["id"]
-        await until(lambda: is_in(client, staff, second, "running"))
-        begun, seconds, told, over = time.monotonic(), [], Counter[str](), asyncio.Event()
+        for number in range(rounds):
+            if changed:
+                database = Database(load_settings().database_url.get_secret_value())
+                with database.write(authority) as session:
+                    session.get_one(Authority, authority).data_version += 1
+                database.close()
+            else:
+                await asyncio.sleep(max(0.0, 61 - (time.monotonic() - asked)))  # within a minute it would be the same
+            asked = time.monotonic()
+            run = (await client.post("/api/v1/runs", json={}, headers=staff)).json()["id"]
+            await until(lambda id=run: is_in(client, staff, id, "running"))
+            await read_beside(client, run, staff, cookies, children, think, number, answers)
+    if answers.wrong:
+        every = len(answers.wrong) + len(answers.seconds)
+        raise SystemExit(f"{len(answers.wrong)} of {every} were no answers, the first: {answers.wrong[0]}")
+    return answers
 
-        async def coordinate(n: int) -> None:
-            chance = random.Random(n)
+
+async def read_beside(
+    client: httpx2.AsyncClient, run: str, staff: dict[str, str], cookies: list[str], children: list[str],
+    think: float, number: int, answers: Answers,
+) -> None:  # fmt: skip
+    """All coordinators open shortlists until this run is over."""
+    begun, over = time.monotonic(), asyncio.Event()
+
+    async def coordinate(n: int) -> None:
+        chance = random.Random(1000 * number + n)
+        await asyncio.sleep(chance.uniform(0, 2 * think))
+        while not over.is_set():
+            child, at = chance.choice(children), time.monotonic()
+            answer = await client.get(
+                f"/api/v1/children/{child}/shortlist", headers={"Cookie": f"kith_session={cookies[n]}"}
+            )
+            if answer.status_code == 200:
+                answers.seconds.append(time.monotonic() - at)
+                answers.effects[answer.json()["effects"]] += 1
+            else:
+                answers.wrong.append(f"{answer.status_code} of {child}: {answer.text[:200]}")
             await asyncio.sleep(chance.uniform(0, 2 * think))
-            while not over.is_set():
-                child, at = chance.choice(children), time.monotonic()
-                answer = await client.get(
-                    f"/api/v1/children/{child}/shortlist", headers={"Cookie": f"kith_session={cookies[n]}"}
-                )
-                seconds.append(time.monotonic() - at)
-                told[answer.json().get("effects", f"status {answer.status_code}")] += 1
-                await asyncio.sleep(chance.uniform(0, 2 * think))
 
-        work = [asyncio.create_task(coordinate(n)) for n in range(len(cookies))]
-        await until(lambda: is_in(client, staff, second, "done", "failed", "cancelled"), every=1.0)
-        over.set()
-        took = time.monotonic() - begun
-        await asyncio.gather(*work)
-    return seconds, told, took
+    work = [asyncio.create_task(coordinate(n)) for n in range(len(cookies))]
+    await until(lambda: is_in(client, staff, run, "done", "failed", "cancelled"), every=1.0)
+    over.set()
+    answers.under_way += time.monotonic() - begun
+    await asyncio.gather(*work)
 
 
 async def ready(client: httpx2.AsyncClient) -> bool:
@@ -124,6 +155,7 @@ def main() -> None:
     parser.add_argument("--volunteers", type=int, default=60)
     parser.add_argument("--coordinators", type=int, default=50)
     parser.add_argument("--think", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--changed", action="store_true")
     given = parser.parse_args()
@@ -139,14 +171,15 @@ def main() -> None:
                 [*words, "--workers", str(given.workers)], stdout=log, stderr=log, env=environment
             )
             try:
-                seconds, told, took = asyncio.run(measure(authority, cookies, children, given.think, given.changed))
+                answers = asyncio.run(measure(authority, cookies, children, given.think, given.rounds, given.changed))
             finally:
                 server.terminate()
                 server.wait(30)
-        middle, nearly_all, most = np.percentile(seconds, [50, 95, 100]) * 1000
-        print(f"{given.coordinators} coordinators, {given.children} children, run under way for {took:.0f} s")
+        middle, nearly_all, most = np.percentile(answers.seconds, [50, 95, 100]) * 1000
+        size = f"{given.coordinators} coordinators, {given.children} children"
+        print(f"{size}, {given.rounds} runs under way for {answers.under_way:.0f} s")
         print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
-        print(f"{len(seconds)} answers, plan effects {dict(told)}")
+        print(f"{len(answers.seconds)} answers, plan effects {dict(answers.effects)}")
         print(f"median {middle:.0f} ms, p95 {nearly_all:.0f} ms, most {most:.0f} ms")
 
 

@@ -46,7 +46,7 @@ from matcher.shortlist import shortlist, shortlists
 
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_no_plan_is_better_than_the_one_that_is_found(seed):
-    for instance in chain(Chance(seed).instances(50), PlanChance(seed).instances(50)):  # 20 × 100 instances
+    for instance in chain(Chance(seed).instances(30), PlanChance(seed).instances(30)):  # 20 × 60 instances
         found = match(instance)
         assert found.status == "OPTIMAL"
         pinned = {(one.child, one.volunteer) for one in found.matches if one.pinned}
@@ -57,9 +57,9 @@ def test_no_plan_is_better_than_the_one_that_is_found(seed):
 
 
 def test_these_instances_are_worth_planning():
-    # Among 400 of them: many with several matches, and many where a plan constraint costs a match.
+    # Among 180 of them: many with several matches, and many where a plan constraint costs a match.
     met: Counter[str] = Counter()
-    for instance in chain(Chance(100).instances(150), PlanChance(100).instances(250)):
+    for instance in chain(Chance(100).instances(60), PlanChance(100).instances(120)):
         found = match(instance)
         met["several matches"] += len(found.matches) > 1
         for one in found.matches:
@@ -76,7 +76,7 @@ def test_these_instances_are_worth_planning():
         for child in found.unmatched:
             met[child.kind] += 1
     assert met.keys() >= {"child", "nobody", "others", "fit", "agreed", "proposed", *_LIMITS}
-    assert min(met.values()) >= 10, met
+    assert min(met.values()) >= 5, met
 
 
 _LIMITS = ("capacity", "out_of_county_budget", "siblings_together", "partners_apart", "coordinator_caseload", "pinned")

@@ -89,7 +89,6 @@ def of_session(session: int) -> list[int]:
         ("it has just begun", [signal.SIGINT]),
         ("it makes up the county", [signal.SIGTERM, signal.SIGTERM]),
         ("it begins to serve", [signal.SIGINT, signal.SIGINT]),
-        ("a run is under way", [signal.SIGINT]),
         ("a run is under way", [signal.SIGTERM, signal.SIGINT]),
         ("it is at rest", [signal.SIGINT]),
     ],

@@ -30,7 +30,7 @@ from service.middleware import RateLimit
 from service.permissions import MAY, ROUTES, Role
 
 EXAMPLES, SEED = int(os.environ.get("KITH_FUZZ", "1")), int(os.environ.get("KITH_FUZZ_SEED", "689"))
-"""So many requests of each operation are made up, by each role on each database; `make fuzz` makes up a hundred."""
+"""So many requests of each operation are made up by each role; `make fuzz` makes up a hundred, on each database."""
 MODES = st.sampled_from([GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 CHECKS = (
     schemathesis.checks.not_a_server_error, status_code_conformance, content_type_conformance,
@@ -89,6 +89,8 @@ def test_nothing_crashes_and_no_answer_is_a_surprise(
             if not answer.is_success:
                 refused[label] = answer.status_code
     assert refused == {label: 404 for label in every if label in NOT_SET_UP}
+    if EXAMPLES == 1 and service.database.sqlite == list(Role).index(role) % 2:
+        return  # what is made up takes long: by each role on one of the two, in turn
 
     person = {"Cookie": f"kith_session={asks.browser.cookies['kith_session']}",
               "X-CSRF-Token": asks.browser.headers["X-CSRF-Token"]}  # fmt: skip
