@@ -132,8 +132,8 @@ class Restored:
 def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restored:
     """Puts a backup in the place of the database. Raises BackupError.
 
-    What is there is kept beside it, and what was said no to since the backup taken over from it (SQLite), or has to be
-    empty (PostgreSQL). Stop the service first.
+    What is there is kept beside it (SQLite), or has to be empty (PostgreSQL). What was said no to since the backup is
+    taken over from the database that it replaces, which on PostgreSQL a setting names. Stop the service first.
     """
     if not file.is_file():
         raise BackupError(f"There is no file “{file}”.")
@@ -153,6 +153,9 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
             raise BackupError(
                 "The database is not empty. Make a new one, name it in both addresses, and restore there."
             )
+    former = settings.former_url.get_secret_value() if settings.former_url else None
+    if former is not None:
+        _require_former(former, url.username)
     _run("pg_restore", make_url(owner), "--no-owner", "--single-transaction", "--exit-on-error", str(file))
     with _opened(settings.database_url.get_secret_value()) as database:
         try:
@@ -162,8 +165,13 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
                 "The role of KITH_DATABASE_URL may not read what was restored. Drop that database, and restore into a "
                 "new one for roles of the names that they had where the backup was made."
             ) from None
+        kept = _keep_noes(former, database, keys) if former is not None else None
         _end_logins(database)
-        return Restored(entries)
+        return _restored(entries, kept)
+
+
+def _restored(entries: int, kept: noes.Kept | None) -> Restored:
+    return Restored(entries, kept.redo, kept.noes) if kept else Restored(entries)
 
 
 def _require_same_kind(file: Path, *, sqlite: bool) -> None:
@@ -197,7 +205,7 @@ def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> Re
             entries, kept = _check(database, keys), noes.Kept(0, ())
             if place.exists():
                 _require_stopped(place, replace)
-                kept = _keep_noes(place, database, keys)
+                kept = _keep_noes(f"sqlite:///{place}", database, keys)
             _end_logins(database)
         with closing(sqlite3.connect(beside)) as one:
             one.execute("PRAGMA journal_mode = DELETE")  # one file, with what was kept in it
@@ -206,7 +214,7 @@ def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> Re
             os.fsync(written.fileno())
         beside.replace(place)
         sync_folder(place)
-        return Restored(entries, kept.redo, kept.noes) if kept else Restored(entries)
+        return _restored(entries, kept)
     except (sqlite3.DatabaseError, SQLAlchemyError):
         raise BackupError(f"“{file}” is no backup of Kith, or is damaged. Take an earlier one.") from None
     finally:
@@ -217,15 +225,10 @@ def _restore_sqlite(place: Path, file: Path, keys: KeyRing, replace: bool) -> Re
 def _require_stopped(place: Path, replace: bool) -> None:
     if not replace:
         raise BackupError(f"“{place}” is there. Add --replace to put the backup in its place; it is kept beside it.")
-    with _opened(f"sqlite:///{place}") as database, database.read() as session:
-        try:
-            seen = session.scalar(select(func.max(Worker.seen_at)))
-        except SQLAlchemyError:
-            seen = None  # older than workers, or damaged, which is why it is replaced
-    if seen is not None and utc_now() - seen < timedelta(seconds=30):
-        raise BackupError("The service seems to run: its worker was seen within 30 seconds. Stop it, and try again.")
+    with _opened(f"sqlite:///{place}") as database:
+        _require_no_worker(database)
     if _in_use(place):
-        raise BackupError(f"Another process has “{place}” open. Stop the service, and try again.")
+        raise _open(place)
 
 
 def _in_use(place: Path) -> bool:
@@ -237,16 +240,6 @@ def _in_use(place: Path) -> bool:
         except sqlite3.DatabaseError as error:  # damaged, perhaps, which is why it is replaced
             return error.sqlite_errorcode == sqlite3.SQLITE_BUSY
     return False
-
-
-def _keep_noes(place: Path, restored: Database, keys: KeyRing) -> noes.Kept | None:
-    """What the restored database took over of the one that it replaces; None if that cannot be read."""
-    try:
-        with _opened(f"sqlite:///{place}") as before:
-            require_upgraded(before)
-            return noes.keep(before, restored, keys)
-    except (DatabaseError, SQLAlchemyError):
-        return None
 
 
 def _make_private(file: Path) -> None:
@@ -271,6 +264,24 @@ def _file_of(url: URL) -> Path:
 
 
 # ---- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+
+_OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND usename = :role AND pid <> pg_backend_pid()"
+)
+
+
+def _require_former(url: str, role: str | None) -> None:
+    """Before anything is restored, so that whoever gave a wrong address has no database to drop."""
+    with _opened(url) as database:
+        database.check("KITH_FORMER_URL, which you leave out where that database is gone")
+        if not has_tables(database.engine):  # also where it is the one into which the backup goes
+            raise BackupError("The database of KITH_FORMER_URL is empty. Name the one that the backup is to replace.")
+        _require_no_worker(database)
+        with database.read() as session:
+            if session.scalar(text(_OTHERS), {"role": role}):
+                raise _open(database.engine.url.database)
 
 
 def _run(program: str, url: URL, *words: str) -> None:
@@ -298,6 +309,30 @@ def _opened(url: str) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def _require_no_worker(database: Database) -> None:
+    with database.read() as session:
+        try:
+            seen = session.scalar(select(func.max(Worker.seen_at)))
+        except SQLAlchemyError:
+            seen = None  # older than workers, or damaged, which is why it is replaced
+    if seen is not None and utc_now() - seen < timedelta(seconds=30):
+        raise BackupError("The service seems to run: its worker was seen within 30 seconds. Stop it, and try again.")
+
+
+def _open(place: Path | str | None) -> BackupError:
+    return BackupError(f"Another process has “{place}” open. Stop the service, and try again.")
+
+
+def _keep_noes(url: str, restored: Database, keys: KeyRing) -> noes.Kept | None:
+    """What the restored database took over of the one that it replaces; None if that cannot be read."""
+    try:
+        with _opened(url) as before:
+            require_upgraded(before)
+            return noes.keep(before, restored, keys)
+    except (DatabaseError, SQLAlchemyError):
+        return None
 
 
 def _check(database: Database, keys: KeyRing) -> int:

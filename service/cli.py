@@ -246,7 +246,8 @@ def restore_(
     with _libraries():
         from service.backup import restore
         from service.settings import load_settings
-    restored = restore(load_settings(), file, replace=replace)
+    settings = load_settings()
+    restored = restore(settings, file, replace=replace)
     typer.echo(f"Restored and whole: {restored.entries} entries of the audit log.")
     if restored.noes:
         typer.echo(
@@ -257,6 +258,11 @@ def restore_(
             "as they were before; everybody signs in anew."
         )
     elif restored.noes is None:
+        if not settings.sqlite and settings.former_url is None:
+            typer.echo(
+                "Nothing was taken over of the database that this one replaces: while that can be read, restore once "
+                "more, into another empty database, with its address in KITH_FORMER_URL."
+            )
         typer.echo(
             "Before anybody works with it: what children, volunteers and social workers said no to since that backup, "
             "which volunteers were suspended or have gone, and what was found of concerns, is not in it, since the "

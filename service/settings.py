@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         None,
         description="On PostgreSQL: the same database as a role that may read every row. Only `kith backup` uses it.",
     )
+    former_url: SecretStr | None = Field(
+        None,
+        description="On PostgreSQL: the database that a restore replaces, as the service's own role. Only "
+        "`kith restore` uses it: it reads in it what was said no to since the backup, and takes that over.",
+    )
     keys_file: Path = Field(
         Path("kith-keys.json"),
         description="The keys that encrypt names, addresses and free text, and chain the audit log. Keep it outside "
@@ -97,7 +102,7 @@ class Settings(BaseSettings):
 
     demo: bool = Field(False, description="Says on every page that nobody in it is real. `kith serve --demo` sets it.")
 
-    @field_validator("database_url", "owner_url", "backup_url")
+    @field_validator("database_url", "owner_url", "backup_url", "former_url")
     @classmethod
     def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
@@ -107,6 +112,14 @@ class Settings(BaseSettings):
                 driver = ""
             if driver not in ("sqlite", "postgresql+psycopg"):
                 raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        return url
+
+    @field_validator("former_url")
+    @classmethod
+    def _of_a_server(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        here = info.data.get("database_url")
+        if url is not None and any(one and one.get_secret_value().startswith("sqlite") for one in (url, here)):
+            raise ValueError("is for PostgreSQL alone: on SQLite a restore finds the database before by itself")
         return url
 
     @field_validator("public_url")

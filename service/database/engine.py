@@ -33,6 +33,8 @@ audit log: were there fewer than two for each of a process's forty threads, all 
 _WRITES = 1265200233
 """The lock on PostgreSQL that all who write share, so that one can wait until they are through."""
 
+_NAMED = "KITH_DATABASE_URL; for `kith migrate` and `kith restore` KITH_OWNER_URL as well"
+
 READ_BY_MATCHING = (
     tables.Child, tables.Family, tables.Volunteer, tables.Match, tables.Declined, tables.RecordedException,
     tables.Budget, tables.Policy, tables.Organisation,
@@ -99,8 +101,8 @@ class Database:
             with self.write(authority) as session:
                 return work(session)
 
-    def check(self) -> None:
-        """Raises DatabaseError unless the database answers."""
+    def check(self, named: str = _NAMED) -> None:
+        """Raises DatabaseError unless the database answers. `named`: by which settings it is."""
         try:
             with self.read() as session:
                 session.execute(text("SELECT 1"))
@@ -109,7 +111,7 @@ class Database:
             told = next((line for line in lines if "failed: " in line), lines[0]).strip().removesuffix(".")
             raise DatabaseError(
                 f"The database does not answer, or does not let in the role of its address ({told}). Check "
-                "that it runs, and KITH_DATABASE_URL; for `kith migrate` and `kith restore` KITH_OWNER_URL as well."
+                f"that it runs, and {named}."
             ) from None
 
     def wait_for_writers(self) -> None:

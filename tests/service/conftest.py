@@ -22,6 +22,7 @@ from browser import site as site
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from set_back import Backups, OfAFile, OfAServer
 from sqlalchemy import delete, make_url, select
 
 from matcher.instance import today
@@ -83,10 +84,11 @@ def postgres_template(postgres: str) -> Iterator[str]:
     """The name of a database with every migration, from which each test gets a copy of its own."""
     name = f"kith_template_{os.getpid()}"
     with psycopg.connect(postgres, autocommit=True) as connection:
-        for role in ("kith_owner", "kith_app"):
+        for role in ("kith_owner", "kith_app", "kith_backup"):
             found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
             if not found:
-                connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'test'")
+                above = "BYPASSRLS IN ROLE pg_read_all_data" if role == "kith_backup" else ""
+                connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'test' {above}")
         connection.execute(f"CREATE DATABASE {name} OWNER kith_owner")
     upgrade(Settings(database_url=_url(postgres, name, "kith_app"), owner_url=_url(postgres, name, "kith_owner")))
     yield name
@@ -162,8 +164,9 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, template_keys: KeyR
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} OWNER kith_owner TEMPLATE {template}")
     yield Settings(
-        database_url=_url(server, name, "kith_app"), owner_url=_url(server, name, "kith_owner"), keys_file=keys
-    )
+        database_url=_url(server, name, "kith_app"), owner_url=_url(server, name, "kith_owner"),
+        backup_url=_url(server, name, "kith_backup"), keys_file=keys,
+    )  # fmt: skip
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -174,6 +177,22 @@ def database(settings: Settings) -> Iterator[Database]:
     opened = Database(settings.database_url.get_secret_value())
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def backups(
+    settings: Settings, database: Database, tmp_path: Path, request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Backups]:  # fmt: skip
+    """Made and put back of the service under test."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    if database.sqlite:
+        yield OfAFile(settings, database, folder)
+        return
+    of_a_server = OfAServer(settings, database, folder, request.getfixturevalue("postgres"), monkeypatch)
+    yield of_a_server
+    of_a_server.forget()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from conftest import Service
 from own_postgres import PROGRAMS
 from pydantic import SecretStr
+from set_back import Backups
 from sqlalchemy import make_url, select
 from sqlalchemy.exc import OperationalError
 
@@ -38,7 +39,7 @@ from service.workflow import State
 def place(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Settings:
-    """Settings of the service with a role for backups, and where another, empty database is."""
+    """Where another, empty database is."""
     if service.database.sqlite:
         return service.settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{tmp_path / 'other.db'}")})
     monkeypatch.setenv("PATH", f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}")
@@ -46,15 +47,11 @@ def place(
     url = make_url(service.settings.database_url.get_secret_value())
     name = f"{url.database}_other"
     with psycopg.connect(server, autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'kith_backup'").fetchone():
-            connection.execute("CREATE ROLE kith_backup LOGIN PASSWORD 'test' BYPASSRLS IN ROLE pg_read_all_data")
         connection.execute(f"CREATE DATABASE {name} OWNER kith_owner")
 
     def at(role: str, database: str | None) -> SecretStr:
         return SecretStr(url.set(username=role, database=database).render_as_string(hide_password=False))
 
-    object.__setattr__(service, "settings", service.settings.model_copy(
-        update={"backup_url": at("kith_backup", url.database)}))  # fmt: skip
     return service.settings.model_copy(
         update={"database_url": at("kith_app", name), "owner_url": at("kith_owner", name)}
     )
@@ -133,7 +130,7 @@ def test_a_backup_is_put_back_with_its_own_keys_alone(service: Service, place: S
 def test_what_is_there_is_kept_and_a_damaged_backup_refused(service: Service, tmp_path: Path) -> None:
     if not service.database.sqlite:
         with pytest.raises(BackupError, match="KITH_BACKUP_URL"):
-            backup(service.settings, tmp_path / "x")
+            backup(service.settings.model_copy(update={"backup_url": None}), tmp_path / "x")
         (tmp_path / "x").touch()
         with pytest.raises(BackupError, match="is not empty"):
             restore(service.settings, tmp_path / "x")
@@ -167,9 +164,7 @@ def test_what_is_there_is_kept_and_a_damaged_backup_refused(service: Service, tm
     assert restore(service.settings, file, replace=True).entries > 0
 
 
-def test_what_was_said_no_to_since_a_backup_is_not_undone_by_it(service: Service, tmp_path: Path) -> None:
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+def test_what_was_said_no_to_since_a_backup_is_not_undone_by_it(service: Service, backups: Backups) -> None:
     child, volunteer = service.eligible_pair()
     user = service.users["north", Role.COORDINATOR]
     with service.database.write(service.north) as session:
@@ -178,15 +173,14 @@ def test_what_was_said_no_to_since_a_backup_is_not_undone_by_it(service: Service
             rows, child, volunteer, user_id=user, reason="other", chosen=Chosen("fit", 1, (volunteer,))
         ).id
     active, other = service.a_match(), next(id for id in service.children() if id != child)
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
         no = "does not want this visitor"
         take_step(rows, proposed, "child_declines", by=Party.CHILD, user_id=user, reason=no)
         take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child does not want this visitor")
         object_to_any(rows, other, user_id=user)
-    service.database.close()
-    assert restore(service.settings, tmp_path / "x", replace=True).noes == 4  # two are over, one pair, one child
+    assert backups.put_back().noes == 4  # two are over, one pair, one child
     with service.database.read(service.north) as session:
         states = {id: session.get_one(tables.Match, id).state for id in (proposed, active)}
         assert states == {proposed: State.DECLINED, active: State.ENDED}
@@ -194,46 +188,39 @@ def test_what_was_said_no_to_since_a_backup_is_not_undone_by_it(service: Service
         pair = select(tables.Declined.id).where(tables.Declined.child_id == child)
         assert session.scalars(pair.where(tables.Declined.volunteer_id == volunteer)).all()
         assert audit_log.verify(session, service.keys).problem is None
-    service.database.close()
-    (tmp_path / "kith.db").write_bytes(b"damaged" * 1000)
-    assert restore(service.settings, tmp_path / "x", replace=True).noes is None  # and `kith restore` says so
+    backups.damage()
+    assert backups.put_back().noes is None  # and `kith restore` says so
 
 
-def test_a_backup_lets_nobody_back_in_who_was_suspended_since(service: Service, tmp_path: Path) -> None:
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+def test_a_backup_lets_nobody_back_in_who_was_suspended_since(service: Service, backups: Backups) -> None:
     active, user = service.a_match(), service.users["north", Role.COORDINATOR]
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
         volunteer = rows.volunteer(session.get_one(tables.Match, active).volunteer_id)
         brought = set_status(rows, volunteer, Status.SUSPENDED, user_id=user, reason="concern raised")
         suspended = volunteer.id
     assert active in brought.paused
-    service.database.close()
-    kept = restore(service.settings, tmp_path / "x", replace=True).noes
+    kept = backups.put_back().noes
     assert kept == 1 + len(brought.paused) + len(brought.withdrawn) + len(brought.past)
     with service.database.read(service.north) as session:
         rows = Repository(session, service.keys)
         assert rows.volunteer_record(rows.volunteer(suspended)).status is Status.SUSPENDED
         assert {session.get_one(tables.Match, id).state for id in brought.paused} == {State.PAUSED}
         assert audit_log.verify(session, service.keys).problem is None
-    service.database.close()
-    assert restore(service.settings, tmp_path / "x", replace=True).noes == kept  # from the restored one itself
+    assert backups.put_back().noes == kept  # from the restored one itself
 
 
 def test_a_backup_does_not_forget_which_past_matches_were_brought_up_and_by_whom(
-    service: Service, tmp_path: Path
+    service: Service, backups: Backups
 ) -> None:
     """Also by somebody who had no account yet, and of a match that was live in the backup."""
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
     user, ends = service.users["north", Role.COORDINATOR], "child does not want this visitor"
     with service.database.write(service.north) as session:
         query = select(tables.Match).where(tables.Match.state == State.ACTIVE).order_by(tables.Match.id)
         (ended, first), (active, second) = [(one.id, one.volunteer_id) for one in session.scalars(query)][:2]
         take_step(Repository(session, service.keys), ended, "end", by=Party.CHILD, user_id=user, reason=ends)
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     with service.database.write(service.north) as session:
         authority = session.get_one(tables.Authority, service.north)
         later = auth.invite(session, service.keys, authority=authority, email="new@north.invalid", name="New",
@@ -251,7 +238,7 @@ def test_a_backup_does_not_forget_which_past_matches_were_brought_up_and_by_whom
     assert {ended, active} <= {*past}
     service.database.close()
     for _ in range(2):  # the second time from the restored one itself
-        restore(service.settings, tmp_path / "x", replace=True)
+        backups.put_back()
         with service.database.read(service.north) as session:
             query = select(tables.Decision).where(tables.Decision.step == "brought_up")
             story = session.scalars(query.order_by(tables.Decision.match_id)).all()
@@ -262,7 +249,7 @@ def test_a_backup_does_not_forget_which_past_matches_were_brought_up_and_by_whom
         service.database.close()
 
 
-def test_a_backup_lets_no_account_back_in(service: Service, tmp_path: Path) -> None:
+def test_a_backup_lets_no_account_back_in(service: Service, backups: Backups) -> None:
     """A closed account, a revoked token, a changed password, a login: of now, not of the backup."""
     user = service.users["north", Role.COORDINATOR]
     browser = service.as_(Role.COORDINATOR)
@@ -271,17 +258,14 @@ def test_a_backup_lets_no_account_back_in(service: Service, tmp_path: Path) -> N
         program = session.get_one(tables.User, service.users["north", Role.MANAGER])
         token = auth.make_token(session, service.keys, program, name="report", scopes=[Permission.READ], days=9)
         auth.set_password(account, "the password of before")
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     with service.database.write(service.north) as session:
         account = session.get_one(tables.User, user)
         auth.set_password(account, "the password of after")
         auth.disable(session, service.keys, account, by="kith")
         session.get_one(tables.ApiToken, auth.hashed(token)).revoked_at = utc_now()
         password = account.password
-    service.database.close()
-    restore(service.settings, tmp_path / "x", replace=True)
+    backups.put_back()
     with service.database.read(service.north) as session:
         account = session.get_one(tables.User, user)
         assert (account.password, bool(account.disabled_at)) == (password, True)
@@ -290,19 +274,16 @@ def test_a_backup_lets_no_account_back_in(service: Service, tmp_path: Path) -> N
     assert browser.get("/api/v1/children").status_code == 401
 
 
-def test_a_backup_allows_nothing_that_was_withdrawn_since(service: Service, tmp_path: Path) -> None:
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+def test_a_backup_allows_nothing_that_was_withdrawn_since(service: Service, backups: Backups) -> None:
     user, kind = service.users["north", Role.MANAGER], ExceptionKind.SECOND_CHILD
     with service.database.write(service.north) as session:
         rows, volunteer = Repository(session, service.keys), service.eligible_pair()[1]
         exception = exceptions.approve(rows, kind, volunteer, None, 3, user_id=user, reason="for a while").id
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     with service.database.write(service.north) as session:
         rows = Repository(session, service.keys)
         exceptions.withdraw(rows, rows.exception(exception), user_id=user, reason="over")
-    service.database.close()
-    assert restore(service.settings, tmp_path / "x", replace=True).noes == 1
+    assert backups.put_back().noes == 1
     with service.database.read(service.north) as session:
         rows = Repository(session, service.keys)
         row = rows.exception(exception)

@@ -6,10 +6,9 @@ again.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from conftest import Service
+from set_back import Backups
 from test_concerns import others_of
 from test_looked_into import TOLD
 from test_proposals import Desk
@@ -21,7 +20,6 @@ from matcher.instance import today
 from matcher.records import Party, Status
 from matcher.words import day
 from service import audit_log, findings, standing
-from service.backup import restore
 from service.permissions import Role
 from service.proposals import take_step
 from service.repository import Repository
@@ -29,8 +27,6 @@ from service.repository import Repository
 
 @pytest.fixture
 def desk(service: Service) -> Desk:
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
     return Desk(service)
 
 
@@ -43,7 +39,7 @@ def set_status(desk: Desk, rows: Repository, status: Status, reason: str, *, man
 OPEN = "A concern about {} is open"
 
 
-def test_what_a_child_said_since_of_who_had_gone_is_still_to_be_looked_into(desk: Desk, tmp_path: Path) -> None:
+def test_what_a_child_said_since_of_who_had_gone_is_still_to_be_looked_into(desk: Desk, backups: Backups) -> None:
     """Though the backup knows why they went, and nothing of where they stand changed by it."""
     _, now = others_of(desk)
     for rows in desk.rows():
@@ -52,7 +48,7 @@ def test_what_a_child_said_since_of_who_had_gone_is_still_to_be_looked_into(desk
     reason = "serious concern about the volunteer"
     put_back(
         desk.service,
-        tmp_path / "x",
+        backups,
         lambda rows: take_step(rows, now, "end", by=Party.CHILD, user_id=desk.user, reason=reason),
     )
     for _ in range(2):  # also where what was restored is replaced in its turn
@@ -69,28 +65,27 @@ def test_what_a_child_said_since_of_who_had_gone_is_still_to_be_looked_into(desk
         )
         with desk.service.database.read(desk.service.north) as session:
             assert audit_log.verify(session, desk.service.keys).problem is None
-        desk.service.database.close()
-        restore(desk.service.settings, tmp_path / "x", replace=True)
+        backups.put_back()
     assert recorded(desk, Role.MANAGER, Status.RESIGNED, "investigation closed") == 200
     assert part(desk, CONCERNS_HERE) == ""
     assert "A concern about" not in page(desk, f"/volunteers/{desk.volunteer}/status")
 
 
-def test_a_concern_after_one_that_was_closed_is_still_to_be_looked_into(desk: Desk, tmp_path: Path) -> None:
+def test_a_concern_after_one_that_was_closed_is_still_to_be_looked_into(desk: Desk, backups: Backups) -> None:
     for rows in desk.rows():
         set_status(desk, rows, Status.SUSPENDED, "concern raised")
         set_status(desk, rows, Status.WITHDRAWN, "no longer suitable", manager=True)
     assert part(desk, CONCERNS_HERE) == ""
-    put_back(desk.service, tmp_path / "x", lambda rows: set_status(desk, rows, Status.WITHDRAWN, "complaint"))
+    put_back(desk.service, backups, lambda rows: set_status(desk, rows, Status.WITHDRAWN, "complaint"))
     assert "Complaint." in said(part(desk, CONCERNS_HERE))
 
 
-def test_what_a_manager_said_since_of_a_concern_still_closes_it(desk: Desk, tmp_path: Path) -> None:
+def test_what_a_manager_said_since_of_a_concern_still_closes_it(desk: Desk, backups: Backups) -> None:
     def looked_into(rows: Repository) -> None:
         set_status(desk, rows, Status.SUSPENDED, "concern raised")
         set_status(desk, rows, Status.RESIGNED, "investigation closed", manager=True)
 
-    put_back(desk.service, tmp_path / "x", looked_into)
+    put_back(desk.service, backups, looked_into)
     assert part(desk, CONCERNS_HERE) == ""
     told = page(desk, f"/volunteers/{desk.volunteer}")
     assert f"Suspended on {day(today())} by coordinator of north. Reason: concern raised." in told
@@ -99,22 +94,23 @@ def test_what_a_manager_said_since_of_a_concern_still_closes_it(desk: Desk, tmp_
         assert [one.found for one in findings.of(rows, rows.volunteer(desk.volunteer))] == ["Nothing."]
 
 
-def test_a_check_that_lapsed_since_is_no_concern_and_is_answered_by_complete_checks(desk: Desk, tmp_path: Path) -> None:
-    put_back(desk.service, tmp_path / "x", lambda rows: set_status(desk, rows, Status.SUSPENDED, "check lapsed"))
+def test_a_check_that_lapsed_since_is_no_concern_and_is_answered_by_complete_checks(
+    desk: Desk, backups: Backups
+) -> None:
+    put_back(desk.service, backups, lambda rows: set_status(desk, rows, Status.SUSPENDED, "check lapsed"))
     assert part(desk, CONCERNS_HERE) == ""
     assert recorded(desk, Role.MANAGER, Status.APPROVED, "checks complete") == 200
 
 
 @pytest.mark.parametrize("back", [Status.APPROVED, Status.APPLICANT])
-def test_who_was_taken_back_since_is_told_to_have_had_a_concern(desk: Desk, tmp_path: Path, back: Status) -> None:
+def test_who_was_taken_back_since_is_told_to_have_had_a_concern(desk: Desk, backups: Backups, back: Status) -> None:
     """Though the backup knows of none, and has them as approved. Who has to apply again since is not approved by it."""
 
     def looked_into(rows: Repository) -> None:
         set_status(desk, rows, Status.SUSPENDED, "concern raised")
         set_status(desk, rows, back, "investigation closed", manager=True)
 
-    file = tmp_path / "x"
-    done = put_back(desk.service, file, looked_into)
+    done = put_back(desk.service, backups, looked_into)
     assert done.redo == ()
     for _ in range(2):  # also where what was restored is replaced in its turn
         assert done.noes
@@ -126,12 +122,11 @@ def test_who_was_taken_back_since_is_told_to_have_had_a_concern(desk: Desk, tmp_
             assert audit_log.verify(rows.session, desk.service.keys).problem is None
         assert TOLD in page(desk, f"/volunteers/{desk.volunteer}")
         assert part(desk, CONCERNS_HERE) == ""
-        desk.service.database.close()
-        done = restore(desk.service.settings, file, replace=True)
+        done = backups.put_back()
 
 
 def test_of_whom_the_backup_has_suspended_it_is_kept_what_was_found_and_a_person_takes_them_back(
-    desk: Desk, tmp_path: Path
+    desk: Desk, backups: Backups
 ) -> None:
     for rows in desk.rows():
         set_status(desk, rows, Status.SUSPENDED, "concern raised")
@@ -142,8 +137,7 @@ def test_of_whom_the_backup_has_suspended_it_is_kept_what_was_found_and_a_person
         set_status(desk, rows, Status.SUSPENDED, "complaint")
         set_status(desk, rows, Status.APPROVED, "investigation closed", manager=True)
 
-    file = tmp_path / "x"
-    done = put_back(desk.service, file, taken_back)
+    done = put_back(desk.service, backups, taken_back)
     told = [line.partition(" (")[2].partition(")")[0] for line in done.redo]
     assert told == ["status: applicant", "status: approved", "status: approved"]
     for _ in range(2):
@@ -154,17 +148,16 @@ def test_of_whom_the_backup_has_suspended_it_is_kept_what_was_found_and_a_person
             assert row.status == Status.SUSPENDED
             assert standing.looked_into(rows) == {row.id: f"{TOLD} {TOLD}"}
             assert len(findings.of(rows, row)) == 2
-        desk.service.database.close()
-        done = restore(desk.service.settings, file, replace=True)
+        done = backups.put_back()
     assert recorded(desk, Role.MANAGER, Status.APPROVED, "panel approved") == 422
     assert recorded(desk, Role.MANAGER, Status.APPROVED, "investigation closed") == 200
 
 
-def test_of_a_check_that_lapsed_and_was_renewed_since_nothing_is_to_be_done_again(desk: Desk, tmp_path: Path) -> None:
+def test_of_a_check_that_lapsed_and_was_renewed_since_nothing_is_to_be_done_again(desk: Desk, backups: Backups) -> None:
     def renewed(rows: Repository) -> None:
         set_status(desk, rows, Status.SUSPENDED, "check lapsed")
         set_status(desk, rows, Status.APPROVED, "checks complete", manager=True)
 
-    done = put_back(desk.service, tmp_path / "x", renewed)
+    done = put_back(desk.service, backups, renewed)
     assert (done.noes, done.redo) == (0, ())
     assert "A concern was looked into" not in page(desk, f"/volunteers/{desk.volunteer}")

@@ -9,6 +9,7 @@ import pytest
 from conftest import Service
 from page_reading import fields_of
 from service_rows import send
+from set_back import Backups
 from sqlalchemy import select
 from test_holds import HERE
 from test_import_safeguards import Files, by_command, entries
@@ -23,7 +24,6 @@ from matcher.errors import InputError
 from matcher.instance import today
 from matcher.words import day
 from service import audit_log, findings, holds, people, privacy, subject_access
-from service.backup import restore
 from service.database import tables
 from service.permissions import Role
 from service.repository import Repository
@@ -199,11 +199,9 @@ def test_the_command_line_refuses_it(service: Service, pair: Four, tmp_path: Pat
 
 
 @pytest.mark.parametrize("of_the_backup", [False, True])
-def test_what_was_found_since_a_backup_is_kept(desk: Desk, tmp_path: Path, of_the_backup: bool) -> None:
+def test_what_was_found_since_a_backup_is_kept(desk: Desk, backups: Backups, of_the_backup: bool) -> None:
     """Also of an issue of which the backup knows nothing; one that it has unresolved, a manager closes again."""
-    if not desk.service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
-    manager, file = desk.service.users["north", Role.MANAGER], tmp_path / "x"
+    manager = desk.service.users["north", Role.MANAGER]
     is_so(desk, safeguarding_issue=of_the_backup)
 
     def looked_into(rows: Repository) -> None:
@@ -211,7 +209,7 @@ def test_what_was_found_since_a_backup_is_kept(desk: Desk, tmp_path: Path, of_th
         people.change_child(rows, row, {ISSUE: "yes"}, user_id=manager)
         people.change_child(rows, row, {ISSUE: "no"}, user_id=manager, why=RESOLVED, found=FOUND)
 
-    assert put_back(desk.service, file, looked_into).noes == 1
+    assert put_back(desk.service, backups, looked_into).noes == 1
     for _ in range(2):  # also where what was restored is replaced in its turn
         assert fact(desk, ISSUE) is of_the_backup
         for rows in desk.rows():
@@ -219,5 +217,4 @@ def test_what_was_found_since_a_backup_is_kept(desk: Desk, tmp_path: Path, of_th
             assert dict(holds.looked_into(rows)) == {desk.child: CLOSED}
             assert audit_log.verify(rows.session, desk.service.keys).problem is None
         assert CLOSED in said(desk.service.as_(Role.COORDINATOR).get(f"/children/{desk.child}").text)
-        desk.service.database.close()
-        assert restore(desk.service.settings, file, replace=True).noes == 1
+        assert backups.put_back().noes == 1

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from conftest import Service
+from set_back import Backups
 from sqlalchemy import select
 from test_asking import asked, status_of, taken_back, to_ask
 from test_asking_pages import page, sent
@@ -15,7 +14,6 @@ from test_today import TO_BE_ASKED, part, said
 
 from matcher.records import Party, Status
 from service import standing, steps, taking_back
-from service.backup import backup, restore
 from service.database import tables
 from service.permissions import Role
 from service.reasons import TOLD_NOTHING, TOLD_SOMETHING, UNSAFE
@@ -139,13 +137,11 @@ def test_the_pages_ask_about_the_meeting(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("concern", ["since", "later"])
-def test_a_restore_keeps_that_they_met(service: Service, tmp_path: Path, concern: str) -> None:
+def test_a_restore_keeps_that_they_met(service: Service, backups: Backups, concern: str) -> None:
     """Of a proposal that was there and of one that was not, both over since; by a concern of before it, or after it."""
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
     desk = Desk(service)
     there = desk.propose()
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     for step, by in WAY[:MET]:
         desk.step(there, step, by)
     desk.step(there, "withdraw", Party.AUTHORITY, "entered by mistake")
@@ -153,13 +149,11 @@ def test_a_restore_keeps_that_they_met(service: Service, tmp_path: Path, concern
     desk.step(new, *NO)
     if concern == "since":
         raised(desk)
-    service.database.close()
-    restore(service.settings, tmp_path / "x", replace=True)
+    backups.put_back()
     assert to_ask(desk) == ([new] if concern == "since" else [])
     assert raised(desk, "complaint", Status.WITHDRAWN).past == (new,)
     with service.database.read(service.north) as session:
         query = select(tables.Decision.step).where(tables.Decision.match_id == there).order_by(tables.Decision.number)
         assert [*session.scalars(query)] == ["propose", "meeting_held"]
-    service.database.close()
-    assert restore(service.settings, tmp_path / "x", replace=True).noes
+    assert backups.put_back().noes
     assert to_ask(desk) == [new]

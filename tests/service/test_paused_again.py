@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from conftest import Service
 from fastapi.testclient import TestClient
 from service_rows import says_yes
+from set_back import Backups
 from test_proposals import ASKED_AGAIN, WAY, Desk
 
 from matcher.records import Party, Status
 from service import standing
-from service.backup import backup, restore
 from service.database.base import utc_now
 from service.pages.html import short_day
 from service.permissions import Role
@@ -231,15 +230,11 @@ def test_an_ending_for_it_leaves_the_visits_paused_for_it_where_it_is_taken_back
     assert now(desk, match) == (State.PAUSED, left)
 
 
-def test_no_restore_undoes_it(desk: Desk, tmp_path: Path) -> None:
-    if not desk.service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+def test_no_restore_undoes_it(desk: Desk, backups: Backups) -> None:
     match = paused(desk)
-    file = tmp_path / "backup"
-    backup(desk.service.settings, file)
+    backups.make()
     desk.step(match, "pause", Party.AUTHORITY, UNSAFE)
-    desk.service.database.close()
-    done = restore(desk.service.settings, file, replace=True)
+    done = backups.put_back()
     assert (done.noes, done.redo) == (2, ())  # that the volunteer is suspended as well
     assert now(desk, match) == (State.PAUSED, UNSAFE)
     assert "Concerns to look into: 1" in words(desk.service.as_(Role.COORDINATOR), "/")
@@ -248,16 +243,12 @@ def test_no_restore_undoes_it(desk: Desk, tmp_path: Path) -> None:
         desk.step(match, "resume", Party.AUTHORITY)
 
 
-def test_a_concern_is_open_though_a_restore_took_away_how_it_came_to_be(desk: Desk, tmp_path: Path) -> None:
+def test_a_concern_is_open_though_a_restore_took_away_how_it_came_to_be(desk: Desk, backups: Backups) -> None:
     """Also where the log has told of the volunteer since the visits were paused."""
-    if not desk.service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
     match = paused(desk)
     reinstated(desk)
-    file = tmp_path / "backup"
-    backup(desk.service.settings, file)
+    backups.make()
     for rows in desk.rows():
         take_step(rows, match, "pause", by=Party.AUTHORITY, user_id=desk.user, reason=UNSAFE)
-    desk.service.database.close()
-    restore(desk.service.settings, file, replace=True)
+    backups.put_back()
     assert "Concerns to look into: 1" in words(desk.service.as_(Role.COORDINATOR), "/")

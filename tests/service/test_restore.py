@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import pytest
 from conftest import Service
 from service_rows import a_child, a_match, put_in_order
+from set_back import Backups
 from sqlalchemy import select
 from test_one_budget import paid_by_one
 from test_proposals import WAY, Desk
@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from matcher.instance import today
 from matcher.records import Agreement, Party, Status
 from service import asking, audit_log, people, privacy, standing
-from service.backup import Restored, backup, restore
+from service.backup import Restored
 from service.cli import app
 from service.database import tables
 from service.families import link_siblings
@@ -28,25 +28,27 @@ from service.permissions import Role
 from service.proposals import Chosen, propose, take_step
 from service.reasons import UNSAFE
 from service.repository import Repository
+from service.settings import Settings
 from service.taking_back import take_back
 from service.workflow import State
 
 Since = Callable[[Repository], object]
 
 
-@pytest.fixture(autouse=True)
-def in_place(service: Service) -> None:
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
-
-
-def put_back(service: Service, file: Path, since: Since) -> Restored:
+def put_back(service: Service, backups: Backups, since: Since) -> Restored:
     """Takes a backup, does something, and puts the backup back; again, from what was restored, nothing is lost."""
-    backup(service.settings, file)
+    backups.make()
     with service.database.write(service.north) as session:
         since(Repository(session, service.keys))
-    service.database.close()
-    return restore(service.settings, file, replace=True)
+    return backups.put_back()
+
+
+def as_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a person tells the commands."""
+    for name in ("database_url", "owner_url", "former_url"):
+        if (url := getattr(settings, name)) is not None:
+            monkeypatch.setenv(f"KITH_{name.upper()}", url.get_secret_value())
+    monkeypatch.setenv("KITH_KEYS_FILE", str(settings.keys_file))
 
 
 def rules(service: Service, child: str, volunteer: str) -> dict[str, str]:
@@ -54,7 +56,7 @@ def rules(service: Service, child: str, volunteer: str) -> dict[str, str]:
     return {one["rule"]: one["verdict"] for one in service.as_(Role.COORDINATOR).get(path).json()["reasons"]}
 
 
-def test_a_pause_for_whatever_reason_is_kept(service: Service, tmp_path: Path) -> None:
+def test_a_pause_for_whatever_reason_is_kept(service: Service, backups: Backups) -> None:
     active, user = service.a_match(), service.users["north", Role.COORDINATOR]
 
     def pause(rows: Repository) -> None:
@@ -68,7 +70,7 @@ def test_a_pause_for_whatever_reason_is_kept(service: Service, tmp_path: Path) -
             note="She was afraid",
         )
 
-    done = put_back(service, tmp_path / "x", pause)
+    done = put_back(service, backups, pause)
     with service.database.read(service.north) as session:
         rows = Repository(session, service.keys)
         why = session.scalars(select(tables.Decision).where(tables.Decision.match_id == active)).one()
@@ -79,7 +81,7 @@ def test_a_pause_for_whatever_reason_is_kept(service: Service, tmp_path: Path) -
     assert (done.noes, done.redo) == (1, ())
 
 
-def test_siblings_holds_and_councils_that_were_found_out_still_part_a_pair(service: Service, tmp_path: Path) -> None:
+def test_siblings_holds_and_councils_that_were_found_out_still_part_a_pair(service: Service, backups: Backups) -> None:
     child, volunteer = service.eligible_pair()
     user = service.users["north", Role.COORDINATOR]
     with service.database.write(service.north) as session:
@@ -102,7 +104,7 @@ def test_siblings_holds_and_councils_that_were_found_out_still_part_a_pair(servi
         facts: dict[str, str | None] = {"connected_authorities": council}
         people.change_volunteer(rows, rows.volunteer(volunteer), facts, user_id=user)
 
-    done = put_back(service, tmp_path / "x", found_out)
+    done = put_back(service, backups, found_out)
     assert done.noes == 3
     after = rules(service, child, volunteer)
     assert {one: after[one] for one in parting} == dict.fromkeys(parting, "fails")
@@ -110,12 +112,11 @@ def test_siblings_holds_and_councils_that_were_found_out_still_part_a_pair(servi
         rows = Repository(session, service.keys)
         assert rows.child(child).family_id == rows.child(other).family_id
         assert audit_log.verify(session, service.keys).problem is None
-    service.database.close()
-    assert restore(service.settings, tmp_path / "x", replace=True).noes == 3  # from the restored one itself
+    assert backups.put_back().noes == 3  # from the restored one itself
     assert rules(service, child, volunteer) == after
 
 
-def test_who_was_erased_does_not_come_back(service: Service, tmp_path: Path) -> None:
+def test_who_was_erased_does_not_come_back(service: Service, backups: Backups) -> None:
     child, volunteer = service.eligible_pair()
     manager = service.users["north", Role.MANAGER]
     with service.database.write(service.north) as session:
@@ -128,11 +129,7 @@ def test_who_was_erased_does_not_come_back(service: Service, tmp_path: Path) -> 
         privacy.erase_volunteer(rows, rows.volunteer(volunteer), user_id=manager, reason="retention period over")
 
     for n in (1, 2):  # the second time from the restored one itself
-        if n == 1:
-            done = put_back(service, tmp_path / "x", erase)
-        else:
-            service.database.close()
-            done = restore(service.settings, tmp_path / "x", replace=True)
+        done = put_back(service, backups, erase) if n == 1 else backups.put_back()
         with service.database.read(service.north) as session:
             rows = Repository(session, service.keys)
             row, other = rows.child(child), rows.volunteer(volunteer)
@@ -150,12 +147,11 @@ def test_who_was_erased_does_not_come_back(service: Service, tmp_path: Path) -> 
 
 
 def test_what_else_was_done_since_is_told_and_what_is_kept_is_not(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, backups: Backups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child, volunteer = service.eligible_pair()
     user, active = service.users["north", Role.COORDINATOR], service.a_match()
-    file = tmp_path / "x"
-    backup(service.settings, file)
+    file = backups.make()
     desk = service.as_(Role.COORDINATOR)
     desk.get(f"/api/v1/children/{child}")  # nobody does a reading again
     with service.database.write(service.north) as session:
@@ -165,10 +161,9 @@ def test_what_else_was_done_since_is_told_and_what_is_kept_is_not(
         people.change_volunteer(rows, rows.volunteer(volunteer), {"has_dog": "no"}, user_id=user)
         people.add_child(rows, "NEW-1", {}, None, user_id=user)
         take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child does not want this visitor")
-    service.database.close()
-    monkeypatch.setenv("KITH_DATABASE_URL", service.settings.database_url.get_secret_value())
-    monkeypatch.setenv("KITH_KEYS_FILE", str(service.settings.keys_file))
-    done = CliRunner().invoke(app, ["restore", str(file), "--replace"])
+    settings, replace = backups.make_room()
+    as_environment(settings, monkeypatch)
+    done = CliRunner().invoke(app, ["restore", str(file), *(["--replace"] if replace else [])])
     assert done.exit_code == 0, done.output
     _, _, list_of = done.output.partition("Do it again, in this order:\n")
     told = [line.partition(" UTC: ")[2] for line in list_of.splitlines()]
@@ -182,7 +177,7 @@ def test_what_else_was_done_since_is_told_and_what_is_kept_is_not(
         assert session.get_one(tables.Match, active).state == State.ENDED
 
 
-def test_what_is_said_of_whom_the_backup_does_not_know_is_told(service: Service, tmp_path: Path) -> None:
+def test_what_is_said_of_whom_the_backup_does_not_know_is_told(service: Service, backups: Backups) -> None:
     """None of it is kept: there is nobody whom to keep it of."""
     user, manager = service.users["north", Role.COORDINATOR], service.users["north", Role.MANAGER]
     known, volunteer = service.eligible_pair()
@@ -212,7 +207,7 @@ def test_what_is_said_of_whom_the_backup_does_not_know_is_told(service: Service,
         )
 
     names: list[str] = []
-    told = [line.partition(" UTC: ")[2] for line in put_back(service, tmp_path / "x", done).redo]
+    told = [line.partition(" UTC: ")[2] for line in put_back(service, backups, done).redo]
     old, visitor = names
     assert [line.rpartition(", by ")[0] for line in told] == [
         "add child NEW-1",
@@ -228,7 +223,7 @@ def test_what_is_said_of_whom_the_backup_does_not_know_is_told(service: Service,
     ]
 
 
-def test_a_match_that_began_and_ended_since_still_parts_siblings(service: Service, tmp_path: Path) -> None:
+def test_a_match_that_began_and_ended_since_still_parts_siblings(service: Service, backups: Backups) -> None:
     child, volunteer = service.eligible_pair()
     user = service.users["north", Role.COORDINATOR]
     with service.database.write(service.north) as session:
@@ -251,11 +246,10 @@ def test_a_match_that_began_and_ended_since_still_parts_siblings(service: Servic
             rows.session.flush()
             take_step(rows, match.id, "end", by=Party.CHILD, user_id=user, reason="planned ending")
 
-    done = put_back(service, tmp_path / "x", visited)
+    done = put_back(service, backups, visited)
     for n in (1, 2):  # the second time from the restored one itself
         if n == 2:
-            service.database.close()
-            done = restore(service.settings, tmp_path / "x", replace=True)
+            done = backups.put_back()
         assert (done.noes, done.redo) == (2, ())
         assert rules(service, child, volunteer)["sibling_history"] == "fails"
         with service.database.read(service.north) as session:
@@ -269,7 +263,7 @@ def test_a_match_that_began_and_ended_since_still_parts_siblings(service: Servic
 
 @pytest.mark.parametrize("for_safety", [False, True])
 def test_a_child_who_is_to_be_asked_again_is_not_proposed_to(
-    service: Service, tmp_path: Path, for_safety: bool
+    service: Service, backups: Backups, for_safety: bool
 ) -> None:
     """Though the proposal to which they said it was made since the backup; who says yes again is not asked again."""
     child, volunteer = service.eligible_pair()
@@ -287,7 +281,7 @@ def test_a_child_who_is_to_be_asked_again_is_not_proposed_to(
         take_step(rows, active, "end", by=Party.CHILD, user_id=user, reason="child does not want a visitor now")
         people.change_child(rows, rows.child(visited), {"agrees": "yes"}, user_id=user, asked=asked)
 
-    done = put_back(service, tmp_path / "x", declined)
+    done = put_back(service, backups, declined)
     with service.database.read(service.north) as session:
         rows = Repository(session, service.keys)
         said = [rows.child_record(rows.child(id), family_known=True).agrees for id in (child, visited)]
@@ -299,7 +293,7 @@ def test_a_child_who_is_to_be_asked_again_is_not_proposed_to(
 
 @pytest.mark.parametrize("brought_up_before", [True, False])
 def test_what_came_of_asking_a_child_since_a_concern_is_kept(
-    service: Service, tmp_path: Path, brought_up_before: bool
+    service: Service, backups: Backups, brought_up_before: bool
 ) -> None:
     """That they told something suspends the volunteer, and stands on the first page, as before; each word counts as
     it was recorded, and not by the day that it was of."""
@@ -343,12 +337,11 @@ def test_what_came_of_asking_a_child_since_a_concern_is_kept(
         asked = ("brought_up", "asked")
         return {id: [one for match, one in told if match == id and one[0] in asked] for id in matches}
 
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     with service.database.write(service.north) as session:
         told(Repository(session, service.keys))
     before = stories()
-    service.database.close()
-    done = restore(service.settings, tmp_path / "x", replace=True)
+    done = backups.put_back()
     kept = matches if brought_up_before else matches[:1]  # of the others the backup knows no child
     assert sum("decision: asked" in line for line in done.redo) == (0 if brought_up_before else 5)
     assert {id: told for id, told in stories().items() if id in kept} == {id: before[id] for id in kept}
@@ -365,19 +358,18 @@ def test_what_came_of_asking_a_child_since_a_concern_is_kept(
 
 
 def test_what_was_recorded_by_mistake_and_taken_back_since_is_neither_kept_nor_told(
-    service: Service, tmp_path: Path
+    service: Service, backups: Backups
 ) -> None:
-    desk, file = Desk(service), tmp_path / "x"
+    desk = Desk(service)
     match, paused = desk.propose(), service.a_match()
-    backup(service.settings, file)
+    backups.make()
     desk.step(match, "child_declines", Party.CHILD, "does not want this visitor")
     desk.step(paused, "pause", Party.AUTHORITY, "circumstances")
     for id in (match, paused):
         for rows in desk.rows():
             take_back(rows, id, user_id=desk.user, why="It was another child.")
     desk.step(paused, "pause", Party.AUTHORITY, "a check has lapsed")  # as it is
-    service.database.close()
-    done = restore(service.settings, file, replace=True)
+    done = backups.put_back()
     assert (done.noes, done.redo) == (1, ())
     with service.database.read(service.north) as session:
         rows = Repository(session, service.keys)
@@ -389,21 +381,20 @@ def test_what_was_recorded_by_mistake_and_taken_back_since_is_neither_kept_nor_t
 
 @pytest.mark.parametrize("then", ["", "pause", "end"])
 def test_a_no_that_the_backup_has_stays_though_it_was_taken_back_since(
-    service: Service, tmp_path: Path, then: str
+    service: Service, backups: Backups, then: str
 ) -> None:
     """Somebody takes it back again. A match that went on from there and ended was one all the same."""
-    desk, file = Desk(service), tmp_path / "x"
+    desk = Desk(service)
     match = desk.propose()
     desk.step(match, "child_declines", Party.CHILD, "does not want this visitor")
-    backup(service.settings, file)
+    backups.make()
     for rows in desk.rows():
         take_back(rows, match, user_id=desk.user, why="It was another child.")
     if then:
         for step, by in WAY:
             desk.step(match, step, by)
         desk.step(match, then, Party.AUTHORITY, "circumstances" if then == "pause" else "other")
-    service.database.close()
-    done = restore(service.settings, file, replace=True)
+    done = backups.put_back()
     with service.database.read(service.north) as session:
         rows = Repository(session, service.keys)
         pair = f"{rows.child(desk.child).reference} with {rows.volunteer(desk.volunteer).reference}"
@@ -419,7 +410,7 @@ def test_a_no_that_the_backup_has_stays_though_it_was_taken_back_since(
     assert f"decision: taken_back {pair} (taken_back: child_declines)" in told or then == "end"
 
 
-def test_an_erasure_of_whom_came_back_since_is_told(service: Service, tmp_path: Path) -> None:
+def test_an_erasure_of_whom_came_back_since_is_told(service: Service, backups: Backups) -> None:
     child, _ = service.eligible_pair()
     user, manager = service.users["north", Role.COORDINATOR], service.users["north", Role.MANAGER]
 
@@ -429,7 +420,7 @@ def test_an_erasure_of_whom_came_back_since_is_told(service: Service, tmp_path: 
         people.add_child(rows, names[0], {}, None, user_id=user)
 
     names: list[str] = []
-    told = [line.partition(" UTC: ")[2] for line in put_back(service, tmp_path / "x", came_back).redo]
+    told = [line.partition(" UTC: ")[2] for line in put_back(service, backups, came_back).redo]
     assert [line.rpartition(", by ")[0] for line in told] == [
         f"erase child {names[0]} asked to be erased",
         f"add child {names[0]}",
@@ -438,24 +429,23 @@ def test_an_erasure_of_whom_came_back_since_is_told(service: Service, tmp_path: 
 
 @pytest.mark.parametrize(("begun", "then"), [(0, "end"), (5, "pause"), (0, "")])
 def test_money_that_no_appointment_commits_again_is_told(
-    service: Service, tmp_path: Path, begun: int, then: str
+    service: Service, backups: Backups, begun: int, then: str
 ) -> None:
     """What is over or paused is carried over, and nobody appoints again: then the list has what that committed."""
     council, (one, _) = paid_by_one(service)
-    desk, file, spent = Desk(service), tmp_path / "x", select(tables.Budget.spent_pence)
-    backup(service.settings, file)
+    desk, spent = Desk(service), select(tables.Budget.spent_pence)
+    backups.make()
     match = desk.propose(one.child, one.volunteer)
     for number, (step, by) in enumerate(WAY):
         if begun and number == begun:
-            backup(service.settings, file := tmp_path / "y")
+            backups.make()
         desk.step(match, step, by)
     if then:
         desk.step(match, then, Party.AUTHORITY, "circumstances" if then == "pause" else "other")
     with service.database.read(service.north) as session:
         pence = session.scalars(spent.where(tables.Budget.code == council)).one()
         names = Repository(session, service.keys).references()
-    service.database.close()
-    redo = restore(service.settings, file, replace=True).redo
+    redo = backups.put_back().redo
     told = [line.partition(" UTC: ")[2].rpartition(", by ")[0] for line in redo]
     pair = f"{names[one.child]} with {names[one.volunteer]}"
     if then:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Service
+from set_back import Backups
 from sqlalchemy import select
 from test_privacy import API, PLANTS, everything
 
 from matcher.records import Status
 from service import auth, retention
-from service.backup import backup, restore
 from service.database import tables
 from service.database.base import Base, utc_now
 from service.permissions import Permission, Role
@@ -188,16 +188,14 @@ def test_the_log_goes_on_to_name_who_left(service: Service) -> None:
 
 
 def test_a_backup_brings_back_no_token_and_no_address_that_were_forgotten_since(
-    service: Service, tmp_path: Path
+    service: Service, backups: Backups
 ) -> None:
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
     coordinator = service.users["north", Role.COORDINATOR]
     email = f"{Role.COORDINATOR}@north.invalid"
     with service.database.write(service.north) as session:
         user = session.get_one(tables.User, service.users["north", Role.MANAGER])
         token = auth.make_token(session, service.keys, user, name="report", scopes=[Permission.READ], days=90)
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     with service.database.write(service.north) as session:
         user = session.get_one(tables.User, coordinator)
         auth.disable(session, service.keys, user, by="kith")
@@ -210,8 +208,7 @@ def test_a_backup_brings_back_no_token_and_no_address_that_were_forgotten_since(
         north = session.get_one(tables.Authority, service.north)
         new = auth.invite(session, service.keys, authority=north, email=email, name="Other", role=Role.COORDINATOR,
                           by="kith")[0].id  # fmt: skip
-    service.database.close()
-    restore(service.settings, tmp_path / "x", replace=True)
+    backups.put_back()
     with service.database.read(service.north) as session:
         assert auth.by_token(session, token) is None
         assert auth.user_by_email(session, email).id == new

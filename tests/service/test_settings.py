@@ -49,6 +49,9 @@ def test_cookies_are_kept_to_https_where_people_come_by_it(url: str, secure: boo
         ("KITH_OIDC_CLIENT_ID", "kith", "no KITH_OIDC_ISSUER"),
         ("KITH_OIDC_TENANT", "council", "no KITH_OIDC_ISSUER"),
         ("KITH_OIDC_CLIENT_SECRET", "secret", "no KITH_OIDC_ISSUER"),
+        ("KITH_FORMER_URL", "mysql://kith:secret@host/kith", "must begin with"),
+        ("KITH_FORMER_URL", "sqlite:///kith.db", "is for PostgreSQL alone"),
+        ("KITH_FORMER_URL", "postgresql+psycopg://kith:secret@host/kith", "is for PostgreSQL alone"),  # as this is none
     ],
 )
 def test_what_would_let_nobody_in_or_everybody_is_refused_by_its_name(

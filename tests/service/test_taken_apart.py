@@ -15,6 +15,7 @@ import pytest
 from conftest import Service
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from set_back import Backups
 from sqlalchemy import delete, select
 
 from matcher.errors import InputError
@@ -22,7 +23,6 @@ from matcher.instance import today
 from matcher.readers import Reading
 from matcher.records import Child, Match, MatchStatus, Volunteer
 from service import importing, people, privacy
-from service.backup import backup, restore
 from service.database import tables
 from service.database.engine import Database
 from service.families import UNLINK_REASONS, ApartError, link_siblings, unlink_sibling
@@ -151,18 +151,16 @@ def test_that_they_were_taken_apart_outlives_an_erasure_and_is_told_to_whom_it_i
     refused_until_a_manager_confirms(service, files, child, other)
 
 
-def test_a_restore_keeps_who_was_taken_apart(service: Service, tmp_path: Path) -> None:
-    if not service.database.sqlite:
-        pytest.skip("elsewhere a backup is put back into an empty database; docs/operations.md says what that means")
+def test_a_restore_keeps_who_was_taken_apart(service: Service, backups: Backups) -> None:
     child, other = strangers(service, 2)
     user = service.users["north", Role.MANAGER]
-    backup(service.settings, tmp_path / "x")
+    backups.make()
     with written(service) as rows:
         link_siblings(rows, [child.id, other.id], user_id=user)
         unlink_sibling(rows, rows.child(child.id), user_id=user, reason="another child was meant")
     service.database.close()
     for _ in range(2):  # the second time from the restored one itself
-        assert restore(service.settings, tmp_path / "x", replace=True).noes == 1
+        assert backups.put_back().noes == 1
     files = Files(service, f"{child.reference},F901", f"{other.reference},F901")
     refused_until_a_manager_confirms(service, files, child, other)
 
