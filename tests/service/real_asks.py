@@ -23,13 +23,14 @@ from matcher.records import ExceptionKind
 from service import auth, exceptions, organisations, steps
 from service.brought_up import BROUGHT_UP
 from service.database import tables
-from service.permissions import PUBLIC, ROUTES, Role
+from service.permissions import MAY, PUBLIC, ROUTES, Role
 from service.repository import Repository
 from service.runs import ask_for
 from service.standing import CONCERN
 from service.workflow import State
 
 API = "/api/v1"
+LOG_OUT, MAKE_TOKEN = "DELETE /api/v1/session", "POST /api/v1/tokens"
 Ready = dict[str, Any]
 """Ids by their name in the path; `body`: what it says in place of the example; `seen`: where its version is told."""
 
@@ -62,12 +63,17 @@ class Asks:
     role: Role
     ids: dict[str, Any]
     browser: TestClient = field(init=False)
+    program: TestClient = field(init=False)
 
     def __post_init__(self) -> None:
         self.browser = self.service.as_(self.role)
+        self.program = self.service.program(self.role, *MAY[self.role])
 
-    def send(self, line: str, told: dict[str, Any]) -> Any:
-        """The example that the document has of a request, with what is there in place of what the example names."""
+    def send(self, line: str, told: dict[str, Any], *, by_token: bool = False) -> Any:
+        """The example that the document has of a request, with what is there in place of what the example names.
+
+        By a login, or by a token where tokens may.
+        """
         method, path = line.split()
         ready = READY[line](self) if line in READY else {}
         path, body = path.format(**self.ids | ready), ready.get("body", {})
@@ -78,8 +84,14 @@ class Asks:
             sent = {"json": kinds["application/json"]["example"] | body}
         elif kinds:
             sent = {"files": self.files(), "data": body}
-        browser = self.service.client if ROUTES[line] is PUBLIC else self.browser  # a login would end the other
-        return browser.request(method, path, headers=headers, follow_redirects=False, **sent)
+        return self._whose(line, by_token).request(method, path, headers=headers, follow_redirects=False, **sent)
+
+    def _whose(self, line: str, by_token: bool) -> TestClient:
+        if ROUTES[line] is PUBLIC:
+            return self.service.client  # a login would end the other
+        if by_token and line != MAKE_TOKEN:
+            return self.program
+        return self.service.as_(self.role) if line == LOG_OUT else self.browser
 
     # ---- what has to be there before ---------------------------------------------------------------------------------
 
