@@ -49,7 +49,8 @@ audit-many: .venv/ready-to-test
 mutants: .venv/ready-to-test
 	$(BIN)/mutmut run
 
-# A thousand races of each kind on each database – one volunteer, one child, the last place, two siblings: some minutes.
+# A thousand races of each kind on each database – one volunteer, one child, the last place, two siblings – and twenty of
+# each over the API: some minutes.
 races: .venv/ready-to-test
 	KITH_RACES=1000 $(BIN)/pytest tests/service/test_races.py
 

@@ -1,25 +1,42 @@
-"""Two at the same time: exactly one wins, on both databases. The winner is the database's, not the code's."""
+"""Two at the same time: exactly one wins, on both databases. The winner is the database's, not the code's.
+
+So of rows that nobody looked at; and so over the API, where each of several people chose from what they were shown.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from conftest import Service
+from fastapi.testclient import TestClient
 from service_rows import a_child, a_match, a_volunteer, an_authority
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from test_at_once import API, at_once
 
+from matcher.instance import today
+from matcher.records import ExceptionKind
+from matcher.shortlist import shortlist
+from service import exceptions
 from service.crypto import KeyRing
 from service.database import tables
 from service.database.engine import Database
+from service.families import link_siblings
+from service.permissions import Role
+from service.proposals import Chosen, failing_rules, propose
 from service.repository import Repository
+from service.workflow import LIVE
 
 ROUNDS, RIVALS = int(os.environ.get("KITH_RACES", "10")), 4
 """`make races` runs a thousand of each."""
+ASKED = max(2, ROUNDS // 50)
+"""And of those over the API twenty."""
 Pairs = list[tuple[str, str, int]]
 """Of each rival: child, volunteer, place."""
 
@@ -108,3 +125,104 @@ def test_without_its_index_more_than_one_wins(
         connection.execute(text(f"DROP INDEX {RACES[race]}"))
     strong.close()
     assert wins(database, keys, authority, race, rounds=3) == [RIVALS] * 3
+
+
+# ---- by what people use ----------------------------------------------------------------------------------------------
+
+Asked = Sequence[tuple[str, str]]
+"""Of each rival: child, volunteer."""
+
+
+def for_one_child(service: Service, pairs: Asked) -> Asked:
+    return of_one(pairs, 0)
+
+
+def for_one_volunteer(service: Service, pairs: Asked) -> Asked:
+    return of_one(pairs, 1)
+
+
+def for_the_last_place(service: Service, pairs: Asked) -> Asked:
+    """Of two, of which one is taken."""
+    (child, volunteer), *others = of_one(pairs, 1)
+    user, chosen = two_places(service, volunteer), Chosen("fit", 1, (volunteer,))
+    with service.database.write(service.north) as session:
+        propose(Repository(session, service.keys), child, volunteer, user_id=user, reason="other", chosen=chosen)
+    return others
+
+
+def for_siblings(service: Service, pairs: Asked) -> Asked:
+    """With a place for each."""
+    both = of_one(pairs, 1)[:2]
+    user = two_places(service, both[0][1])
+    with service.database.write(service.north) as session:
+        link_siblings(Repository(session, service.keys), [child for child, _ in both], user_id=user)
+    return both
+
+
+def of_one(pairs: Asked, side: int) -> Asked:
+    """The child, or the volunteer, for whom most others may be: as many as there are rivals, and one besides."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for pair in pairs:
+        found[pair[side]].append(pair)
+    return max(found.values(), key=len)[: RIVALS + side]
+
+
+def two_places(service: Service, volunteer: str) -> str:
+    user = service.users["north", Role.MANAGER]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        exceptions.approve(rows, ExceptionKind.SECOND_CHILD, volunteer, None, 2, user_id=user, reason="for a test")
+    return user
+
+
+def possible(service: Service) -> Asked:
+    """Pairs of which each may be proposed now, of children of different families."""
+    with service.database.read(service.north) as session:
+        rows = Repository(session, service.keys)
+        instance = rows.instance(today())
+        pinned = {match.child for match in instance.pins}
+        alone = {rows.child(one.id).family_id: one.id for one in instance.waiting if one.id not in pinned}.values()
+        listed = [(child, one.volunteer) for child in alone for one in shortlist(instance, child, rank_by="fit")]
+        return [pair for pair in listed if not failing_rules(instance, *pair)]
+
+
+def asking(browser: TestClient, child: str, volunteer: str) -> Callable[[], int]:
+    """As somebody proposes who was shown a shortlist; whoever is refused is told why in a sentence."""
+    shown = browser.get(f"{API}/children/{child}/shortlist", params={"top": 50, "rank_by": "fit"}).json()
+    body = {"served": shown["served"], "volunteer": volunteer, "reason": "other"}
+
+    def ask() -> int:
+        answer = browser.post(f"{API}/proposals", json=body)
+        assert answer.status_code == 201 or answer.json()["detail"].endswith("."), answer.text
+        return answer.status_code
+
+    return ask
+
+
+def withdraw(browser: TestClient, match: str) -> None:
+    path = f"{API}/matches/{match}"
+    tag = {"If-Match": browser.get(path).headers["ETag"]}
+    body = {"step": "withdraw", "by": "authority", "reason": "entered by mistake"}
+    assert browser.post(f"{path}/steps", json=body, headers=tag).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "race", [for_one_child, for_one_volunteer, for_the_last_place, for_siblings], ids=lambda race: race.__name__
+)
+def test_of_several_who_propose_at_once_exactly_one_does(
+    service: Service, race: Callable[[Service, Asked], Asked]
+) -> None:
+    rivals = race(service, possible(service))[:RIVALS]
+    assert len(rivals) > 1
+    browsers = [service.as_(role) for _, role in zip(rivals, [Role.COORDINATOR, Role.MANAGER] * RIVALS, strict=False)]
+
+    def live() -> set[str]:
+        with service.database.read(service.north) as session:
+            return {*session.scalars(select(tables.Match.id).where(tables.Match.state.in_(LIVE)))}
+
+    before = live()
+    for _ in range(ASKED):
+        asked = [asking(browser, *pair) for browser, pair in zip(browsers, rivals, strict=True)]
+        assert at_once(asked) == [201, *[409] * (len(rivals) - 1)]
+        (made,) = live() - before
+        withdraw(browsers[0], made)
