@@ -17,7 +17,6 @@ from machine_rules import ABOUT_VOLUNTEER, BEFORE, CORE, LIVE, STOPPED, Now, bro
 
 from matcher.instance import today
 from service import plans, runs, workflow
-from service.backup import backup, restore
 from service.database.base import utc_now
 from service.permissions import MAY, Permission, Role
 from service.reasons import PROPOSE_REASONS
@@ -369,18 +368,12 @@ class Acts(People):
 
     @rule()
     def a_backup_is_made(self) -> None:
-        file = self.pristine.with_name(f"backup-{next(self.numbers)}")
-        backup(self.service.settings, file)
-        self.backups.append(file)
+        self.backups.make()
 
-    @precondition(lambda self: self.backups)
+    @precondition(lambda self: self.backups.made)
     @rule(which=st.integers(0, 2))
     def a_backup_is_put_back(self, which: int) -> None:
-        self.service.database.close()
-        restore(self.service.settings, self.backups[which % len(self.backups)], replace=True)
-        self.begun_anew()
-        self.seen["restored"] += 1
-        self.after_a_restore()
+        self.put_back(self.backups.made[which % len(self.backups.made)])
 
     @rule(role=st.sampled_from(Role), which=WHICH)
     def somebody_looks_round(self, role: Role, which: int) -> None:

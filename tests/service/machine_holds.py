@@ -8,7 +8,6 @@ want no visitor, who was stopped, held, linked, erased. The service is held agai
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from machine_rules import ABOUT_VOLUNTEER, BEFORE, CORE, GOES_ON, HELD, LIVE, STOPPED, Now, broken, read
+from set_back import Backups
 from sqlalchemy import func, select
 
 from matcher.instance import today
@@ -39,7 +39,9 @@ ASKS = re.compile(r"/check$")
 
 class Holds(RuleBasedStateMachine):
     service: Service
-    pristine: Path
+    backups: Backups
+    beginning: Path
+    """A backup from before anything was done."""
     clock: Any
     """The day that the service takes for today: `forward` moves it."""
     seen: Counter[str]
@@ -70,9 +72,9 @@ class Holds(RuleBasedStateMachine):
         self.stood: dict[str, list[tuple[object, ...]]] = {}
         """How each match stood, step by step, as far as each could be taken back."""
         self.shown: list[dict[str, Any]] = []
-        self.backups: list[Path] = []
         self.last: tuple[int, str] | None = None
-        self.put_back(self.pristine)
+        self.backups.set_back()
+        self.begun_anew()
         now = self.now()
         self.word = {id: child.facts["agrees"] for id, child in now.children.items()}
         self.noes = {(one.child, one.volunteer) for one in now.matches.values() if one.state == "ended"}
@@ -141,14 +143,11 @@ class Holds(RuleBasedStateMachine):
         with self.service.database.read(self.where) as session:
             return list(session.scalars(select(tables.AuditEvent).where(*own)))
 
-    def put_back(self, file: Path) -> None:
-        """The database file itself, as if nothing had ever happened."""
-        place = Path(self.service.database.engine.url.database or "")
-        self.service.database.close()
-        for beside in (place, *place.parent.glob(f"{place.name}-*")):
-            beside.unlink(missing_ok=True)
-        shutil.copy(file, place)
+    def put_back(self, backup: Path) -> None:
+        self.backups.put_back(backup)
         self.begun_anew()
+        self.seen["restored"] += 1
+        self.after_a_restore()
 
     def begun_anew(self) -> None:
         """What a process of the service remembers is gone, as after a restart."""
@@ -261,6 +260,10 @@ class Holds(RuleBasedStateMachine):
             raise AssertionError(f"Today tells of {told}, not of {wrong}: one is {one.state} and breaks {rules}")
 
     def teardown(self) -> None:
+        """On PostgreSQL, where sequences are few, each ends with a restore: no word of any is lost by it."""
+        if not self.service.database.sqlite:
+            self.put_back(self.beginning)
+            self.what_must_hold()
         with self.service.database.read(self.where) as session:
             assert audit_log.verify(session, self.service.keys).problem is None
 
