@@ -170,7 +170,7 @@ class Asked:
 
 def change_child(
     rows: Repository, row: tables.Child, given: Mapping[str, str | None], *, user_id: str, why: str | None = None,
-    asked: Asked | None = None, no_by: str = "child", found: str = "",
+    asked: Asked | None = None, no_by: str | None = None, found: str = "",
     said: str = "",
 ) -> tuple[str, ...]:  # fmt: skip
     """Changes facts of a child. A no to any visitor ends what is live, in the same transaction.
@@ -180,7 +180,7 @@ def change_child(
     Args:
         why: one of `safeguards.WHY`, a manager's word, where a safeguard weakens.
         asked: where the child says yes who did not before.
-        no_by: one of WHOSE_NO, where they say no.
+        no_by: one of WHOSE_NO, where they say no who did not before: nobody is taken to have said it.
         found: what a manager found, in words, where a safeguarding issue is resolved. Kept for managers alone.
         said: what was said of an issue that is unresolved, by whom, and who was told. Kept for managers alone too.
     """
@@ -192,12 +192,15 @@ def change_child(
     said_yes = record.agrees is Agreement.YES is not before.agrees
     if said_yes:
         _refuse_unasked(asked)
+    said_no = record.agrees is Agreement.NO is not before.agrees
+    if said_no and no_by not in WHOSE_NO:
+        raise InputError("Whose word is it?", [_NOBODYS_NO])
     weaker = safeguards.refuse_weaker(CHILDREN.name, before, record, why, but=A_MANAGERS)
     _note(rows, row, record, said, user_id)
     resolved = holds.FACT in weaker
     if resolved:
         findings.add(rows, row, user_id=user_id, found=found, why=why or "")
-    _write_child(rows, row, record, user_id, WHOSE_NO[no_by])
+    _write_child(rows, row, record, user_id, WHOSE_NO[no_by] if said_no and no_by else Party.CHILD)
     rows.session.flush()
     breaking = _breaking(rows, tables.Match.child_id == row.id)
     details: dict[str, Any] = {"fields": sorted(given), "break a rule": list(breaking)}
@@ -206,7 +209,7 @@ def change_child(
             details |= audit_log.told_codes(name, getattr(before, name), getattr(record, name))
     if said_yes and asked:
         details |= {"asked by": asked.by, "asked on": asked.on.isoformat()}
-    if record.agrees is Agreement.NO is not before.agrees:
+    if said_no:
         details["no of"] = no_by
     details |= {"weakened": weaker} if weaker else {}
     details |= {findings.CLOSES: "yes"} if resolved else {}
@@ -224,6 +227,12 @@ def _note(rows: Repository, row: tables.Child, record: records.Child, said: str,
         )
         raise InputError("What was said, of what?", [Problem(CHILDREN.name, 0, "said", "", wrong, remedy)])
     findings.note(rows, row, user_id=user_id, said=said)
+
+
+_NOBODYS_NO = Problem(
+    CHILDREN.name, 0, "no_by", "", "is missing",
+    "Say whose word the no is: the child’s own, or what somebody else thinks right for them",
+)  # fmt: skip
 
 
 def _refuse_unasked(asked: Asked | None) -> None:

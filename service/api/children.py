@@ -107,9 +107,10 @@ class ChangedChild(Given):
     model_config = such_as(facts={"interests": "football; chess"})
     facts: ChildFacts  # type: ignore[valid-type]
     asked: Asked | None = Field(None, description="Where the child agrees who did not before.")
-    no_by: Literal["child", "somebody else"] = Field(
-        "child",
-        description="Whose no to any visitor it is. What somebody else thinks right is not told as the child’s.",
+    no_by: Literal["child", "somebody else"] | None = Field(
+        None,
+        description="Whose no to any visitor it is: asked for where the child says no who did not before. What "
+        "somebody else thinks right is not told as the child’s.",
     )
     why_weaker: WhyWeaker = None
     found: str = Field(
@@ -188,7 +189,8 @@ def change(
 ) -> ChildNow:
     """Changes the facts that are given, and no other. A no to any visitor ends what is live.
 
-    That a safeguarding issue is resolved is a manager's word, with what was `found` (422 without it).
+    That a safeguarding issue is resolved is a manager's word, with what was `found` (422 without it). A no to any
+    visitor is recorded with whose word it is, `no_by`: nobody is taken to have said it (422 without it).
     Of a no alone the version is not asked: whatever else somebody changed meanwhile, it is the child's word.
     """
     facts = given.facts.model_dump(exclude_unset=True)  # type: ignore[attr-defined]

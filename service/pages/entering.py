@@ -278,7 +278,7 @@ def _besides(person: Person, side: Side, facts: Mapping[str, str], given: Mappin
     if side is CHILD:
         said |= {"found": given.get("found", ""), "said": given.get("said", "")}
     if side is CHILD and "agrees" in facts:
-        said["no_by"] = "somebody else" if given.get("no_by") == "somebody else" else "child"
+        said["no_by"] = given.get("no_by")
         said["asked"] = _asked(given) if facts["agrees"] == "yes" else None
     return said
 

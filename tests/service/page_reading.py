@@ -19,7 +19,8 @@ HTML = {"Accept": "text/html"}
 
 def fields_of(page: str) -> dict[str, Any]:
     """What a form on a page would send as it stands: hidden fields, inputs, selects and ticks."""
-    inputs = re.findall(r"<input[^>]*>", page)
+    unchosen = [one for one in re.findall(r"<input[^>]*>", page) if 'type="radio"' in one and " checked" not in one]
+    inputs = [one for one in re.findall(r"<input[^>]*>", page) if one not in unchosen]
     boxes = "".join(one for one in inputs if 'type="checkbox"' in one)
     others = "".join(one for one in inputs if 'type="checkbox"' not in one)
     sent = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', others))

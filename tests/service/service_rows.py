@@ -60,8 +60,9 @@ def a_match(
 
 
 def besides(manager: bool = True) -> dict[str, Any]:
-    """What the API is told besides the facts: who asked the child; a manager says why, and what was found."""
-    told: dict[str, Any] = {"asked": {"by": "social worker", "on": today().isoformat()}}
+    """What the API is told besides the facts: who asked the child, and whose no it is; a manager says why, and what was
+    found."""
+    told: dict[str, Any] = {"asked": {"by": "social worker", "on": today().isoformat()}, "no_by": "child"}
     return told | {"why_weaker": WHY[0], "found": "Nothing."} if manager else told
 
 

@@ -136,7 +136,9 @@ def test_a_past_appointment_of_a_suspended_volunteer_is_brought_up(service: Serv
 
 def test_a_childs_no_ends_what_is_live(service: Service, desk: TestClient) -> None:
     match = desk.get(f"{API}/matches/{service.a_match()}").json()
-    assert changed(desk, f"/children/{match['child']}", {"facts": {"agrees": "no"}}).status_code == 200
+    assert (
+        changed(desk, f"/children/{match['child']}", {"facts": {"agrees": "no"}, "no_by": "child"}).status_code == 200
+    )
     assert desk.get(f"{API}/matches/{match['id']}").json()["state"] == "ended"
 
 
@@ -148,7 +150,7 @@ def test_a_referral_takes_away_no_no(service: Service, desk: TestClient) -> None
     assert desk.post(f"{API}/imports", files=files, data={"stamp": told["stamp"]}).status_code == 201
     with service.database.read(service.north) as session:
         child = session.scalars(select(tables.Child.id).where(tables.Child.reference == "C9001")).one()
-    assert changed(desk, f"/children/{child}", {"facts": {"agrees": "no"}}).status_code == 200
+    assert changed(desk, f"/children/{child}", {"facts": {"agrees": "no"}, "no_by": "child"}).status_code == 200
     for word in ("yes", "not asked", ""):
         refused = desk.post(f"{API}/children", json={"reference": "C9001", "facts": {"agrees": word}})
         assert refused.status_code == 422

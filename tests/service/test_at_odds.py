@@ -82,7 +82,9 @@ def test_what_stood_there_before_keeps_no_child_from_saying_no(service: Service)
         rows.write_child(row, type(record)(**{**vars(record), "prefers_from_age": 60, "prefers_to_age": 30}))
     browser = service.as_(Role.COORDINATOR)
     etag = {"If-Match": browser.get(f"/api/v1/children/{child}").headers["ETag"]}
-    answer = browser.patch(f"/api/v1/children/{child}", json={"facts": {"agrees": "no"}}, headers=etag)
+    answer = browser.patch(
+        f"/api/v1/children/{child}", json={"facts": {"agrees": "no"}, "no_by": "child"}, headers=etag
+    )
     assert answer.status_code == 200, answer.text
 
 

@@ -63,13 +63,18 @@ def asking(desk: Desk, match: str) -> Callable[[Repository], Any]:
 def no_by_api(desk: Desk) -> Ask:
     browser, path = desk.service.as_(Role.COORDINATOR), f"{API}/children/{desk.child}"
     tag = {"If-Match": browser.get(path).headers["ETag"]}
-    return lambda: browser.patch(path, json={"facts": {"agrees": "no"}}, headers=tag)
+    return lambda: browser.patch(path, json={"facts": {"agrees": "no"}, "no_by": "child"}, headers=tag)
 
 
 def no_by_form(desk: Desk) -> Ask:
     browser, path = desk.service.as_(Role.COORDINATOR), f"/children/{desk.child}/change/wishes"
     for rows in desk.rows():
-        given = {"version": rows.child(desk.child).version, "agrees": "no", "csrf": browser.headers["X-CSRF-Token"]}
+        given = {
+            "version": rows.child(desk.child).version,
+            "agrees": "no",
+            "no_by": "child",
+            "csrf": browser.headers["X-CSRF-Token"],
+        }
     return lambda: browser.post(path, data=given, follow_redirects=False)
 
 

@@ -40,7 +40,7 @@ def test_a_childs_no_holds_when_they_come_back_by_a_file(
 ) -> None:
     """In another spelling too, and though the keys were changed meanwhile."""
     child, _, c, _ = pair
-    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"})
+    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"}, no_by="child")
     erase(service, "children", child)
     if rotated:
         rotate_keys(service.settings, service.database, KeyRing.read(service.settings.keys_file), drop_old=True)
@@ -61,7 +61,7 @@ def test_a_childs_no_holds_when_they_come_back_by_a_file(
 
 def test_a_childs_no_holds_when_they_come_back_by_hand(service: Service, pair: Four) -> None:
     child, _, c, _ = pair
-    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"})
+    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"}, no_by="child")
     erase(service, "children", child)
     browser = service.as_(Role.COORDINATOR)
     answer = browser.post(f"{API}/children", json={"reference": c, "facts": {"agrees": "yes"}})
@@ -75,7 +75,7 @@ def test_a_childs_no_holds_when_they_come_back_by_hand(service: Service, pair: F
 @pytest.mark.parametrize("kind", ["children", "volunteers"])
 def test_who_is_erased_twice_is_still_known_when_they_come_back(service: Service, pair: Four, kind: str) -> None:
     child, volunteer, c, v = pair
-    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"})
+    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"}, no_by="child")
     standing(service, volunteer, "suspended", "concern raised")
     id, reference = (child, c) if kind == "children" else (volunteer, v)
     erase(service, kind, id)

@@ -265,7 +265,7 @@ def test_a_file_without_a_placement_leaves_its_council(
 
 def test_the_log_has_what_a_file_did_to_whom(service: Service, files: Files, pair: tuple[str, str, str, str]) -> None:
     child, volunteer, c, v = pair
-    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"})
+    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"}, no_by="child")
     told = files.look(
         children=f"child_id,agrees,interests\n{c},yes,chess\n", volunteers=f"volunteer_id,interests\n{v},chess\n"
     )
@@ -288,7 +288,7 @@ def test_the_log_has_a_childs_word_and_a_standing_before_and_after(
     service: Service, pair: tuple[str, str, str, str]
 ) -> None:
     child, volunteer, _, _ = pair
-    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"})
+    changed(service, Role.COORDINATOR, f"children/{child}", {"agrees": "no"}, no_by="child")
     changed(service, Role.MANAGER, f"children/{child}", {"agrees": "yes"}, **besides())
     said = entries(service, child, "change child")[-1].details
     assert (said["agrees before"], said["agrees"]) == ("no", "yes")

@@ -162,7 +162,9 @@ def test_a_no_is_recorded_of_whose_record_cannot_be(service: Service) -> None:
     browser = service.as_(Role.COORDINATOR)
     path = f"{API}/children/{child}"
     answer = browser.patch(
-        path, json={"facts": {"agrees": "no"}}, headers={"If-Match": browser.get(path).headers["ETag"]}
+        path,
+        json={"facts": {"agrees": "no"}, "no_by": "child"},
+        headers={"If-Match": browser.get(path).headers["ETag"]},
     )
     assert answer.status_code == 200, answer.text
     with service.database.read(service.north) as session:

@@ -199,7 +199,7 @@ def test_what_is_said_of_whom_the_backup_does_not_know_is_told(service: Service,
         rows.session.flush()
         take_step(rows, match.id, "pause", by=Party.AUTHORITY, user_id=user, reason="circumstances")
         take_step(rows, match.id, "end", by=Party.CHILD, user_id=user, reason="serious concern about the child")
-        people.change_child(rows, child, {"agrees": "no"}, user_id=user)
+        people.change_child(rows, child, {"agrees": "no"}, user_id=user, no_by="child")
         # Not told: they are in the backup, and stand there as they do in the end.
         standing.set_status(rows, rows.volunteer(volunteer), Status.RESIGNED, user_id=user, reason="own wish")
         standing.set_status(

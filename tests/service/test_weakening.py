@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -137,6 +138,22 @@ def test_a_yes_is_recorded_with_who_asked_and_when_and_after_a_no_by_a_manager(
     entry = told(desk)
     assert (entry.details["asked by"], entry.details["asked on"]) == ("social worker", on.isoformat())
     assert date.fromisoformat(entry.details["asked on"]) == on
+
+
+def test_nobody_is_taken_to_have_said_no(desk: Desk) -> None:
+    """Whose word it is is chosen by whoever records it, on the page and over the API."""
+    page = desk.service.as_(Role.COORDINATOR).get(f"/children/{desk.child}/change/wishes").text
+    whose = re.findall(r'<input[^>]*name="no_by"[^>]*>', page)
+    assert len(whose) == 2
+    assert not [one for one in whose if "checked" in one]
+    for word in ({}, {"no_by": "the carer"}):
+        page = said(form(desk, Role.COORDINATOR, "wishes", agrees="no", **word))
+        assert "Say whose word the no is: the child’s own, or what somebody else thinks right for them" in page
+    assert patch(desk, Role.COORDINATOR, {"agrees": "no"}) == 422
+    assert fact(desk, "agrees") is Agreement.YES
+    assert patch(desk, Role.COORDINATOR, {"agrees": "no"}, no_by="somebody else") == 200
+    assert patch(desk, Role.COORDINATOR, {"agrees": "no"}) == 200  # it is a no already
+    assert fact(desk, "agrees") is Agreement.NO
 
 
 @pytest.mark.parametrize("steps", [3, len(WAY)])
