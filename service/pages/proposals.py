@@ -168,7 +168,7 @@ def proposal(
 
 def _page(
     request: Request, person: Asking, rows: Repository, reckoned: Reckoning, match: tables.Match, *,
-    status: int = 200, error: str = "", note: str = "", day: str = "", clock: str = "",
+    status: int = 200, error: str = "", said_by: str = "", note: str = "", day: str = "", clock: str = "",
 ) -> Response:  # fmt: skip
     state = State(match.state)
     decisions = rows.session.scalars(
@@ -197,7 +197,7 @@ def _page(
         asked_now="asked" in request.query_params, was_asked=_was_asked(rows, match, decisions),
         for_a_manager=FOLLOWS.get(match.reason or "") is Follows.SUSPENDED or stands in STOPPED,
         decides=decides, last=_last(rows, match) if decides else None, manager=Permission.APPROVE in person.may,
-        error=reckoned.told(error), note=note, day=day, clock=clock, way=WAY,
+        error=reckoned.told(error), said_by=said_by, note=note, day=day, clock=clock, way=WAY,
     )  # fmt: skip
 
 
@@ -304,7 +304,7 @@ def take(
         if stands and stands.in_words:  # whose words are on its own page, and are not lost
             return form(now, stands, reckoned.told(error), 409)
         note_reading(kith, person, "proposal", match.child_id, children=planned_for(now, match))
-        return _page(request, person, now, reckoned, fresh, status=409, error=error, **given)
+        return _page(request, person, now, reckoned, fresh, status=409, error=error, said_by=said_by, **given)
 
     if step is None or (version != match.version and not step.final):
         return refused(rows, _moved_on(match))

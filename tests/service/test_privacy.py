@@ -175,7 +175,8 @@ def test_nobody_is_erased_whose_match_is_live(service: Service) -> None:
 def test_a_childs_no_outlives_their_record(service: Service) -> None:
     desk, manager, child = service.as_(Role.COORDINATOR), service.as_(Role.MANAGER), service.eligible_pair()[0]
     path = f"/children/{child}"
-    assert desk.patch(f"{API}{path}", json={"facts": {"agrees": "no"}, "no_by": "child"}, headers=tag(desk, path)).status_code == 200
+    no = {"facts": {"agrees": "no"}, "no_by": "child"}
+    assert desk.patch(f"{API}{path}", json=no, headers=tag(desk, path)).status_code == 200
     assert manager.post(f"{API}{path}/erasure", json={"reason": "asked to be erased"}).status_code == 204
     with service.database.read(service.north) as session:
         assert session.get_one(tables.Child, child).objects

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from browser import Site
 from conftest import Service
-from page_reading import HTML, proposal_of, shared, ticks
+from page_reading import HTML, fields_of, proposal_of, shared, ticks
 from sqlalchemy import select
 
 from matcher.instance import LONDON, today
@@ -301,6 +301,25 @@ def test_what_was_today_was_not_later_than_now() -> None:
     assert told is not None
     assert told <= utc_now()
     assert [step.id for step in STEPS if step.begins_a_wait] == ["meeting_held"]
+
+
+def test_whose_word_it_is_that_the_first_visit_was_made_is_chosen(service: Service) -> None:
+    """It was written down as the volunteer's, whoever had told of it."""
+    _, _, match = proposal_of(service)
+    with service.database.write(service.north) as session:
+        Repository(session, service.keys).match(match).state = "appointed"
+    browser = service.as_(Role.COORDINATOR)
+    form = fields_of(browser.get(f"/proposals/{match}").text)
+    assert "said_by" not in form
+    address = f"/proposals/{match}/steps/first_visit"
+    for word in ({}, {"said_by": "planned"}):
+        answer = browser.post(address, data={**form, "note": "They went to the park.", **word}, headers=HTML)
+        assert answer.status_code == 409
+        assert "Choose whose word it is." in answer.text
+        assert "They went to the park." in answer.text
+    story = browser.post(address, data={**form, "said_by": "child"}, headers=HTML).text.partition("What happened")[2]
+    assert "The first visit was made</h3>" in story
+    assert "on the word of the child</p>" in story
 
 
 def taken(service: Service, match: str, *given: tuple[str, str | None]) -> tuple[date | None, date | None]:
