@@ -58,7 +58,9 @@ SAID_BY_CHILD = frozenset({TOLD_NOTHING, TOLD_SOMETHING, RATHER_NOT})
 """The child's own word, where no social worker has asked."""
 
 ASKED_BY = ("asked by the service", "asked by the social worker", "asked by somebody whom they trust")
-"""Who asked a child whether the visits are to go on, where their own word alone leads on."""
+"""Who asked a child whether the visits are to go on, or at a review how they are."""
+NOT_ASKED = "the child was not asked"
+"""Of a review that was held without the child's view: why is said in words."""
 
 
 _WISHES = frozenset({"child does not want this visitor", "child does not want a visitor now", CHILD_OBJECTS})
@@ -166,6 +168,7 @@ SAYS: Mapping[str, str] = {
     "circumstances": "other circumstances",
     "volunteer unavailable": "the volunteer is not available",
     "nearer": "lives nearer",
+    "asked by the service": "asked by somebody of the service",
 }
 """What a code says to people, where it does not say so by itself."""
 
@@ -173,6 +176,13 @@ SAYS: Mapping[str, str] = {
 def says(reason: str) -> str:
     """A reason in words, as a sentence goes on."""
     return SAYS.get(reason, reason)
+
+
+def in_story(reason: str) -> str:
+    """A reason as the story of a match tells it, a sentence without its end: of who asked a child it is no reason."""
+    if reason in ASKED_BY:
+        return f"The child was {says(reason)}"
+    return "The child was not asked" if reason == NOT_ASKED else f"Reason: {says(reason)}"
 
 
 def gravest(reasons: Iterable[str | None]) -> str | None:

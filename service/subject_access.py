@@ -22,6 +22,7 @@ from service import audit_log, standing
 from service.brought_up import ASKED
 from service.database import tables
 from service.database.base import Base
+from service.reasons import ASKED_BY
 from service.repository import Repository
 from service.steps import taken_back
 
@@ -207,6 +208,8 @@ def _decision(
     own = {"by": one.said_by, "reason": one.reason, "note": rows.open(one, "note")} if one.said_by == asks else {}
     if one.step == ASKED:  # also where their social worker has asked
         own["reason"] = one.reason
+    if asks is Party.CHILD and one.reason in ASKED_BY:  # what they said at a review, which the service held
+        own |= {"reason": one.reason, "note": rows.open(one, "note")}
     return told | own
 
 

@@ -21,6 +21,7 @@ from service.reasons import (
     ASKS_THE_CHILD,
     END_REASONS,
     NO_REASONS,
+    NOT_ASKED,
     NOT_SAID_BY,
     PAUSE_REASONS,
     brings_about,
@@ -113,10 +114,10 @@ class Step:
     """The reasons of a pause after which alone it leads on; none where it does not matter."""
     not_after: tuple[str, ...] = ()
     """The reasons of a pause after which it does not."""
-    took_place: bool = False
-    """Whether it is something of which the day counts, and is asked for."""
-    in_words: bool = False
-    """Whether it is taken in the child's own words alone, with who asked them as its reason."""
+    took_place: str = ""
+    """What it is of which the day counts, and is asked for."""
+    in_words: str = ""
+    """What is written of the child's view, without which it is not taken; who asked them is its reason."""
     again: str = ""
     """What the button says where the proposal stands there already."""
 
@@ -161,23 +162,25 @@ _FORWARD = (
     Step("child_would_meet", "The child would like to meet, and the social worker agrees", (State.CHILD_CONSIDERS,),
          State.MEETING, (_CHILD,), "S 8; R 14", besides=(_WORKER,)),
     Step("meeting_held", "The meeting was held", (State.MEETING,), State.CHILD_THINKS, (_AUTHORITY,), "N Matching",
-         took_place=True),
+         took_place="the meeting was held"),
     Step("child_agrees", "The child says yes", (State.CHILD_THINKS,), State.AGREED, (_CHILD,), "N Matching; NS 2.3",
          wait=THINKING_TIME),
     Step("appoint", "Appointed: the letters are sent", (State.AGREED,), State.APPOINTED, (_AUTHORITY,), "R 14"),
     Step("first_visit", "The first visit was made", (State.APPOINTED,), State.ACTIVE,
          (_VOLUNTEER, _CHILD, _WORKER, _AUTHORITY), "N Review; S 9",
-         took_place=True),
+         took_place="the first visit was made"),
     Step("review_falls_due", "Begin a review", (State.ACTIVE,), State.REVIEW_DUE, (_AUTHORITY,), "N Review; NS 9.1",
          rules=Rules.NONE),
     Step("review_held", "The review was held, and the visits go on", (State.REVIEW_DUE,), State.ACTIVE, (_AUTHORITY,),
-         "N Review; R 15", rules=Rules.CORE, took_place=True),
+         "N Review; R 15; NS 9.2", rules=Rules.CORE, reasons=(*ASKED_BY, NOT_ASKED), took_place="the review was held",
+         in_words="What the child said of the visits, in their own words; or why they were not asked"),
     Step("resume", "Resume the visits", (State.PAUSED,), State.ACTIVE, (_AUTHORITY,), "S 14.19", rules=Rules.CORE,
          not_after=ASKS_THE_CHILD),
     # That the volunteer was found suitable is not the child's word.
     Step("child_resumes", "The child was asked again and would like the visits to go on", (State.PAUSED,), State.ACTIVE,
          (_CHILD,), "S 14.19; NS 7.3", rules=Rules.CORE, reasons=ASKED_BY, besides=(_AUTHORITY,),
-         only_after=ASKS_THE_CHILD, took_place=True, in_words=True),
+         only_after=ASKS_THE_CHILD, took_place="the child was asked",
+         in_words="What the child said, in their own words"),
 )  # fmt: skip
 
 
@@ -267,7 +270,10 @@ def take(
     if reason is not None and not step.reasons:  # it would bring about what belongs to another step
         raise StepRefusedError(f"“{step.title}” has no reason to give.")
     if step.in_words and not (note or "").strip():
-        raise StepRefusedError("Write what the child said, in their own words as far as you can.")
+        raise StepRefusedError(
+            "Write why the child was not asked." if reason == NOT_ASKED
+            else "Write what the child said, in their own words as far as you can."
+        )  # fmt: skip
     if at < now.since and not step.final:
         before = now.since.astimezone(LONDON)
         raise StepRefusedError(

@@ -68,7 +68,10 @@ class NewStep(Given):
     by: Party = Field(description="Whose word it is; you write it down.")
     reason: str | None = Field(None, max_length=60, description="One of the step's codes, where it asks for one.")
     note: Note = Field(
-        None, max_length=5000, description="Sealed. Asked for where the step is taken in the child’s own words."
+        None,
+        max_length=5000,
+        description="Sealed. Asked for where the step has the child’s view: what they said, in "
+        "their own words, or at a review why they were not asked.",
     )
     at: AwareDatetime | None = Field(None, description="When it was said or done, if not now.")
 
@@ -105,7 +108,9 @@ class Possible(BaseModel):
         examples=[{}], description="Of a step that several may speak for and that asks for a reason: those of each."
     )
     in_words: bool = Field(
-        examples=[False], description="Whether it asks for a note: what the child said, in their own words."
+        examples=[False],
+        description="Whether it asks for a note: what the child said, in their own words, or at a "
+        "review why they were not asked.",
     )
     follows: dict[str, str] = Field(
         examples=[{}], description="What a reason brings about besides, at once, by the reason."
@@ -384,7 +389,7 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
         possible=[
             Possible(
                 step=one.id, title=one.says(now.state), by=list(one.by), reasons=list(one.reasons), follows=one.follows,
-                in_words=one.in_words,
+                in_words=bool(one.in_words),
                 reasons_of={by: list(one.reasons_of(by)) for by in one.by} if len(one.by) > 1 and one.reasons else {},
             )
             for one in workflow.possible(now.state, now.paused_for)

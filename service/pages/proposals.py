@@ -177,6 +177,8 @@ def _page(
     origin = rows.session.get(tables.Proposal, match.id)
     paused_for = _paused_for(reckoned, match)
     steps, step = workflow.possible(state, paused_for), forward(state, paused_for)
+    if step and step.took_place and not day and not error:  # to be seen, and corrected
+        day = f"{today():%d/%m/%Y}"
     overdue = state is State.ACTIVE and match.next_review_on is not None and match.next_review_on < today()
     decides, stands = Permission.DECIDE in person.may, rows.volunteer(match.volunteer_id).status
     return render(
@@ -314,7 +316,7 @@ def take(
         if step.reasons and reason not in step.reasons_of(Party(party)):
             raise StepRefusedError("Choose who asked the child." if step.in_words else "Choose a reason.")
         if step.in_words and not day.strip():
-            raise StepRefusedError("Write the day on which the child was asked.")
+            raise StepRefusedError(f"Write the day on which {step.took_place}.")
         at = happened(day, clock, progress(rows, match).since, at_the_latest=step.begins_a_wait)
 
         def record(now: Repository) -> None:

@@ -14,7 +14,7 @@ from service.brought_up import ASKED, BROUGHT_UP
 from service.crypto import Place
 from service.database import tables
 from service.pages import profiles
-from service.reasons import NOT_REACHED, NOT_TO_BE_ASKED, RATHER_NOT, TOLD_NOTHING, TOLD_SOMETHING
+from service.reasons import NOT_REACHED, NOT_TO_BE_ASKED, RATHER_NOT, TOLD_NOTHING, TOLD_SOMETHING, in_story
 from service.repository import Repository
 from service.steps import Stood, taken_back
 from service.workflow import State
@@ -112,7 +112,7 @@ def story_line(
     return {
         "id": decision.id, "title": _title(decision), "at": decision.at, "by": _on_whose_word(decision),
         # Of what Kith did by itself, and of what came of asking, the title says it.
-        "reason": None if decision.step in (BROUGHT_UP, ASKED) else decision.reason,
+        "why": in_story(decision.reason) if decision.reason and decision.step not in (BROUGHT_UP, ASKED) else "",
         "by_kith": decision.step == BROUGHT_UP, "note": rows.open(decision, "note"), "departs": decision.departs,
         "user": _name(rows, decision.user_id), "undone": (titles or {}).get(decision.takes_back or "", ""),
         "taken_back": gone,

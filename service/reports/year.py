@@ -98,7 +98,7 @@ def _appointed(service: Service, year: Year) -> _Counts:
         ("Children with a visitor at its end", sum(is_live(one, last) for one in service.matches)),
         ("Children who were given a visitor", len({one.child for one in begun})),
         ("Volunteers who began to visit a child", len({one.volunteer for one in begun})),
-        ("Reviews held with the child and the volunteer", _times(_steps(service, year), "review_held")),
+        ("Reviews held", _times(_steps(service, year), "review_held")),
     )
 
 

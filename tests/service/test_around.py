@@ -16,6 +16,7 @@ from service_rows import a_child, a_match, families_seen, files_of
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from test_proposals import CHILDS_VIEW
 
 from matcher.errors import InputError
 from matcher.instance import today
@@ -186,8 +187,8 @@ def test_a_link_found_late_tells_of_the_live_match_in_whichever_order_siblings_a
     assert f"/proposals/{visited.id}" in desk.get("/proposals?show=wrong", headers=HTML).text
     path = f"/matches/{visited.id}"
     due, held = [
-        desk.post(f"{API}{path}/steps", json={"step": step, "by": "authority"}, headers=tag(desk, path))
-        for step in ("review_falls_due", "review_held")
+        desk.post(f"{API}{path}/steps", json={"step": step, "by": "authority", **view}, headers=tag(desk, path))
+        for step, view in (("review_falls_due", {}), ("review_held", CHILDS_VIEW))
     ]
     assert (due.status_code, held.status_code) == (200, 409)
     assert "siblings never share a visitor" in held.text

@@ -60,8 +60,8 @@ def test_no_bare_click_says_that_the_child_would_like_it(desk: Desk) -> None:
     assert f'href="/proposals/{match}/steps/{STEP}"' in told
     assert f'action="/proposals/{match}/steps/{STEP}"' not in told
     form = page(desk, f"/proposals/{match}/steps/{STEP}")
-    assert "Who asked the child? Asked by the service Asked by the social worker" in form
-    assert "When was the child asked?" in form
+    assert "Who asked the child? Asked by somebody of the service Asked by the social worker" in form
+    assert "The day on which the child was asked" in form
     assert "What the child said, in their own words" in form
 
 
@@ -91,7 +91,7 @@ def test_it_is_recorded_sealed_and_told_in_the_story(desk: Desk) -> None:
     assert stands(desk, match) is State.ACTIVE
     told = page(desk, f"/proposals/{match}")
     assert re.search(
-        r"would like the visits to go on .{0,80}, on the word of the child Reason: asked by the social", told
+        r"would like the visits to go on .{0,80}, on the word of the child The child was asked by the social", told
     )
     assert "Yes, I like him." in told
     for rows in desk.rows():

@@ -32,7 +32,7 @@ from service.pages.forms import PARTS
 from service.pages.reports import TABS
 from service.permissions import ROUTES, Role
 from service.proposals import take_step
-from service.reasons import UNSAFE
+from service.reasons import ASKED_BY, UNSAFE
 from service.repository import Repository
 from service.standing import CONCERN
 from service.workflow import STEPS, State, possible
@@ -184,7 +184,7 @@ WAY: tuple[tuple[str, Party, str | None], ...] = (
     ("ask_volunteer", Party.AUTHORITY, None), ("volunteer_accepts", Party.VOLUNTEER, None),
     ("child_would_meet", Party.CHILD, None), ("meeting_held", Party.AUTHORITY, None),
     ("child_agrees", Party.CHILD, None), ("appoint", Party.AUTHORITY, None), ("first_visit", Party.VOLUNTEER, None),
-    ("review_falls_due", Party.AUTHORITY, None), ("review_held", Party.AUTHORITY, None),
+    ("review_falls_due", Party.AUTHORITY, None), ("review_held", Party.AUTHORITY, ASKED_BY[0]),
     ("pause", Party.AUTHORITY, "circumstances"), ("pause", Party.CHILD, UNSAFE), ("end", Party.CHILD, UNSAFE),
 )  # fmt: skip
 """One proposal from beginning to end, past every state in which a step can be recorded."""
@@ -230,7 +230,7 @@ def proposals_and_matches(look: Look) -> None:
             rows = Repository(session, keys)
             session.get_one(tables.Match, id).since -= timedelta(hours=25)  # the child has had their time
             session.flush()
-            take_step(rows, id, step, by=by, user_id=user, reason=reason_given)
+            take_step(rows, id, step, by=by, user_id=user, reason=reason_given, note="The visits are fine.")
     assert shown == {one.id for one in STEPS}
     past = a_past_match(look)
     look.at(f"{own}/letters/ending", "/proposals?show=over", "/proposals?show=matches", past, f"{past}/asked")

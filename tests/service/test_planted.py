@@ -27,6 +27,7 @@ from matcher.errors import KithError
 from service import backup, people, plans, runs, worker
 from service.database.base import Base
 from service.permissions import Role
+from service.reasons import ASKED_BY
 from service.runs import Held
 from service.settings import Settings
 
@@ -73,7 +74,8 @@ class Doors:
 
     def story(self, plant: str) -> Response:
         due = self.desk.get(f"{API}{self.match}").json()["state"] == "review due"
-        return self.step(step="review_held" if due else "review_falls_due", by="authority", note=plant)
+        view = {"step": "review_held", "reason": ASKED_BY[0]} if due else {"step": "review_falls_due"}
+        return self.step(**view, by="authority", note=plant)
 
     def crash(self, ask: Callable[[str], Response]) -> Callable[[str], Response]:
         def asked(plant: str) -> Response:

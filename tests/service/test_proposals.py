@@ -32,6 +32,8 @@ WAY = (
 
 
 ASKED_AGAIN = {"reason": "asked by the service", "note": "Yes, I like him."}
+CHILDS_VIEW = {"reason": "asked by the social worker", "note": "We cook together."}
+"""What a review is held with."""
 """With what it is recorded that a child would like the visits to go on, after a concern."""
 
 
@@ -56,6 +58,8 @@ class Desk:
 
     def step(self, match: str, step: str, by: Party, reason: str | None = None, note: str | None = None) -> State:
         self.now += timedelta(days=2)
+        if step == "review_held":
+            reason, note = reason or CHILDS_VIEW["reason"], note or CHILDS_VIEW["note"]
         for rows in self.rows():
             row = take_step(rows, match, step, by=by, user_id=self.user, reason=reason, note=note, at=self.now)
         return State(row.state)

@@ -17,6 +17,7 @@ from service.reasons import (
     FOLLOWS,
     LAPSE_PAUSES,
     NO_REASONS,
+    NOT_ASKED,
     PAUSE_REASONS,
     PROPOSE_REASONS,
     SAYS,
@@ -196,6 +197,21 @@ def test_that_the_child_would_like_it_is_recorded_with_who_asked_and_in_words() 
             take("child_resumes", now, by=Party.CHILD, at=LATER, reason=reason, hard_rules=rules_pass, note=note)
 
 
+def test_a_review_is_held_with_the_childs_view_or_why_nobody_asked_them() -> None:
+    now = Progress(State.REVIEW_DUE, NOON)
+    for reason, note, told in (
+        (None, "Fine.", "needs a reason: asked by the service, "), (ASKED_BY[0], " ", "Write what the child said"),
+        (NOT_ASKED, None, "Write why the child was not asked"),
+    ):  # fmt: skip
+        with pytest.raises(StepRefusedError, match=told):
+            take("review_held", now, by=Party.AUTHORITY, at=LATER, reason=reason, hard_rules=rules_pass, note=note)
+    for reason in (*ASKED_BY, NOT_ASKED):
+        after = take(
+            "review_held", now, by=Party.AUTHORITY, at=LATER, reason=reason, hard_rules=rules_pass, note="She is away."
+        )
+        assert after.state is State.ACTIVE
+
+
 @pytest.mark.parametrize("reason", PAUSE_REASONS)
 def test_visits_that_are_paused_can_be_paused_for_another_reason_and_the_gravest_counts(reason: str) -> None:
     for before in (*PAUSE_REASONS, None):
@@ -218,7 +234,7 @@ def test_every_state_is_reached_and_left() -> None:
 
 
 def test_what_is_said_in_words_is_a_reason_that_somebody_may_give() -> None:
-    given = {*PAUSE_REASONS, *END_REASONS, *PROPOSE_REASONS, *chain(*NO_REASONS.values())}
+    given = {*PAUSE_REASONS, *END_REASONS, *PROPOSE_REASONS, *chain(*NO_REASONS.values()), *ASKED_BY, NOT_ASKED}
     assert SAYS.keys() <= given
     assert len({*map(says, given)}) == len(given)
 
