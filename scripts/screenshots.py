@@ -146,7 +146,7 @@ def the_day(page: Page) -> None:
     proposal = page.url
     page.get_by_role("link", name="Choose what is shared").click()
     keep(page, "share")
-    for name in ("for-child", "for-volunteer", "steps/child_declines"):
+    for name in ("for-child", "for-volunteer", "notes", "steps/child_declines"):
         page.goto(f"{proposal}/{name}")
         keep(page, name.rpartition("/")[2])
     page.locator("main form .govuk-button").click()

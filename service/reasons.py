@@ -88,9 +88,18 @@ class Follows(StrEnum):
     )
     SUSPENDED = (
         "The volunteer is suspended at once: proposals are withdrawn, visits are paused, and the children whom they "
-        "visited or met before are to be asked too. A manager alone can lift it."
+        "visited or met before are to be asked too. A manager alone can lift it. The LADO is told within one working "
+        "day where a child may have been harmed, or be at risk."
     )
 
+
+NOTHING_MORE = "Nothing more follows from it."
+"""Of a reason of a no, a pause or an ending that brings nothing about besides."""
+LADO = (
+    "The LADO, the local authority designated officer, is told within one working day where the volunteer may have "
+    "harmed a child, or be a risk to children: a manager sees to it."
+)
+"""Of a concern about a volunteer, as long as it stands (S 14.16, by Working Together to Safeguard Children)."""
 
 FOLLOWS: Mapping[str, Follows] = {
     "does not want a visitor now": Follows.ASKED_AGAIN,

@@ -28,16 +28,22 @@ from service.workflow import LIVE, TAKEN_BACK, HardRules, Rules, State
 TAKEN_IN = "taken_in"
 """The first step in the story of a match that a file brought while it was live."""
 
+NOTED = "noted"
+"""An entry in the story of a match that is no step: see `notes.py`."""
+
 _TAKING_BACK = aliased(tables.Decision)
-STANDS = and_(tables.Decision.step != TAKEN_BACK, ~exists().where(_TAKING_BACK.takes_back == tables.Decision.id))
-"""Of decisions, those that count: neither a step that was recorded by mistake, nor the entry that takes it back."""
+_NO_STEPS = (TAKEN_BACK, NOTED)
+STANDS = and_(
+    tables.Decision.step.not_in(_NO_STEPS), ~exists().where(_TAKING_BACK.takes_back == tables.Decision.id)
+)  # fmt: skip
+"""Of decisions, those that count: no step recorded by mistake, nor the entry that takes it back, nor a note."""
 
 
 def standing(story: Iterable[tables.Decision]) -> list[tables.Decision]:
     """The same of a whole story that was read."""
     every = list(story)
     gone = taken_back(every)
-    return [one for one in every if one.step != TAKEN_BACK and one.id not in gone]
+    return [one for one in every if one.step not in _NO_STEPS and one.id not in gone]
 
 
 def taken_back(story: Iterable[tables.Decision]) -> frozenset[str]:
@@ -108,7 +114,8 @@ def take(
         begins = step == "first_visit" or (now.state is State.PAUSED and _none_yet(rows, match, on))
         if begins:
             match.started_on = min(match.started_on or on, on)
-        match.next_review_on = on + workflow.REVIEWS[0 if begins else 1]
+        if begins or now.state is not State.PAUSED or match.next_review_on is None:  # a pause puts no review off
+            match.next_review_on = on + workflow.REVIEWS[0 if begins else 1]
     if after.state is State.ENDED:
         _ended(match, on)
     if after.state is State.DECLINED:

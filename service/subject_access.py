@@ -18,13 +18,13 @@ from typing import Any
 from sqlalchemy import select
 
 from matcher.records import Party
-from service import audit_log, standing
+from service import audit_log, profiles, standing
 from service.brought_up import ASKED
 from service.database import tables
 from service.database.base import Base
 from service.reasons import ASKED_BY
 from service.repository import Repository
-from service.steps import taken_back
+from service.steps import NOTED, taken_back
 
 _OWN_STANDING = frozenset({"panel approved", standing.CHECKED, standing.LAPSED, "own wish", "moved away"})
 """Reasons of where a volunteer stands that are told: of every other, one of a concern among them, only that it was."""
@@ -175,7 +175,7 @@ def _shown(rows: Repository, volunteer: str) -> Iterator[dict[str, Any]]:
 def _shared(rows: Repository, match: tables.Match, asks: Party) -> list[str]:
     """Names of the facts of theirs that the other was shown."""
     origin = rows.session.get(tables.Proposal, match.id)
-    return list(origin.shared.get(str(asks), ())) if origin else []
+    return profiles.in_order(origin.shared, str(asks)) if origin else []
 
 
 def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]:
@@ -191,7 +191,8 @@ def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]
         "decisions": [
             _decision(rows, one, match, asks, one.id in gone)
             for one in decisions
-            if one.step != ASKED or asks is Party.CHILD  # that a child was asked, and when, tells by what followed more
+            # That a child was asked, or what they said was noted, and when, tells by what followed more.
+            if one.step not in (ASKED, NOTED) or asks is Party.CHILD or one.said_by == asks
         ],
     }  # fmt: skip
 

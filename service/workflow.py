@@ -23,6 +23,7 @@ from service.reasons import (
     NO_REASONS,
     NOT_ASKED,
     NOT_SAID_BY,
+    NOTHING_MORE,
     PAUSE_REASONS,
     brings_about,
     in_letter,
@@ -144,9 +145,10 @@ class Step:
 
     @property
     def follows(self) -> dict[str, str]:
-        """What its reasons bring about besides, by the reason."""
+        """What its reasons bring about besides, by the reason; of a no that it is nothing, where it is."""
         found = {reason: brings_about(reason, waits=self.to not in LIVE) for reason in self.reasons}
-        return {reason: " ".join(what) + self._then(reason) for reason, what in found.items() if what}
+        told = {reason: " ".join(what) + self._then(reason) for reason, what in found.items() if what}
+        return {reason: told.get(reason, NOTHING_MORE) for reason in self.reasons} if self.final else told
 
     def _then(self, reason: str) -> str:
         """What has to be before the visits go on again, after a pause for this reason."""

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import select
 
 from matcher.records import Party
-from service import asking, proposals, steps, taking_back, workflow
+from service import asking, notes, profiles, proposals, steps, taking_back, workflow
 from service.api.answers import like
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
@@ -43,7 +43,7 @@ from service.database import tables
 from service.database.base import utc_now
 from service.permissions import Permission
 from service.published import plan_today
-from service.reasons import ASKED_OUTCOMES, NOT_TO_BE_ASKED, PROPOSE_REASONS, TOLD_NOTHING, TOLD_SOMETHING
+from service.reasons import ASKED_OUTCOMES, NOT_TO_BE_ASKED, NOTHING_MORE, PROPOSE_REASONS, TOLD_NOTHING, TOLD_SOMETHING
 from service.repository import Repository
 from service.workflow import LIVE, State, StepRefusedError
 
@@ -99,6 +99,13 @@ class WhatCameOfAsking(Given):
     )  # fmt: skip
 
 
+class NewNote(Given):
+    model_config = such_as(by="child", on="2026-11-20", note="She does not know yet, and will think about it.")
+    by: Literal[notes.BY] = Field(description="Whose word it is; of a carer or somebody else the authority’s.")  # type: ignore[valid-type]
+    on: date = Field(description="The day on which it was said or agreed, by London’s calendar.")
+    note: Annotated[str, PrintableText] = Field(min_length=1, max_length=2000, description="Sealed.")
+
+
 class Possible(BaseModel):
     step: str = Field(examples=["ask_volunteer"])
     title: str = Field(examples=["The volunteer was asked"])
@@ -113,7 +120,18 @@ class Possible(BaseModel):
         "review why they were not asked.",
     )
     follows: dict[str, str] = Field(
-        examples=[{}], description="What a reason brings about besides, at once, by the reason."
+        examples=[{}],
+        description="What a reason brings about besides, at once, by the reason; of a no also that it is nothing.",
+    )
+
+
+class Shares(BaseModel):
+    """What each learns of the other, by the names of its parts; of a match that came from a file there is none."""
+
+    child: list[str] = Field(examples=[["interests", "age"]], description="What the volunteer is told of the child.")
+    volunteer: list[str] = Field(examples=[["interests"]], description="What the child is shown of the volunteer.")
+    chosen: bool = Field(
+        examples=[True], description="Whether somebody has chosen it; else it is what is shown unless somebody does."
     )
 
 
@@ -143,7 +161,8 @@ _ASKED = {
 }  # fmt: skip
 _NEXT = {
     "step": "volunteer_declines", "title": "The volunteer says no", "by": ["volunteer"],
-    "reasons": ["no reason given", "too far"], "reasons_of": {}, "in_words": False, "follows": {},
+    "reasons": ["no reason given", "too far"], "reasons_of": {}, "in_words": False,
+    "follows": {"no reason given": NOTHING_MORE, "too far": NOTHING_MORE},
 }  # fmt: skip
 
 
@@ -169,6 +188,7 @@ class MatchRecord(MatchLine):
     model_config = like(
         **_LINE, over_by=None, reason=None, policy="national 2026.1 (3d1f0a9c52e7)", rank_by="plan", rank=1,
         alternatives=["V4TX9B2LMD7W", "V8HM3T6KXQ2N"], planned_elsewhere=["C2NB8T5WGX9K"],
+        shares={"child": ["interests", "age"], "volunteer": ["interests"], "chosen": True},
         to_be_asked_since=None, timeline=[
             {**_ASKED, "number": 1, "step": "propose", "state": "proposed", "reason": "shared interests"}, _ASKED,
         ],
@@ -183,6 +203,9 @@ class MatchRecord(MatchLine):
     planned_elsewhere: list[str] = Field(
         examples=[["C2NB8T5WGX9K"]],
         description="Ids of the other children for whom the published plan had the volunteer, as they were chosen.",
+    )
+    shares: Shares | None = Field(
+        description="What each learns of the other as it stands now: look at it before the volunteer is asked."
     )
     to_be_asked_since: datetime | None = Field(
         description="Of a past match, or a proposal that is over after a meeting, that a concern about the volunteer "
@@ -345,6 +368,18 @@ def asked(
     return attempt(kith, person, record)
 
 
+@router.post("/matches/{match_id}/notes", status_code=201, responses=MADE)
+def add_note(
+    match_id: MatchId, given: NewNote, person: Asking, rows: Writing, response: Response
+) -> MatchRecord | Recorded:
+    """Notes something of a match that is no step: that a child does not know yet, say, or that a meeting is agreed.
+
+    It stands in the timeline as `noted`, leads to nothing, and changes no version: no step is refused for it.
+    """
+    row = notes.add(rows, match_id, given.note, by=given.by, on=given.on, user_id=person.user_id)
+    return _recorded(person, rows, row, response)
+
+
 def _recorded(person: Asking, rows: Repository, row: tables.Match, response: Response) -> MatchRecord | Recorded:
     """The answer to a change: no more than the same person or token is told who asks for the match."""
     told = _record(rows, row, response)
@@ -377,6 +412,10 @@ def _record(rows: Repository, row: tables.Match, response: Response) -> MatchRec
         rank=proposal.rank if proposal else None,
         alternatives=proposal.alternatives if proposal else [],
         planned_elsewhere=steps.planned_for(rows, row),
+        shares=Shares(
+            child=profiles.in_order(proposal.shared, "child"),
+            volunteer=profiles.in_order(proposal.shared, "volunteer"), chosen=bool(proposal.shared),
+        ) if proposal else None,
         to_be_asked_since=past.to_ask_since if past else None,
         timeline=[
             Told(

@@ -14,6 +14,7 @@ from service.pages import (
     import_columns,
     imports,
     log,
+    notes,
     organisations,
     policy,
     proposals,
@@ -32,8 +33,9 @@ from service.pages import (
 
 ROUTERS = (
     sign_in.router, today.router, entering.router, siblings.router, children.router, shortlists.router,
-    proposing.router, proposals.router, taking_back.router, asking.router, sharing.router, volunteers.router,
-    runs.router, policy.router, imports.router, imports.as_said, import_columns.router, budgets.router, reports.router,
-    log.router, accounts.router, exceptions.router, organisations.router, whom_to_ring.router,
+    proposing.router, proposals.router, taking_back.router, asking.router, notes.router, sharing.router,
+    volunteers.router, runs.router, policy.router, imports.router, imports.as_said, import_columns.router,
+    budgets.router, reports.router, log.router, accounts.router, exceptions.router, organisations.router,
+    whom_to_ring.router,
 )  # fmt: skip
 """Every page."""

@@ -18,7 +18,7 @@ from matcher.words import council, counted, day, first_upper, hour, listed, mile
 from service.auth import Person
 from service.pages import forms
 from service.permissions import ROUTES, Permission
-from service.reasons import says
+from service.reasons import LADO, says
 from service.reports.figures import months_since
 
 _HERE = Path(__file__).parents[1]
@@ -111,7 +111,7 @@ def _environment() -> Environment:
         "council": council, "journey": journey, "listed": listed, "upper1": first_upper, "says": says, "spoken": spoken,
     }  # fmt: skip
     environment.globals |= {
-        "MOVING": MOVING,
+        "MOVING": MOVING, "LADO": LADO,
         "counted": counted, "documents": DOCUMENTS, "govukRebrand": False, "static": static_address,
         "fill_in": forms.fill_in, "reads": forms.READS,
     }  # fmt: skip

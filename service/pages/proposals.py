@@ -25,6 +25,7 @@ from service.pages.entering import Given
 from service.pages.html import clock, render
 from service.pages.lists import Page
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
+from service.pages.sharing import shows
 from service.pages.story import CAME_OF_IT, PARTY, timeline, why_brought_up
 from service.pages.when import happened
 from service.permissions import Permission
@@ -46,8 +47,9 @@ WHAT_NOW = {
     "like to think about it. They may say no without a reason.",
     State.VOLUNTEER_CONSIDERS: "Wait for the volunteer’s answer. Ring them if a week has passed.",
     State.CHILD_CONSIDERS: "Show the child the volunteer’s profile, with somebody whom the child trusts. Ask the "
-    "social worker too.",
-    State.MEETING: "Arrange a meeting of the child, the volunteer and you, where the child likes to be.",
+    "social worker too. If the child does not know yet, note it below.",
+    State.MEETING: "Arrange a meeting of the child, the volunteer and you, where the child likes to be. Once a day is "
+    "agreed, note it below.",
     State.CHILD_THINKS: "Leave the child at least 24 hours. Nobody should press for a yes.",
     State.AGREED: "Send the letters of appointment. All rules are checked once more as you record it. From then on it "
     "is a match: a year’s cost of visits outside the county is committed, and only an ending frees the two.",
@@ -186,6 +188,7 @@ def _page(
         match=match, child=reckoned.references[match.child_id], volunteer=reckoned.references[match.volunteer_id],
         at_hand=TO_OPEN.get(state) if origin and _referred(reckoned, match) else None,
         step=step, others=[one for one in steps if one.final], ready_at=ready_at(match, step), overdue=overdue,
+        shows=shows(reckoned, match, origin) if origin and _referred(reckoned, match) else None,
         what_now=_what_now(state, paused_for, overdue, _failing(reckoned, match)),
         impossible=reckoned.impossible(match.child_id, match.volunteer_id),
         failing=[reckoned.told(one) for one in _failing(reckoned, match)],
@@ -196,6 +199,7 @@ def _page(
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
         past=asking.of_match(rows, match), came_of_it=CAME_OF_IT, why_brought_up=why_brought_up,
+        noted_now="noted" in request.query_params, notable=decides and not _is_erased(rows, match),
         asked_now="asked" in request.query_params, was_asked=_was_asked(rows, match, decisions),
         for_a_manager=FOLLOWS.get(match.reason or "") is Follows.SUSPENDED or stands in STOPPED,
         decides=decides, last=_last(rows, match) if decides else None, manager=Permission.APPROVE in person.may,
@@ -210,6 +214,10 @@ def _was_asked(rows: Repository, match: tables.Match, decisions: Sequence[tables
     if is_erased(rows.volunteer(match.volunteer_id)):
         return None
     return next((one.at for one in standing(decisions) if one.step == "ask_volunteer"), None)
+
+
+def _is_erased(rows: Repository, match: tables.Match) -> bool:
+    return is_erased(rows.child(match.child_id)) or is_erased(rows.volunteer(match.volunteer_id))
 
 
 def _last(rows: Repository, match: tables.Match) -> Last | None:

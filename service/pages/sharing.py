@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -11,11 +12,10 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
 from matcher.instance import LONDON, today
-from service import audit_log, whom_to_ring, workflow
+from service import audit_log, profiles, whom_to_ring, workflow
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import MatchId
 from service.database import tables
-from service.pages import profiles
 from service.pages.html import render
 from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.permissions import Permission
@@ -151,6 +151,36 @@ def letter(
         # Also whose match ended for another reason may be the one whom somebody looks into.
         careful=for_safety or rows.volunteer(match.volunteer_id).status in STOPPED,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shows:
+    """What one of the two is about to learn of the other, as it stands now."""
+
+    of: str
+    """child or volunteer: whom it is about."""
+    sentences: Sequence[str]
+    chosen: bool
+    """Whether somebody has chosen it; else it is what is shown unless somebody does."""
+
+
+_ABOUT_TO_LEARN = {
+    State.PROPOSED: "child", State.VOLUNTEER_CONSIDERS: "volunteer", State.CHILD_CONSIDERS: "volunteer",
+}  # fmt: skip
+"""Of whom somebody is told, or shown, by the step that is next: the volunteer first, then the child."""
+
+
+def shows(reckoned: Reckoning, match: tables.Match, origin: tables.Proposal) -> Shows | None:
+    """None where nobody is about to learn anything."""
+    of = _ABOUT_TO_LEARN.get(State(match.state))
+    if of is None:
+        return None
+    on, shown = reckoned.instance.as_of, profiles.chosen(origin.shared, of)
+    if of == "child":
+        told = profiles.told(profiles.OF_CHILD, reckoned.instance.child(match.child_id), shown, on)
+    else:
+        told = profiles.told(profiles.OF_VOLUNTEER, reckoned.instance.volunteer(match.volunteer_id), shown, on)
+    return Shows(of, told, bool(origin.shared))
 
 
 def _reasons(rows: Repository, match: tables.Match) -> list[str | None]:

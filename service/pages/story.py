@@ -9,14 +9,13 @@ from sqlalchemy import select
 
 from matcher.records import Party
 from matcher.words import listed
-from service import standing, workflow
+from service import profiles, standing, workflow
 from service.brought_up import ASKED, BROUGHT_UP
 from service.crypto import Place
 from service.database import tables
-from service.pages import profiles
 from service.reasons import NOT_REACHED, NOT_TO_BE_ASKED, RATHER_NOT, TOLD_NOTHING, TOLD_SOMETHING, in_story
 from service.repository import Repository
-from service.steps import Stood, taken_back
+from service.steps import NOTED, Stood, taken_back
 from service.workflow import State
 
 WAS = {
@@ -25,7 +24,7 @@ WAS = {
     "resume": "The visits were resumed", "withdraw": "The proposal was withdrawn", "pause": "The visits were paused",
     "end": "The match ended", BROUGHT_UP: "Brought up: this child is to be asked too",
     ASKED: "Asking the child, since they were brought up",
-    "taken_in": "Taken in from a file", workflow.TAKEN_BACK: "Taken back: recorded by mistake",
+    NOTED: "Noted", "taken_in": "Taken in from a file", workflow.TAKEN_BACK: "Taken back: recorded by mistake",
 }  # fmt: skip
 """A step as something that happened, where its own title says what to do."""
 WHY_BROUGHT_UP = {

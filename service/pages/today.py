@@ -68,7 +68,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
     reviews = [
         proposal_line(reckoned, match)
         for match in reckoned.matches
-        if match.state == State.REVIEW_DUE or (match.state != State.PAUSED and _due(match.next_review_on, on))
+        if match.state == State.REVIEW_DUE or _due(match.next_review_on, on)  # a pause puts none off
     ]
     reviews.sort(key=lambda line: (line.match.next_review_on or on, line.child))
     wrong = [proposal_line(reckoned, match) for match in reckoned.matches if match.id in reckoned.broken]

@@ -23,7 +23,7 @@ from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refus
 from service.api.shapes import VolunteerId
 from service.database import tables
 from service.pages import exceptions, facts, forms
-from service.pages.children import NOT_READY, PAUSED, RULE_TITLES, ChildLine, OfPlan, of_plan
+from service.pages.children import NOT_READY, PAUSED, RULE_TITLES, ChildLine, OfPlan, of_plan, to_ask_again
 from service.pages.children import line_of as children_line
 from service.pages.entering import Given
 from service.pages.html import render
@@ -31,6 +31,7 @@ from service.pages.labels import label
 from service.pages.lists import LONG, Page, named
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
+from service.reasons import ASKS_THE_CHILD, FOR_SAFETY
 from service.repository import Repository
 from service.standing import STOPPED
 from service.workflow import APPOINTED, BEFORE_APPOINTMENT, LIVE, State
@@ -140,7 +141,7 @@ def volunteer(
     planned = _planned(reckoned, volunteer_id)
     children |= {line.id for line, _ in planned}
     note_reading(kith, person, "volunteer", "", children=sorted(children), volunteer=volunteer_id)
-    rules = alone.about_volunteer(instance, volunteer_id)
+    rules, theirs = alone.about_volunteer(instance, volunteer_id), {match.id for match in matches}
     return render(
         request, "volunteer.html", person,
         line=line_of(reckoned, record), planned=planned, plan=reckoned.planned.plan,
@@ -163,11 +164,21 @@ def volunteer(
         suspended_now=request.query_params.get("saved") == "suspended" and record.status in STOPPED,
         paused=[match for match in matches if match.state == State.PAUSED],
         to_ask=[one.match for one in asking.to_ask(rows, tables.Match.volunteer_id == volunteer_id)],
+        asks_again=any(one.reason in ASKS_THE_CHILD for id, one in reckoned.paused.items() if id in theirs),
+        another=_whether_another(reckoned, matches), concern=bool(standing.still_open(standing.stops(rows, row))),
         label=label, why=_why_stopped(rows, row), looked_into=reckoned.looked_into.get(volunteer_id, ""),
         findings=findings.of(rows, row) if Permission.APPROVE in person.may else [],
         said=findings.said(rows, row) if Permission.APPROVE in person.may else [],
         names=rows.account_names(),
     )  # fmt: skip
+
+
+def _whether_another(reckoned: Reckoning, matches: Sequence[tables.Match]) -> list[tables.Match]:
+    """What is over for a child's safety, whose child nobody has asked yet whether they would like another visitor."""
+    theirs, over = {one.child_id for one in matches}, {one.id for one in matches if one.reason in FOR_SAFETY}
+    children = (one for one in reckoned.instance.children if one.id in theirs - reckoned.beyond_a_visitor)
+    found = (to_ask_again(reckoned, child) for child in children)
+    return [one for one in found if one is not None and one.id in over]
 
 
 def _of_paused(reason: Reason, matches: Sequence[tables.Match]) -> Reason:

@@ -188,6 +188,7 @@ READY: Mapping[str, Callable[[Asks], Ready]] = {
     "POST /api/v1/matches/{match_id}/steps": Asks.a_proposal,
     "POST /api/v1/matches/{match_id}/take-back": lambda asks: {"match_id": asks.a_proposal()["match_id"]},
     "POST /api/v1/matches/{match_id}/asked": Asks.a_match_of_before,
+    "POST /api/v1/matches/{match_id}/notes": lambda _: {"body": {"on": today().isoformat()}},
     "POST /api/v1/imports": Asks.the_stamp,
     "POST /api/v1/children/{child_id}/erasure": Asks.a_child_entered_by_mistake,
     "POST /api/v1/volunteers/{volunteer_id}/erasure": Asks.a_volunteer_entered_by_mistake,

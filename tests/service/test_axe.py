@@ -200,7 +200,8 @@ def proposals_and_matches(look: Look) -> None:
         reason = "first on the shortlist"
         id = proposals.propose(rows, child, volunteer, user_id=user, reason=reason, chosen=FIRST).id
     own, shown = f"/proposals/{id}", set()
-    look.at("/proposals", f"{own}/share", f"{own}/for-child", f"{own}/for-volunteer")
+    look.at("/proposals", f"{own}/notes", f"{own}/share", f"{own}/for-child", f"{own}/for-volunteer")
+    look.refused(f"{own}/notes", "Note it", note="")
     look.at(f"{own}/letters/appointment", f"{own}/asked", status=409)
     for step, by, reason_given in (*WAY, (None, None, None)):
         with database.read(look.site.north) as session:

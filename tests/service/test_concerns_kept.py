@@ -56,7 +56,7 @@ def test_what_a_child_said_since_of_who_had_gone_is_still_to_be_looked_into(desk
         assert f'href="/proposals/{now}"' in told
         assert f"{reason.capitalize()}, recorded of" in said(told)
         assert "past and" in said(part(desk, TO_BE_ASKED))
-        why = f"Again on {day(today())} by coordinator of north, for what was recorded of a match of theirs : {reason}."
+        why = f"A concern recorded on {day(today())} by coordinator of north, for what was recorded of a match"
         for path in (f"/volunteers/{desk.volunteer}", f"/volunteers/{desk.volunteer}/status"):
             assert why in page(desk, path)
         assert OPEN.format(reference) in page(desk, f"/volunteers/{desk.volunteer}/status")
@@ -89,7 +89,7 @@ def test_what_a_manager_said_since_of_a_concern_still_closes_it(desk: Desk, back
     assert part(desk, CONCERNS_HERE) == ""
     told = page(desk, f"/volunteers/{desk.volunteer}")
     assert f"Suspended on {day(today())} by coordinator of north. Reason: concern raised." in told
-    assert f"Resigned on {day(today())} by manager of north. Reason: investigation closed." in told
+    assert f"The concern was closed on {day(today())} by manager of north: the investigation is over." in told
     for rows in desk.rows():  # and what was found is not lost
         assert [one.found for one in findings.of(rows, rows.volunteer(desk.volunteer))] == ["Nothing."]
 

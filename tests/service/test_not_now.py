@@ -19,7 +19,7 @@ from matcher.words import first_upper
 from service.database import tables
 from service.pages.html import short_day
 from service.permissions import Role
-from service.reasons import ASKED_AGAIN_AFTER, CHILD_OBJECTS, FOLLOWS, OBJECTS, UNSAFE, Follows, says
+from service.reasons import ASKED_AGAIN_AFTER, CHILD_OBJECTS, FOLLOWS, NOTHING_MORE, OBJECTS, UNSAFE, Follows, says
 from service.workflow import StepRefusedError
 
 NOT_NOW = "does not want a visitor now"
@@ -102,8 +102,10 @@ def test_the_forms_say_beforehand_what_follows(service: Service, desk: Desk) -> 
     shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     for reason in (NOT_NOW, OBJECTS, "does not feel safe with this visitor"):
         assert f"{first_upper(says(reason))} {FOLLOWS[reason]}" in shown
+    assert f"No reason given {NOTHING_MORE} Does not want this visitor {NOTHING_MORE}" in shown
     told = service.as_(Role.COORDINATOR).get(f"{API}/matches/{match}").json()["possible"]
     assert next(one for one in told if one["step"] == "child_declines")["follows"][NOT_NOW] == FOLLOWS[NOT_NOW]
+    assert all({*one["follows"]} == {*one["reasons"]} for one in told if one["step"].endswith("_declines"))
 
 
 def words(desk: Desk, path: str) -> str:

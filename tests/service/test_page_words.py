@@ -15,7 +15,8 @@ from matcher.explain import Points
 from matcher.instance import today
 from matcher.planning.effects import PlanEffect
 from matcher.records import Child, Volunteer
-from service.pages import html, profiles
+from service import profiles
+from service.pages import html
 from service.pages.html import waited
 from service.pages.labels import beside_column
 from service.pages.shortlists import bars, why_first

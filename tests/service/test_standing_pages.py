@@ -14,6 +14,7 @@ from matcher.records import Status
 from service.pages import forms
 from service.permissions import Role
 from service.proposals import Chosen, propose
+from service.reasons import LADO
 from service.repository import Repository
 from service.standing import REASONS_OF
 
@@ -51,11 +52,16 @@ def test_whoever_raises_a_concern_by_the_form_is_told_whom_to_tell(service: Serv
 
     assert "Kith sends no message" not in said("suspended", "check lapsed")
     assert "Saved." in said("approved", "checks complete")
+    assert f"Of a concern or a complaint: t{LADO[1:]}" in browser.get(page, headers=HTML).text
     told = said("suspended", "concern raised")
+    assert LADO in told
+    assert LADO in browser.get(f"/volunteers/{volunteer}", headers=HTML).text  # as long as it stands
     assert "is suspended, and visits nobody.</strong> Tell a manager" in told
     assert "Kith sends no message" in told
     assert "Kith sends no message" not in said("resigned", "own wish")  # which raises none, and answers none
-    assert "Kith sends no message" not in said("approved", "investigation closed", "Nothing.")
+    told = said("approved", "investigation closed", "Nothing.")
+    assert "Kith sends no message" not in told
+    assert LADO not in told
 
 
 def test_a_standing_opens_its_own_reasons_and_approve_has_its_answer_already(site: Site) -> None:

@@ -168,6 +168,35 @@ def test_what_somebody_unticked_is_not_shared_again_by_a_form_that_was_opened_be
     assert manager.post(address, data={"shown": again, **old}, headers=HTML).status_code == 200
 
 
+def test_what_is_about_to_be_told_stands_beside_the_step_and_whether_anybody_has_chosen_it(service: Service) -> None:
+    _, _, match = proposal_of(service)
+    browser, own = service.as_(Role.COORDINATOR), f"/proposals/{match}"
+
+    def shown() -> tuple[str, bool]:
+        page = browser.get(own).text
+        section = re.search(r'<div class="govuk-inset-text" id="shown">(.*?)</div>', page, re.S)
+        told = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", section[1])) if section else ""
+        return told, "Nobody has chosen this yet." in told
+
+    told, unchosen = shown()
+    assert "years old." in told
+    assert "Hopes for a visit" in told or "Talks in" in told
+    assert unchosen
+    assert browser.get(f"/api/v1/matches/{match}").json()["shares"]["chosen"] is False
+    shared(browser, match, child=["gender"], volunteer=["languages"])
+    told, unchosen = shown()
+    assert "years old." not in told
+    assert not unchosen
+    assert browser.get(f"/api/v1/matches/{match}").json()["shares"] == {
+        "child": ["gender"], "volunteer": ["languages"], "chosen": True
+    }  # fmt: skip
+    for step, by in (("ask_volunteer", Party.AUTHORITY), ("volunteer_accepts", Party.VOLUNTEER)):
+        with service.database.write(service.north) as session:
+            user = service.users["north", Role.COORDINATOR]
+            take_step(Repository(session, service.keys), match, step, by=by, user_id=user)
+        assert "They speak" in shown()[0]  # the child is about to see the volunteer's
+
+
 def test_nothing_more_is_shared_of_what_is_over(service: Service) -> None:
     _, _, match = proposal_of(service)
     browser = service.as_(Role.COORDINATOR)
@@ -363,7 +392,9 @@ def test_visits_of_old_whose_beginning_nobody_knows_do_not_begin_by_a_later_step
     browser, then = service.as_(Role.ANALYST), f"/reports/matches?year={Year.of(today()).first}"
     before = browser.get(then).text
     assert "no beginning on record" in before
-    assert taken(service, match, *given) == (None, today() + timedelta(days=182))
+    began, due = taken(service, match, *given)
+    assert began is None
+    assert (due == today() + timedelta(days=182)) is (given is not PAUSED_A_WHILE)  # a pause puts no review off
     assert months(browser.get(then).text) == months(before)
 
 

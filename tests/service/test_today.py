@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from conftest import Service
@@ -13,7 +14,7 @@ from running import run_once
 from service_rows import a_child, a_match, a_volunteer
 from sqlalchemy import event, select
 from test_concerns import CONCERNS, led, others_of
-from test_proposals import Desk
+from test_proposals import WAY, Desk
 
 from matcher.instance import today
 from matcher.records import Agreement, Party, Status
@@ -23,6 +24,7 @@ from service.database import tables
 from service.pages.html import short_day
 from service.permissions import Role
 from service.proposals import take_step
+from service.reasons import LADO
 from service.repository import Repository
 from service.workflow import State
 
@@ -233,6 +235,28 @@ def test_after_such_a_step_the_page_says_what_was_done_and_whom_to_tell(
     page = said(desk.service.as_(Role.COORDINATOR).post(f"/proposals/{match}/steps/{step}", data=form).text)
     assert "is suspended, and visits nobody. Tell a manager and the child’s social worker now" in page
     assert "Shortlists go by it" not in page
+    assert LADO in page
+    over = step == "end" or step.endswith("_declines")
+    another = f"/children/{desk.child}/change/wishes#agrees"
+    raw = desk.service.as_(Role.COORDINATOR).get(f"/volunteers/{desk.volunteer}").text
+    assert (f'href="{another}"' in raw, "whether they would like another visitor" in page) == (over, over)
+    assert ("They go on only if the child, asked again, would like it" in page) is (step == "pause")
+
+
+def test_a_pause_puts_no_review_off(desk: Desk) -> None:
+    match = led(desk, len(WAY))
+    due = today() - timedelta(days=3)
+    for rows in desk.rows():
+        rows.match(match).next_review_on = due
+    desk.step(match, "pause", Party.AUTHORITY, "circumstances")
+    told = part(desk, "Reviews due")
+    assert f"overdue since {short_day(due)} visits paused" in said(told)
+    browser = desk.service.as_(Role.COORDINATOR)
+    listed = said(browser.get("/proposals?show=matches").text)
+    assert f"overdue since {short_day(due)} visits paused. Resume the visits, or end the match" in listed
+    assert "The visits are paused, which puts no review off" in said(browser.get(f"/proposals/{match}").text)
+    desk.step(match, "resume", Party.AUTHORITY)
+    assert browser.get(f"/api/v1/matches/{match}").json()["next_review_on"] == due.isoformat()
 
 
 def test_who_is_to_be_asked_first_or_again_does_not_drop_off_the_first_page(desk: Desk) -> None:

@@ -329,6 +329,9 @@ SENT_BY_PROGRAMS: Mapping[str, Act] = {
     "POST /api/v1/volunteers/{volunteer_id}/erasure": _on(
         "POST /volunteers/{}/erasure", M, volunteer_of, reason="entered by mistake"
     ),
+    "POST /api/v1/matches/{match_id}/notes": lambda desk: desk.api(
+        C, "POST", f"/matches/{desk.proposal()}/notes", by="child", on=today().isoformat(), note="Not yet."
+    ),
     # Last: the county's files say otherwise of whom it is about.
     "POST /api/v1/matches/{match_id}/asked": _on(
         "POST /matches/{}/asked", C, Desk.brought_up, "/matches/{}", outcome=TOLD_NOTHING, on=today().isoformat()

@@ -124,6 +124,9 @@ SENT_BY_PAGES: Mapping[str, Act] = {
     ),
     "POST /proposals/{match_id}/share": _share,
     "POST /proposals/{match_id}/asked": _asked,
+    "POST /proposals/{match_id}/notes": lambda desk: desk.plain(
+        C, f"/proposals/{desk.proposal()}/notes", said_by="child", day=f"{today():%d/%m/%Y}", note="Not yet."
+    ),
     "POST /volunteers/find": lambda desk: desk.plain(C, "/volunteers/find", reference="V0001"),
     "POST /volunteers/new": lambda desk: desk.form(C, "/volunteers/new", reference=desk.reference()),
     "POST /volunteers/{volunteer_id}/change/{part}": _page(

@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 
 from matcher import vocabulary
 from matcher.records import Child, Gender, Rhythm, Volunteer
+from matcher.references import years_old
 from matcher.words import languages, listed
-from service.pages.facts import age
 
 Of = TypeVar("Of", Child, Volunteer)
 _OFTEN = {Rhythm.WEEKLY: "every week", Rhythm.FORTNIGHTLY: "every two weeks", Rhythm.MONTHLY: "every month"}
@@ -68,9 +68,9 @@ def both_like(child: Child, volunteer: Volunteer, shown: frozenset[str]) -> list
 
 
 def _decade(person: Volunteer, on: date) -> str:
-    years = age(person.date_of_birth, on)
-    if years is None:
+    if person.date_of_birth is None:
         return ""
+    years = years_old(person.date_of_birth, on)
     tens = {2: "twenties", 3: "thirties", 4: "forties", 5: "fifties", 6: "sixties", 7: "seventies"}
     return f"They are in their {tens[years // 10]}." if years // 10 in tens else ""
 
@@ -94,7 +94,7 @@ OF_VOLUNTEER: tuple[Part[Volunteer], ...] = (
 
 OF_CHILD: tuple[Part[Child], ...] = (
     Part("interests", "Interests", lambda one, _on: _likes(one.interests, "Likes")),
-    Part("age", "Age", lambda one, on: f"{age(one.date_of_birth, on)} years old." if one.date_of_birth else ""),
+    Part("age", "Age", lambda one, on: f"{years_old(one.date_of_birth, on)} years old." if one.date_of_birth else ""),
     Part("gender", "Gender", lambda one, _on: f"{one.gender.capitalize()}." if one.gender else ""),
     Part("languages", "Languages", lambda one, _on: f"Talks in {languages(one.languages)}." if one.languages else ""),
     Part("visits", "Visits hoped for",
@@ -119,6 +119,12 @@ def chosen(shared: Mapping[str, Sequence[str]], side: str) -> frozenset[str]:
         return frozenset(shared[side])
     parts = OF_CHILD if side == "child" else OF_VOLUNTEER
     return frozenset(part.id for part in parts if part.at_first)
+
+
+def in_order(shared: Mapping[str, Sequence[str]], side: str) -> list[str]:
+    """The same in the order of the profile."""
+    parts: Sequence[Part[Child] | Part[Volunteer]] = OF_CHILD if side == "child" else OF_VOLUNTEER
+    return [part.id for part in parts if part.id in chosen(shared, side)]
 
 
 def as_shown(shared: Mapping[str, Sequence[str]]) -> str:
