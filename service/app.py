@@ -24,6 +24,7 @@ from service.api import (
     health,
     imports,
     matches,
+    notes,
     organisations,
     policies,
     privacy,
@@ -49,8 +50,8 @@ from service.settings import Settings, load_settings
 
 ROUTERS = (
     session.router, single_sign_on.router, tokens.router, children.router, volunteers.router, around.router,
-    organisations.router, exceptions.router, matches.router, decisions.router, policies.router, imports.router,
-    privacy.router, runs.router,
+    organisations.router, exceptions.router, matches.router, notes.router, decisions.router, policies.router,
+    imports.router, privacy.router, runs.router,
 )  # fmt: skip
 """The resources under /api/v1."""
 

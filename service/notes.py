@@ -20,7 +20,7 @@ from service.repository import Repository
 from service.workflow import StepRefusedError
 
 BY = (Party.CHILD, Party.VOLUNTEER, Party.SOCIAL_WORKER, Party.AUTHORITY)
-"""Whose words they may be; the service's also where a carer or somebody else told it."""
+"""Whose words they may be. What a carer says for a child is the child's, and what anybody else told the service's."""
 ERASED = "One of the two was erased: nothing more is written of them."
 
 

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import select
 
 from matcher.records import Party
-from service import asking, notes, profiles, proposals, steps, taking_back, workflow
+from service import asking, profiles, proposals, steps, taking_back, workflow
 from service.api.answers import like
 from service.api.deps import Asking, Kith, Reading, Writing, attempt, may_identify, note_reading, refuse_without
 from service.api.shapes import (
@@ -97,13 +97,6 @@ class WhatCameOfAsking(Given):
         description="In the child’s own words, or what was tried; sealed. Asked for where the child told something, or "
         "is not to be asked.",
     )  # fmt: skip
-
-
-class NewNote(Given):
-    model_config = such_as(by="child", on="2026-11-20", note="She does not know yet, and will think about it.")
-    by: Literal[notes.BY] = Field(description="Whose word it is; of a carer or somebody else the authority’s.")  # type: ignore[valid-type]
-    on: date = Field(description="The day on which it was said or agreed, by London’s calendar.")
-    note: Annotated[str, PrintableText] = Field(min_length=1, max_length=2000, description="Sealed.")
 
 
 class Possible(BaseModel):
@@ -290,7 +283,7 @@ def propose(
         rows, child, given.volunteer, user_id=person.user_id, reason=given.reason, note=given.note,
         chosen=replace(chosen, planned_for=tuple(others)),
     )  # fmt: skip
-    return _recorded(person, rows, row, response)
+    return recorded(person, rows, row, response)
 
 
 @router.post("/matches/{match_id}/steps", responses=CHANGES)
@@ -313,7 +306,7 @@ def step(
             rows, match_id, given.step, by=given.by, user_id=person.user_id, reason=given.reason, note=given.note,
             at=given.at,
         )  # fmt: skip
-        return _recorded(person, rows, row, response)
+        return recorded(person, rows, row, response)
 
     return attempt(kith, person, take)
 
@@ -337,7 +330,7 @@ def take_back(
         if taking_back.last_step(rows, row).needs_a_manager:
             refuse_without(person, Permission.APPROVE)
         row = taking_back.take_back(rows, match_id, user_id=person.user_id, why=given.reason)
-        return _recorded(person, rows, row, response)
+        return recorded(person, rows, row, response)
 
     return attempt(kith, person, take)
 
@@ -363,24 +356,12 @@ def asked(
             rows, match_id, given.outcome, asked_by=Party(given.asked_by), on=given.on, user_id=person.user_id,
             note=given.note,
         )  # fmt: skip
-        return _recorded(person, rows, row, response)
+        return recorded(person, rows, row, response)
 
     return attempt(kith, person, record)
 
 
-@router.post("/matches/{match_id}/notes", status_code=201, responses=MADE)
-def add_note(
-    match_id: MatchId, given: NewNote, person: Asking, rows: Writing, response: Response
-) -> MatchRecord | Recorded:
-    """Notes something of a match that is no step: that a child does not know yet, say, or that a meeting is agreed.
-
-    It stands in the timeline as `noted`, leads to nothing, and changes no version: no step is refused for it.
-    """
-    row = notes.add(rows, match_id, given.note, by=given.by, on=given.on, user_id=person.user_id)
-    return _recorded(person, rows, row, response)
-
-
-def _recorded(person: Asking, rows: Repository, row: tables.Match, response: Response) -> MatchRecord | Recorded:
+def recorded(person: Asking, rows: Repository, row: tables.Match, response: Response) -> MatchRecord | Recorded:
     """The answer to a change: no more than the same person or token is told who asks for the match."""
     told = _record(rows, row, response)
     return told if may_identify(person) else Recorded(id=told.id, state=told.state, version=told.version)

@@ -56,7 +56,7 @@ def test_what_a_child_said_since_of_who_had_gone_is_still_to_be_looked_into(desk
         assert f'href="/proposals/{now}"' in told
         assert f"{reason.capitalize()}, recorded of" in said(told)
         assert "past and" in said(part(desk, TO_BE_ASKED))
-        why = f"A concern recorded on {day(today())} by coordinator of north, for what was recorded of a match"
+        why = f"A concern was recorded on {day(today())} by coordinator of north, for what was recorded of a"
         for path in (f"/volunteers/{desk.volunteer}", f"/volunteers/{desk.volunteer}/status"):
             assert why in page(desk, path)
         assert OPEN.format(reference) in page(desk, f"/volunteers/{desk.volunteer}/status")

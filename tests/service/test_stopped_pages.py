@@ -328,7 +328,7 @@ def test_who_is_suspended_for_what_was_recorded_of_a_match_is_told_with_it(desk:
     for path in (f"/volunteers/{desk.volunteer}", f"/volunteers/{desk.volunteer}/status"):
         told = page(desk, path)
         first = f"Suspended{by} : the child does not feel safe with this visitor."
-        second = f"Again{by} : boundaries were not kept."
+        second = f"A concern was recorded{by} : boundaries were not kept."
         assert told.index(first) < told.index(second)
         assert f'href="/proposals/{match}">a match of theirs' in desk.service.as_(Role.COORDINATOR).get(path).text
 
@@ -398,7 +398,7 @@ def test_no_right_to_work_is_told_where_the_policy_does_not_ask_for_it(desk: Des
     assert told.index("Checks today") < told.index(warning)
 
 
-def test_whose_visits_are_paused_is_not_said_to_visit_and_no_review_is_next(desk: Desk) -> None:
+def test_whose_visits_are_paused_is_not_said_to_visit_and_the_review_is_due_all_the_same(desk: Desk) -> None:
     match = active(desk)
     child, volunteer = references(desk)
     visits = f"{volunteer} visits {child} now"
@@ -407,4 +407,4 @@ def test_whose_visits_are_paused_is_not_said_to_visit_and_no_review_is_next(desk
     desk.step(match, "pause", Party.AUTHORITY, "circumstances")
     told = page(desk, f"/volunteers/{desk.volunteer}")
     assert (visits in told, f"The visits to {child} are paused, and the place is kept" in told) == (False, True)
-    assert "Next review" not in page(desk, f"/proposals/{match}")
+    assert "The visits are paused, which puts no review off" in page(desk, f"/proposals/{match}")

@@ -250,10 +250,10 @@ def test_a_pause_puts_no_review_off(desk: Desk) -> None:
         rows.match(match).next_review_on = due
     desk.step(match, "pause", Party.AUTHORITY, "circumstances")
     told = part(desk, "Reviews due")
-    assert f"overdue since {short_day(due)} visits paused" in said(told)
+    assert f"visits paused overdue since {short_day(due)}" in said(told)
     browser = desk.service.as_(Role.COORDINATOR)
     listed = said(browser.get("/proposals?show=matches").text)
-    assert f"overdue since {short_day(due)} visits paused. Resume the visits, or end the match" in listed
+    assert f"visits paused overdue since {short_day(due)}. Resume the visits, or end the match" in listed
     assert "The visits are paused, which puts no review off" in said(browser.get(f"/proposals/{match}").text)
     desk.step(match, "resume", Party.AUTHORITY)
     assert browser.get(f"/api/v1/matches/{match}").json()["next_review_on"] == due.isoformat()
