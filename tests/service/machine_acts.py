@@ -16,7 +16,7 @@ from machine_people import ANYBODY, DESK, OF_CHILDREN, WHICH, People, child_fact
 from machine_rules import ABOUT_VOLUNTEER, BEFORE, CORE, LIVE, STOPPED, Now, broken, cost_of
 
 from matcher.instance import today
-from service import plans, runs, workflow
+from service import notes, plans, runs, workflow
 from service.database.base import utc_now
 from service.permissions import MAY, Permission, Role
 from service.reasons import PROPOSE_REASONS
@@ -126,6 +126,16 @@ class Acts(People):
         answer = self.take(role, match, step, by, reason, days_ago, stale=stale)
         if match.state in step.starts and Permission.DECIDE in MAY[role] and days_ago is None:
             assert answer.status_code == 200, f"{step.id} of what is {match.state} was refused: {answer.text}"
+
+    @rule(role=ANYBODY, which=WHICH, by=st.sampled_from(notes.BY))
+    def something_is_noted(self, role: Role, which: int, by: str) -> None:
+        """Of whatever is there, and nothing comes of it."""
+        match = self.match(which, self.now())
+        if match is not None:
+            body = {"by": by, "on": today().isoformat(), "note": "Not yet."}
+            self.may(role, self.ask(role, "POST", f"{API}/matches/{match.id}/notes", json=body), Permission.DECIDE)
+            after = self.now().matches[match.id]
+            assert (how_it_stands(after), after.version) == (how_it_stands(match), match.version)
 
     @rule(role=ANYBODY, which=WHICH, over=st.booleans(), stale=st.booleans(), put_right=st.booleans())
     def the_last_step_was_a_mistake(self, role: Role, which: int, over: bool, stale: bool, put_right: bool) -> None:
