@@ -11,6 +11,7 @@ import numpy as np
 from matcher.catalogue import title_of
 from matcher.constraints import PAIR_RULES, in_force
 from matcher.explain import WORDS, Reason
+from matcher.gaps import lacking
 from matcher.instance import Instance
 from matcher.pairs import Between, Bools, Ints, Pairs, Tables, tables
 from matcher.policy import Policy
@@ -101,10 +102,15 @@ def beyond_a_visitor(instance: Instance) -> frozenset[str]:
 
 
 def ready_volunteers(instance: Instance) -> Mapping[str, bool]:
-    """Whether each volunteer passes every rule about themselves, by id."""
-    pairs = tables(instance).volunteers_alone(np.arange(len(instance.volunteers)))
-    ready = _ready(pairs, instance, "volunteer")
-    return dict(zip((volunteer.id for volunteer in instance.volunteers), ready.tolist(), strict=True))
+    """Whether each volunteer could be proposed today as far as it is theirs, by id.
+
+    They pass every rule about themselves, and lack no fact that matching needs of them whoever the child is.
+    """
+    people = instance.volunteers
+    ready = _ready(tables(instance).volunteers_alone(np.arange(len(people))), instance, "volunteer")
+    passing = [people[row] for row in np.flatnonzero(ready).tolist()]
+    blank = {id for gap in lacking((), passing, policy=instance.policy, as_of=instance.as_of) for id in gap.blank}
+    return {one.id: passes and one.id not in blank for one, passes in zip(people, ready.tolist(), strict=True)}
 
 
 @dataclass(frozen=True)

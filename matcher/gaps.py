@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -19,6 +19,8 @@ from matcher.words import council, listed, spoken
 
 FOLLOWS = frozenset({"placement_council"})
 """What a blank cell has from another column: the council from the placement."""
+_ANOTHER = "another"
+"""The other side of somebody who is looked at by themselves."""
 _AT_ONCE = 1_000_000
 """Pairs that are looked at together."""
 
@@ -40,7 +42,7 @@ class Gap:
         return f"{self.sheet}, column {self.column}: {len(self.blank)} to fill, for {rules}: {shown}"
 
 
-def gaps(instance: Instance, *, of: Collection[str] | None = None) -> tuple[Gap, ...]:
+def gaps(instance: Instance, *, of: Collection[str] | None = None, refused: bool = False) -> tuple[Gap, ...]:
     """Every column with a blank cell for which some pair is not eligible, those with the most first.
 
     Who is refused whatever the cell said is left out: a child who said no, a volunteer who is not approved.
@@ -48,6 +50,7 @@ def gaps(instance: Instance, *, of: Collection[str] | None = None) -> tuple[Gap,
     Args:
         instance: children, volunteers and policy.
         of: ids of children, or of volunteers, whose own blanks alone are told; for a few that takes no time.
+        refused: also of those who are refused for now, such as a volunteer who is still to be approved.
     """
     policy, every = instance.policy, tables(instance)
     limits = in_force(policy)
@@ -56,12 +59,12 @@ def gaps(instance: Instance, *, of: Collection[str] | None = None) -> tuple[Gap,
     children = _not_refused(every, limits, "child")
     volunteers = _not_refused(every, limits, "volunteer")
     if of is not None:
-        asked = [row for id, row in every.child_at.items() if id in of]
-        if asked:
-            children = np.intersect1d(children, asked)
+        asked = np.array([row for id, row in every.child_at.items() if id in of], dtype=np.int64)
+        if len(asked):
+            children = asked if refused else np.intersect1d(children, asked)
         else:
-            asked = [row for id, row in every.volunteer_at.items() if id in of]
-            volunteers = np.intersect1d(volunteers, np.array(asked, dtype=np.int64))
+            asked = np.array([row for id, row in every.volunteer_at.items() if id in of], dtype=np.int64)
+            volunteers = asked if refused else np.intersect1d(volunteers, asked)
     for limit in limits:
         for pairs in _looked_at(every, limit, children, volunteers):
             for path, where in limit.blanks(pairs, policy):
@@ -77,23 +80,29 @@ def gaps(instance: Instance, *, of: Collection[str] | None = None) -> tuple[Gap,
     return tuple(sorted(every_gap, key=lambda gap: (gap.sheet, -len(gap.blank), gap.column)))
 
 
-def needed(record: Child | Volunteer, policy: Policy, as_of: date) -> frozenset[str]:
-    """The columns of somebody that matching needs: of whoever has nothing recorded, and what theirs ask for besides.
+def lacking(
+    children: Sequence[Child] = (), volunteers: Sequence[Volunteer] = (), *, policy: Policy, as_of: date
+) -> tuple[Gap, ...]:
+    """What matching needs of each of these and is not recorded: whoever the other side is, and whatever else is wrong.
 
-    The other side is somebody of whom nothing is known: what a rule needs of some alone is not among them, nor is what
-    follows from another column.
+    Of children, or of volunteers. The other side is somebody of whom nothing is known: what a rule needs of some alone
+    is not among them, nor is what follows from another column.
     """
-    kind = type(record)
-    own = (
-        replace(record, id="it", status=Status.APPROVED) if isinstance(record, Volunteer) else replace(record, id="it")
-    )
-    found = set()
-    for one in (own, kind("it", status=Status.APPROVED) if kind is Volunteer else kind("it")):
-        child = one if isinstance(one, Child) else Child("another")
-        volunteer = one if isinstance(one, Volunteer) else Volunteer("another", status=Status.APPROVED)
-        alone = Instance.kept((child,), (volunteer,), policy=policy, as_of=as_of)
-        found |= {gap.column for gap in gaps(alone, of=("it",))}
-    return frozenset(found - FOLLOWS)
+    of = [*(one.id for one in children), *(one.id for one in volunteers)]
+    if not of:
+        return ()
+    offered = [replace(one, status=Status.APPROVED) for one in volunteers or [Volunteer(_ANOTHER)]]
+    alone = Instance.kept(children or [Child(_ANOTHER)], offered, policy=policy, as_of=as_of)
+    return tuple(gap for gap in gaps(alone, of=of, refused=True) if gap.column not in FOLLOWS)
+
+
+def needed(record: Child | Volunteer, policy: Policy, as_of: date) -> frozenset[str]:
+    """The columns of somebody that matching needs: of whoever has nothing recorded, and what theirs ask for besides."""
+    if isinstance(record, Volunteer):
+        told = lacking((), (replace(record, id="it"), Volunteer("blank")), policy=policy, as_of=as_of)
+    else:
+        told = lacking((replace(record, id="it"), Child("blank")), policy=policy, as_of=as_of)
+    return frozenset(gap.column for gap in told)
 
 
 def _not_refused(every: Tables, limits: tuple[Limit, ...], side: str) -> Ints:

@@ -84,7 +84,7 @@ _HEADERS = {
     "Location": ("Where to go on.", {"type": "string", "examples": ["/"]}),
     "Set-Cookie": ("The login.", {"type": "string", "examples": ["kith_session=…; HttpOnly; Path=/; SameSite=lax"]}),
     "Content-Disposition": ("What to call the file.",
-                            {"type": "string", "examples": ['attachment; filename="decisions.zip"']}),
+                            {"type": "string", "examples": ['attachment; filename="decisions-2026-11-28.zip"']}),
 }  # fmt: skip
 _SENT_WITH = {401: ["WWW-Authenticate"], 429: ["Retry-After"]}
 _NOT_ALWAYS = ("WWW-Authenticate",)

@@ -280,8 +280,8 @@ VOLUNTEERS = Sheet(
                optional=True),
         Column("areas", cells.councils, "Councils in which the volunteer is willing to visit; blank if any",
                "West Northamptonshire", optional=True),
-        Column("household", cells.reference, "A reference that volunteers who live together share; blank if no other "
-               "volunteer lives there", "H03", optional=True),
+        Column("household", cells.reference, "A reference that volunteers who live together share; blank if none is "
+               "known to live there", "H03", optional=True),
         Column("care_experience", cells.yes_or_no, "Was the volunteer in care? yes or no", "no"),
         Column("needs_experience", _NEEDS, "Additional needs with which the volunteer has experience, trained or not; "
                "none if none", "autism"),

@@ -9,6 +9,7 @@ import numpy as np
 from matcher.geography import METRES_PER_MILE
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
+from matcher.records import Child
 from matcher.rules.base import PlanConstraint
 from matcher.words import council, counted, pounds
 
@@ -109,16 +110,15 @@ class OutOfCountyBudget(PlanConstraint):
         outside = f"outside {council(between.child.responsible_authority)}"
         if policy.choice(f"{path}.method") == "spot_purchase":
             return f"A visitor for {between.child.id} is bought {outside} for {bill} a year."
-        visits = counted(policy.number(f"{path}.visits_a_year"), "visit", "visits")
         home = between.volunteer.home
         if not between.metres and home and home.precision == "outcode":
             return (
                 f"{between.child.id} is placed {outside}, in the postcode district where {between.volunteer.id} lives: "
-                f"how long the journeys are is not known from that, so {visits} count as {bill} a year."
+                f"how long the journeys are is not known from that, so it counts as {bill} a year, {reckoned(policy)}."
             )
         # The distance that stands elsewhere in the same row; the cost is reckoned to the metre, hence “about”.
         return (
-            f"{between.child.id} is placed {outside}, {bill} a year: {visits} of about "
+            f"{between.child.id} is placed {outside}, {bill} a year, {reckoned(policy)} of about "
             f"{between.shown_distance} each way, at {policy.number(f'{path}.pence_a_mile')}p a mile."
         )
 
@@ -137,6 +137,28 @@ class OutOfCountyBudget(PlanConstraint):
             budget = known.budget_pence if known else None
             left[authority] = None if known is None or budget is None else budget - known.spent_pence
         return left
+
+
+def agreed(child: Child) -> str:
+    """What is recorded of who said yes to such a cost, whether the policy asks for that or not."""
+    return f"Funding agreed: {_SAID[child.funding_agreed]}; approved by a manager: {_SAID[child.manager_approved]}."
+
+
+_SAID = {True: "yes", False: "no", None: "not recorded"}
+
+
+def reckoned(policy: Policy) -> str:
+    """By what a match outside the county is reckoned to cost what it does in a year: the policy's visits.
+
+    How often two meet is theirs to agree and is no fact of a match, so that no cost follows it. "" where the policy
+    counts no cost.
+    """
+    path = "constraints.out_of_county_budget"
+    if not policy.on(path):
+        return ""
+    if policy.choice(f"{path}.method") == "spot_purchase":
+        return "reckoned at the price of a spot purchase"
+    return f"reckoned with {counted(policy.number(f'{path}.visits_a_year'), 'visit', 'visits')} a year"
 
 
 def out_of_county_pence(pairs: Pairs, policy: Policy) -> Ints:

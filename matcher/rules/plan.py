@@ -53,7 +53,7 @@ class Capacity(PlanConstraint):
     def passing(self, between: Between, policy: Policy) -> str:
         allowed = _second_child(between.volunteer, between.instance)
         if allowed is None or not self.worth_telling(between, policy):
-            return f"{between.volunteer.id} is free to visit another child."
+            return f"{between.volunteer.id} has a place for another child."
         most = self._most(between.volunteer, between.instance, policy)
         return f"{between.volunteer.id} may visit up to {most} children; {allowed_by(allowed, between.child.id)}."
 

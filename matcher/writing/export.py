@@ -23,6 +23,7 @@ from matcher.explain import who_visits_nobody
 from matcher.instance import Instance
 from matcher.plan import KINDS, MATCH_COLUMNS, UNMATCHED_COLUMNS, Plan, PlanDiff, match_rows, unmatched_rows
 from matcher.reading import cells
+from matcher.rules.budget import reckoned
 from matcher.rules.plan import live_caseload
 from matcher.shortlist import Candidate
 from matcher.words import council, day, listed, pounds
@@ -188,7 +189,7 @@ def summary(instance: Instance, plan: Plan) -> dict[str, str]:
         if fund.budget_pence is not None:
             left = max(fund.budget_pence - fund.spent_pence, 0)
             spent = pounds(plan.spent_pence.get(authority, 0))
-            answer = f"the plan spends {spent} of the {pounds(left)} left this year"
+            answer = f"the plan spends {spent} of the {pounds(left)} left this year, {reckoned(instance.policy)}"
             lines[f"Out of county, {council(authority)}"] = answer
     lines["Proof"] = proof(plan)
     return lines

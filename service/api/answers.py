@@ -146,7 +146,7 @@ class Candidate(Answer):
     """How much of the scores' weight is not recorded, in thousandths."""
     distance: str
     cost_pence: int | None
-    """What the match would cost outside the county in a year; 0 inside."""
+    """What the match would cost outside the county in a year, by the policy's visits a year; 0 inside."""
     scores: list[Points]
     priorities: list[Points]
     planned_for: list[str]

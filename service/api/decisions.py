@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from matcher.instance import today
 from service import decisions
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.errors import Responses, headers_of
@@ -32,4 +33,5 @@ def export(person: Asking, kith: Kith, rows: Reading) -> Response:
     """
     made = decisions.export(rows)
     note_reading(kith, person, "decisions", "", **made.decisions)
-    return Zip(made.file, headers={"Content-Disposition": 'attachment; filename="decisions.zip"'})
+    called = f"decisions-{today()}.zip"
+    return Zip(made.file, headers={"Content-Disposition": f'attachment; filename="{called}"'})

@@ -31,6 +31,7 @@ from service.api.shapes import (
     one_page,
 )
 from service.database import tables
+from service.importing.echo import MOST_ABSENT
 from service.importing.uploads import by_name, refuse_many
 from service.permissions import Permission
 
@@ -97,6 +98,13 @@ class Echo(BaseModel):
         description="Of these, the fields that are recorded and would be recorded no longer, as their cells are blank."
     )
     weaker: list[Weaker] = Field(description="Safeguards that would go. Each is confirmed by its own key.")
+    absent: dict[str, int] = Field(
+        examples=[{"children": 2}],
+        description="How many are in Kith of whom the files say nothing, by sheet: they stay.",
+    )
+    absent_first: dict[str, list[str]] = Field(
+        examples=[{"children": ["C0007", "C0011"]}], description=f"Their references, the first {MOST_ABSENT} of each."
+    )
 
 
 class Batch(BaseModel):
@@ -136,9 +144,12 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
     except InputError as error:
         problems = [_problem(one) for one in error.problems] or [_problem(Problem("", 0, "", "", str(error), ""))]
         _note(kith, person, rows, {one.value for one in problems})
-        return Echo(usable=False, stamp=None, problems=problems, new={}, same={}, changed=[], blanked=[], weaker=[])
+        return Echo(usable=False, stamp=None, problems=problems, new={}, same={}, changed=[], blanked=[], weaker=[],
+                    absent={}, absent_first={})  # fmt: skip
     told = {child for one in echo.changed for child in importing.named_in(one)}
     told |= {child for one in echo.weaker for child in one.children}
+    absent = {one: [reference for reference, _ in echo.absent_of(one)] for one in echo.absent if one in reading.given}
+    told |= {*absent.get("children", ())}
     _note(kith, person, rows, told)
     return Echo(
         usable=True,
@@ -155,6 +166,8 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
             )
             for one in echo.weaker
         ],
+        absent={sheet: len(echo.absent.get(sheet, ())) for sheet in absent},
+        absent_first=absent,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -74,6 +74,8 @@ class Weaker:
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
+MOST_ABSENT = 50
+"""People of whom a file says nothing who are named, of each sheet."""
 MOST_WEAKER = 100
 """Safeguards that one import may weaken."""
 
@@ -86,14 +88,18 @@ class Echo:
     changed: tuple[Changed, ...]
     weaker: tuple[Weaker, ...]
     same: Mapping[str, int]
-    untouched: Mapping[str, int]
-    """Children and volunteers who are here and of whom the files say nothing: they stay as they are."""
+    absent: Mapping[str, Mapping[str, str]]
+    """The ids of children and volunteers who are here, by reference, and of whom the files say nothing: they stay."""
     notes: tuple[Problem, ...] = ()
     """What there is to say of rows that are taken in as they are."""
 
     @property
     def new(self) -> Mapping[str, int]:
         return Counter(one.sheet for one in self.added)
+
+    def absent_of(self, sheet: str) -> Sequence[tuple[str, str]]:
+        """The first of them in their order, reference and id: as many as anybody is to look through."""
+        return sorted(self.absent.get(sheet, {}).items())[:MOST_ABSENT]
 
     @property
     def too_many(self) -> bool:

@@ -64,7 +64,7 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
         told.newly_live(here.rows.instance(as_of))
     told.budgets()
     notes = (*_unchecked(here, given, policy), *still_stopped(here), *still_held(here))
-    return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.untouched(), notes)
+    return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.absent(), notes)
 
 
 def _unchecked(here: Here, given: Instance, policy: Policy) -> Iterator[Problem]:
@@ -285,13 +285,18 @@ class _Told:
             else:
                 self.same["authorities"] += 1
 
-    def untouched(self) -> dict[str, int]:
-        children = {reference for reference, row in self.here.children.items() if row.referral}
-        named = {child.id for child in self.given.children}, {one.id for one in self.given.volunteers}
+    def absent(self) -> dict[str, dict[str, str]]:
+        children = {child.id for child in self.given.children}
+        volunteers = {one.id for one in self.given.volunteers}
         return {
-            CHILDREN.name: len(children - named[0]),
-            VOLUNTEERS.name: len(set(self.here.volunteers) - named[1]),
-        }
+            CHILDREN.name: {
+                reference: row.id for reference, row in self.here.children.items()
+                if row.referral and reference not in children
+            },
+            VOLUNTEERS.name: {
+                reference: row.id for reference, row in self.here.volunteers.items() if reference not in volunteers
+            },
+        }  # fmt: skip
 
 
 _TOLD_BY_REFERENCE = ("id", "child", "volunteer", "code")

@@ -14,6 +14,7 @@ from matcher.geography import council_name, councils
 from matcher.reading import cells
 from matcher.reading.cells import as_typed
 from matcher.reading.sheets import AUTHORITIES
+from matcher.rules import budget
 from service import budgets
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
 from service.api.shapes import CODE
@@ -122,5 +123,5 @@ def _form(
         request, "budget.html", person, status=409 if moved else 422 if errors else 200, council=council_name(code),
         row=row, history=history, lines=shown, added=sum(one.pence for one in lines), given=given or known,
         errors=errors or {}, moved=moved, stamp=stamp or budgets.stamp(row), reasons=budgets.REASONS,
-        names=rows.account_names(), references=rows.references(),
+        names=rows.account_names(), references=rows.references(), by_visits=budget.reckoned(rows.policy()[1]),
     )  # fmt: skip

@@ -26,7 +26,7 @@ from service.pages import facts, forms
 from service.pages.forms import COORDINATOR
 from service.pages.html import render
 from service.pages.labels import label
-from service.pages.lists import Page, named
+from service.pages.lists import Page, named, nearly
 from service.pages.reckoning import Reckoned, Reckoning
 from service.pages.story import CAME_OF_IT
 from service.permissions import Permission
@@ -176,8 +176,9 @@ def _list(
     shown = shown if sought is None else []  # the table of everybody would pass for what was found
     query = {"show": show, "sort": sort, "coordinator": chosen}
     page = Page.of(sorted(shown, key=ORDER[sort]), number, query)
-    if sought is None:
-        note_reading(kith, person, "children", "", children=[line.id for line in page.lines])
+    near = [] if sought is None else nearly(reckoned.references, here, sought)
+    if near or sought is None:
+        note_reading(kith, person, "children", "", children=near or [line.id for line in page.lines])
     counts = {name: sum(line.is_of(name) for line in every) for name in get_args(Show)}
     elsewhere = sum(theirs(one.coordinator_hash) for one in alone_here)
     return render(
@@ -185,7 +186,7 @@ def _list(
         missing=reckoned.missing([line.id for line in page.lines]), counts=counts, elsewhere=elsewhere,
         why=reckoned.not_ready([line.id for line in page.lines if line.words == NOT_READY]),
         planned=reckoned.planned.plan is not None or show == "planned",
-        coordinators=coordinators,
+        coordinators=coordinators, near=near, references=reckoned.references,
     )  # fmt: skip
 
 
@@ -204,6 +205,7 @@ def child(
     nobody = _why_nobody(instance, child_id) if line.stands == "waiting" else ""
     note_reading(kith, person, "record", child_id, children=[*siblings, *sorted({*ids_in(nobody, "C")} - {child_id})])
     against = [one for one in alone.about_child(instance, child_id) if one.verdict != "passes"] if waiting else []
+    against_rules = {one.rule for one in against}  # each tells its own blanks
     groups = facts.about_child(record, instance.as_of)
     if again:  # which the page tells by itself: that nobody has asked them yet would contradict it
         against = [one for one in against if one.rule != ChildAgrees.id]
@@ -214,7 +216,7 @@ def child(
         again=again, for_safety=again is not None and again.reason in FOR_SAFETY,
         said_no=record.agrees is Agreement.NO, nobody=reckoned.told(nobody),
         groups=groups,
-        gaps=reckoned.missing([child_id])[child_id],
+        gaps=[gap for gap in reckoned.missing([child_id])[child_id] if not against_rules.issuperset(gap.rules)],
         impossible=reckoned.impossible(child_id),
         rules=RULE_TITLES,
         against=against,

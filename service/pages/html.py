@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -143,7 +144,11 @@ def render(
     return HTMLResponse(text, status)
 
 
-def as_workbook(content: bytes, name: str) -> Response:
-    """An XLSX to keep under a name."""
+def as_workbook(content: bytes, *name: object) -> Response:
+    """An XLSX to keep, called after what is in it, of whom by reference, and the day: two of one folder differ.
+
+    What a file name cannot have everywhere, such as the slash of a reference, is a hyphen in it.
+    """
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    called = re.sub(r"[^A-Za-z0-9]+", "-", " ".join(map(str, name))).strip("-")
+    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{called}.xlsx"'})

@@ -109,8 +109,8 @@ def blank(
 ) -> Response:
     """A workbook to fill in: of one sheet, or of all."""
     if sheet == ALL:
-        return as_workbook(whole_template(), f"{ALL}.xlsx")
-    return as_workbook(template(next(one for one in SHEETS if one.name == sheet)), f"{sheet}.xlsx")
+        return as_workbook(whole_template(), ALL)
+    return as_workbook(template(next(one for one in SHEETS if one.name == sheet)), sheet)
 
 
 # ---- looking ---------------------------------------------------------------------------------------------------------
@@ -154,6 +154,8 @@ def look(
         seen = children_of(rows, {cell for one in listed.lines for _, cell in one.cells})
     emptied = found.echo.blanked[:MOST_LISTED] if found.echo else ()
     seen = [*seen, *(one.id for one in emptied if one.sheet == "children" and one.id not in seen)]
+    absent = {sheet: found.echo.absent_of(sheet) for sheet in found.reading.given} if found.echo else {}
+    seen = sorted({*seen, *(id for _, id in absent.get("children", ()))})
     note_reading(kith, person, "import", "", children=seen)
     notes = {(one.file, one.row) for one in found.notes}
     return render(
@@ -163,7 +165,7 @@ def look(
                 "changes": len(found.echo.changed) if found.echo else 0,
                 "new": len(found.echo.added) if found.echo else 0},
         correctable=[sheet for sheet in found.reading.grids if _own(found, sheet) or _beside_kith(found, sheet)],
-        changed_of=_changed_of(found.echo), emptied=emptied, address=address, every_column=EVERY_COLUMN,
+        changed_of=_changed_of(found.echo), emptied=emptied, absent=absent, address=address, every_column=EVERY_COLUMN,
         owner=upload.row.user_id == person.user_id,
     )  # fmt: skip
 
@@ -242,7 +244,7 @@ def corrections(upload_id: UploadId, sheet: str, person: Asking, kith: Kith, row
     content = corrected(found.reading, sheet, today(), _beside_kith(found, sheet))
     cells = {cell for _, row in found.reading.grids[sheet].rows for cell in row}
     note_reading(kith, person, "import", "", children=children_of(rows, cells), sheet=sheet)
-    return as_workbook(content, f"{sheet}-to-correct.xlsx")
+    return as_workbook(content, sheet, "to correct", today())
 
 
 @router.post("/files/{upload_id}/discard")

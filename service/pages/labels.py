@@ -61,10 +61,8 @@ LABELS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 """Where the name of a column is not what a person would say."""
 
-IF_BLANK: Mapping[str, str] = {
-    "requested_gender": "no wish", "preferred_gender": "no wish", "household": "no other volunteer lives there",
-}  # fmt: skip
-"""What a blank says of a column of which it is an answer."""
+IF_BLANK: Mapping[str, str] = {"requested_gender": "no wish", "preferred_gender": "no wish"}
+"""What a blank says of a column of which it is an answer. That nobody said something is none: unknown is not no."""
 
 
 def label(sheet: str, column: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
+
+from matcher.references import bare
 
 Line = TypeVar("Line")
 SIZE = 25
@@ -77,3 +79,12 @@ def named(references: Mapping[str, str], letter: str, asked: str) -> str | None:
     wanted = asked.strip().casefold()
     found = (id for id, reference in references.items() if id[0] == letter and reference.casefold() == wanted)
     return next(found, None)
+
+
+def nearly(references: Mapping[str, str], people: Iterable[str], asked: str) -> list[str]:
+    """The ids of those of these people who may be meant: c2 and C-02 are C0002 but for what a hand changes.
+
+    They are offered, and a person says whether it is them: nobody's page is opened by a guess.
+    """
+    meant = bare(asked.strip())
+    return sorted((id for id in people if bare(references[id]) == meant), key=lambda id: references[id])

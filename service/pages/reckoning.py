@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -20,12 +20,12 @@ from sqlalchemy import select
 from matcher import alone, pipeline, standing
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.errors import Problem
-from matcher.gaps import Gap, gaps
+from matcher.gaps import Gap, gaps, lacking
 from matcher.impossible import impossible
 from matcher.instance import Instance
 from matcher.pairs import tables as columns
 from matcher.plan import Plan
-from matcher.records import Status
+from matcher.records import Agreement, Status
 from matcher.rules.child import ChildAgrees
 from matcher.rules.volunteer import Approved
 from matcher.scores.child import NoParentalContact
@@ -39,7 +39,7 @@ from service.matching import Held
 from service.pages.labels import label
 from service.published import PlanToday, plan_today
 from service.repository import with_references
-from service.standing import looked_into
+from service.standing import STOPPED, looked_into
 from service.steps import Pause, pauses
 from service.workflow import LIVE, State
 
@@ -173,12 +173,39 @@ class Reckoning:
         return frozenset(child.id for child, without in zip(waiting, holds.tolist(), strict=True) if without)
 
     def missing(self, ids: Sequence[str]) -> Mapping[str, Sequence[Gap]]:
-        """The gaps that keep each of these children, or of these volunteers, from a match, by id."""
-        found: dict[str, list[Gap]] = {id: [] for id in ids}
-        for gap in gaps(self.instance, of=found.keys()):
+        """The gaps that keep each of these children, or of these volunteers, from a match, by id.
+
+        All at once, what every match needs first: also of whom a rule refuses now, who would be told of the rest once
+        that has changed.
+        """
+        found: dict[str, dict[str, Gap]] = {id: {} for id in ids}
+        for gap in (*self._lacking(found.keys()), *gaps(self.instance, of=found.keys())):
             for id in gap.blank:
-                found[id].append(gap)
-        return found
+                before = found[id].get(gap.column)
+                rules = (*before.rules, *gap.rules) if before else gap.rules
+                found[id][gap.column] = replace(gap, rules=tuple(dict.fromkeys(rules)))
+        return {id: list(told.values()) for id, told in found.items()}
+
+    def _lacking(self, ids: Collection[str]) -> Sequence[Gap]:
+        """Nothing of whoever has said no, has gone, or is matched already: of them nobody is to find out more."""
+        instance = self.instance
+        children = [
+            one for one in instance.waiting
+            if one.id in ids and one.agrees is not Agreement.NO and one.id not in self.beyond_a_visitor
+        ]  # fmt: skip
+        volunteers = [
+            one for one in instance.volunteers
+            if one.id in ids and one.status not in STOPPED and not self.is_taken(one.id)
+        ]  # fmt: skip
+        return lacking(children, volunteers, policy=instance.policy, as_of=instance.as_of)
+
+    def is_taken(self, volunteer: str) -> bool:
+        """Whether a volunteer has a live proposal or match."""
+        return any(match.state in LIVE for match in self.of_volunteer.get(volunteer, ()))
+
+    def is_free(self, volunteer: str) -> bool:
+        """Whether nothing of theirs stands in the way of a proposal today: the approval, a check, a fact, a child."""
+        return self.ready_volunteers[volunteer] and not self.is_taken(volunteer)
 
     def not_ready(self, ids: Sequence[str]) -> Mapping[str, str]:
         """What keeps each of these children who wait, or of these volunteers, from any match: the first, in short."""

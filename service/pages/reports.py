@@ -131,8 +131,8 @@ def workbook(
         *([("Policy", f"Version {rows.policy()[0].number}: it says who is ready")] if report == "waits" else []),
     ]  # fmt: skip
     content = _xlsx(made, about, service.as_of)
-    of_year = f"-{chosen.first}-{chosen.first + 1}" if report in OF_A_YEAR else f"-{service.as_of}"
-    return as_workbook(content, f"kith-{report}{of_year}.xlsx")
+    of_year = (chosen.first, chosen.first + 1) if report in OF_A_YEAR else ()
+    return as_workbook(content, "kith", report, *of_year, service.as_of)
 
 
 def _year(service: Service, asked: int | None) -> Year:

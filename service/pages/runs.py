@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from matcher.instance import Instance, today
+from matcher.rules import budget
 from matcher.words import counted, first_upper
 from service import metrics, plans, runs
 from service.api.deps import Asking, Kith, Reading, may_identify, note_reading
@@ -238,11 +239,12 @@ def _page(
         )  # fmt: skip
     reckoned = reckoning(kith, person, rows)
     row, found = plans.of_run(rows, run.id)
+    policy = rows.session.get(tables.Policy, run.policy_id) if run.policy_id else None
     return render(
         request, "run-done.html", person, **frame, error=reckoned.told(error), plan=found.plan, row=row,
         reason=_why_published(person, rows, row), figures=figures(reckoned, run, found.plan), stale=stale(rows, run),
         newer=_newer(rows, row), before=_of_run(rows, rows.session.get(tables.Plan, found.before or "")),
-        policy=rows.session.get(tables.Policy, run.policy_id) if run.policy_id else None,
+        policy=policy, by_visits=budget.reckoned(rows.policy_content(policy)) if policy else "",
         to_propose=len(reckoned.planned.to_propose) if row.is_current else 0,
         **changes(person, kith, rows, reckoned, row, found, show, number),
     )  # fmt: skip

@@ -292,7 +292,7 @@ def workbook(
     child_id: ChildId, person: Asking, kith: Kith, rows: Reading, reckoned: Reckoned, rank: Rank = "plan",
     everybody: Literal["yes", ""] = "",
 ) -> Response:  # fmt: skip
-    """What the page shows, as a workbook. It bears the child's reference in its cells, not in its name."""
+    """What the page shows, as a workbook, called by the child's reference and the day. No address has the reference."""
     child = waiting(rows, reckoned, child_id)
     shown = cards(reckoned, child_id, rank == "plan")
     order, first = {card.volunteer.id: card.candidate.rank for card in shown}, in_a_row(shown)
@@ -337,7 +337,7 @@ def workbook(
     planned = reckoned.planned.volunteer_of.get(child_id)
     about += [["In the published plan", card.reference] for card in shown if card.volunteer.id == planned]
     book.table("About it", [Field("What"), Field("Of this shortlist", 60)], about)
-    return as_workbook(book.content(), "shortlist.xlsx")
+    return as_workbook(book.content(), "shortlist", reckoned.references[child_id], reckoned.instance.as_of)
 
 
 @router.get("/{child_id}/compare")

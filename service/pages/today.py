@@ -107,7 +107,7 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
         counts=Counter(line.stands for line in every),
         visited=sum(match.state in going_on for match in reckoned.matches) - to_begin, to_begin=to_begin,
         stopped=stopped,
-        free=sum(_is_free(reckoned, id) for id in reckoned.ready_volunteers), on=on,
+        free=sum(map(reckoned.is_free, reckoned.ready_volunteers)), on=on,
     )  # fmt: skip
 
 
@@ -160,8 +160,3 @@ def grouped(lapses: Sequence[Lapse], on: date) -> Mapping[str, Sequence[Lapse]]:
 
 def _due(review: date | None, on: date) -> bool:
     return review is not None and review <= on + timedelta(days=REVIEW_DAYS)
-
-
-def _is_free(reckoned: Reckoning, volunteer: str) -> bool:
-    live = any(match.state in workflow.LIVE for match in reckoned.of_volunteer.get(volunteer, ()))
-    return reckoned.ready_volunteers[volunteer] and not live

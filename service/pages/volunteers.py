@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -28,7 +28,7 @@ from service.pages.children import line_of as children_line
 from service.pages.entering import Given
 from service.pages.html import render
 from service.pages.labels import label
-from service.pages.lists import LONG, Page, named
+from service.pages.lists import LONG, Page, named, nearly
 from service.pages.reckoning import Reckoned, Reckoning
 from service.permissions import Permission
 from service.reasons import ASKS_THE_CHILD, FOR_SAFETY
@@ -38,8 +38,9 @@ from service.workflow import APPOINTED, BEFORE_APPOINTMENT, LIVE, State
 
 router = APIRouter(prefix="/volunteers")
 
-Show = Literal["everybody", "free", "taken", "not ready", "checks"]
+Show = Literal["everybody", "free", "taken", "not ready", "checks", "suspended", "gone"]
 Sort = Literal["reference", "committed", "lapse"]
+GONE = (Status.WITHDRAWN, Status.RESIGNED)
 WHOM = 10
 """Children on a volunteer's list."""
 
@@ -56,6 +57,14 @@ class VolunteerLine:
     """free, taken or not ready."""
     words: str
     lapse: alone.Lapse | None
+
+    def is_of(self, show: Show) -> bool:
+        """Who is suspended or has gone is not ready as well: why nobody visits with them is another question."""
+        if show == "checks":
+            return self.lapse is not None
+        if show == "gone":
+            return self.status in GONE
+        return show in ("everybody", self.stands, self.status)
 
 
 def line_of(reckoned: Reckoning, person: records.Volunteer) -> VolunteerLine:
@@ -114,15 +123,15 @@ def _list(
     request: Request, person: Asking, reckoned: Reckoned, show: Show, sort: Sort, number: int, sought: str | None = None
 ) -> Response:
     every = [line_of(reckoned, one) for one in reckoned.instance.volunteers]
-    shown = [line for line in every if show in ("everybody", line.stands) or (show == "checks" and line.lapse)]
-    shown = shown if sought is None else []  # as in the list of children
+    shown = [line for line in every if line.is_of(show)] if sought is None else []  # as in the list of children
     shown.sort(key=ORDER[sort])
-    counts = {name: sum(line.stands == name for line in every) for name in Show.__args__}  # type: ignore[attr-defined]
-    counts["checks"] = sum(line.lapse is not None for line in every)
+    counts = {name: sum(line.is_of(name) for line in every) for name in get_args(Show)}
+    near = [] if sought is None else nearly(reckoned.references, (line.id for line in every), sought)
     page = Page.of(shown, number, {"show": show, "sort": sort})
     return render(
         request, "volunteers.html", person, page=page, show=show, sort=sort, sought=sought,
-        missing=reckoned.missing([line.id for line in page.lines]), counts={**counts, "everybody": len(every)},
+        missing=reckoned.missing([line.id for line in page.lines]), counts=counts, near=near,
+        references=reckoned.references,
         why=reckoned.not_ready([line.id for line in page.lines if line.words == NOT_READY]),
     )  # fmt: skip
 

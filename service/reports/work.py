@@ -286,7 +286,8 @@ def spend(service: Service) -> Report:
     table = Table(
         "Out-of-county spending", headings, tuple(rows), bars=3, last_is_total=len(rows) > len(service.budgets),
         note="As a file of authorities or a manager recorded it last, with a year's cost of each match outside the "
-        "county that was appointed in Kith since. The cost of a match that came with a file is in it only if whoever "
+        "county that was appointed in Kith since, reckoned with the policy's visits a year, however "
+        "often they meet. The cost of a match that came with a file is in it only if whoever "
         "told the figure counted it in. Proposals on the way count against what is left besides.",
     )  # fmt: skip
     return Report("Spending", lead, (table,), kept_to=KEPT_TO_BUDGET)

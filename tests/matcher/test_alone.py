@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from making import AS_OF, a_child, a_policy, a_volunteer, an_instance
+import pytest
+from making import AS_OF, Chance, a_child, a_policy, a_volunteer, an_instance
 
 from matcher.alone import (
     about_child,
@@ -118,3 +119,22 @@ def test_who_passes_the_rules_about_themselves_but_for_the_status_lacks_nothing(
     instance = an_instance([], everybody)
     lacking = {one.volunteer for one in unchecked(everybody, instance.policy, AS_OF)}
     assert {id for id, ready in ready_volunteers(instance).items() if not ready} == lacking
+
+
+def test_a_volunteer_whose_blank_cell_keeps_every_child_from_them_is_not_free():
+    """Whether anybody waits or not: it is theirs to fill in. What only some children ask for keeps nobody."""
+    volunteers = [a_volunteer("V1"), a_volunteer("V2", home=None), a_volunteer("V3", has_dog=None)]
+    for children in ([a_child("C1")], [a_child("C1", agrees=Agreement.NO)], []):
+        assert ready_volunteers(an_instance(children, volunteers)) == {"V1": True, "V2": False, "V3": True}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whoever_is_on_a_shortlist_is_ready(seed):
+    eligible = {True: 0, False: 0}
+    for instance in Chance(seed).instances(60):
+        ready = ready_volunteers(instance)
+        shown = {one.volunteer for child in instance.waiting for one in shortlist(instance, child.id, rank_by="fit")}
+        assert shown <= {id for id, free in ready.items() if free}
+        for id in ready:
+            eligible[id in shown] += 1
+    assert all(eligible.values())

@@ -72,7 +72,7 @@ def test_explain_tells_the_rule_that_fails_with_its_arithmetic() -> None:
     # C4 in MK9 and V1 in NN1: 24,295 m = 15.096 miles; 2 × 15.096 × 45p × 12 = £163.04; £1,000 − £875 = £125 left.
     run = kith("explain", TINY, "C4", "V1", *AS_OF, COLUMNS="200", PATH="")
     assert "V1 cannot visit C4" in run.stdout
-    assert "£163.04 a year: 12 visits of about 15.1 miles each way, at 45p a mile" in run.stdout
+    assert "£163.04 a year, reckoned with 12 visits a year of about 15.1 miles each way, at 45p a mile" in run.stdout
     assert "£125.00 left" in run.stdout
 
 

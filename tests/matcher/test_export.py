@@ -126,8 +126,9 @@ def test_what_decides_is_told_beside_each_match_and_once_for_the_plan() -> None:
     assert first["capacity"] == "V2 may visit up to 2 children; Team manager allowed it on 1 October 2026."
     # 2 × 1609 m × 24 visits × 45p ÷ 1609.344 m, rounded up.
     assert first["out_of_county_budget"] == (
-        "C1 is placed outside West Northamptonshire, £21.60 a year: 24 visits of about 1 mile each way, at 45p a mile. "
-        "West Northamptonshire has £50.00 left this year."
+        "C1 is placed outside West Northamptonshire, £21.60 a year, reckoned with 24 visits a year of about 1 mile "
+        "each way, at 45p a mile. West Northamptonshire has £50.00 left this year. "
+        "Funding agreed: yes; approved by a manager: yes."
     )
     assert first["pinned"] == "C1 is on the way to V2 (agreed), which stays as long as no rule forbids it."
     assert list(second) == ["known_to_child", "siblings_together", "out_of_county_budget"]

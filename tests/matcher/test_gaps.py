@@ -9,7 +9,7 @@ from making import NORTH, Chance, a_child, a_policy, a_volunteer, an_instance
 
 from matcher.constraints import PAIR_RULES, PLAN_CONSTRAINTS
 from matcher.explain import explain
-from matcher.gaps import Gap, gaps
+from matcher.gaps import Gap, gaps, lacking
 from matcher.instance import Instance
 from matcher.records import Agreement, Match, MatchStatus, Status, Strength
 
@@ -115,3 +115,16 @@ def test_the_gaps_of_some_are_theirs_among_all(seed: int):
         theirs = {(gap.sheet, gap.column, id): set(gap.rules) for gap in gaps(instance, of=ids) for id in gap.blank}
         assert set(theirs) == {key for key in everybody if key[2] in ids}
         assert all(rules <= set(everybody[key]) for key, rules in theirs.items())
+
+
+def test_all_that_somebody_lacks_is_told_at_once_whatever_else_stands_in_their_way():
+    """Of somebody refused for now as of anybody; what only some of the others would need is not among it."""
+    applicant = a_volunteer("V1", status=Status.APPLICANT, agreement_signed_on=None, home=None, has_dog=None)
+    unasked = a_child("C1", agrees=Agreement.NOT_ASKED, referred_on=None, placement=None, placement_council=None)
+    instance = an_instance([unasked], [applicant])
+    told = {gap.column for gap in lacking((), [applicant], policy=instance.policy, as_of=instance.as_of)}
+    assert told == {"agreement_signed_on", "home"}
+    told = {gap.column for gap in lacking([unasked], policy=instance.policy, as_of=instance.as_of)}
+    assert told == {"referred_on", "placement"}
+    assert lacking(policy=instance.policy, as_of=instance.as_of) == ()
+    assert {gap.column for gap in gaps(instance, of=["V1"])} == set()

@@ -970,8 +970,8 @@ def test_journeys_within_one_postcode_district_are_not_said_to_have_no_length():
     case = fails("", child, {"home": home}, authorities=[Authority(WEST, 100_000)])
     assert judged(case.instance, "out_of_county_budget")[1] == (
         "C1 is placed outside West Northamptonshire, in the postcode district where V1 lives: how long the journeys "
-        "are is not known from that, so 24 visits count as £0.00 a year. West Northamptonshire has £1,000.00 left this "
-        "year."
+        "are is not known from that, so it counts as £0.00 a year, reckoned with 24 visits a year. "
+        "West Northamptonshire has £1,000.00 left this year."
     )
 
 
