@@ -34,6 +34,7 @@ NAVIGATION = (
     ("/policy", "Policy", Permission.READ),
     ("/imports", "Import", Permission.WRITE),
     ("/reports", "Reports", Permission.READ),
+    ("/whom-to-ring", "Whom to ring", Permission.APPROVE),
     ("/users", "Users", Permission.USERS),
     ("/log", "Log", Permission.LOG),
 )

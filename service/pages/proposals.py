@@ -28,6 +28,7 @@ from service.pages.reckoning import Reckoned, Reckoning, reckoning
 from service.pages.sharing import shows
 from service.pages.story import CAME_OF_IT, PARTY, timeline, why_brought_up
 from service.pages.when import happened
+from service.pages.whose import Mine, Whose
 from service.permissions import Permission
 from service.privacy import is_erased
 from service.reasons import CONCERN_PAUSES, FOLLOWS, UNSAFE, Follows
@@ -135,12 +136,15 @@ def proposal_list(
     request: Request,
     person: Asking,
     kith: Kith,
+    rows: Reading,
     reckoned: Reckoned,
     show: Show = "proposals",
+    whose: Whose = "everybody",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     groups: dict[str, list[Line]] = {"proposals": [], "matches": [], "wrong": [], "over": []}
-    for match in reckoned.matches:
+    mine = Mine.of(person, rows, reckoned)
+    for match in (one for one in reckoned.matches if whose == "everybody" or mine.match(one)):
         group = "over" if match.state not in LIVE else "matches" if match.state in workflow.APPOINTED else "proposals"
         groups[group].append(line_of(reckoned, match))
         if match.id in reckoned.broken:
@@ -151,9 +155,11 @@ def proposal_list(
     if show == "matches":
         oldest_first.sort(key=lambda line: line.match.next_review_on or date.max)
     counts = {name: len(lines) for name, lines in groups.items()}
-    found = Page.of(oldest_first, page, {"show": show})
+    found = Page.of(oldest_first, page, {"show": show, "whose": whose})
     note_reading(kith, person, "proposals", "", children=sorted({line.match.child_id for line in found.lines}))
-    return render(request, "proposals.html", person, page=found, show=show, counts=counts, broken=reckoned.broken)
+    return render(
+        request, "proposals.html", person, page=found, show=show, whose=whose, counts=counts, broken=reckoned.broken
+    )  # fmt: skip
 
 
 # ---- one proposal ----------------------------------------------------------------------------------------------------

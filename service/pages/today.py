@@ -26,6 +26,7 @@ from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
 from service.pages.runs import changed_since
 from service.pages.story import CAME_OF_IT
+from service.pages.whose import Mine, Whose
 from service.permissions import Permission
 from service.repository import Repository
 from service.standing import STOPPED
@@ -42,50 +43,56 @@ MOST_TOLD = 6
 
 
 @router.get("/")
-def today_page(request: Request, person: Asking, kith: Kith) -> Response:
-    """For those who may identify children; others are sent to the first page that they may open."""
+def today_page(request: Request, person: Asking, kith: Kith, whose: Whose = "everybody") -> Response:
+    """For those who may identify children; others are sent to the first page that they may open.
+
+    Of one's own alone or of everybody; what is to be looked at for safety's sake stands there whoever it is of.
+    """
     if not may_identify(person):
         return RedirectResponse(next(href for href, _, needed in NAVIGATION if needed in person.may), 303)
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
         reckoned = reckoning(kith, person, rows)
-        run, name = last_run(rows, reckoned), rows.account_name(person.user_id)
+        run, mine = last_run(rows, reckoned), Mine.of(person, rows, reckoned)
         plan = reckoned.planned.plan
         changed_by_now = changed_since(rows, runs.find(session, plan.run_id), reckoned.instance) if plan else ""
         raised = about_volunteers(rows, reckoned)
         past = asking.to_ask(rows)
         held = about_children(rows, reckoned)
         sent = len(uploads.waiting(rows)) if Permission.WRITE in person.may else 0
-    every = [line_of(reckoned, child) for child in reckoned.instance.children]
+    only = whose == "mine"
+    everybody = [line_of(reckoned, child) for child in reckoned.instance.children]
+    every = [line for line in everybody if not only or mine.child(line.id)]
+    matches = [match for match in reckoned.matches if not only or mine.match(match)]
     waiting = [line for line in every if line.stands == "waiting"]
     longest, first = sorted(waiting, key=ORDER["wait"])[:TOP], sorted(waiting, key=ORDER["priority"])[:TOP]
     to_ask = sorted((line for line in every if line.to_ask), key=ORDER["wait"])
     unasked, again = [line for line in to_ask if not line.ask_again], [line for line in to_ask if line.ask_again]
     planned = sorted((line for line in every if line.planned), key=ORDER["wait"])
-    under = [proposal_line(reckoned, match) for match in reckoned.matches if match.state in workflow.BEFORE_APPOINTMENT]
-    under += [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.APPOINTED]
+    under = [proposal_line(reckoned, match) for match in matches if match.state in workflow.BEFORE_APPOINTMENT]
+    under += [proposal_line(reckoned, match) for match in matches if match.state == State.APPOINTED]
     on = reckoned.instance.as_of
     reviews = [
         proposal_line(reckoned, match)
-        for match in reckoned.matches
+        for match in matches
         if match.state == State.REVIEW_DUE or _due(match.next_review_on, on)  # a pause puts none off
     ]
     reviews.sort(key=lambda line: (line.match.next_review_on or on, line.child))
     wrong = [proposal_line(reckoned, match) for match in reckoned.matches if match.id in reckoned.broken]
     wrong.sort(key=lambda line: (line.match.state not in workflow.APPOINTED, line.child))
-    stopped = [proposal_line(reckoned, match) for match in reckoned.matches if match.state == State.PAUSED]
+    stopped = [proposal_line(reckoned, match) for match in matches if match.state == State.PAUSED]
     shown = {line.id for line in (*longest, *first, *planned[:MOST_TOLD], *unasked[:TOP], *again[:TOP])} | {
         line.match.child_id for line in (*under, *reviews, *wrong, *stopped)
     }
     shown |= {id for about, _ in reckoned.cannot_be for id in about if id.startswith("C")}
-    changed = own_first(run.told, name) if run else []
+    changed = [one for one in own_first(run.told, mine.name) if not only or is_of(one, mine.name)] if run else []
     shown |= {one["child"] for one in changed[:MOST_TOLD]}
     for concern in raised:
         shown |= {match.child_id for _, match in concern.recorded if match}
     shown |= {one.match.child_id for one in past}
     shown |= {one.child for one in held}
     note_reading(kith, person, "today", "", children=sorted(shown))
-    to_begin = sum(match.state == State.APPOINTED for match in reckoned.matches)
+    to_begin = sum(match.state == State.APPOINTED for match in matches)
     going_on = set(workflow.APPOINTED) - {State.PAUSED}
     visiting = {match.volunteer_id for match in reckoned.matches if match.state in going_on}
 
@@ -94,18 +101,18 @@ def today_page(request: Request, person: Asking, kith: Kith) -> Response:
 
     return render(
         request, "today.html", person, run=run, changed=changed[:MOST_TOLD],
-        own=sum(is_of(one, name) for one in changed),
+        own=sum(is_of(one, mine.name) for one in changed), whose=whose, mine=mine,
         most_told=MOST_TOLD, impossible=reckoned.impossible(),
-        nobody=not (every or reckoned.instance.volunteers or reckoned.matches),
+        nobody=not (everybody or reckoned.instance.volunteers or reckoned.matches),
         longest=longest, first=first, unasked=unasked, again=again, top=TOP,
         proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
         paused=reckoned.paused, concerns=raised, past=past, came_of_it=CAME_OF_IT, held=held,
-        with_page={line.id for line in every},
+        with_page={line.id for line in everybody},
         planned=planned, plan=plan, changed_by_now=changed_by_now, checks=CHECK_NAMES,
         lapses=grouped(sorted(reckoned.lapses, key=urgent), on), references=reckoned.references,
         visiting=visiting, wrong=wrong, broken=reckoned.broken, sent=sent,
         counts=Counter(line.stands for line in every),
-        visited=sum(match.state in going_on for match in reckoned.matches) - to_begin, to_begin=to_begin,
+        visited=sum(match.state in going_on for match in matches) - to_begin, to_begin=to_begin,
         stopped=stopped,
         free=sum(map(reckoned.is_free, reckoned.ready_volunteers)), on=on,
     )  # fmt: skip

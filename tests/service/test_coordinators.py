@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 
 from conftest import Service
 from fastapi.testclient import TestClient
+from page_reading import proposal_of
+from sqlalchemy import select
 
 from service.database import tables
 from service.permissions import Role
 from service.repository import Repository
+from service.workflow import LIVE, State
 
 API = "/api/v1"
 HTML = {"Accept": "text/html"}
@@ -89,3 +93,45 @@ def test_a_list_of_one_coordinators_children_has_all_of_them(service: Service) -
     for address in (value, "Mary  NORTH"):
         told = browser.get(f"{API}/children", params={"coordinator": address}).json()["children"]
         assert {one["id"]: one["coordinator_hash"] for one in told} == {first: value, second: value}
+
+
+def test_the_first_page_and_the_matches_show_ones_own_alone_or_everybodys(service: Service) -> None:
+    """By plain links. What is to be looked at for safety's sake stands there whoever it is of."""
+    own = service.eligible_pair()[0]
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        record = rows.child_record(rows.child(own), True)
+        rows.write_child(rows.child(own), replace(record, coordinator="Coordinator  of North"))
+    proposed = proposal_of(service)[2]  # which has the child's coordinator
+    with service.database.write(service.north) as session:
+        rows = Repository(session, service.keys)
+        before = select(tables.Match).where(tables.Match.state.in_(LIVE), tables.Match.id != proposed)
+        first, second = session.scalars(before.order_by(tables.Match.id)).all()
+        rows.name_coordinator(first, None)  # then the child's counts
+        child = rows.child(first.child_id)
+        named = replace(rows.child_record(child, True), coordinator="coordinator of north")
+        rows.write_child(child, named)
+        child.referral = True
+        rows.name_coordinator(second, "Somebody Else")
+        second.state = State.PAUSED
+        mine, others, not_mine = {proposed, first.id}, second.child_id, second.id
+        rows.write_child(rows.child(others), replace(rows.child_record(rows.child(others), True), coordinator="Else"))
+    browser = service.as_(Role.COORDINATOR)
+
+    def shown(path: str, whose: str) -> tuple[str, set[str]]:
+        page = browser.get(f"{path}{'&' if '?' in path else '?'}whose={whose}", headers=HTML).text
+        current = re.findall(r'aria-current="true">(Mine only|Everybody’s)<', page)
+        assert current == ["Mine only" if whose == "mine" else "Everybody’s"]
+        return page, {*re.findall(r'href="/proposals/(M\w+)"', page)}
+
+    for whose, expected in (("everybody", {*mine, not_mine}), ("mine", mine)):
+        lists = [shown(f"/proposals?show={show}", whose)[1] for show in ("proposals", "matches")]
+        assert lists[0] | lists[1] == expected
+        page = shown("/", whose)[0].partition("Visits paused: ")[2].partition("</section>")[0]
+        assert (f'href="/proposals/{not_mine}"' in page) == (whose == "everybody")
+    page = shown("/", "mine")[0]
+    (hash,) = {*re.findall(r"/children\?show=waiting&(?:amp;)?coordinator=(\w+)", page)}
+    page = browser.get(f"/children?show=everybody&coordinator={hash}", headers=HTML).text
+    assert {own} <= {*re.findall(r'href="/children/(C\w+)"', page)}
+    assert others not in page
+    assert "aria-current" in browser.get("/", headers=HTML).text.partition("Everybody’s")[0]

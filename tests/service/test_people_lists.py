@@ -199,3 +199,18 @@ def test_what_a_pair_costs_is_told_with_how_it_is_reckoned_and_who_agreed_to_pay
     assert agreed in plain(browser.get(f"/children/{child}/propose/{volunteer}?rank=fit", headers=HTML).text)
     shown = browser.get(f"/api/v1/children/{child}/shortlist?rank_by=fit").json()["shortlist"]
     assert agreed in shown[0]["notes"]["out_of_county_budget"]
+
+
+def test_a_manager_finds_whom_to_ring_and_how_somebody_is_told_what_is_kept_or_is_erased(service: Service) -> None:
+    child, volunteer = service.eligible_pair()
+    manager, coordinator = service.as_(Role.MANAGER), service.as_(Role.COORDINATOR)
+    assert '"/whom-to-ring"' in manager.get("/children", headers=HTML).text
+    assert '"/whom-to-ring"' not in coordinator.get("/children", headers=HTML).text
+    for page, api in ((f"/children/{child}", "children"), (f"/volunteers/{volunteer}", "volunteers")):
+        told = manager.get(page, headers=HTML).text
+        link = re.search(rf'href="(/api/v1/{api}/\w+/export)"', told)
+        assert link is not None
+        assert manager.get(link[1]).status_code == 200
+        assert f"POST {link[1].removesuffix('/export')}/erasure" in told
+        assert "/export" not in coordinator.get(page, headers=HTML).text
+        assert coordinator.get(link[1]).status_code == 403
