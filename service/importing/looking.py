@@ -30,6 +30,7 @@ from matcher.records import (
 from matcher.words import counted, day, first_upper, listed, pounds
 from service import exceptions, holds
 from service.database import tables
+from service.doubles import Births
 from service.importing import live
 from service.importing.against import wrong
 from service.importing.echo import Change, Changed, Echo, New, Weaker, named_in
@@ -63,7 +64,7 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
     if live.any_new(here, given):
         told.newly_live(here.rows.instance(as_of))
     told.budgets()
-    notes = (*_unchecked(here, given, policy), *still_stopped(here), *still_held(here))
+    notes = (*_unchecked(here, given, policy), *still_stopped(here), *still_held(here), *likely_here(here))
     return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.absent(), notes)
 
 
@@ -85,6 +86,28 @@ def _unchecked(here: Here, given: Instance, policy: Policy) -> Iterator[Problem]
             row = reading.rows[VOLUNTEERS.name][place]
             told = reading.files[VOLUNTEERS.name], row, "status", str(Status.APPROVED), wrong, remedy
             yield Problem(*told, rejected=False)
+
+
+def likely_here(here: Here) -> Iterator[Problem]:
+    """Who is new by the files, and born on the same day as somebody who is here: likely the same, misspelt."""
+    reading = here.reading
+    for sheet, rows in ((CHILDREN.name, here.children), (VOLUNTEERS.name, here.volunteers)):
+        new = [
+            (place, said) for place, said in enumerate(reading.records[sheet]) if here.record(sheet, said.id) is None
+        ]
+        births = Births(filter(None, (here.record(sheet, reference) for reference in rows))) if new else None
+        for place, said in new:
+            if births and (like := births.like(said)):
+                wrong = f"is new, and {listed(like)} in Kith was born on the same day"
+                remedy = (
+                    "If that is the same person, write the reference as Kith has it; otherwise there is nothing to do"
+                )
+                where = reading.files[sheet], reading.rows[sheet][place]
+                yield Problem(*where, SHEET_KEY[sheet], said.id, wrong, remedy, rejected=False)
+
+
+SHEET_KEY = {sheet.name: sheet.columns[0].name for sheet in (CHILDREN, VOLUNTEERS)}
+"""The column in which each sheet has the reference."""
 
 
 def still_stopped(here: Here) -> Iterator[Problem]:

@@ -21,10 +21,12 @@ from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
 from service.database import tables
+from service.doubles import Births
 from service.families import ApartError
 from service.pages import forms
 from service.pages.html import render
 from service.pages.labels import TITLES
+from service.pages.reckoning import reckoning
 from service.pages.siblings import all_the_same, named_siblings
 from service.permissions import Permission
 from service.proposals import TakenError
@@ -123,11 +125,15 @@ def _add(
     except ValidationError:
         errors["reference"] = "Give the council’s own reference, in letters, digits and simple signs. Never a name."
     made = [one for part in forms.PARTS[side.sheet.name] for one in _fields(person, side, part, side.blank, given)]
+    doubles: list[tuple[str, str]] = []
     if not errors and not any(one.error for one in made):
         try:
-            with kith.database.write(person.authority_id) as session:
-                id = add(Repository(session, kith.keys), reference, facts := forms.changed(made, given))
-            return _saved_page(side, id, facts)
+            facts = forms.changed(made, given)
+            doubles = _doubles(person, kith, side, facts, given)
+            if {id for id, _ in doubles} <= {*given.get("others", "").split()}:
+                with kith.database.write(person.authority_id) as session:
+                    id = add(Repository(session, kith.keys), reference, facts)
+                return _saved_page(side, id, facts)
         except TakenError as error:
             errors["reference"] = str(error)
         except NotFoundError as error:
@@ -136,12 +142,28 @@ def _add(
             errors |= {"siblings": all_the_same(error), "apart": ";".join(error.apart)}
         except InputError as error:
             errors |= _by_field(error)
-    return _new(request, person, kith, side, given, errors)
+    return _new(request, person, kith, side, given, errors, doubles)
+
+
+def _doubles(
+    person: Person, kith: Installation, side: Side, facts: Mapping[str, str], given: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Who may be the same as somebody about to be added, id and reference: but for whom the form names as siblings."""
+    with kith.database.read(person.authority_id) as session:
+        rows = Repository(session, kith.keys)
+        reckoned = reckoning(kith, person, rows)
+        siblings = named_siblings(rows.references(), given.get("siblings", "")) if side is CHILD else []
+    there = reckoned.instance.children if side is CHILD else reckoned.instance.volunteers
+    like = Births(there).like(people.read_facts(side.sheet, facts, side.blank))
+    found = [(id, reckoned.references[id]) for id in like if id not in (siblings or ())]
+    if found and side is CHILD:
+        note_reading(kith, person, "children", "", children=[id for id, _ in found])
+    return sorted(found, key=lambda one: one[1])
 
 
 def _new(
     request: Request, person: Person, kith: Installation, side: Side, given: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None, doubles: Collection[tuple[str, str]] = (),
 ) -> Response:  # fmt: skip
     with kith.database.read(person.authority_id) as session:
         rows = Repository(session, kith.keys)
@@ -155,6 +177,7 @@ def _new(
         request, "facts-form.html", person, status=200 if given is None else 422, side=side, row=None, parts=parts,
         errors=errors or {}, given=given or {}, title=f"Add a {side.word}", back=f"/{side.sheet.name}", moved=False,
         words_of=forms.words_of, coordinators=coordinators, needs=needs, agrees=None, weaker=[], resolves=False,
+        doubles=doubles,
     )  # fmt: skip
 
 
