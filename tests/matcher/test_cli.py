@@ -181,7 +181,7 @@ def test_who_stops_reading_hears_no_complaint() -> None:
 def test_a_terminal_without_the_letters_gets_plain_ones() -> None:
     run = kith("explain", TINY, "C4", "V1", *AS_OF, PYTHONIOENCODING="ascii", COLUMNS="300")
     assert run.returncode == 0, run.stderr
-    assert "GBP 163.04 a year: 12 visits" in run.stdout
+    assert "GBP 163.04 a year, reckoned with 12 visits" in run.stdout
     assert '"over the age of 21"' in run.stdout
     missing = kith("match", "nowhere", PYTHONIOENCODING="ascii")
     assert '"nowhere" is not a folder' in missing.stderr
