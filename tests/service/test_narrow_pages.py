@@ -63,9 +63,14 @@ def test_today_and_the_lists_that_it_leads_to_fit_a_telephone(site: Site) -> Non
     page = site.page()
     for path in ("/", "/children?show=to%20ask", f"/volunteers/{site.pairs[1][1]}?saved=suspended"):
         assert faults(page, site.at + path) == []
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{site.at}/")
+    last = page.locator(".kith-today__waits .kith-rows").first.locator("li").last.bounding_box()
+    assert last is not None
+    assert last["y"] + last["height"] < 900  # who waits longest is seen at once, whatever needs attention
     page.set_viewport_size({"width": 390, "height": 900})
     page.goto(f"{site.at}/")
-    told = page.locator(".kith-facts--alarm .kith-rows span")
+    told = page.locator(".kith-alarms .kith-rows span")
     assert all(one.bounding_box()["width"] > 200 for one in told.all())  # type: ignore[index]
     assert told.count()
     considered(site, *site.pairs[3])

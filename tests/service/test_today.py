@@ -43,7 +43,7 @@ def part(desk: Desk, heading: str, path: str = "/") -> str:
     """The section under a heading that begins so, as HTML; nothing where there is none."""
     page = desk.service.as_(Role.COORDINATOR).get(path).text
     sections = re.findall(r"<section.*?</section>", page, re.S)
-    return next((one for one in sections if re.search(rf"<h2[^>]*>{heading}", one)), "")
+    return next((one for one in sections if re.search(rf"<h[23][^>]*>{heading}", one)), "")
 
 
 CONCERNS_HERE = "Concerns to look into"
