@@ -78,6 +78,11 @@ def clock(at: datetime | None) -> str:
     return f"{short_day(at)}, {hour(then)}"
 
 
+def time_of_day(at: datetime) -> str:
+    """9:05am, in London: under a heading that says the day."""
+    return hour(in_london(at))
+
+
 def waited(since: date | None) -> str:
     """How long ago a day was, in the unit that a person would use, completed: 12 days, 7 weeks, 14 months."""
     if since is None:
@@ -109,7 +114,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "day": long_day, "moment": moment, "clock": clock, "short_day": short_day, "waited": waited, "pounds": pounds,
+        "day": long_day, "moment": moment, "clock": clock, "time_of_day": time_of_day, "short_day": short_day,
+        "waited": waited, "pounds": pounds,
         "council": council, "journey": journey, "listed": listed, "upper1": first_upper, "says": says, "spoken": spoken,
     }  # fmt: skip
     environment.globals |= {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
@@ -19,7 +20,7 @@ from service.api.deps import Asking, Installation, Kith, Reading, note_reading
 from service.api.shapes import ChildId
 from service.database.base import utc_now
 from service.database.tables import AuditEvent, Match
-from service.pages.html import moment, render
+from service.pages.html import in_london, long_day, moment, render
 from service.pages.labels import label_of
 from service.pages.lists import SIZE, Page, named
 from service.pages.story import title_of
@@ -189,6 +190,12 @@ def details_of(event: AuditEvent) -> list[tuple[str, str]]:
     return told
 
 
+def by_day(events: Sequence[AuditEvent]) -> list[tuple[str, list[AuditEvent]]]:
+    """Entries under the day in London on which each was written, in the order that they have."""
+    days = groupby(events, lambda one: in_london(one.at).date())
+    return [(f"{on:%A} {long_day(on)}", [*written]) for on, written in days]
+
+
 def record_of(id: str) -> str:
     """What an id is of, "run" say; "" for what is no id."""
     return RECORDS.get(id[0], "record") if _AN_ID.fullmatch(id) else ""
@@ -278,6 +285,7 @@ def _log(
         "log.html",
         person,
         page=found,
+        days=by_day(events),
         names=names,
         kinds=KINDS,
         chosen=filters,
@@ -311,5 +319,12 @@ def readers(
         events = session.scalars(query.order_by(AuditEvent.number.desc()).offset((page - 1) * SIZE).limit(SIZE)).all()
         names = Repository(session, kith.keys).account_names()
     return render(
-        request, "readers.html", person, child=child, page=Page(events, total, page, {}), names=names, words=words
+        request,
+        "readers.html",
+        person,
+        child=child,
+        page=Page(events, total, page, {}),
+        days=by_day(events),
+        names=names,
+        words=words,
     )

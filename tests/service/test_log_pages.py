@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import Service
@@ -13,6 +13,7 @@ from matcher.records import Party
 from service import audit_log
 from service.audit_log import Entry, record, verify
 from service.database.base import utc_now
+from service.database.tables import AuditEvent
 from service.pages import log
 from service.permissions import Role
 from service.proposals import take_step
@@ -43,6 +44,15 @@ def test_filters_and_the_reference_keep_on_every_page_of_the_log(service: Servic
     assert "Next page" not in shown
     by_link = auditor.get(f"/log?kind=record&actor={user}&days=30&subject={child}", headers=HTML).text
     assert f"/log?kind=record&amp;actor={user}&amp;subject={child}&amp;days=30&amp;page=2" in by_link
+
+
+def test_entries_stand_under_the_day_on_which_they_were_written_in_london() -> None:
+    ats = [datetime(2026, 7, 2, 8, tzinfo=UTC), datetime(2026, 7, 1, 23, 30, tzinfo=UTC),
+           datetime(2026, 7, 1, 22, 30, tzinfo=UTC)]  # fmt: skip
+    days = log.by_day([AuditEvent(at=at) for at in ats])
+    assert [(day, [one.at for one in entries]) for day, entries in days] == [
+        ("Thursday 2 July 2026", ats[:2]), ("Wednesday 1 July 2026", ats[2:]),
+    ]  # fmt: skip
 
 
 def test_who_read_about_a_child_and_an_auditor_finds_the_record_by_reference(service: Service) -> None:
