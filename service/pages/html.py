@@ -39,6 +39,8 @@ NAVIGATION = (
     ("/log", "Log", Permission.LOG),
 )
 """Address, name, and who is shown it. What is not built yet is not here."""
+WITHIN = {"/organisations": "/children", "/exceptions": "/volunteers", "/whom-to-ring": "/proposals"}
+"""Pages that the menu does not name, each with the one of it that leads there: that is marked as where one is."""
 
 
 def in_london(at: datetime) -> datetime:
@@ -138,8 +140,10 @@ def render(
 ) -> HTMLResponse:
     """A page in its frame. `content` is what the template reads."""
     path = request.url.path
+    first = f"/{path.split('/')[1]}"
+    here = WITHIN.get(first, first)
     items = [
-        {"href": href, "text": name, "active": path == href or (href != "/" and path.startswith(href))}
+        {"href": href, "text": name, "active": href == here}
         for href, name, needs in NAVIGATION
         if person is not None and needs in person.may and f"GET {href}" in ROUTES
     ]

@@ -46,7 +46,7 @@ def test_every_page_with_every_role(service: Service, monkeypatch: pytest.Monkey
         allowed = exceptions.approve(
             rows, ExceptionKind.SECOND_CHILD, volunteer, None, 2, user_id=user, reason="for a test"
         ).id
-    wrong, heavy = [], {}
+    wrong, heavy, nowhere = [], {}, []
     for where in ("north", "south"):
         for role in Role:
             browser = service.as_(role, where)
@@ -83,9 +83,14 @@ def test_every_page_with_every_role(service: Service, monkeypatch: pytest.Monkey
                     expected = {200, 303, 409, 422}
                 if method == "GET" and answer.headers.get("content-type", "").startswith("text/html"):
                     heavy[line] = max(heavy.get(line, 0), len(answer.content))
+                    menu = answer.text.partition("govuk-service-navigation__list")[2].partition("</ul>")[0]
+                    if role is Role.MANAGER and expected == {200} and menu.count("aria-current") != 1:
+                        nowhere.append(line)
                 if answer.status_code not in expected:
                     wrong.append((where, role, line, answer.status_code))
     assert wrong == []
+    # A manager is told by the menu where they are; the page to hand to a child has none.
+    assert {*nowhere} == {"GET /proposals/{match_id}/for-{reader}", "GET /sign-in"}
     page = service.as_(Role.COORDINATOR).get("/children", headers=HTML)
     with_it = sent(service.as_(Role.COORDINATOR), page) - len(page.content)
     assert {line: size for line, size in heavy.items() if size + with_it > MOST_BYTES} == {}
