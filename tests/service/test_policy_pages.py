@@ -124,6 +124,14 @@ def test_an_entry_that_changes_says_since_when_and_keeps_its_source() -> None:
 # ---- over HTTP -------------------------------------------------------------------------------------------------------
 
 
+def test_the_parts_of_the_policy_are_listed_and_each_link_leads_into_what_it_opens(service: Service) -> None:
+    page = service.as_(Role.COORDINATOR).get("/policy").text
+    links = re.findall(r'href="#([^"]+)">([^<]+)</a>', page.partition('aria-label="Parts of the policy"')[2])
+    folds = page.split('<details class="kith-fold"')[1:]
+    assert [re.findall(r"<h2[^>]*>([^<]+?) <span", one)[0] for one in folds] == [title for _, title in links]
+    assert all(f'id="{id}"' in one for (id, _), one in zip(links, folds, strict=True))
+
+
 def test_pages_that_cite_sources_say_what_they_stand_for(service: Service) -> None:
     browser = service.as_(Role.MANAGER)
     _, volunteer = service.eligible_pair()
