@@ -363,6 +363,8 @@ def test_the_way_of_an_import_without_script(site: Site, small_county: Reading) 
     page = site.page(script=False)
     upload(page, site, (FOREIGN.name, FOREIGN.read_bytes()))
     assert page.url.endswith("/columns?file=0")
+    now = page.locator(".kith-way [aria-current=step]")
+    assert now.inner_text() == "2. Columns"
     for box in page.get_by_label("That is right").all():
         box.check()
     page.get_by_label("The responsible authority of everybody").fill("West Northamptonshire")
@@ -371,8 +373,11 @@ def test_the_way_of_an_import_without_script(site: Site, small_county: Reading) 
     no = cell(small_county, "children", "agrees", "no")
     upload(page, site, of(small_county, "children", {("children", no, "agrees"): "perhaps"}))
     assert "perhaps" in page.inner_text("table")
+    assert now.inner_text() == "3. Problems"
     upload(page, site, of(small_county, "children", {("children", no, "agrees"): "yes"}))
+    assert now.inner_text() == "4. What changes"
     page.get_by_role("button", name="Go on to confirm").click()
+    assert now.inner_text() == "5. Confirm"
     assert "a manager confirms that" in page.inner_text("main")
     page = site.page(Role.MANAGER, script=False)
     page.goto(f"{site.at}/imports")
