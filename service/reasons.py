@@ -75,21 +75,18 @@ NOT_SAID_BY: Mapping[Party, frozenset[str]] = {
 
 
 class Follows(StrEnum):
-    """What a reason brings about besides its step, in the same transaction; in the words of whoever is told before."""
+    """What a reason brings about besides its step, in the same transaction; in the words of whoever is told before.
 
-    ASKED_AGAIN = (
-        "The child counts as not asked: nobody is proposed to them until somebody has asked them again and recorded "
-        "a yes."
-    )
-    NO_VISITOR = "Nobody is proposed to the child any more. It is final until the child says otherwise."
-    HELD = (
-        "The referral is held: nobody visits the child until a manager has recorded that the safeguarding issue is "
-        "resolved."
-    )
+    The first sentence says what comes of it: a form has each sentence on a line of its own.
+    """
+
+    ASKED_AGAIN = "The child counts as not asked. Nobody is proposed to them until they are asked again and say yes."
+    NO_VISITOR = "Nobody is proposed to the child any more, until the child says otherwise."
+    HELD = "The referral is held. Nobody visits the child until a manager records that the issue is resolved."
     SUSPENDED = (
-        "The volunteer is suspended at once: proposals are withdrawn, visits are paused, and the children whom they "
-        "visited or met before are to be asked too. A manager alone can lift it. The LADO is told within one working "
-        "day where a child may have been harmed, or be at risk."
+        "The volunteer is suspended at once, until a manager lifts it. Their proposals are withdrawn, their visits "
+        "paused, and the children whom they visited or met before are to be asked too. The LADO is told within one "
+        "working day where a child may have been harmed, or be at risk."
     )
 
 
