@@ -21,6 +21,10 @@ NO_RELIGION = "no religion"
 RELIGION = "Religion, and interests that tell it"
 PRIVATE = "Interests that tell something else private"
 _PERSON = {Gender.FEMALE: "They are a woman.", Gender.MALE: "They are a man."}
+_CHILD = {
+    Gender.FEMALE: "They are female.", Gender.MALE: "They are male.",
+    Gender.OTHER: "Their gender is neither female nor male.",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,22 +97,25 @@ OF_VOLUNTEER: tuple[Part[Volunteer], ...] = (
 )  # fmt: skip
 
 OF_CHILD: tuple[Part[Child], ...] = (
-    Part("interests", "Interests", lambda one, _on: _likes(one.interests, "Likes")),
-    Part("age", "Age", lambda one, on: f"{years_old(one.date_of_birth, on)} years old." if one.date_of_birth else ""),
-    Part("gender", "Gender", lambda one, _on: f"{one.gender.capitalize()}." if one.gender else ""),
-    Part("languages", "Languages", lambda one, _on: f"Talks in {languages(one.languages)}." if one.languages else ""),
+    Part("interests", "Interests", lambda one, _on: _likes(one.interests, "They like")),
+    Part("age", "Age",
+         lambda one, on: f"They are {years_old(one.date_of_birth, on)} years old." if one.date_of_birth else ""),
+    Part("gender", "Gender", lambda one, _on: _CHILD[one.gender] if one.gender else ""),
+    Part("languages", "Languages",
+         lambda one, _on: f"They talk in {languages(one.languages)}." if one.languages else ""),
     Part("visits", "Visits hoped for",
-         lambda one, _on: f"Hopes for a visit {_OFTEN[one.hoped_visits]}." if one.hoped_visits else ""),
+         lambda one, _on: f"They hope for a visit {_OFTEN[one.hoped_visits]}." if one.hoped_visits else ""),
     Part("free", "When they are free",
-         lambda one, _on: f"Is free: {listed(one.free_times)}." if one.free_times else ""),
-    Part("animals", "Fear of animals", lambda one, _on: "Is afraid of animals." if one.fears_animals else ""),
+         lambda one, _on: f"They are free at these times: {listed(one.free_times)}." if one.free_times else ""),
+    Part("animals", "Fear of animals", lambda one, _on: "They are afraid of animals." if one.fears_animals else ""),
     Part("needs", "Additional needs",
-         lambda one, _on: f"Has additional needs: {listed(one.additional_needs)}." if one.additional_needs else "",
+         lambda one, _on:
+         f"They have additional needs: {listed(one.additional_needs)}." if one.additional_needs else "",
          at_first=False),
-    Part("religion", RELIGION, lambda one, _on: _believes(one, "Religion", "Likes"), at_first=False),
-    Part("private", PRIVATE, lambda one, _on: _likes(one.interests, "Likes", "private"), at_first=False),
+    Part("religion", RELIGION, lambda one, _on: _believes(one, "Their religion", "They like"), at_first=False),
+    Part("private", PRIVATE, lambda one, _on: _likes(one.interests, "They like", "private"), at_first=False),
     Part("area", "Postcode district",
-         lambda one, _on: f"Lives in {one.placement.text.split()[0]}."
+         lambda one, _on: f"They live in {one.placement.text.split()[0]}."
          if one.placement and one.placement.precision != "point" else "", at_first=False),
 )  # fmt: skip
 

@@ -110,10 +110,12 @@ def profile(
         likes = profiles.named(both)
     else:
         sentences, likes = profiles.told(profiles.OF_CHILD, child, profiles.chosen(shared, "child"), on), ""
+    authority = rows.session.get(tables.Authority, person.authority_id)
     can_say_no = State(match.state) in workflow.BEFORE_APPOINTMENT and Permission.DECIDE in person.may
     return render(
         request, f"for-{reader}.html", person, match=match, sentences=sentences, both=likes,
         can_say_no=can_say_no, volunteer=reckoned.references[match.volunteer_id],
+        authority=authority.name if authority else "", ring=whom_to_ring.told(rows), on=on,
     )  # fmt: skip
 
 

@@ -12,11 +12,13 @@ from conftest import Service
 from page_reading import HTML, fields_of, proposal_of, shared, ticks
 from sqlalchemy import select
 
+from matcher.geography import find_place
 from matcher.instance import LONDON, today
-from matcher.records import Party
+from matcher.records import Child, Gender, Need, Party, Rhythm, Time
 from service import steps
 from service.database.base import utc_now
 from service.database.tables import AuditEvent, Decision, Match, Proposal
+from service.pages import profiles
 from service.pages.html import moment
 from service.pages.when import happened
 from service.permissions import Role
@@ -118,14 +120,25 @@ def test_an_imported_match_has_a_review_planned_and_today_tells_that_it_is_overd
     assert "overdue since" not in browser.get("/").text
 
 
+def test_the_volunteer_is_told_of_the_child_in_whole_sentences() -> None:
+    child = Child(
+        "C1", interests=("chess", "lgbt community"), date_of_birth=date(2012, 5, 4), gender=Gender.OTHER,
+        languages=("en",), hoped_visits=Rhythm.WEEKLY, free_times=(Time.EVENING,), fears_animals=True,
+        additional_needs=(Need.AUTISM,), religion="christian", placement=find_place("NN1"),
+    )  # fmt: skip
+    told = profiles.told(profiles.OF_CHILD, child, frozenset(part.id for part in profiles.OF_CHILD), date(2026, 11, 1))
+    assert len(told) == len(profiles.OF_CHILD)
+    assert all(re.match(r"(They|Their \w+:?) \w.*\.$|They like: .*\.$", one) for one in told), told
+
+
 def test_what_is_not_shared_is_not_shown(service: Service) -> None:
     """The volunteer's page has what was ticked: not the area of the child, unless it is."""
     _, _, match = proposal_of(service)
     browser = service.as_(Role.COORDINATOR)
-    assert "Lives in" not in browser.get(f"/proposals/{match}/for-volunteer").text
+    assert "They live in" not in browser.get(f"/proposals/{match}/for-volunteer").text
     shared(browser, match, child=["area", "no-such-part"])
     page = browser.get(f"/proposals/{match}/for-volunteer").text
-    assert "Lives in" in page
+    assert "They live in" in page
     assert "years old" not in page
     shown = browser.get(f"/proposals/{match}/for-child").text
     assert "They " not in shown.partition("About them")[2]
@@ -159,11 +172,11 @@ def test_what_somebody_unticked_is_not_shared_again_by_a_form_that_was_opened_be
     assert {"interests", "area"} < {re.findall(r'value="(\w+)"', one)[0] for one in differs}
     page = coordinator.get(told).text
     assert "years old" not in page
-    assert "Lives in" not in page
+    assert "They live in" not in page
 
     again = re.findall(r'name="shown" value="([^"]*)"', refused.text)
     assert manager.post(address, data={"shown": again, **old}, headers=HTML).status_code == 200
-    assert "Lives in" in coordinator.get(told).text
+    assert "They live in" in coordinator.get(told).text
     # Sent twice is no change by somebody else.
     assert manager.post(address, data={"shown": again, **old}, headers=HTML).status_code == 200
 
@@ -234,7 +247,7 @@ def test_whom_somebody_loves_is_told_by_a_tick_of_its_own_and_the_log_does_not_s
         assert "LGBT" not in browser.get(page).text
         assert "Cooking" in browser.get(page).text
     shared(browser, match, child=["interests", "private"])
-    assert "Likes: LGBTQ+ community." in browser.get(pages[0]).text
+    assert "They like: LGBTQ+ community." in browser.get(pages[0]).text
     assert "LGBT" not in browser.get(pages[1]).text
     shared(browser, match, volunteer=["private"])
     assert "LGBT" not in browser.get(pages[0]).text
