@@ -152,6 +152,7 @@ def test_a_role_is_changed_and_whoever_has_it_is_signed_out_at_once(service: Ser
     form = administrator.get(f"/users/{user}/role", headers=HTML).text
     assert "They are <strong>a coordinator</strong> now" in form
     assert 'value="coordinator"' not in form.partition("From now on")[2]  # the role that they have is no choice
+    assert "Read the audit log; give accounts and roles." in form
     page = administrator.post(f"/users/{user}/role", data=role_form(), headers=HTML).text
     assert "coordinator of north is a manager now" in page
     assert coordinator.get("/children", headers=HTML, follow_redirects=False).status_code == 303
