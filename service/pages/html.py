@@ -39,7 +39,7 @@ NAVIGATION = (
     ("/log", "Log", Permission.LOG),
 )
 """Address, name, and who is shown it. What is not built yet is not here."""
-WITHIN = {"/organisations": "/children", "/exceptions": "/volunteers", "/whom-to-ring": "/proposals"}
+WITHIN = {"/organisations": "/children", "/exceptions": "/volunteers"}
 """Pages that the menu does not name, each with the one of it that leads there: that is marked as where one is."""
 
 
