@@ -32,9 +32,9 @@ WAY = (
 
 
 ASKED_AGAIN = {"reason": "asked by the service", "note": "Yes, I like him."}
+"""With what it is recorded that a child would like the visits to go on, after a concern."""
 CHILDS_VIEW = {"reason": "asked by the social worker", "note": "We cook together."}
 """What a review is held with."""
-"""With what it is recorded that a child would like the visits to go on, after a concern."""
 
 
 class Desk:

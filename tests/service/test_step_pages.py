@@ -15,10 +15,9 @@ from sqlalchemy import select
 from matcher.geography import find_place
 from matcher.instance import LONDON, today
 from matcher.records import Child, Gender, Need, Party, Rhythm, Time
-from service import steps
+from service import profiles, steps
 from service.database.base import utc_now
 from service.database.tables import AuditEvent, Decision, Match, Proposal
-from service.pages import profiles
 from service.pages.html import moment
 from service.pages.when import happened
 from service.permissions import Role
@@ -193,7 +192,7 @@ def test_what_is_about_to_be_told_stands_beside_the_step_and_whether_anybody_has
 
     told, unchosen = shown()
     assert "years old." in told
-    assert "Hopes for a visit" in told or "Talks in" in told
+    assert "They hope for a visit" in told or "They talk in" in told
     assert unchosen
     assert browser.get(f"/api/v1/matches/{match}").json()["shares"]["chosen"] is False
     shared(browser, match, child=["gender"], volunteer=["languages"])
