@@ -14,6 +14,8 @@ from datetime import date
 from matcher.records import Child, Volunteer
 
 Person = Child | Volunteer
+MOST = 20
+"""As many as are named: of more the day stands in place of one that nobody knew."""
 
 
 class Births:

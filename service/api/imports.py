@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
@@ -149,7 +150,7 @@ def check(files: Files, person: Asking, kith: Kith, rows: Reading) -> Echo:
     told = {child for one in echo.changed for child in importing.named_in(one)}
     told |= {child for one in echo.weaker for child in one.children}
     absent = {one: [reference for reference, _ in echo.absent_of(one)] for one in echo.absent if one in reading.given}
-    told |= {*absent.get("children", ()), *(word.strip(",") for one in echo.notes for word in one.wrong.split())}
+    told |= {*absent.get("children", ()), *chain.from_iterable(echo.likely.values())}
     _note(kith, person, rows, told)
     return Echo(
         usable=True,

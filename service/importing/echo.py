@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -92,6 +92,8 @@ class Echo:
     """The ids of children and volunteers who are here, by reference, and of whom the files say nothing: they stay."""
     notes: tuple[Problem, ...] = ()
     """What there is to say of rows that are taken in as they are."""
+    likely: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The children who are here of whom notes tell, by the reference of the one who is new and may be the same."""
 
     @property
     def new(self) -> Mapping[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date
 from typing import Any
@@ -30,7 +30,7 @@ from matcher.records import (
 from matcher.words import counted, day, first_upper, listed, pounds
 from service import exceptions, holds
 from service.database import tables
-from service.doubles import Births
+from service.doubles import MOST, Births
 from service.importing import live
 from service.importing.against import wrong
 from service.importing.echo import Change, Changed, Echo, New, Weaker, named_in
@@ -46,7 +46,14 @@ def look(rows: Repository, reading: Reading, as_of: date) -> Echo:
     """Raises InputError with every problem of the files, and of what they say beside what is here."""
     policy = rows.policy()[1]
     given = reading.instance(policy, as_of)
-    return look_beside(Here(rows, reading), given, policy)
+    here = Here(rows, reading)
+    echo = look_beside(here, given, policy)
+    # For people to read: everybody who is here is opened for it, which nobody who waits to write is to wait for.
+    likely = [*likely_here(here)]
+    return replace(
+        echo, notes=(*echo.notes, *(note for note, _ in likely)),
+        likely={note.value: like for note, like in likely if note.column == SHEET_KEY[CHILDREN.name]},
+    )  # fmt: skip
 
 
 def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
@@ -64,7 +71,7 @@ def look_beside(here: Here, given: Instance, policy: Policy) -> Echo:
     if live.any_new(here, given):
         told.newly_live(here.rows.instance(as_of))
     told.budgets()
-    notes = (*_unchecked(here, given, policy), *still_stopped(here), *still_held(here), *likely_here(here))
+    notes = (*_unchecked(here, given, policy), *still_stopped(here), *still_held(here))
     return Echo(tuple(told.added), tuple(told.changed), tuple(told.weaker), dict(told.same), told.absent(), notes)
 
 
@@ -88,8 +95,11 @@ def _unchecked(here: Here, given: Instance, policy: Policy) -> Iterator[Problem]
             yield Problem(*told, rejected=False)
 
 
-def likely_here(here: Here) -> Iterator[Problem]:
-    """Who is new by the files, and born on the same day as somebody who is here: likely the same, misspelt."""
+def likely_here(here: Here) -> Iterator[tuple[Problem, Sequence[str]]]:
+    """Who is new by the files, and born on the same day as somebody who is here: likely the same, misspelt.
+
+    With the references of those whom the note names.
+    """
     reading = here.reading
     for sheet, rows in ((CHILDREN.name, here.children), (VOLUNTEERS.name, here.volunteers)):
         new = [
@@ -97,13 +107,16 @@ def likely_here(here: Here) -> Iterator[Problem]:
         ]
         births = Births(filter(None, (here.record(sheet, reference) for reference in rows))) if new else None
         for place, said in new:
-            if births and (like := births.like(said)):
-                wrong = f"is new, and {listed(like)} in Kith was born on the same day"
+            if births and (like := sorted(births.like(said))):
+                named = like[:MOST]
+                more = [f"{len(like) - MOST} more"] if len(like) > MOST else []
+                were = "was" if len(like) == 1 else "were"
+                wrong = f"is new, and {listed([*named, *more])} in Kith {were} born on the same day"
                 remedy = (
                     "If that is the same person, write the reference as Kith has it; otherwise there is nothing to do"
                 )
                 where = reading.files[sheet], reading.rows[sheet][place]
-                yield Problem(*where, SHEET_KEY[sheet], said.id, wrong, remedy, rejected=False)
+                yield Problem(*where, SHEET_KEY[sheet], said.id, wrong, remedy, rejected=False), named
 
 
 SHEET_KEY = {sheet.name: sheet.columns[0].name for sheet in (CHILDREN, VOLUNTEERS)}

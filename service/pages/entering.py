@@ -21,7 +21,7 @@ from service.api.deps import Asking, Installation, Kith, attempt, note_reading
 from service.api.shapes import ChildId, Reference, VolunteerId
 from service.auth import Person
 from service.database import tables
-from service.doubles import Births
+from service.doubles import MOST, Births
 from service.families import ApartError
 from service.pages import forms
 from service.pages.html import render
@@ -155,10 +155,11 @@ def _doubles(
         siblings = named_siblings(rows.references(), given.get("siblings", "")) if side is CHILD else []
     there = reckoned.instance.children if side is CHILD else reckoned.instance.volunteers
     like = Births(there).like(people.read_facts(side.sheet, facts, side.blank))
-    found = [(id, reckoned.references[id]) for id in like if id not in (siblings or ())]
-    if found and side is CHILD:
-        note_reading(kith, person, "children", "", children=[id for id, _ in found])
-    return sorted(found, key=lambda one: one[1])
+    found = ((id, reckoned.references[id]) for id in like if id not in (siblings or ()))
+    named = sorted(found, key=lambda one: one[1])[:MOST]
+    if named and side is CHILD:
+        note_reading(kith, person, "children", "", children=[id for id, _ in named])
+    return named
 
 
 def _new(

@@ -151,7 +151,8 @@ def look(
         seen = children_of(rows, {reference for one in listed.lines for reference in one.children})
     else:
         listed = _by_row(upload, found, found.problems if shown == "problems" else found.notes, page, query)
-        told = {word.strip(",") for line in listed.lines for one in line.problems for word in one.wrong.split()}
+        likely = found.echo.likely if found.echo else {}
+        told = {child for line in listed.lines for one in line.problems for child in likely.get(one.value, ())}
         seen = children_of(rows, {*told, *(cell for one in listed.lines for _, cell in one.cells)})
     emptied = found.echo.blanked[:MOST_LISTED] if found.echo else ()
     seen = [*seen, *(one.id for one in emptied if one.sheet == "children" and one.id not in seen)]

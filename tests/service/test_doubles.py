@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from matcher.records import Gender
 from service.database import tables
+from service.importing import echo, looking
 from service.permissions import Role
 from service.repository import Repository
 
@@ -100,3 +101,31 @@ def test_a_file_tells_beside_the_row_who_is_likely_here(service: Service) -> Non
     assert answer["usable"], answer["problems"]
     told = [one for one in answer["problems"] if "born on the same day" in one["wrong"]]
     assert [(one["value"], one["rejected"]) for one in told] == [("C9901", False), ("V9901", False)]
+
+
+def test_a_child_whom_a_note_names_was_read_of_whatever_their_reference(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a blank is in it; and where more were born on that day than a page holds, the first are named."""
+    of, _ = here(service)
+    with service.database.write(service.north) as session:
+        session.get_one(tables.Child, of).reference = "CF 12, a"
+        rows = Repository(session, service.keys)
+        for row in session.scalars(select(tables.Volunteer)):
+            rows.write_volunteer(row, replace(rows.volunteer_record(row), date_of_birth=BORN, gender=None))
+    files = [
+        ("children.csv", b"child_id,date_of_birth\nC9901,29/02/2012\n"),
+        ("volunteers.csv", b"volunteer_id,date_of_birth\nV9901,29/02/2012\n"),
+    ]
+    browser = service.as_(Role.COORDINATOR)
+    monkeypatch.setattr(looking, "MOST", 2)
+    monkeypatch.setattr(echo, "MOST_ABSENT", 0)  # or they would be named as not in the file
+    page = " ".join(browser.get(f"{send(browser, *files)}?show=notes", headers=HTML).text.split())
+    told = browser.post(f"{API}/imports/check", files=[("files", one) for one in files]).json()["problems"]
+    assert "is new, and CF 12, a in Kith was born on the same day" in page
+    assert re.search(r"is new, and V0001, V0002 and \d+ more in Kith were born on the same day", page)
+    assert len([one for one in told if "born on the same day" in one["wrong"]]) == 2
+    with service.database.read(service.north) as session:
+        read = select(tables.AuditEvent).where(tables.AuditEvent.action == "read")
+        events = session.scalars(read.order_by(tables.AuditEvent.number.desc()).limit(2)).all()
+        assert [of in one.details["children"] for one in events] == [True, True]
