@@ -16,6 +16,7 @@ from service import budgets, people, privacy
 from service.database import tables
 from service.database.engine import Database
 from service.standing import STOPPED, falls
+from service.steps import NOTED
 from service.workflow import LIVE, TAKEN_BACK, State
 
 RESTORE = "restore"
@@ -128,6 +129,8 @@ def _is_kept(one: tables.AuditEvent, match: tables.Match | None, names: dict[str
         return {*one.details["children"]} <= there
     if one.action == "volunteer status":
         return one.subject in there and one.details.get("status") in STOPPED
+    if match is not None and one.action == f"decision: {NOTED}":  # which no restore keeps, wherever the match stands
+        return any(names[id].startswith(privacy.ERASED) for id in (match.child_id, match.volunteer_id))
     stands = match is not None and _stands(match, there)
     if one.action in _MONEY:
         return not stands  # by an appointment that is taken again, or taken back again, it changes again

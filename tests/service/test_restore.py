@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from matcher.instance import today
 from matcher.records import Agreement, Party, Status
-from service import asking, audit_log, people, privacy, standing
+from service import asking, audit_log, notes, people, privacy, standing
 from service.backup import Restored
 from service.cli import app
 from service.database import tables
@@ -377,6 +377,26 @@ def test_what_was_recorded_by_mistake_and_taken_back_since_is_neither_kept_nor_t
         why = session.scalars(select(tables.Decision.reason).where(tables.Decision.match_id == paused)).all()
         assert why == ["a check has lapsed"]
         assert not session.scalars(select(tables.Declined).where(tables.Declined.match_id == match)).all()
+
+
+def test_whatever_was_noted_since_is_told_also_of_what_is_paused_or_over(service: Service, backups: Backups) -> None:
+    """A pause and an ending are kept, and nobody records them again; the words of a note are not."""
+    user, steps = service.users["north", Role.COORDINATOR], (("pause", "circumstances"), ("end", "other"))
+    with service.database.read(service.north) as session:
+        active = select(tables.Match.id).where(tables.Match.state == State.ACTIVE).order_by(tables.Match.id)
+        matches = session.scalars(active.limit(2)).all()
+
+    def noted(rows: Repository) -> None:
+        for match, (step, reason) in zip(matches, steps, strict=True):
+            take_step(rows, match, step, by=Party.CHILD, user_id=user, reason=reason)
+            notes.add(rows, match, "He would like a rest.", by=Party.CHILD, on=today(), user_id=user)
+
+    told = [line.partition(" UTC: ")[2] for line in put_back(service, backups, noted).redo]
+    with service.database.read(service.north) as session:
+        names = Repository(session, service.keys).references()
+        pairs = [session.get_one(tables.Match, id) for id in matches]
+        expected = [f"decision: noted {names[one.child_id]} with {names[one.volunteer_id]}" for one in pairs]
+    assert [line.rpartition(", by ")[0] for line in told] == expected
 
 
 @pytest.mark.parametrize("then", ["", "pause", "end"])
