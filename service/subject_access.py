@@ -11,14 +11,14 @@ Schedule 3). A manager decides with the council's adviser whether more is told.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
 from matcher.records import Party
-from service import audit_log, profiles, standing
+from service import audit_log, profiles, standing, steps
 from service.brought_up import ASKED
 from service.database import tables
 from service.database.base import Base
@@ -172,10 +172,15 @@ def _shown(rows: Repository, volunteer: str) -> Iterator[dict[str, Any]]:
             yield {"at": one.at, "shown_to": one.user_id, "rank": one.ranks[volunteer]}
 
 
-def _shared(rows: Repository, match: tables.Match, asks: Party) -> list[str]:
+_TELLS_OF = {Party.CHILD: "ask_volunteer", Party.VOLUNTEER: "volunteer_accepts"}
+"""The step by which the other is told of them: until then nobody was shown what nobody chose."""
+
+
+def _shared(rows: Repository, match: tables.Match, asks: Party, story: Sequence[tables.Decision]) -> list[str]:
     """Names of the facts of theirs that the other was shown."""
     origin = rows.session.get(tables.Proposal, match.id)
-    return profiles.in_order(origin.shared, str(asks)) if origin else []
+    told = any(one.step == _TELLS_OF[asks] for one in steps.standing(story))
+    return profiles.in_order(origin.shared, str(asks)) if origin and (origin.shared or told) else []
 
 
 def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]:
@@ -187,7 +192,7 @@ def _match(rows: Repository, match: tables.Match, asks: Party) -> dict[str, Any]
         "id": match.id, "child": match.child_id, "volunteer": match.volunteer_id, "state": match.state,
         "started_on": match.started_on, "ended_on": match.ended_on,
         "reason": match.reason if match.over_by == asks else None,
-        "shown_to_other": _shared(rows, match, asks),
+        "shown_to_other": _shared(rows, match, asks, decisions),
         "decisions": [
             _decision(rows, one, match, asks, one.id in gone)
             for one in decisions

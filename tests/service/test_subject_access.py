@@ -103,7 +103,19 @@ def test_who_is_matched_is_told_what_of_them_the_other_was_shown(service: Servic
     served = desk.get(f"{API}/children/{child}/shortlist", params={"top": 50}).json()["served"]
     body = {"served": served, "volunteer": volunteer, "reason": "other"}
     match = desk.post(f"{API}/proposals", json=body).json()["id"]
+
+    def shown() -> list[list[str]]:
+        """Of the child, and of the volunteer."""
+        paths = f"children/{child}", f"volunteers/{volunteer}"
+        every = [service.as_(Role.MANAGER).get(f"{API}/{path}/export").json()["matches"] for path in paths]
+        return [one["shown_to_other"] for told in every for one in told if one["id"] == match]
+
+    assert shown() == [[], []]  # nobody was told of anybody yet
+    tag = {"If-Match": desk.get(f"{API}/matches/{match}").headers["ETag"]}
+    step = {"step": "ask_volunteer", "by": "authority"}
+    assert desk.post(f"{API}/matches/{match}/steps", json=step, headers=tag).status_code == 200
+    of_child, of_volunteer = shown()
+    assert {"interests", "age"} <= {*of_child}  # what is told unless somebody chooses
+    assert of_volunteer == []
     assert shared(desk, match, child=["interests"], volunteer=["languages"]).status_code == 200
-    for path, own in ((f"children/{child}", "interests"), (f"volunteers/{volunteer}", "languages")):
-        told = service.as_(Role.MANAGER).get(f"{API}/{path}/export").json()["matches"]
-        assert [one["shown_to_other"] for one in told if one["id"] == match] == [[own]]
+    assert shown() == [["interests"], ["languages"]]
