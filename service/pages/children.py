@@ -83,7 +83,7 @@ def to_ask_again(reckoned: Reckoning, child: records.Child) -> tables.Match | No
     """What is over, the last of it, since the child wants no visitor now or for their safety: if nobody asked since."""
     if child.agrees is not Agreement.NOT_ASKED:
         return None
-    theirs = (match for match in reckoned.matches if match.child_id == child.id and match.state not in LIVE)
+    theirs = (match for match in reckoned.of_child.get(child.id, ()) if match.state not in LIVE)
     return next((one for one in theirs if one.reason in ASKED_AGAIN_AFTER), None)
 
 

@@ -113,6 +113,13 @@ class Reckoning:
         return {match.id: match for match in self.matches}
 
     @cached_property
+    def of_child(self) -> Mapping[str, Sequence[tables.Match]]:
+        found: dict[str, list[tables.Match]] = defaultdict(list)
+        for match in self.matches:
+            found[match.child_id].append(match)
+        return found
+
+    @cached_property
     def of_volunteer(self) -> Mapping[str, Sequence[tables.Match]]:
         found: dict[str, list[tables.Match]] = defaultdict(list)
         for match in self.matches:
