@@ -335,6 +335,6 @@ def _figures(reckoned: Reckoning, tried: Tried) -> list[Row]:
             without_contact,
         ),
         counted("Pairs that pass every rule", lambda plan: plan.eligible_pairs),
-        Row("Journeys out of the county, a year, by each one’s visits", pounds(spent[0]), pounds(spent[1]), move),
+        Row("Journeys out of the county a year, as each policy reckons", pounds(spent[0]), pounds(spent[1]), move),
         Row("How good the plan is", proven(tried.before), proven(tried.after), ""),
     ]

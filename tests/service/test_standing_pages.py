@@ -88,7 +88,7 @@ def test_where_nobody_is_recorded_yet_each_page_leads_to_the_first(service: Serv
             assert (told in main) is nobody, told
             assert ('href="/imports">Import the spreadsheets that you have</a>' in main) is nobody, told
         assert today.count("No child is ready and waiting.") == 2 * nobody
-        assert ("Begin with a child below" in today) is not nobody
+        assert ("Begin with a child who waits" in today) is not nobody
 
 
 def test_what_is_missing_is_told_with_the_rule_that_waits_for_it(service: Service) -> None:
