@@ -24,7 +24,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from matcher.records import Status
-from service import demo, matching, organisations, plans, runs, standing
+from service import demo, matching, organisations, people, plans, runs, standing
 from service.api.deps import Installation
 from service.app import create_app
 from service.auth import user_by_email
@@ -244,9 +244,13 @@ def what_a_manager_does(page: Page, kith: Installation) -> None:
         )
         volunteer = rows.volunteer(past.volunteer_id)
         standing.set_status(rows, volunteer, Status.SUSPENDED, user_id=user, reason="concern raised")
+        held = _first(session, select(Child).where(Child.referral).order_by(Child.reference.desc()))
+        people.change_child(rows, held, {"safeguarding_issue": "yes"}, user_id=user)
     for name, path in {
         "exception": f"volunteers/{allowed.volunteer_id}/exceptions/new",
         "exception-withdraw": f"exceptions/{allowed.id}/withdraw",
+        "child-held": f"children/{held.id}",
+        "child-held-closing": f"children/{held.id}/change/referral",
         "child-unlink": f"children/{sibling.id}/unlink",
         "asked": f"proposals/{past.id}/asked",
         "take-back": f"proposals/{proposed.id}/take-back",

@@ -35,6 +35,9 @@ from service.runs import Held, RunError, find, still_held
 TOP = 5
 """How many volunteers of each shortlist are kept, besides those whom the plan proposes."""
 
+MOST_RUNS = 20
+"""Of so many runs it is read what they changed: a plan is a megabyte where thousands wait."""
+
 MOST_BY_PLAN = 500
 """Up to so many children who wait, a run ranks every shortlist by the plan as well. Each choice costs a search, and a
 region with thousands would wait for hours: there it is worked out for whoever asks."""
@@ -244,6 +247,22 @@ def proposing(rows: Repository, child_id: str, volunteer_id: str) -> str | None:
 def last(session: Session) -> tables.Plan | None:
     """The plan that was found last, published or not."""
     return session.scalar(select(tables.Plan).order_by(tables.Plan.created_at.desc(), tables.Plan.id).limit(1))
+
+
+def lists_changed_since(rows: Repository, day: datetime) -> list[dict[str, Any]]:
+    """The shortlists that are not as they were then: before the first run since and after the last, and when it was.
+
+    What one run changed and a later one changed back is not among them, nor what was found when there was no plan yet.
+    """
+    query = select(tables.Plan).where(tables.Plan.created_at >= day)
+    made = rows.session.scalars(query.order_by(tables.Plan.created_at.desc(), tables.Plan.id).limit(MOST_RUNS)).all()
+    told: dict[str, dict[str, Any]] = {}
+    for plan in reversed(made):
+        found = _content(rows, plan)
+        for one in found.shortlists if found.before else ():
+            before = told.get(one["child"], one)["before"]
+            told[one["child"]] = {**one, "before": before, "at": plan.created_at}
+    return [told[child] for child in sorted(told) if told[child]["before"] != told[child]["now"]]
 
 
 # ---- publishing ------------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class WhatCameOfAsking(Given):
     )
     outcome: Literal[ASKED_OUTCOMES]  # type: ignore[valid-type]
     asked_by: Literal["authority", "social worker"] = Field(
-        "authority", description="Who asked the child, or tried to: somebody of the service, or the social worker."
+        description="Who asked the child, or tried to: somebody of the service, or the social worker."
     )
     on: date = Field(description="The day on which it was, by London’s calendar.")
     note: Note = Field(

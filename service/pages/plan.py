@@ -105,7 +105,8 @@ def changes(
     of_kind = {kind: [one for one in every if one["kind"] == kind] for kind in TABS}
     differs = {kind: lines for kind, lines in of_kind.items() if lines}
     lists = {**differs, "plan": found.plan["matches"], "left": found.plan["unmatched"]}
-    if shortlists := own_first(changed_shortlists(reckoned, found), rows.account_name(person.user_id)):
+    since_before = found.shortlists if found.before else ()
+    if shortlists := own_first(changed_shortlists(reckoned, since_before), rows.account_name(person.user_id)):
         lists["shortlists"] = shortlists
     chosen = show if show in lists else next((kind for kind in _CHANGED if kind in lists), None)
     if chosen is None and not found.before:
@@ -156,15 +157,11 @@ def _now(reckoned: Reckoning, pair: Mapping[str, Any]) -> Now:
     return Now("Not possible now" if stands == "waiting" else words, f"/children/{child.id}")
 
 
-def changed_shortlists(reckoned: Reckoning, found: Found) -> list[dict[str, Any]]:
-    """The children whose shortlists are not those of the run before, in words; who lost everybody first."""
-    if not found.before:
-        return []
+def changed_shortlists(reckoned: Reckoning, changes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The children whose shortlists changed, in words; who lost everybody first."""
     records = {one.id: one for one in reckoned.instance.children}
     told = [
-        _shortlist(one, records.get(one["child"]), reckoned)
-        for one in found.shortlists
-        if one["child"] in reckoned.references
+        _shortlist(one, records.get(one["child"]), reckoned) for one in changes if one["child"] in reckoned.references
     ]
     return sorted(told, key=lambda one: (one["order"], one["reference"]))
 
@@ -193,7 +190,7 @@ def _shortlist(change: Mapping[str, Any], record: Child | None, reckoned: Reckon
     coordinator = record.coordinator if record else None
     return {
         "child": child, "reference": reckoned.references[child], "words": words, "order": order,
-        "coordinator": coordinator or "",
+        "coordinator": coordinator or "", "at": change.get("at"),
     }  # fmt: skip
 
 

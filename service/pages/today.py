@@ -16,6 +16,7 @@ from service import asking, concerns, holds, plans, runs, workflow
 from service.api.deps import Asking, Kith, may_identify, note_reading
 from service.concerns import Concern
 from service.database import tables
+from service.database.base import utc_now
 from service.holds import Hold
 from service.importing import uploads
 from service.pages.children import ORDER, line_of
@@ -38,8 +39,12 @@ TOP = 5
 SOON = (7, 30, 60)
 """Days ahead by which checks that lapse are grouped."""
 REVIEW_DAYS = 30
+CHANGE_DAYS = 7
+"""So long Today tells that a shortlist changed: who was away misses nothing by a later run."""
 MOST_TOLD = 6
 """Children to be proposed to, and changed shortlists, that the page names; other pages have them all."""
+MOST_FOLDED = 60
+"""Changed shortlists, those included that it unfolds."""
 
 
 @router.get("/")
@@ -86,7 +91,7 @@ def today_page(request: Request, person: Asking, kith: Kith, whose: Whose = "eve
     }
     shown |= {id for about, _ in reckoned.cannot_be for id in about if id.startswith("C")}
     changed = [one for one in own_first(run.told, mine.name) if not only or is_of(one, mine.name)] if run else []
-    shown |= {one["child"] for one in changed[:MOST_TOLD]}
+    shown |= {one["child"] for one in changed[:MOST_FOLDED]}
     for concern in raised:
         shown |= {match.child_id for _, match in concern.recorded if match}
     shown |= {one.match.child_id for one in past}
@@ -100,9 +105,9 @@ def today_page(request: Request, person: Asking, kith: Kith, whose: Whose = "eve
         return lapse.on or on, lapse.volunteer not in visiting, reckoned.references[lapse.volunteer]
 
     return render(
-        request, "today.html", person, run=run, changed=changed[:MOST_TOLD],
+        request, "today.html", person, run=run, changed=changed[:MOST_FOLDED], more=len(changed[MOST_FOLDED:]),
         own=sum(is_of(one, mine.name) for one in changed), whose=whose, mine=mine,
-        most_told=MOST_TOLD, impossible=reckoned.impossible(),
+        most_told=MOST_TOLD, change_days=CHANGE_DAYS, impossible=reckoned.impossible(),
         nobody=not (everybody or reckoned.instance.volunteers or reckoned.matches),
         longest=longest, first=first, unasked=unasked, again=again, top=TOP,
         proposals=sorted(under, key=lambda line: line.match.since), reviews=reviews,
@@ -132,13 +137,14 @@ def about_children(rows: Repository, reckoned: Reckoning) -> Sequence[Hold]:
 
 @dataclass(frozen=True)
 class LastRun:
-    """What the newest run that found a plan says, beside the run before."""
+    """What the newest run that found a plan says, and what it and those of the days before it changed."""
 
     run: tables.Run
     status: str
     matches: int
     told: Sequence[Mapping[str, Any]]
-    """The children whose shortlist changed, each with what changed in words; who lost everybody first."""
+    """The children whose shortlist changed within some days, each with what changed in words and when; who lost
+    everybody first."""
 
 
 def last_run(rows: Repository, reckoned: Reckoning) -> LastRun | None:
@@ -149,7 +155,9 @@ def last_run(rows: Repository, reckoned: Reckoning) -> LastRun | None:
     if reckoned.last_run is None or reckoned.last_run.run.id != plan.run_id:
         run = runs.find(rows.session, plan.run_id)
         found = plans.of_run(rows, run.id)[1]
-        reckoned.last_run = LastRun(run, plan.status, len(found.plan["matches"]), changed_shortlists(reckoned, found))
+        changes = plans.lists_changed_since(rows, utc_now() - timedelta(days=CHANGE_DAYS))
+        told = changed_shortlists(reckoned, changes)
+        reckoned.last_run = LastRun(run, plan.status, len(found.plan["matches"]), told)
     kept: LastRun = reckoned.last_run
     return kept
 

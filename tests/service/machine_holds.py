@@ -32,7 +32,7 @@ API = "/api/v1"
 CHILD_ID = re.compile(r"\bC[2-9BCDFGHJKMNPQRSTVWXYZ]{11}\b")
 ANY_ID = re.compile(r"\b[A-Z][2-9BCDFGHJKMNPQRSTVWXYZ]{11}\b")
 MATCH_ID = re.compile(r"/proposals/(M[2-9BCDFGHJKMNPQRSTVWXYZ]{11})")
-ALARM = re.compile(r"a core rule no longer holds</h2>(.*?)</section>", re.S)
+ALARM = re.compile(r"a core rule no longer holds</h3>(.*?)</section>", re.S)
 ASKS = re.compile(r"/check$")
 """Posted, and only read."""
 

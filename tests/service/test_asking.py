@@ -247,8 +247,9 @@ def test_what_is_missing_is_refused(desk: Desk) -> None:
 def send(desk: Desk, role: Role, match: str, outcome: str, *, stale: bool = False, **more: Any) -> Response:
     browser, path = desk.service.as_(role), f"{API}/matches/{match}"
     version = 0 if stale else browser.get(path).json()["version"]
-    body = {"outcome": outcome, "on": today().isoformat(), "note": WORDS, **more}
-    return browser.post(f"{path}/asked", json=body, headers={"If-Match": f'"{version}"'})
+    body = {"outcome": outcome, "asked_by": "authority", "on": today().isoformat(), "note": WORDS, **more}
+    given = {name: value for name, value in body.items() if value is not None}
+    return browser.post(f"{path}/asked", json=given, headers={"If-Match": f'"{version}"'})
 
 
 def test_a_program_records_it_and_reads_who_is_to_be_asked(desk: Desk) -> None:
@@ -261,7 +262,8 @@ def test_a_program_records_it_and_reads_who_is_to_be_asked(desk: Desk) -> None:
     assert send(desk, Role.ANALYST, past, TOLD_NOTHING, stale=True).status_code == 403
     assert send(desk, Role.COORDINATOR, past, TOLD_SOMETHING, note=None).status_code == 409
     assert send(desk, Role.COORDINATOR, past, "was fine").status_code == 422
-    assert send(desk, Role.COORDINATOR, past, TOLD_NOTHING, asked_by="volunteer").status_code == 422
+    for nobody in ("volunteer", None):  # who asked is never taken for granted
+        assert send(desk, Role.COORDINATOR, past, TOLD_NOTHING, asked_by=nobody).status_code == 422
     tomorrow = (today() + timedelta(days=1)).isoformat()
     assert send(desk, Role.COORDINATOR, past, TOLD_NOTHING, on=tomorrow).status_code == 409
     assert send(desk, Role.COORDINATOR, past, TOLD_NOTHING, stale=True).status_code == 412

@@ -131,12 +131,20 @@ def today(look: Look) -> None:
     with look.site.kith.database.write(look.site.north) as session:
         rows = Repository(session, look.site.kith.keys)
         child = rows.child(look.site.nobody)
-        rows.write_child(child, replace(rows.child_record(child, True), date_of_birth=date(1990, 5, 3)))
+        record = replace(rows.child_record(child, True), date_of_birth=date(1990, 5, 3), safeguarding_issue=True)
+        rows.write_child(child, record)
     look.at("/")
     assert "Correct the year" in look.page.inner_text("main")
     look.at(f"/children/{look.site.nobody}")
     look.become(Role.MANAGER)
     look.at("/")
+    closing = f"/children/{look.site.nobody}/change/referral"
+    look.at(closing)
+    assert look.page.locator("#found").count()
+    look.page.select_option("#safeguarding_issue", "no")
+    look.page.locator("main").get_by_role("button", name="Save").click()  # without a word of what was found
+    assert look.page.locator(".govuk-error-summary").count()
+    look.here("refused " + closing)
 
 
 def children(look: Look) -> None:

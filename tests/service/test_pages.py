@@ -10,8 +10,10 @@ import pytest
 from browser import PASSWORD, Site, faults
 from playwright.sync_api import Page
 
+from matcher.instance import today
 from service.database.tables import Match
 from service.permissions import Role
+from service.reasons import ASKED_BY
 
 STATIC = Path(__file__).parents[2] / "service" / "static"
 
@@ -71,12 +73,19 @@ def test_the_whole_day(site: Site, script: bool) -> None:
     page.get_by_role("link", name="Letters of appointment").click()
     assert "Your appointment as Independent Visitor" in page.inner_text("main")
     page.get_by_role("link", name="Back to the match").click()
-    for button in ("Appointed: the letters are sent", "The first visit was made"):
-        page.get_by_role("button", name=button).click()
+    page.get_by_role("button", name="Appointed: the letters are sent").click()
+    page.get_by_role("button", name="The first visit was made").click()
+    page.check("input[name='said_by'][value='volunteer']")
+    page.locator("main form button.govuk-button").click()
     assert "Active" in page.inner_text("h1")
     assert page.get_by_role("heading", name="Next review").count()
-    for button in ("Begin a review", "The review was held, and the visits go on"):
-        page.get_by_role("button", name=button).click()
+    page.get_by_role("button", name="Begin a review").click()
+    page.get_by_role("button", name="The review was held, and the visits go on").click()
+    page.check(f"input[name='reason'][value='{ASKED_BY[0]}']")
+    page.fill("#note", "He is fun, but he talks a lot.")
+    page.fill("#day", f"{today():%d/%m/%Y}")
+    page.locator("main form button.govuk-button").click()
+    assert "He is fun, but he talks a lot." in page.inner_text(".kith-timeline")
     page.goto(f"{site.at}/proposals?show=matches")
     page.locator(f"a[href$='{proposal.rpartition('/')[2]}']").click()
     page.get_by_role("link", name="End the match").click()

@@ -116,7 +116,9 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
     "POST /api/v1/matches/{match_id}/steps": lambda _: {"step": "withdraw", "by": "authority", "reason": "entered"},
     "POST /api/v1/matches/{match_id}/take-back": lambda _: {"reason": "it was another child"},
-    "POST /api/v1/matches/{match_id}/asked": lambda _: {"outcome": "told nothing of concern", "on": "2026-01-01"},
+    "POST /api/v1/matches/{match_id}/asked": lambda _: {
+        "outcome": "told nothing of concern", "asked_by": "authority", "on": "2026-01-01",
+    },
     "POST /api/v1/matches/{match_id}/notes": lambda _: {"by": "child", "on": "2026-01-01", "note": "Not yet."},
     "POST /api/v1/runs/{run_id}/publish": lambda _: {"reason": "for a test"},
     "POST /api/v1/policies/check": lambda _: {"toml": 'name = "x"'},

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from browser import HOSTILE, Site, faults
 from conftest import Service
+from fastapi.testclient import TestClient
 from service_rows import a_match
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,9 +25,10 @@ from service.database import tables
 from service.database.base import new_id, utc_now
 from service.database.engine import Database
 from service.pages import journeys
+from service.pages.html import short_day
 from service.pages.plan import proof
 from service.pages.runs import STEPS, WHY
-from service.pages.today import MOST_TOLD
+from service.pages.today import CHANGE_DAYS, MOST_FOLDED
 from service.permissions import Role
 from service.repository import Repository
 from service.workflow import State
@@ -240,12 +242,18 @@ def test_what_a_plan_changes_comes_first_and_what_stays_is_for_who_asks(service:
     assert shown[-2:] == ["kept", "plan"]  # after what changed
 
 
+def changed_lately(browser: TestClient) -> str:
+    """What Today tells of it."""
+    heading = f"What runs changed in the last {CHANGE_DAYS} days</h2>"
+    return browser.get("/").text.partition(heading)[2].partition("</section>")[0]
+
+
 def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(service: Service) -> None:
     database, keys, north = service.database, service.keys, service.north
     browser = service.as_(Role.COORDINATOR)
     assert "No run yet" in browser.get("/").text
     run_once(database, keys, north)
-    assert "No shortlist has changed" in browser.get("/").text
+    assert "No shortlist is other than it was then" in browser.get("/").text
     with database.write(north) as session:
         rows = Repository(session, keys)
         references = rows.references()
@@ -262,11 +270,11 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
         rows.write_volunteer(row, replace(rows.volunteer_record(row), status=Status.SUSPENDED))
         runs.ask_for(session, north, "match ended")
     second, _ = run_once(database, keys, north)
-    told = browser.get("/").text.partition("What the last run changed</h2>")[2].partition("</section>")[0]
-    assert "The run of " in told
+    told = changed_lately(browser)
+    assert "The last run, of " in told
     assert f'href="/runs/{second}"' in told
     lines = re.findall(r'<li><a [^>]*href="/children/(\w+)/shortlist">([^<]*)</a> <span>([^<]*)</span>', told)
-    assert lines[0] == (last, references[last], "nobody could visit any more")
+    assert lines[0] == (last, references[last], f"nobody could visit any more, since {short_day(today())}")
     assert all("nobody could visit" not in words for _, _, words in lines[1:])
     assert first in [child for child, _, _ in lines]
     every = browser.get(f"/runs/{second}?show=shortlists", headers=HTML).text
@@ -274,10 +282,47 @@ def test_today_tells_what_the_last_run_changed_and_who_lost_everybody_first(serv
     told_of = every.partition(f'href="/children/{visited}"')[2].partition("</tr>")[0]
     assert "Has a visitor now." in told_of  # whose list is empty as it should be
     number = int(re.search(r"(\d+) shortlists have changed", told)[1])  # type: ignore[index]
-    assert len(lines) == min(number, MOST_TOLD)
+    assert len(lines) == min(number, MOST_FOLDED)
     with database.read(north) as session:
         read = session.scalars(select(tables.AuditEvent).where(tables.AuditEvent.reason == "today")).all()[-1]
     assert {child for child, _, _ in lines} <= set(read.details["children"])  # it stands in the log who was shown
+
+
+def test_today_tells_what_the_runs_of_a_week_changed_but_not_what_they_changed_back(service: Service) -> None:
+    """Whoever was away on the day of a run finds it still."""
+    database, keys, north = service.database, service.keys, service.north
+    browser, (child, volunteer) = service.as_(Role.COORDINATOR), service.eligible_pair()
+
+    def told() -> dict[str, str]:
+        lines = r'<li><a [^>]*href="/children/(\w+)/shortlist">[^<]*</a> <span>([^<]*)</span>'
+        return dict(re.findall(lines, changed_lately(browser)))
+
+    def stands(status: Status) -> None:
+        with database.write(north) as session:
+            rows = Repository(session, keys)
+            row = rows.volunteer(volunteer)
+            rows.write_volunteer(row, replace(rows.volunteer_record(row), status=status))
+
+    run_once(database, keys, north)
+    stands(Status.SUSPENDED)
+    away, _ = run_once(database, keys, north)
+    assert child in told()
+    with database.write(north) as session:  # later, another thing
+        session.get_one(tables.Authority, north).data_version += 1
+    run_once(database, keys, north)
+    assert child in told()
+    with database.write(north) as session:
+        long_ago = utc_now() - timedelta(days=CHANGE_DAYS, minutes=1)
+        plans.row_of(session, away).created_at = long_ago  # type: ignore[union-attr]
+        session.get_one(tables.Authority, north).data_version += 1
+    run_once(database, keys, north)
+    assert told() == {}
+    stands(Status.APPROVED)
+    run_once(database, keys, north)
+    assert child in told()
+    stands(Status.SUSPENDED)
+    run_once(database, keys, north)
+    assert told() == {}  # as it was a week ago
 
 
 def test_whose_children_they_are_is_told_and_ones_own_come_first(service: Service) -> None:
@@ -299,7 +344,7 @@ def test_whose_children_they_are_is_told_and_ones_own_come_first(service: Servic
     run, _ = run_once(database, keys, north)
 
     def first_two(role: Role) -> list[str]:
-        told = service.as_(role).get("/").text.partition("What the last run changed</h2>")[2].partition("</section>")[0]
+        told = changed_lately(service.as_(role))
         assert ("of them of your children" in told) is (role is Role.COORDINATOR)
         assert "Somebody Else</b>" in told
         return re.findall(r'<li><a [^>]*href="/children/(\w+)/shortlist">', told)[:2]

@@ -334,6 +334,7 @@ SENT_BY_PROGRAMS: Mapping[str, Act] = {
     ),
     # Last: the county's files say otherwise of whom it is about.
     "POST /api/v1/matches/{match_id}/asked": _on(
-        "POST /matches/{}/asked", C, Desk.brought_up, "/matches/{}", outcome=TOLD_NOTHING, on=today().isoformat()
+        "POST /matches/{}/asked", C, Desk.brought_up, "/matches/{}", outcome=TOLD_NOTHING,
+        asked_by="authority", on=today().isoformat()
     ),
 }  # fmt: skip
