@@ -71,6 +71,7 @@ def pages(service: Service) -> Iterator[Page]:
     if active := matches.get("active"):
         yield Page("a match", f"/proposals/{active}")
         yield Page("a step of a match", f"/proposals/{active}/steps/end")
+        yield Page("something to note of a match", f"/proposals/{active}/notes")
         yield Page("letter of appointment", f"/proposals/{active}/letters/appointment")
     if ended := matches.get("ended"):
         yield Page("a match that ended", f"/proposals/{ended}")
