@@ -16,7 +16,6 @@ from matcher.plan import Unmatched
 from matcher.policy import Policy
 from matcher.records import Volunteer
 from matcher.rules.base import Limit, Verdict, Verdicts, told_missing
-from matcher.rules.budget import OutOfCountyBudget, agreed
 from matcher.scoring import PRIORITIES, SCORES, Scored, score
 from matcher.words import listed
 
@@ -175,11 +174,8 @@ def priority_points(between: Between, scored: Scored, row: int) -> tuple[Points,
 
 def notes(between: Between, policy: Policy) -> Mapping[str, str]:
     """What a coordinator should hear of an eligible pair before proposing it, by rule: exceptions, costs and ties."""
-    worth = [limit for limit in in_force(policy) if limit.worth_telling(between, policy)]
-    told = {limit.id: limit.passing(between, policy) for limit in worth}
-    if OutOfCountyBudget.id in told:
-        told[OutOfCountyBudget.id] += f" {agreed(between.child)}"
-    return told
+    told = [limit for limit in in_force(policy) if limit.worth_telling(between, policy)]
+    return {limit.id: limit.telling(between, policy) for limit in told}
 
 
 def why_nobody(instance: Instance, child: str) -> Unmatched:

@@ -14,7 +14,7 @@ from matcher.words import day
 from service import steps
 from service.database import tables
 from service.database.base import utc_now
-from service.privacy import is_erased
+from service.privacy import either_is_erased
 from service.proposals import BEFORE_KITH
 from service.repository import Repository
 from service.workflow import StepRefusedError
@@ -36,7 +36,7 @@ def add(rows: Repository, match_id: str, words: str, *, by: Party, on: date, use
     """Writes a note into the story of a match, wherever that stands. Raises StepRefusedError, NotFoundError."""
     rows.take_turn()
     match = rows.match(match_id)
-    if is_erased(rows.child(match.child_id)) or is_erased(rows.volunteer(match.volunteer_id)):
+    if either_is_erased(rows, match):
         raise StepRefusedError(ERASED)
     if by not in BY:
         raise StepRefusedError(f"Whose words it is is one of these: {', '.join(BY)}.")

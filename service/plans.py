@@ -249,12 +249,12 @@ def last(session: Session) -> tables.Plan | None:
     return session.scalar(select(tables.Plan).order_by(tables.Plan.created_at.desc(), tables.Plan.id).limit(1))
 
 
-def lists_changed_since(rows: Repository, day: datetime) -> list[dict[str, Any]]:
+def lists_changed_since(rows: Repository, then: datetime) -> list[dict[str, Any]]:
     """The shortlists that are not as they were then: before the first run since and after the last, and when it was.
 
     What one run changed and a later one changed back is not among them, nor what was found when there was no plan yet.
     """
-    query = select(tables.Plan).where(tables.Plan.created_at >= day)
+    query = select(tables.Plan).where(tables.Plan.created_at >= then)
     made = rows.session.scalars(query.order_by(tables.Plan.created_at.desc(), tables.Plan.id).limit(MOST_RUNS)).all()
     told: dict[str, dict[str, Any]] = {}
     for plan in reversed(made):

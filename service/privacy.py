@@ -88,6 +88,11 @@ def is_erased(row: tables.Child | tables.Volunteer) -> bool:
     return row.once is not None or row.reference.startswith(ERASED)
 
 
+def either_is_erased(rows: Repository, match: tables.Match) -> bool:
+    """Whether one of the two of a match is forgotten."""
+    return is_erased(rows.child(match.child_id)) or is_erased(rows.volunteer(match.volunteer_id))
+
+
 def _refuse_again(row: tables.Child | tables.Volunteer) -> None:
     """A second time would put the hash of a placeholder in the place of that by which they are known again."""
     if is_erased(row):

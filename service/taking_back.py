@@ -174,7 +174,7 @@ def _failing(rows: Repository, match: tables.Match, last: Last) -> Sequence[str]
 def _taken(rows: Repository, match: tables.Match) -> Iterator[str]:
     """What has taken the place of a match that is over, or stands between the two besides its own no."""
     child, volunteer = rows.child(match.child_id), rows.volunteer(match.volunteer_id)
-    if privacy.is_erased(child) or privacy.is_erased(volunteer):
+    if privacy.either_is_erased(rows, match):
         yield "One of the two was erased."
     if child.objects:  # also of a child without a referral, of whom no rule is asked
         yield f"{child.id} wants no visitor."

@@ -86,6 +86,10 @@ class Limit:
         """Why the pair passes, in a sentence."""
         raise NotImplementedError
 
+    def telling(self, between: Between, policy: Policy) -> str:
+        """What a coordinator hears of it before the pair is proposed, where that is worth telling."""
+        return self.passing(between, policy)
+
     def failing(self, between: Between, policy: Policy) -> str:
         """Why the pair fails, in a sentence."""
         raise NotImplementedError

@@ -9,7 +9,6 @@ import numpy as np
 from matcher.geography import METRES_PER_MILE
 from matcher.pairs import NOT_RECORDED, Array, Between, Bools, Ints, Pairs
 from matcher.policy import Choice, Policy, Whole
-from matcher.records import Child
 from matcher.rules.base import PlanConstraint
 from matcher.words import council, counted, pounds
 
@@ -122,6 +121,12 @@ class OutOfCountyBudget(PlanConstraint):
             f"{between.shown_distance} each way, at {policy.number(f'{path}.pence_a_mile')}p a mile."
         )
 
+    def telling(self, between: Between, policy: Policy) -> str:
+        """With what is recorded of who said yes to the cost, whether the policy asks for that or not."""
+        child = between.child
+        said = f"Funding agreed: {_SAID[child.funding_agreed]}; approved by a manager: {_SAID[child.manager_approved]}."
+        return f"{self.passing(between, policy)} {said}"
+
     def _rest(self, between: Between) -> str:
         authority = between.child.responsible_authority
         budget = between.instance.authorities[authority or ""]
@@ -137,11 +142,6 @@ class OutOfCountyBudget(PlanConstraint):
             budget = known.budget_pence if known else None
             left[authority] = None if known is None or budget is None else budget - known.spent_pence
         return left
-
-
-def agreed(child: Child) -> str:
-    """What is recorded of who said yes to such a cost, whether the policy asks for that or not."""
-    return f"Funding agreed: {_SAID[child.funding_agreed]}; approved by a manager: {_SAID[child.manager_approved]}."
 
 
 _SAID = {True: "yes", False: "no", None: "not recorded"}

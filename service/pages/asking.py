@@ -17,10 +17,11 @@ from service import asking
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import MatchId
 from service.asking import DayRefusedError, NothingWrittenError
+from service.pages import forms
 from service.pages.html import render
 from service.pages.proposals import Note
 from service.pages.story import CAME_OF_IT, why_brought_up
-from service.pages.when import written
+from service.pages.when import no_day, written
 from service.permissions import Permission
 from service.reasons import ASKED_OUTCOMES, FOLLOWS, NOT_ASKED_YET, NOT_TO_BE_ASKED, TOLD_SOMETHING, Follows
 from service.repository import Repository
@@ -89,15 +90,10 @@ def _missing(typed: Mapping[str, str]) -> dict[str, str]:
         errors["outcome"] = "Choose what came of it."
     if typed["asked_by"] not in asking.ASKERS:
         errors["asked_by"] = "Choose who asked, or tried to."
-    if not typed["day"].strip():
-        errors["day"] = "Write the day on which it was."
-    else:
-        try:
-            written(typed["day"])
-        except StepRefusedError as error:
-            errors["day"] = str(error)
-    if not typed["note"].replace("\r\n", "\n").replace("\n", " ").isprintable():
-        errors["note"] = "There is a sign in it that cannot be printed. Write it in plain text."
+    if wrong := no_day(typed["day"]):
+        errors["day"] = wrong
+    if not forms.in_plain(typed["note"]):
+        errors["note"] = forms.NOT_PLAIN
     return errors
 
 

@@ -16,6 +16,7 @@ from service import exceptions
 from service.api.deps import Asking, Kith, Reading, note_reading
 from service.api.shapes import ExceptionId, VolunteerId
 from service.database import tables
+from service.pages import forms
 from service.pages.html import render
 from service.pages.lists import named
 from service.repository import Repository
@@ -141,7 +142,7 @@ def _strays(kind: str) -> Sequence[str]:
 
 
 def _no_reason(reason: str) -> dict[str, str]:
-    if not reason or len(reason) > LONGEST or not reason.replace("\r\n", "\n").replace("\n", " ").isprintable():
+    if not reason or len(reason) > LONGEST or not forms.in_plain(reason):
         return {"reason": f"Say why, in up to {LONGEST} characters."}
     return {}
 

@@ -315,3 +315,11 @@ def _word(read: Callable[[str], Any], fact: Any) -> str:
     if read in (cells.council, cells.councils):
         return council(fact)
     return str(fact)
+
+
+def in_plain(words: str) -> bool:
+    """Whether words of several lines, as somebody typed them, have no sign in them that cannot be printed."""
+    return words.replace("\r\n", "\n").replace("\n", " ").isprintable()
+
+
+NOT_PLAIN = "There is a sign in it that cannot be printed. Write it in plain text."

@@ -16,11 +16,12 @@ from matcher.records import Party
 from service import notes
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading
 from service.api.shapes import MatchId
+from service.pages import forms
 from service.pages.html import render
 from service.pages.proposals import Note
 from service.pages.story import PARTY
-from service.pages.when import written
-from service.privacy import is_erased
+from service.pages.when import no_day, written
+from service.privacy import either_is_erased
 from service.repository import Repository
 from service.workflow import StepRefusedError
 
@@ -57,14 +58,12 @@ def _missing(typed: Mapping[str, str]) -> dict[str, str]:
     errors = {}
     if typed["said_by"] not in notes.BY:
         errors["said_by"] = "Choose whose word it is."
-    try:
-        written(typed["day"])
-    except StepRefusedError as error:
-        errors["day"] = str(error) if typed["day"].strip() else "Write the day on which it was."
+    if wrong := no_day(typed["day"]):
+        errors["day"] = wrong
     if not typed["note"].strip():
         errors["note"] = "Write what there is to note."
-    elif not typed["note"].replace("\r\n", "\n").replace("\n", " ").isprintable():
-        errors["note"] = "There is a sign in it that cannot be printed. Write it in plain text."
+    elif not forms.in_plain(typed["note"]):
+        errors["note"] = forms.NOT_PLAIN
     return errors
 
 
@@ -75,7 +74,7 @@ def _form(
     match = rows.match(match_id)
     note_reading(kith, person, "proposal", match.child_id)
     child, volunteer = rows.child(match.child_id), rows.volunteer(match.volunteer_id)
-    if is_erased(child) or is_erased(volunteer):
+    if either_is_erased(rows, match):
         raise StepRefusedError(notes.ERASED)
     return render(
         request, "note.html", person, status=422 if errors else 200, match=match, typed=typed, errors=errors,

@@ -168,11 +168,7 @@ def changed_shortlists(reckoned: Reckoning, changes: Iterable[Mapping[str, Any]]
 
 def own_first(told: Iterable[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
     """The same, those of one coordinator before the others."""
-    return sorted(told, key=lambda one: not is_of(one, name))
-
-
-def is_of(one: Mapping[str, Any], name: str) -> bool:
-    return bool(name) and same(one["coordinator"]) == same(name)
+    return sorted(told, key=lambda one: not name or same(one["coordinator"]) != same(name))
 
 
 def _shortlist(change: Mapping[str, Any], record: Child | None, reckoned: Reckoning) -> dict[str, Any]:

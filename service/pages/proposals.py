@@ -30,7 +30,7 @@ from service.pages.story import CAME_OF_IT, PARTY, timeline, why_brought_up
 from service.pages.when import happened
 from service.pages.whose import Mine, Whose
 from service.permissions import Permission
-from service.privacy import is_erased
+from service.privacy import either_is_erased, is_erased
 from service.reasons import CONCERN_PAUSES, FOLLOWS, UNSAFE, Follows
 from service.repository import Repository
 from service.standing import STOPPED
@@ -205,7 +205,7 @@ def _page(
         referred=_referred(reckoned, match),
         appointed=state in workflow.APPOINTED, over=state not in LIVE, still_waits=_still_waits(reckoned, match),
         past=asking.of_match(rows, match), came_of_it=CAME_OF_IT, why_brought_up=why_brought_up,
-        noted_now="noted" in request.query_params, notable=decides and not _is_erased(rows, match),
+        noted_now="noted" in request.query_params, notable=decides and not either_is_erased(rows, match),
         asked_now="asked" in request.query_params, was_asked=_was_asked(rows, match, decisions),
         for_a_manager=FOLLOWS.get(match.reason or "") is Follows.SUSPENDED or stands in STOPPED,
         decides=decides, last=_last(rows, match) if decides else None, manager=Permission.APPROVE in person.may,
@@ -220,10 +220,6 @@ def _was_asked(rows: Repository, match: tables.Match, decisions: Sequence[tables
     if is_erased(rows.volunteer(match.volunteer_id)):
         return None
     return next((one.at for one in standing(decisions) if one.step == "ask_volunteer"), None)
-
-
-def _is_erased(rows: Repository, match: tables.Match) -> bool:
-    return is_erased(rows.child(match.child_id)) or is_erased(rows.volunteer(match.volunteer_id))
 
 
 def _last(rows: Repository, match: tables.Match) -> Last | None:

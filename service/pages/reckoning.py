@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any
@@ -50,6 +50,14 @@ SHORT = {limit.id: limit.short for limit in (*PAIR_RULES, *PLAN_CONSTRAINTS)}
 """Each rule in a few words: what somebody is whom it excludes."""
 MOST = 6
 """Volunteers side by side on a shortlist."""
+
+
+def _by(matches: Sequence[tables.Match], of: Callable[[tables.Match], str]) -> Mapping[str, Sequence[tables.Match]]:
+    """Matches by the id of one of their two, in the order that they have."""
+    found: dict[str, list[tables.Match]] = defaultdict(list)
+    for match in matches:
+        found[of(match)].append(match)
+    return found
 
 
 def _short(rule: str, approved: bool) -> str:
@@ -114,17 +122,11 @@ class Reckoning:
 
     @cached_property
     def of_child(self) -> Mapping[str, Sequence[tables.Match]]:
-        found: dict[str, list[tables.Match]] = defaultdict(list)
-        for match in self.matches:
-            found[match.child_id].append(match)
-        return found
+        return _by(self.matches, lambda match: match.child_id)
 
     @cached_property
     def of_volunteer(self) -> Mapping[str, Sequence[tables.Match]]:
-        found: dict[str, list[tables.Match]] = defaultdict(list)
-        for match in self.matches:
-            found[match.volunteer_id].append(match)
-        return found
+        return _by(self.matches, lambda match: match.volunteer_id)
 
     @cached_property
     def broken(self) -> Mapping[str, str]:

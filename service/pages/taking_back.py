@@ -13,6 +13,7 @@ from service import budgets, steps, taking_back, workflow
 from service.api.deps import Asking, Kith, Reading, attempt, note_reading, refuse_without
 from service.api.shapes import MatchId
 from service.database import tables
+from service.pages import forms
 from service.pages.html import clock, render
 from service.pages.proposals import Note
 from service.pages.story import story_line
@@ -53,7 +54,7 @@ def take_back(
             refuse_without(person, Permission.APPROVE)
         taking_back.take_back(now, match_id, user_id=person.user_id, why=why)
 
-    if not why or not why.replace("\r\n", "\n").replace("\n", " ").isprintable():
+    if not why or not forms.in_plain(why):
         return _form(request, person, kith, rows, match_id, "Say in words what the mistake was.", reason, missing=True)
     try:
         attempt(kith, person, record)

@@ -22,7 +22,7 @@ from service.importing import uploads
 from service.pages.children import ORDER, line_of
 from service.pages.facts import CHECK_NAMES
 from service.pages.html import NAVIGATION, render
-from service.pages.plan import changed_shortlists, is_of, own_first
+from service.pages.plan import changed_shortlists, own_first
 from service.pages.proposals import line_of as proposal_line
 from service.pages.reckoning import Reckoning, reckoning
 from service.pages.runs import changed_since
@@ -90,7 +90,7 @@ def today_page(request: Request, person: Asking, kith: Kith, whose: Whose = "eve
         line.match.child_id for line in (*under, *reviews, *wrong, *stopped)
     }
     shown |= {id for about, _ in reckoned.cannot_be for id in about if id.startswith("C")}
-    changed = [one for one in own_first(run.told, mine.name) if not only or is_of(one, mine.name)] if run else []
+    changed = [one for one in own_first(run.told, mine.name) if not only or mine.child(one["child"])] if run else []
     shown |= {one["child"] for one in changed[:MOST_FOLDED]}
     for concern in raised:
         shown |= {match.child_id for _, match in concern.recorded if match}
@@ -106,7 +106,7 @@ def today_page(request: Request, person: Asking, kith: Kith, whose: Whose = "eve
 
     return render(
         request, "today.html", person, run=run, changed=changed[:MOST_FOLDED], more=len(changed[MOST_FOLDED:]),
-        own=sum(is_of(one, mine.name) for one in changed), whose=whose, mine=mine,
+        own=sum(mine.child(one["child"]) for one in changed), whose=whose, mine=mine,
         most_told=MOST_TOLD, change_days=CHANGE_DAYS, impossible=reckoned.impossible(),
         nobody=not (everybody or reckoned.instance.volunteers or reckoned.matches),
         longest=longest, first=first, unasked=unasked, again=again, top=TOP,

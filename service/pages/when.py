@@ -45,6 +45,15 @@ def written(day: str) -> date:
         ) from None
 
 
+def no_day(typed: str) -> str:
+    """Why what was typed is no day; nothing where it is."""
+    try:
+        written(typed)
+    except StepRefusedError as error:
+        return str(error) if typed.strip() else "Write the day on which it was."
+    return ""
+
+
 def _time(text: str) -> time:
     """A time of the day as people write it: 14:30, 14.30, 9:15, 2:30pm, 4 pm."""
     found = _CLOCK.fullmatch(text.lower())
